@@ -1,0 +1,53 @@
+# Two commands do everything: `make demo` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+SPEC ?= sweeps/quickstart.yaml
+STORAGE ?= runs
+PORT ?= 5000
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: help demo test test-quick test-integration test-long lint ui constraints clean
+.DEFAULT_GOAL := help
+
+help: ## Show the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
+
+demo: .venv/installed ## Install and run the main job: a Pareto front on real digits
+	$(BIN)/python -m orchestrator.sweep $(SPEC) --storage $(STORAGE)
+
+ui: .venv/installed ## Open the MLflow UI on what was run (PORT=5000)
+	$(BIN)/mlflow ui --backend-store-uri sqlite:///$(abspath $(STORAGE))/mlflow.db --host 127.0.0.1 --port $(PORT)
+
+test: .venv/installed ## Run the tests, quick ones first (15 minutes at most)
+	$(PYTEST) -m "not slow and not integration and not long"
+	$(PYTEST) -m "slow and not integration and not long"
+
+test-quick: .venv/installed ## Run the quick tests alone (2 minutes)
+	$(PYTEST) -m "not slow and not integration and not long"
+
+test-integration: .venv/installed ## Run the tests against real servers, faults and clusters
+	$(PYTEST) -m integration
+
+test-long: .venv/installed ## Run what takes hours, by hand
+	$(PYTEST) -m long
+
+lint: .venv/installed ## Check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.11") if sys.version_info < (3, 11) else 0'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --constraint constraints.txt --editable '.[test,dev]'
+	@touch $@
+
+constraints: ## Write constraints.txt from what is installed now
+	$(BIN)/python -m pip freeze --exclude-editable --exclude pip --exclude setuptools \
+	  | sed -E 's/ @ .*//; s/\+cpu$$//' | sort -f > constraints.new
+	( sed -n '/^#/p' constraints.txt; cat constraints.new ) > constraints.tmp
+	mv constraints.tmp constraints.txt && rm constraints.new
+
+clean: ## Remove the environment and caches; results under runs/ stay
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info

@@ -1,0 +1,1 @@
+"""Running trials: the work itself (`work`), and Ray, which spreads it (`cluster`, `tuning`)."""

@@ -1,0 +1,61 @@
+"""Ray, started here or found elsewhere."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import ray
+
+from orchestrator.address import NoClusterError
+from orchestrator.spec import Resources
+
+OBJECT_STORE_BYTES = 200_000_000
+"""Trials exchange a few numbers; Ray would take 30 % of the memory."""
+
+
+@contextmanager
+def connected(address: str | None, needed: Resources) -> Iterator[None]:
+    """A Ray cluster for the time of the block, with room for at least one trial.
+
+    Without an address Ray is started on this machine, with no dashboard, and ended afterwards.
+
+    Raises:
+        NoClusterError: the address leads to no cluster that takes this driver, or to one where
+            no trial would ever find its resources.
+    """
+    os.environ.setdefault("RAY_CHDIR_TO_TRIAL_DIR", "0")  # relative paths of users' own code
+    os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")  # half a second a trial
+    os.environ.setdefault(
+        "RAY_AIR_NEW_OUTPUT", "0"
+    )  # prints a banner, however quiet it is told to be
+    os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")  # the command has its own
+    try:
+        if address is None:
+            ray.init(
+                address="local",
+                include_dashboard=False,
+                object_store_memory=OBJECT_STORE_BYTES,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+            )
+        else:
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, RuntimeError) as error:
+        raise NoClusterError(
+            f"no Ray cluster takes this driver at {address or 'this machine'}: {error}; if it "
+            f"uses tokens, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH here as well"
+        ) from error
+    try:
+        present = ray.cluster_resources()
+        for name, amount in (("CPU", needed.cpu), ("GPU", needed.gpu)):
+            if present.get(name, 0) < amount:
+                raise NoClusterError(
+                    f"resources.{name.lower()} must be at most what the cluster has "
+                    f"({present.get(name, 0):g}), got {amount:g}; wait for its workers, or ask less"
+                )
+        yield
+    finally:
+        ray.shutdown()

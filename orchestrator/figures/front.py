@@ -1,0 +1,201 @@
+"""The empirical Pareto front in the manner of Figure 7 of Sun, Li and Lin.
+
+Two panels of the same trials: raw axes, and both axes under `sign(v) * log(1 + |v|)`. The
+paper does not define its log transformation; this one takes v in percentage points. The first
+objective is vertical, the second horizontal. Up and left are better: an axis runs backwards
+where its objective's direction asks for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from orchestrator.extraction import Front, cells, settings_columns, takes_part
+from orchestrator.figures.labels import setting_text, varying_settings
+from orchestrator.figures.panel import Scene, draw_panel
+from orchestrator.figures.style import DPI, GREY, INK, RC, Array, method_styles, save
+from orchestrator.objectives import Objective, is_known, minimised
+
+WIDTH, PANEL_HEIGHT, LEGEND_ROW = 10.0, 4.5, 0.24
+"""Inches."""
+
+NAMES_IN_ROW = 8
+TITLES = {
+    "robustness_score": "robustness score (percentage points)",
+    "sacrificed_accuracy": "sacrificed natural accuracy (percentage points)",
+}
+
+
+def draw_front(
+    table: pd.DataFrame, front: Front, path_png: Path, path_svg: Path, *, note: str
+) -> None:
+    """Draw `front` over all trials of `table` that take part; `note` joins the small print."""
+    save(compose(table, front, note=note), path_png, path_svg)
+
+
+def compose(table: pd.DataFrame, front: Front, *, note: str) -> Figure:
+    """The picture, not yet saved.
+
+    With more than two objectives the first two are drawn, and no staircase: what is
+    non-dominated among all need not be so in two.
+    """
+    scene = _scene(table, front)
+    legend_height = LEGEND_ROW * (1 + _rows(scene.styles))
+    height = PANEL_HEIGHT + legend_height
+    with rc_context(RC):
+        figure = Figure(figsize=(WIDTH, height), dpi=DPI)
+        figure.subplots_adjust(
+            left=0.066,
+            right=0.99,
+            bottom=(0.82 + legend_height) / height,
+            top=1 - 0.25 / height,
+            wspace=0.17,
+        )
+        raw, log = figure.subplots(1, 2)
+        draw_panel(raw, scene, is_log=False)
+        draw_panel(log, scene, is_log=True)
+        _draw_legends(figure, scene)
+        small_print = _small_print(table, front, note)
+        figure.text(0.99, 0.06 / height, small_print, ha="right", size=7.5, color=GREY)
+    return figure
+
+
+def staircase(points: npt.ArrayLike, reference_point: npt.ArrayLike) -> Array:
+    """Vertices (2 N + 1, 2) of the line that bounds what N non-dominated points attain.
+
+    Both coordinates minimised. The line starts above the leftmost point, at the reference's
+    height, goes down to it, right and down to each next one, and from the last one right to
+    the reference. Equal points count once; no point, no vertex.
+    """
+    distinct = np.unique(np.asarray(points, dtype=np.float64).reshape(-1, 2), axis=0)
+    if not len(distinct):
+        return distinct
+    end_x, start_y = np.maximum(reference_point, [distinct[-1, 0], distinct[0, 1]])
+    x, y = np.repeat(distinct, 2, axis=0).T
+    return np.column_stack([np.append(x, end_x), np.insert(y, 0, start_y)])
+
+
+def _scene(table: pd.DataFrame, front: Front) -> Scene:
+    """What both panels show, in the units of their axes."""
+    y, x = plane = front.objectives[:2]
+    factors = np.array([_factor(x), _factor(y)])
+    signs = np.array([x.sign, y.sign])
+    settings = settings_columns(table, front.objectives)
+    trials = _with_method(table[takes_part(table, front.objectives)])
+    means = _with_method(cells(table, front.objectives))
+
+    line = region = np.empty((0, 2))
+    if len(front.objectives) == len(plane):
+        points = minimised(front.points, (x, y)) * factors
+        reference = minimised(front.reference_point[::-1], (x, y)) * factors
+        line = staircase(points, reference) * signs
+        inside = points[(points < reference).all(axis=1)]
+        region = np.vstack([staircase(inside, reference), reference]) * signs
+    return Scene(
+        titles=(_title(x), _title(y)),
+        signs=(x.sign, y.sign),
+        styles=method_styles(trials["method"]),
+        trials=pd.DataFrame(
+            {
+                "trial_id": trials["trial_id"],
+                "method": trials["method"],
+                "x": trials[x.name] * factors[0],
+                "y": trials[y.name] * factors[1],
+                "text": [setting_text(varying) for varying in varying_settings(trials, settings)],
+            }
+        ),
+        means=pd.DataFrame(
+            {
+                "method": means["method"],
+                "x": means[f"{x.name}_mean"] * factors[0],
+                "y": means[f"{y.name}_mean"] * factors[1],
+                "dx": means[f"{x.name}_std"].fillna(0.0) * factors[0],
+                "dy": means[f"{y.name}_std"].fillna(0.0) * factors[1],
+                "text": [setting_text(varying) for varying in varying_settings(means, settings)],
+            }
+        ),
+        line=line,
+        region=region,
+        knee=front.knee,
+    )
+
+
+def _with_method(table: pd.DataFrame) -> pd.DataFrame:
+    """`table` with a word for the method in every row."""
+    methods = table["method"].fillna("unnamed") if "method" in table else "unnamed"
+    return table.assign(method=methods)
+
+
+def _is_fraction(objective: Objective) -> bool:
+    return is_known(objective.name) and objective.name != "seconds"
+
+
+def _factor(objective: Objective) -> float:
+    """Fractions are drawn in per cent."""
+    return 100.0 if _is_fraction(objective) else 1.0
+
+
+def _title(objective: Objective) -> str:
+    words = objective.name.replace("_", " ")
+    return TITLES.get(objective.name, f"{words} (%)" if _is_fraction(objective) else words)
+
+
+def _rows(names: Collection[str]) -> int:
+    """Of a legend, filled evenly; one where it is empty."""
+    return max(1, ceil(len(names) / NAMES_IN_ROW))
+
+
+def _draw_legends(figure: Figure, scene: Scene) -> None:
+    """The methods, then the kinds of marks, in rows below the panels."""
+
+    def mark(marker: str, color: str, size: float, **more: Any) -> Line2D:
+        return Line2D([], [], marker=marker, color=color, markersize=size, linestyle="none", **more)
+
+    methods = [mark(style.marker, style.color, 7.0) for style in scene.styles.values()]
+    kinds: dict[str, Any] = {"one trial": mark("o", GREY, 4.0, alpha=0.5, markeredgewidth=0)}
+    mean = mark("o", GREY, 6.5)
+    if (scene.means[["dx", "dy"]] > 0).any(axis=None):
+        kinds["mean over seeds ± one standard deviation"] = (mark("+", GREY, 13.0), mean)
+    else:
+        kinds["mean over seeds"] = mean
+    if len(scene.line):
+        kinds["front of single trials"] = Line2D([], [], color=INK, linewidth=1.2)
+    if scene.knee is not None:
+        kinds["knee"] = mark("o", INK, 9.0, fillstyle="none", markeredgewidth=1.3)
+    height = figure.get_figheight()
+    for handles, names, bottom in (
+        (methods, list(scene.styles), 0.24 + LEGEND_ROW),
+        (list(kinds.values()), list(kinds), 0.24),
+    ):
+        figure.legend(
+            handles,
+            names,
+            loc="lower center",
+            bbox_to_anchor=(0.5, bottom / height),
+            ncols=ceil(len(names) / _rows(names)),
+            borderaxespad=0.0,
+            handletextpad=0.4,
+            columnspacing=1.6,
+        )
+
+
+def _small_print(table: pd.DataFrame, front: Front, note: str) -> str:
+    """Such as `48 trials, 3 seeds · test images · CIFAR-10`."""
+    trials = table[takes_part(table, front.objectives)]
+    counted = [f"{len(trials)} trial{'s' * (len(trials) != 1)}"]
+    if "seed" in trials:
+        seeds = trials["seed"].nunique()
+        counted.append(f"{seeds} seed{'s' * (seeds != 1)}")
+    splits = sorted(trials["split"].dropna().unique()) if "split" in trials else []
+    images = f"{' and '.join(splits)} images" if splits else ""
+    return " · ".join(part for part in (", ".join(counted), images, note) if part)

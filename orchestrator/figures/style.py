@@ -1,0 +1,116 @@
+"""What all pictures share: a method's colour and marker, the signed logarithm, saving."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+Array = npt.NDArray[np.float64]
+
+DPI = 150
+ROUND_STEPS = [1, 2, 5, 10]
+INK, GREY, FAINT = "#222222", "#6b6b6b", "#e6e6e6"
+
+RC: dict[Any, Any] = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same picture on every machine
+    "font.size": 9.0,
+    "axes.edgecolor": GREY,
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "grid.color": FAINT,
+    "grid.linewidth": 0.7,
+    "text.color": INK,
+    "xtick.color": GREY,
+    "ytick.color": GREY,
+    "legend.frameon": False,
+    "text.parse_math": False,  # a dollar in a name is a dollar
+    "svg.hashsalt": "pareto",  # ids in an SVG are random without it
+}
+
+
+@dataclass(frozen=True)
+class MethodStyle:
+    """How the trials of one training method look."""
+
+    color: str
+    marker: str
+
+
+KNOWN_METHODS = {
+    "standard": MethodStyle("#000000", "X"),
+    "pgd": MethodStyle("#0072B2", "s"),
+    "flow": MethodStyle("#56B4E9", "^"),
+    "rt": MethodStyle("#009E73", "v"),
+    "integrated": MethodStyle("#CC79A7", "D"),
+    "average": MethodStyle("#E69F00", "P"),
+    "maximum": MethodStyle("#B8A300", "p"),
+    "pareto": MethodStyle("#D55E00", "o"),
+}
+"""Okabe and Ito's palette, told apart under any colour blindness; its yellow is darkened."""
+
+OTHER_COLORS = ("#332288", "#882255", "#44AA99", "#999933", "#777777")
+"""From Tol's muted palette, whose hues lie between those above."""
+
+OTHER_MARKERS = ("<", ">", "d", "*")
+
+
+def method_styles(methods: Iterable[str]) -> dict[str, MethodStyle]:
+    """A style for each method: its own for a known one, the others' in alphabetical order.
+
+    Known methods come first, in the order of `KNOWN_METHODS`.
+    """
+    present = set(methods)
+    known = {name: style for name, style in KNOWN_METHODS.items() if name in present}
+    others = zip(sorted(present - known.keys()), cycle(OTHER_COLORS), cycle(OTHER_MARKERS))
+    return known | {name: MethodStyle(color, marker) for name, color, marker in others}
+
+
+def signed_log(values: npt.ArrayLike) -> Array:
+    """`sign(v) * log(1 + |v|)`, elementwise: linear around 0, logarithmic far from it."""
+    v = np.asarray(values, dtype=np.float64)
+    return np.sign(v) * np.log1p(np.abs(v))
+
+
+def signed_exp(values: npt.ArrayLike) -> Array:
+    """`sign(u) * (exp(|u|) - 1)`, elementwise: the inverse of `signed_log`."""
+    u = np.asarray(values, dtype=np.float64)
+    return np.sign(u) * np.expm1(np.abs(u))
+
+
+def signed_log_ticks(low: float, high: float) -> list[float]:
+    """Round values in [low, high], spread evenly enough under `signed_log`.
+
+    0 and, with both signs, 1, 2, 3 and 5 times the powers of ten; fewer in a decade where that
+    makes more than twelve; evenly spaced values where it makes fewer than four.
+    """
+    decades = 10.0 ** np.arange(1 + np.log10(max(-low, high, 1.0)) // 1)
+    for steps in ([1.0, 2.0, 3.0, 5.0], [1.0, 2.0, 5.0], [1.0]):
+        positive = np.outer(decades, steps).ravel()
+        ticks = np.concatenate([-positive[::-1], [0.0], positive])
+        ticks = ticks[(low <= ticks) & (ticks <= high)]
+        if len(ticks) <= 12:
+            break
+    if len(ticks) < 4:
+        ticks = np.asarray(MaxNLocator(5, steps=ROUND_STEPS).tick_values(low, high))
+        ticks = ticks[(low <= ticks) & (ticks <= high)]
+    return [float(tick) for tick in ticks]
+
+
+def save(figure: Figure, path_png: Path, path_svg: Path) -> None:
+    """Write both files; an equal figure gives an equal SVG, byte for byte."""
+    with rc_context(RC):
+        figure.savefig(path_png, format="png", dpi=DPI)
+        figure.savefig(path_svg, format="svg", metadata={"Date": None})

@@ -1,0 +1,138 @@
+"""Objectives: columns of a table with the direction in which they are better.
+
+The one place where signs turn: a user maximises a score and minimises a sacrifice, all that
+stands on `orchestrator.pareto` minimises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from fnmatch import fnmatchcase
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+DEFAULT_OBJECTIVES = ("robustness_score", "sacrificed_accuracy")
+
+
+class ObjectiveError(ValueError):
+    """An objective or a reference point that a user wrote and that means nothing."""
+
+
+class Direction(StrEnum):
+    """The direction in which an objective is better, spelled as in `min:NAME`."""
+
+    MINIMISE = "min"
+    MAXIMISE = "max"
+
+
+KNOWN: dict[str, tuple[Direction, float | None]] = {
+    "robustness_score": (Direction.MAXIMISE, 0.0),
+    "natural_accuracy": (Direction.MAXIMISE, 0.0),
+    "union_accuracy": (Direction.MAXIMISE, 0.0),
+    "robust_accuracy_*": (Direction.MAXIMISE, 0.0),
+    "worst_*": (Direction.MAXIMISE, 0.0),
+    "sacrificed_accuracy": (Direction.MINIMISE, 1.0),
+    "seconds": (Direction.MINIMISE, None),
+}
+"""Columns whose direction needs no saying, and where their hypervolume ends, in user units."""
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A column and the direction in which it is better."""
+
+    name: str
+    direction: Direction
+
+    @property
+    def sign(self) -> float:
+        """What a value is multiplied by to be minimised."""
+        return 1.0 if self.direction is Direction.MINIMISE else -1.0
+
+    def __str__(self) -> str:
+        return f"{self.direction}:{self.name}"
+
+
+def is_known(column: str) -> bool:
+    """Whether `column` is a measured quantity of the trials' table."""
+    return _known(column) is not None
+
+
+def parse_objectives(texts: Iterable[str]) -> tuple[Objective, ...]:
+    """The objectives that `texts` name, each a known column or `min:NAME` or `max:NAME`.
+
+    Raises:
+        ObjectiveError: a column of unknown direction, one named twice, or fewer than two.
+    """
+    objectives = tuple(_parse(text) for text in texts)
+    names = [objective.name for objective in objectives]
+    for name in names:
+        if names.count(name) > 1:
+            raise ObjectiveError(f"objectives must be different columns, got {name} twice")
+    if len(names) < 2:
+        raise ObjectiveError(f"objectives must be at least two columns, got {len(names)}: {names}")
+    return objectives
+
+
+def default_reference_point(objectives: Sequence[Objective]) -> tuple[float, ...]:
+    """The known columns' own reference values, in user units: a score's 0, a sacrifice's 1.
+
+    Raises:
+        ObjectiveError: an objective that has none, or one taken against its usual direction.
+    """
+    return tuple(_default_reference(objective) for objective in objectives)
+
+
+def minimised(
+    values: pd.DataFrame | Sequence[float], objectives: Sequence[Objective]
+) -> npt.NDArray[np.float64]:
+    """Values in user units with signs turned: rows (N, M) of a table, or one point (M,).
+
+    Raises:
+        ValueError: a point that has not one number for each objective.
+    """
+    signs = np.array([objective.sign for objective in objectives])
+    if isinstance(values, pd.DataFrame):
+        columns = [objective.name for objective in objectives]
+        numbers = values[columns].to_numpy(dtype=np.float64, na_value=np.nan)
+    else:
+        numbers = np.asarray(values, dtype=np.float64)
+        if numbers.shape != signs.shape:
+            raise ValueError(
+                f"a point must be one number for each of {', '.join(map(str, objectives))}, "
+                f"got {values}"
+            )
+    signed: npt.NDArray[np.float64] = numbers * signs
+    return signed
+
+
+def _known(column: str) -> tuple[Direction, float | None] | None:
+    matches = (known for pattern, known in KNOWN.items() if fnmatchcase(column, pattern))
+    return next(matches, None)
+
+
+def _parse(text: str) -> Objective:
+    prefix, _, name = text.partition(":")
+    if name and prefix in list(Direction):
+        return Objective(name, Direction(prefix))
+    known = _known(text)
+    if known is None:
+        raise ObjectiveError(
+            f"objective must be one of {', '.join(KNOWN)}, got '{text}'; "
+            f"write min:{text} or max:{text} to use another column"
+        )
+    return Objective(text, known[0])
+
+
+def _default_reference(objective: Objective) -> float:
+    direction, reference = _known(objective.name) or (None, None)
+    if reference is None or direction is not objective.direction:
+        raise ObjectiveError(
+            f"reference_point must be given where {objective} is an objective: "
+            "nothing says where its hypervolume ends; write one number an objective"
+        )
+    return reference

@@ -1,0 +1,118 @@
+"""What a sweep shows on the terminal while it runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from orchestrator.plan import PlannedTrial
+
+QUIET_SECONDS = 30.0
+"""Between lines where there is no terminal to draw on."""
+
+
+@dataclass
+class Tally:
+    """How far the work is, counted in epochs; an evaluation counts as one."""
+
+    todo: dict[str, int]  # epochs left at the start, by trial id
+    done: dict[str, int] = field(default_factory=dict)
+    running: set[str] = field(default_factory=set)
+    ended: int = 0
+    failed: int = 0
+    began: float = field(default_factory=time.monotonic)
+
+    @classmethod
+    def of(cls, trials: Sequence[PlannedTrial]) -> Tally:
+        """Of trials that are about to be run."""
+        return cls(
+            {
+                planned.id: 1
+                + (
+                    0
+                    if planned.progress.trained
+                    else planned.trial.training.epochs - planned.progress.epochs_done
+                )
+                for planned in trials
+            }
+        )
+
+    def started(self, trial_id: str) -> None:
+        """A worker took the trial up."""
+        self.running.add(trial_id)
+
+    def epoch_done(self, trial_id: str) -> None:
+        """One epoch more."""
+        self.done[trial_id] = min(self.done.get(trial_id, 0) + 1, self.todo[trial_id] - 1)
+
+    def trial_ended(self, trial_id: str, *, failed: bool) -> None:
+        """The trial is done or failed."""
+        self.running.discard(trial_id)
+        self.done[trial_id] = self.todo[trial_id]
+        self.ended += 1
+        self.failed += failed
+
+    @property
+    def share(self) -> float:
+        """Of the work, in [0, 1]."""
+        return sum(self.done.values()) / max(1, sum(self.todo.values()))
+
+    def seconds_left(self) -> float | None:
+        """At the pace so far; None before anything is done."""
+        elapsed = time.monotonic() - self.began
+        return elapsed * (1 - self.share) / self.share if self.share else None
+
+    def __str__(self) -> str:
+        left = self.seconds_left()
+        parts = [f"{self.ended - self.failed} of {len(self.todo)} trials done"]
+        parts += [f"{len(self.running)} running"]
+        parts += [f"{self.failed} failed"] if self.failed else []
+        parts += [f"about {duration(left)} left" if left is not None else "time left not known yet"]
+        return ", ".join(parts)
+
+
+class Display:
+    """Shows a tally: a bar on a terminal, a line now and then elsewhere."""
+
+    def __init__(self, console: Console, tally: Tally) -> None:
+        """On a console."""
+        self._console = console
+        self._tally = tally
+        self._shown_at = time.monotonic()
+        self._bar: Progress | None = None
+        self._task = TaskID(0)
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Draw for the time of the block."""
+        if not self._console.is_terminal:
+            yield
+            return
+        columns = (BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        with Progress(*columns, console=self._console, transient=True) as bar:
+            self._bar = bar
+            self._task = bar.add_task(str(self._tally), total=1.0)
+            yield
+        self._bar = None
+
+    def update(self) -> None:
+        """The tally has changed."""
+        if self._bar is not None:
+            share = self._tally.share
+            self._bar.update(self._task, completed=share, description=str(self._tally))
+        elif time.monotonic() - self._shown_at >= QUIET_SECONDS:
+            self._shown_at = time.monotonic()
+            self._console.print(str(self._tally))
+
+
+def duration(seconds: float) -> str:
+    """For people: `45 s`, `12 min`, `3 h 20 min`."""
+    minutes = round(seconds / 60)
+    if seconds < 90:
+        return f"{round(seconds)} s"
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

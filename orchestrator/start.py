@@ -1,0 +1,219 @@
+"""One start of a sweep: from the plan, over the trials that are missing, to the front."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import torch
+from rich.console import Console
+
+from orchestrator.extraction import Front, extract_front
+from orchestrator.front import write_front
+from orchestrator.holding import held
+from orchestrator.interruption import Interrupted, Interruption, watched
+from orchestrator.plan import Plan, PlannedTrial, make_plan
+from orchestrator.progress import Display, Tally
+from orchestrator.spec import Resources, SweepSpec
+from orchestrator.store import LocalFiles, Store
+from orchestrator.table import trials_table
+from orchestrator.tracking import Tracker, open_tracker
+from trainer.data import load
+from trainer.training import EpochRow
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a start left."""
+
+    plan: Plan
+    front: Front
+    files: tuple[Path, ...]
+    signal: int | None  # that stopped it
+    tracked: bool  # whether the tracker took everything
+
+
+def start(spec: SweepSpec, *, address: str | None, retry_failed: bool, console: Console) -> Outcome:
+    """Train and evaluate what is missing, on this machine or on the cluster at `address`; write
+    the tables and the front of what there is; tell the tracker.
+
+    Raises:
+        BadInput: data, storage or resources are not there; nothing is written.
+        NoClusterError: no cluster takes this driver.
+        HeldError: another start is running the sweep.
+    """
+    _check_storage(spec)
+    files = LocalFiles(spec.storage)
+    store = Store(files)
+    plan = make_plan(spec, store)
+    pending = plan.pending(retry_failed=retry_failed)
+    _check_data(spec, pending)
+    resources = spec.resources if address else _local_resources(spec, console)
+    with held(files, spec.name), watched() as interruption:
+        files.write(f"sweeps/{spec.name}/spec.yaml", spec.resolved_yaml().encode())
+        tracker = open_tracker(spec.tracking, spec.storage, spec.name)
+        if pending:
+            console.print(f"{spec.name}: {len(plan.trials)} trials, {len(pending)} to run")
+            listener = _Listener(store, pending, console, tracker)
+            _run(spec, pending, listener, interruption, address=address, resources=resources)
+            plan = make_plan(spec, store)
+        table = trials_table(
+            plan, spec.suite, store, settings=spec.settings, objectives=spec.objectives
+        )
+        front, paths = _write(spec, table)
+        _track_trials(tracker, store, plan, table)
+        tracker.sweep(
+            metrics={"hypervolume": front.hypervolume, "front_size": float(len(front.points))},
+            files=paths,
+        )
+        return Outcome(
+            plan=plan,
+            front=front,
+            files=tuple(paths),
+            signal=interruption.signal,
+            tracked=tracker.close(),
+        )
+
+
+def _check_storage(spec: SweepSpec) -> None:
+    """See that the storage can be written, without writing."""
+    place = spec.storage
+    while not place.exists():
+        place = place.parent
+    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+        raise spec.document.fail(
+            "storage", f"must be a folder that can be written, got {spec.storage}"
+        )
+
+
+def _check_data(spec: SweepSpec, pending: Sequence[PlannedTrial]) -> None:
+    """Load each data set once, so that what is wrong with it is known before Ray starts."""
+    for settings in {planned.trial.data for planned in pending}:
+        try:
+            load(settings, torch.device("cpu"))
+        except ValueError as error:
+            raise spec.document.fail("data", str(error)) from error
+
+
+def _local_resources(spec: SweepSpec, console: Console) -> Resources:
+    """What a trial occupies on this machine: without a GPU here, none."""
+    cores = os.cpu_count() or 1
+    if spec.resources.cpu > cores:
+        raise spec.document.fail(
+            "resources.cpu", f"must be at most {cores} on this machine, got {spec.resources.cpu:g}"
+        )
+    gpus = torch.cuda.device_count()
+    if spec.resources.gpu > gpus:
+        if gpus:
+            raise spec.document.fail(
+                "resources.gpu",
+                f"must be at most {gpus} on this machine, got {spec.resources.gpu:g}",
+            )
+        console.print(
+            f"resources.gpu is {spec.resources.gpu:g}, but this machine has no GPU: "
+            f"trials run on the CPU"
+        )
+        return spec.resources.model_copy(update={"gpu": 0.0})
+    return spec.resources
+
+
+def _run(
+    spec: SweepSpec,
+    pending: Sequence[PlannedTrial],
+    listener: _Listener,
+    interruption: Interruption,
+    *,
+    address: str | None,
+    resources: Resources,
+) -> None:
+    # Ray and Tune take seconds to import, which a finished sweep and a mistake need not wait for.
+    from orchestrator.execution.cluster import connected  # noqa: PLC0415
+    from orchestrator.execution.tuning import run_trials  # noqa: PLC0415
+
+    with (
+        suppress(Interrupted),  # by a signal before the first trial; the outcome tells which
+        connected(address, resources),
+        listener.shown(),
+        interruption.tuning(),
+    ):
+        run_trials(
+            pending,
+            suite=spec.suite.record(),
+            storage=spec.storage,
+            resources=resources,
+            retries=spec.retries,
+            listener=listener,
+        )
+
+
+class _Listener:
+    """Tells the display and the tracker of trials as they run."""
+
+    def __init__(
+        self,
+        store: Store,
+        pending: Sequence[PlannedTrial],
+        console: Console,
+        tracker: Tracker,
+    ) -> None:
+        self._store = store
+        self._planned = {planned.id: planned for planned in pending}
+        self._tally = Tally.of(pending)
+        self._display = Display(console, self._tally)
+        self._tracker = tracker
+        self.shown = self._display.shown
+
+    def started(self, trial_id: str) -> None:
+        self._tally.started(trial_id)
+        self._display.update()
+
+    def epoch_done(self, trial_id: str, row: EpochRow) -> None:
+        self._tally.epoch_done(trial_id)
+        self._display.update()
+        planned = self._planned[trial_id]
+        self._tracker.trial(
+            trial_id,
+            name=planned.title,
+            params=planned.trial.content(),
+            rows=lambda: [row],
+            scores={},
+            status="running",
+        )
+
+    def ended(self, trial_id: str) -> None:
+        failure = self._store.trial(trial_id).progress().failure
+        self._tally.trial_ended(trial_id, failed=failure is not None)
+        self._display.update()
+
+
+def _write(spec: SweepSpec, table: pd.DataFrame) -> tuple[Front, list[Path]]:
+    folder = spec.storage / "sweeps" / spec.name
+    staged = folder / ".trials.csv"
+    table.to_csv(staged, index=False)
+    trials = staged.replace(folder / "trials.csv")
+    front = extract_front(table, objectives=spec.objectives, reference_point=spec.reference_point)
+    return front, [trials, *write_front(front, table, folder, note=spec.cells[0].trial.data.name)]
+
+
+def _track_trials(tracker: Tracker, store: Store, plan: Plan, table: pd.DataFrame) -> None:
+    for planned, (_, row) in zip(plan.trials, table.iterrows(), strict=True):
+        if planned.status == "pending":
+            continue
+        scores = {
+            str(name): float(value)
+            for name, value in row.items()
+            if isinstance(value, float) and math.isfinite(value) and name not in planned.settings
+        }
+        tracker.trial(
+            planned.id,
+            name=planned.title,
+            params=planned.trial.content(),
+            rows=store.trial(planned.id).rows,
+            scores=scores,
+            status=planned.status,
+        )

@@ -1,0 +1,88 @@
+"""Records and blobs that show when they were damaged.
+
+A record is JSON with its own SHA-256 inside; a blob has its SHA-256 beside it, in a file that
+`sha256sum -c` reads. What does not agree is set aside under `NAME.damaged`, told in the log, and
+from then on as good as never written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from pathlib import PurePosixPath
+from typing import Any
+
+from orchestrator.store.files import Files
+
+logger = logging.getLogger(__name__)
+
+
+def read_record(files: Files, name: str) -> dict[str, Any] | None:
+    """The record, or None where there is none or it is damaged."""
+    data = files.read(name)
+    if data is None:
+        return None
+    try:
+        sealed = json.loads(data)
+        if sealed["sha256"] == _seal(sealed["record"]):
+            record: dict[str, Any] = sealed["record"]
+            return record
+    except (ValueError, KeyError, TypeError):
+        pass  # not JSON, or not ours: damaged all the same
+    set_aside(files, name, "its checksum does not agree")
+    return None
+
+
+def write_record(files: Files, name: str, record: dict[str, Any]) -> None:
+    """Write the record in place of any other."""
+    files.write(name, _sealed(record))
+
+
+def create_record(files: Files, name: str, record: dict[str, Any]) -> bool:
+    """Write the record if there is none; whether this call did."""
+    return files.create(name, _sealed(record))
+
+
+def read_blob(files: Files, name: str) -> bytes | None:
+    """The bytes, or None where there are none, their checksum is missing, or they disagree."""
+    data = files.read(name)
+    if data is None:
+        return None
+    checksum = files.read(f"{name}.sha256")
+    if checksum is None:
+        set_aside(files, name, "it has no checksum beside it, so its writing was cut short")
+        return None
+    if checksum.split(b" ")[0].decode(errors="replace") != hashlib.sha256(data).hexdigest():
+        set_aside(files, name, "its checksum does not agree")
+        return None
+    return data
+
+
+def write_blob(files: Files, name: str, data: bytes) -> None:
+    """Write bytes and their checksum, the checksum last: without it a blob does not count."""
+    files.write(name, data)
+    line = f"{hashlib.sha256(data).hexdigest()}  {PurePosixPath(name).name}\n"
+    files.write(f"{name}.sha256", line.encode())
+
+
+def remove_blob(files: Files, name: str) -> None:
+    """Delete a blob and its checksum."""
+    files.remove(name)
+    files.remove(f"{name}.sha256")
+
+
+def set_aside(files: Files, name: str, reason: str) -> None:
+    """Move a damaged file to `NAME.damaged`, and say so."""
+    logger.warning("%s is set aside as %s.damaged: %s", name, name, reason)
+    files.rename(name, f"{name}.damaged")
+
+
+def _sealed(record: dict[str, Any]) -> bytes:
+    sealed = {"sha256": _seal(record), "record": record}
+    return (json.dumps(sealed, indent=1, allow_nan=False) + "\n").encode()
+
+
+def _seal(record: Any) -> str:
+    canonical = json.dumps(record, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()

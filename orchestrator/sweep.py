@@ -1,0 +1,185 @@
+"""Run a sweep: `python -m orchestrator.sweep SPEC`."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from enum import IntEnum
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from orchestrator.address import NoClusterError, check_address
+from orchestrator.front import front_record, show
+from orchestrator.holding import HeldError
+from orchestrator.plan import Plan, make_plan
+from orchestrator.spec import SweepSpec, read_spec
+from orchestrator.start import Outcome, start
+from orchestrator.store import LocalFiles, Store
+from orchestrator.tracking import OFF, tracking_uri
+from trainer.document import BadInput, redacted
+
+logger = logging.getLogger("orchestrator")
+
+SHOWN_FAILURES = 10
+
+
+class ExitCode(IntEnum):
+    """How a sweep ended; 130 and 143 after SIGINT and SIGTERM. The same command goes on from
+    each but BAD_INPUT."""
+
+    DONE = 0
+    SOME_FAILED = 1
+    BAD_INPUT = 2
+    LOST = 3
+    HELD = 4
+
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def main(
+    spec_path: Annotated[str, typer.Argument(metavar="SPEC", help="The sweep's YAML file.")],
+    *,
+    storage: Annotated[
+        str | None, typer.Option(metavar="FOLDER", help="Keep trials and sweeps here.")
+    ] = None,
+    tracking: Annotated[
+        str | None,
+        typer.Option("--tracking-uri", metavar="URI", help="MLflow's; also `sqlite`, `none`."),
+    ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(metavar="auto|HOST:PORT", help="A running Ray cluster; else this machine."),
+    ] = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=YAML", help="Set a key, such as training.epochs=1."),
+    ] = None,
+    download: Annotated[
+        bool, typer.Option("--download", help="Download a data set that is missing.")
+    ] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Run failed trials again as well.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the plan and what is done; run nothing.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document; all else goes to stderr.")
+    ] = False,
+) -> None:
+    """Train and evaluate what is missing of a sweep, then extract and draw its front."""
+    flags = [
+        f"{key}={json.dumps(value)}"
+        for key, value in (("storage", storage), ("tracking", tracking))
+        if value is not None
+    ]
+    flags += ["data.download=true"] if download else []
+    console = Console(stderr=as_json, highlight=False, markup=False)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    try:
+        spec = read_spec(spec_path, [*(assignments or []), *flags], os.environ)
+        if dry_run:
+            _show_plan(spec, console, as_json=as_json)
+            raise typer.Exit(ExitCode.DONE)
+        if address is not None:
+            check_address(address)
+        outcome = start(spec, address=address, retry_failed=retry_failed, console=console)
+    except (BadInput, NoClusterError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(ExitCode.BAD_INPUT) from None
+    except HeldError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(ExitCode.HELD) from None
+    except typer.Exit:
+        raise
+    except Exception:
+        logger.exception("the sweep broke off; what is done is kept, the same command goes on")
+        raise typer.Exit(ExitCode.LOST) from None
+    code = _exit_code(outcome)
+    if as_json:
+        typer.echo(_json(_outcome_record(spec, outcome, code)))
+    else:
+        _show_outcome(spec, outcome, console)
+    raise typer.Exit(code)
+
+
+def _exit_code(outcome: Outcome) -> int:
+    if outcome.signal is not None:
+        return 128 + outcome.signal
+    done = all(planned.status == "done" for planned in outcome.plan.trials)
+    return ExitCode.DONE if done else ExitCode.SOME_FAILED
+
+
+def _show_plan(spec: SweepSpec, console: Console, *, as_json: bool) -> None:
+    plan = make_plan(spec, Store(LocalFiles(spec.storage)))
+    if as_json:
+        trials = [
+            {
+                "trial_id": planned.id,
+                "method": planned.method,
+                "seed": planned.trial.seed,
+                "status": planned.status,
+                "todo": planned.todo,
+                "settings": dict(planned.settings),
+            }
+            for planned in plan.trials
+        ]
+        typer.echo(_json({"name": spec.name, "counts": plan.counts(), "trials": trials}))
+        return
+    shown = Table(box=None)
+    for column in ("trial_id", "method", *spec.settings, "seed", "status", "to do"):
+        shown.add_column(column, overflow="fold", no_wrap=column == "trial_id")
+    for planned in plan.trials:
+        values = [planned.settings[name] for name in spec.settings]
+        settings = ["" if value is None else str(value) for value in values]
+        seed = str(planned.trial.seed)
+        shown.add_row(planned.id, planned.method, *settings, seed, planned.status, planned.todo)
+    console.print(shown)
+    console.print(f"{spec.name}: {_counted(plan)}")
+
+
+def _show_outcome(spec: SweepSpec, outcome: Outcome, console: Console) -> None:
+    failed = [planned for planned in outcome.plan.trials if planned.status == "failed"]
+    for planned in failed[:SHOWN_FAILURES]:
+        failure = planned.progress.failure
+        assert failure is not None
+        console.print(f"failed: {planned.id} ({planned.title}): {failure.kind}: {failure.message}")
+    if len(failed) > SHOWN_FAILURES:
+        console.print(f"failed: and {len(failed) - SHOWN_FAILURES} more, see trials.csv")
+    show(outcome.front, outcome.files, console)
+    console.print(f"{'sweep':12}{spec.name}: {_counted(outcome.plan)}")
+    if outcome.signal is not None:
+        console.print(f"{'stopped':12}by a signal; the same command goes on from here")
+    if spec.tracking != OFF:
+        uri = tracking_uri(spec.tracking, spec.storage)
+        note = "" if outcome.tracked else "  (incomplete: the next start sends the rest)"
+        console.print(f"{'look':12}mlflow ui --backend-store-uri {redacted(uri)}{note}")
+
+
+def _outcome_record(spec: SweepSpec, outcome: Outcome, code: int) -> dict[str, Any]:
+    return {
+        "name": spec.name,
+        "exit_code": code,
+        "counts": outcome.plan.counts(),
+        "front": front_record(outcome.front),
+        "files": [str(path) for path in outcome.files],
+        "tracking": redacted(tracking_uri(spec.tracking, spec.storage)),
+    }
+
+
+def _counted(plan: Plan) -> str:
+    return ", ".join(f"{count} {status}" for status, count in plan.counts().items())
+
+
+def _json(record: dict[str, Any]) -> str:
+    return json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,86 @@
+"""The table of a sweep's trials: its schema, and how scores come from outcomes.
+
+One row a planned trial, references included. Accuracies are fractions in [0, 1]; empty means
+not applicable, or not known for want of a result. Categories are those of the suite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from orchestrator.extraction import on_front
+from orchestrator.objectives import Objective
+from orchestrator.plan import Plan, PlannedTrial
+from orchestrator.store import Store
+from trainer.evaluation import Suite
+
+
+def trials_table(
+    plan: Plan,
+    suite: Suite,
+    store: Store,
+    *,
+    settings: Sequence[str],
+    objectives: Sequence[Objective],
+) -> pd.DataFrame:
+    """The table, from the store alone.
+
+    Robustness score: the mean over the suite's categories of `robust_accuracy_*`, minus the
+    same of the standard reference. Sacrificed accuracy: the reference's natural accuracy minus
+    the trial's. The reference is the mean over the seeds of the standard trials that are done;
+    where none is, scores are empty.
+    """
+    columns = _measured_columns(suite)
+    table = pd.DataFrame(
+        [_row(planned, plan.suite_id, suite, store, columns) for planned in plan.trials]
+    )
+    robust = table[[f"robust_accuracy_{c}" for c in suite.categories]].mean(axis=1, skipna=False)
+    references = table["is_reference"] & (table["status"] == "done")
+    table["robustness_score"] = robust - robust[references].mean()
+    natural = table["natural_accuracy"]
+    table["sacrificed_accuracy"] = natural[references].mean() - natural
+    table["on_front"] = False
+    for name in settings:
+        table[name] = [_plain(planned.settings[name]) for planned in plan.trials]
+    first = ["trial_id", "method", "seed", "status", "split", *columns]
+    last = ["robustness_score", "sacrificed_accuracy", "seconds", "collapsed", "failure"]
+    table = table[[*first, *last, "on_front", *settings]]
+    return table.assign(on_front=on_front(table, objectives))
+
+
+def _measured_columns(suite: Suite) -> list[str]:
+    robust = [f"robust_accuracy_{category}" for category in suite.categories]
+    worst = [f"worst_{category}" for category in suite.categories]
+    return ["natural_accuracy", *robust, *worst, "union_accuracy"]
+
+
+def _row(
+    planned: PlannedTrial, suite_id: str, suite: Suite, store: Store, columns: Sequence[str]
+) -> dict[str, Any]:
+    stored = store.trial(planned.id)
+    evaluation: Mapping[str, Any] = {}
+    facts: Mapping[str, Any] = {}
+    if planned.status == "done":
+        evaluation = stored.evaluation(suite_id) or {}
+        facts = stored.training_facts()
+    failure = planned.progress.failure
+    return {
+        "trial_id": planned.id,
+        "method": planned.method,
+        "seed": planned.trial.seed,
+        "status": planned.status,
+        "split": suite.split if evaluation else None,
+        "is_reference": planned.is_reference,
+        **{name: evaluation.get("accuracies", {}).get(name, np.nan) for name in columns},
+        "seconds": facts.get("seconds", np.nan),
+        "collapsed": facts.get("collapsed"),
+        "failure": None if failure is None else f"{failure.kind}: {failure.message}",
+    }
+
+
+def _plain(value: Any) -> Any:
+    return ", ".join(map(str, value)) if isinstance(value, (tuple, list)) else value

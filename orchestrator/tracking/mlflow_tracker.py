@@ -1,0 +1,206 @@
+"""A sweep in MLflow: an experiment of the sweep's name, one run for the sweep, a child a trial.
+
+Runs are found again by tags, and a point logged twice with its own time and step stays one
+point: so everything may be sent again, after a crash or by the next start. One thread sends,
+in order; the sweep goes on meanwhile, and also where the server does not answer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from orchestrator.tracking.tracker import Tracker
+from trainer.document import redacted
+from trainer.training import EpochRow
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+logger = logging.getLogger(__name__)
+
+TRIAL_TAG = "pareto.trial_id"
+SWEEP_TAG = "pareto.sweep"
+TOLD_TAG = "pareto.told"  # a hash of what was last told in full
+
+_STATUS = {"done": "FINISHED", "failed": "FAILED", "stopped": "KILLED", "running": "RUNNING"}
+_MAX_METRICS, _MAX_PARAMS, _MAX_VALUE = 900, 90, 500  # under the server's limits for a request
+_FAILURES_TO_GIVE_UP = 3
+
+T = TypeVar("T")
+
+
+class MlflowTracker(Tracker):
+    """Sends to an MLflow store or server."""
+
+    def __init__(self, uri: str, sweep: str, artifacts: Path | None) -> None:
+        """Begin at once, in the background.
+
+        Args:
+            uri: of the tracking store; may hold a password, which is never shown.
+            sweep: the experiment's name.
+            artifacts: where a new experiment keeps files; None: as the server decides.
+        """
+        self._uri = uri
+        self._sweep = sweep
+        self._artifacts = artifacts
+        self._tasks: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._failures = 0
+        self._runs: dict[str, str] = {}  # run ids by trial id
+        self._told: dict[str, str] = {}  # hashes by trial id
+        self._thread = threading.Thread(target=self._send, name="mlflow", daemon=True)
+        self._thread.start()
+
+    def trial(
+        self,
+        trial_id: str,
+        *,
+        name: str,
+        params: Mapping[str, Any],
+        rows: Callable[[], Sequence[EpochRow]],
+        scores: Mapping[str, float],
+        status: str,
+    ) -> None:
+        told = _hash([name, params, scores, status])
+
+        def send() -> None:
+            if status == "running":
+                self._log_rows(self._run_of(trial_id, name, params), rows())
+            elif self._told.get(trial_id) != told:
+                run = self._run_of(trial_id, name, params)
+                known = rows()
+                self._log_rows(run, known)
+                self._log_scores(run, scores, known)
+                self._client.set_tag(run, TOLD_TAG, told)
+                self._client.update_run(run, status=_STATUS[status])
+
+        self._tasks.put(send)
+
+    def sweep(self, *, metrics: Mapping[str, float], files: Sequence[Path]) -> None:
+        def send() -> None:
+            self._log_scores(self._parent, metrics, [])
+            for file in files:
+                self._client.log_artifact(self._parent, str(file))
+            self._client.update_run(self._parent, status="FINISHED")
+
+        self._tasks.put(send)
+
+    def close(self) -> bool:
+        self._tasks.put(None)
+        self._thread.join()
+        return not self._failures
+
+    def _send(self) -> None:
+        self._attempt(self._open)
+        opened = not self._failures
+        for task in iter(self._tasks.get, None):
+            if opened and self._failures < _FAILURES_TO_GIVE_UP:
+                self._attempt(task)
+
+    def _attempt(self, task: Callable[[], None]) -> None:
+        try:
+            task()
+        except Exception as error:  # a tracker never fails a sweep, whatever its server does
+            self._failures += 1
+            logger.warning(
+                "MLflow at %s did not take a record (%s); the store has it, and the next start "
+                "of the sweep sends it again",
+                redacted(self._uri),
+                redacted(str(error)).splitlines()[0][:200],
+            )
+
+    def _open(self) -> None:
+        """The experiment, the sweep's own run, and the trials' runs that there are."""
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        from mlflow import MlflowClient  # noqa: PLC0415 (seconds of import, off the main thread)
+
+        logging.getLogger("mlflow").setLevel(logging.ERROR)
+        logging.getLogger("alembic").setLevel(logging.ERROR)
+        self._client: MlflowClient = MlflowClient(tracking_uri=self._uri)
+        experiment = self._client.get_experiment_by_name(self._sweep)
+        if experiment is None:
+            location = None if self._artifacts is None else self._artifacts.as_uri()
+            self._experiment = self._client.create_experiment(self._sweep, location)
+        else:
+            self._experiment = experiment.experiment_id
+        parent = None
+        token = None
+        while True:
+            page = self._client.search_runs([self._experiment], page_token=token)
+            for run in page:
+                if SWEEP_TAG in run.data.tags:
+                    parent = run.info.run_id
+                elif trial_id := run.data.tags.get(TRIAL_TAG):
+                    self._runs[trial_id] = run.info.run_id
+                    self._told[trial_id] = run.data.tags.get(TOLD_TAG, "")
+            token = page.token
+            if not token:
+                break
+        if parent is None:
+            run = self._client.create_run(
+                self._experiment, tags={SWEEP_TAG: self._sweep}, run_name=self._sweep
+            )
+            parent = run.info.run_id
+        self._parent = parent
+
+    def _run_of(self, trial_id: str, name: str, params: Mapping[str, Any]) -> str:
+        if trial_id not in self._runs:
+            from mlflow.entities import Param  # noqa: PLC0415
+
+            tags = {TRIAL_TAG: trial_id, "mlflow.parentRunId": self._parent}
+            run = self._client.create_run(self._experiment, tags=tags, run_name=name).info.run_id
+            for some in _chunks(sorted(flat(params).items()), _MAX_PARAMS):
+                values = [Param(key, value[:_MAX_VALUE]) for key, value in some]
+                self._client.log_batch(run, params=values)
+            self._runs[trial_id] = run
+        return self._runs[trial_id]
+
+    def _log_rows(self, run: str, rows: Sequence[EpochRow]) -> None:
+        from mlflow.entities import Metric  # noqa: PLC0415
+
+        metrics = [
+            Metric(key, value, int(row["time"] * 1000), int(row["epoch"]))
+            for row in rows
+            for key, value in row.items()
+            if key not in {"epoch", "time"}
+        ]
+        for some in _chunks(metrics, _MAX_METRICS):
+            self._client.log_batch(run, metrics=some)
+
+    def _log_scores(self, run: str, scores: Mapping[str, float], rows: Sequence[EpochRow]) -> None:
+        from mlflow.entities import Metric  # noqa: PLC0415
+
+        now = int((rows[-1]["time"] if rows else time.time()) * 1000)
+        step = int(rows[-1]["epoch"]) if rows else 0
+        metrics = [Metric(key, value, now, step) for key, value in scores.items()]
+        for some in _chunks(metrics, _MAX_METRICS):
+            self._client.log_batch(run, metrics=some)
+
+
+def flat(params: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Nested settings as dotted names and text, as MLflow keeps parameters."""
+    names: dict[str, str] = {}
+    for key, value in params.items():
+        if isinstance(value, Mapping):
+            names |= flat(value, f"{prefix}{key}.")
+        else:
+            names[f"{prefix}{key}"] = str(value)
+    return names
+
+
+def _chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def _hash(told: Any) -> str:
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]

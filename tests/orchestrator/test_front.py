@@ -1,0 +1,240 @@
+"""The door `python -m orchestrator.front`: tables in, files out, one message where they are bad."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner, Result
+
+from orchestrator.front import FILES, app
+from orchestrator.objectives import DEFAULT_OBJECTIVES, parse_objectives
+from orchestrator.table_files import TableError, read_table
+
+OBJECTIVES = parse_objectives(DEFAULT_OBJECTIVES)
+
+TRIALS = """\
+trial_id,method,seed,status,split,natural_accuracy,robustness_score,sacrificed_accuracy,on_front,rho,padding
+t0,standard,0,done,test,0.9,0.0,0.0,,,
+t1,standard,1,done,test,0.9100000000000001,0.0,-0.010000000000000009,,,
+t2,pareto,0,done,test,0.8,0.30000000000000004,0.1,,0.4,none
+t3,pareto,1,done,test,0.7,0.1,0.2,,0.4,none
+t4,pareto,0,done,test,0.5,0.35,0.4,,0.7,NA
+t5,pareto,1,failed,,,,,,0.7,NA
+"""
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def trials(tmp_path: Path) -> Path:
+    path = tmp_path / "trials.csv"
+    path.write_text(TRIALS)
+    return path
+
+
+# --- what it writes
+
+
+def test_files_stand_beside_the_table(trials: Path) -> None:
+    result = run(trials)
+    assert result.exit_code == 0, result.output
+    assert sorted(p.name for p in trials.parent.iterdir()) == sorted([*FILES, "trials.csv"])
+    assert trials.read_text() == TRIALS
+    assert "t2" in result.output
+    assert "5 used; left out: 1 status failed" in result.output
+
+
+def test_front_csv_reads_back_equal(trials: Path, tmp_path: Path) -> None:
+    run(trials, "--out", tmp_path / "out")
+    written = read_table(tmp_path / "out" / "front.csv", OBJECTIVES)
+    read = read_table(trials, OBJECTIVES)
+    expected = read.set_index("trial_id").loc[["t4", "t2", "t1"]].reset_index()
+    pd.testing.assert_frame_equal(written, expected, check_exact=True, check_dtype=False)
+    assert (tmp_path / "out" / "front.csv").read_text().splitlines()[2] == (
+        "t2,pareto,0,done,test,0.8,0.30000000000000004,0.1,True,0.4,none"
+    )
+
+
+def test_front_json_says_all_that_the_front_is(trials: Path, tmp_path: Path) -> None:
+    run(trials, "--out", tmp_path, "--reference=-0.5,0.5")
+    record = json.loads((tmp_path / "front.json").read_text())
+    assert record["objectives"] == [
+        {"name": "robustness_score", "direction": "max"},
+        {"name": "sacrificed_accuracy", "direction": "min"},
+    ]
+    assert record["reference_point"] == [-0.5, 0.5]
+    assert record["hypervolume"] == pytest.approx(0.51 * 0.5 + 0.4 * 0.3 + 0.1 * 0.05)
+    assert record["knee"] == "t2"
+    assert record["trials"] == {"used": 5, "dropped": {"status failed": 1}}
+    assert [point["trial_id"] for point in record["points"]] == ["t4", "t2", "t1"]
+    assert record["points"][1] == {
+        "trial_id": "t2",
+        "method": "pareto",
+        "seed": 0,
+        "objectives": {"robustness_score": 0.30000000000000004, "sacrificed_accuracy": 0.1},
+        "settings": {"rho": 0.4, "padding": "none"},
+    }
+    assert record["points"][2]["settings"] == {}
+
+
+def test_json_is_all_that_stands_on_stdout(trials: Path, tmp_path: Path) -> None:
+    result = run(trials, "--json")
+    assert result.stdout == (tmp_path / "front.json").read_text()
+
+
+def test_cells_are_means_over_seeds(trials: Path, tmp_path: Path) -> None:
+    run(trials)
+    table = pd.read_csv(tmp_path / "cells.csv")
+    assert table["seeds"].tolist() == [2, 2, 1]
+    assert table["robustness_score_mean"].tolist() == pytest.approx([0.0, 0.2, 0.35])
+    assert table["robustness_score_std"].isna().tolist() == [False, False, True]
+
+
+def test_parquet_gives_the_same_files(trials: Path, tmp_path: Path) -> None:
+    run(trials, "--out", tmp_path / "csv")
+    read_table(trials, OBJECTIVES).to_parquet(tmp_path / "trials.parquet")
+    run(tmp_path / "trials.parquet", "--out", tmp_path / "parquet")
+    for name in ("front.csv", "front.json", "cells.csv", "front.svg"):
+        assert (tmp_path / "csv" / name).read_bytes() == (tmp_path / "parquet" / name).read_bytes()
+
+
+@pytest.mark.parametrize("rows", ["", "t0,failed,,\n", "t0,done,0.1,nan\nt1,,0.1,0.2\n"])
+def test_an_empty_front_is_a_front(tmp_path: Path, rows: str) -> None:
+    path = tmp_path / "trials.csv"
+    path.write_text("trial_id,status,robustness_score,sacrificed_accuracy\n" + rows)
+    result = run(path)
+    assert result.exit_code == 0, result.output
+    assert "The front is empty" in result.output
+    record = json.loads((tmp_path / "front.json").read_text())
+    assert (record["hypervolume"], record["knee"], record["points"]) == (0.0, None, [])
+    assert sum(record["trials"]["dropped"].values()) == rows.count("\n")
+
+
+def test_other_objectives_need_a_direction_and_an_end(tmp_path: Path) -> None:
+    path = tmp_path / "trials.csv"
+    path.write_text("trial_id,latency,score\nt1,3,4\nt2,5,6\nt3,5,5\n")
+    arguments = (path, "--objective", "max:score", "--objective", "min:latency")
+    assert "reference_point must be given" in run(*arguments).stderr
+    result = run(*arguments, "--reference", "0,10", "--json")
+    record = json.loads(result.stdout)
+    assert [point["trial_id"] for point in record["points"]] == ["t2", "t1"]
+    assert record["hypervolume"] == 5 * 6 + 2 * 4
+
+
+# --- what it refuses
+
+HEAD = "trial_id,robustness_score,sacrificed_accuracy\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "must be a readable .csv table"),
+        (
+            "trial_id,score\nt1,1\n",
+            "have columns robustness_score, sacrificed_accuracy; it has trial_id",
+        ),
+        (HEAD + "t1,0.1,0.2\nt1,0.3,0.1\n", "trial_id must be unique, got 't1' more than once"),
+        (HEAD + "t1,0.1,0.2\n,0.3,0.1\n", "trial_id must not be empty, but is in data row 2"),
+        (HEAD + "t1,0.1,0.2\nt2,0.3,high\n", "must be a number or empty, got 'high' in data row 2"),
+        (HEAD + "t1,0.1,0.2,0.3\n", "its rows have more cells than its header"),
+        (HEAD + 't1,"0.1,0.2\n', "must be a readable .csv table"),
+        (HEAD + "t1,\udcff,0.2\n", "must be a readable .csv table: 'utf-8'"),
+    ],
+)
+def test_bad_tables_are_named_and_nothing_is_written(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    path = tmp_path / "trials.csv"
+    path.write_bytes(text.encode(errors="surrogateescape"))
+    result = run(path, "--out", tmp_path / "out")
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert result.stderr.startswith(f"error: {path}: ")
+    assert result.stderr.count("\n") == 1
+    assert result.stdout == ""
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["missing.csv"], "there is no such file"),
+        (["trials.xlsx"], "must end in one of .csv, .parquet, got '.xlsx'"),
+        (["trials.csv", "--objective", "latency"], "write min:latency or max:latency"),
+        (["trials.csv", "--reference", "1"], "must be 2 finite numbers"),
+        (["trials.csv", "--reference", "0,nan"], "got '0,nan'"),
+        (["trials.csv", "--reference", "0,one"], "got '0,one'"),
+        (["trials.csv", "--out", "trials.csv"], "must be a writable folder"),
+        (["front.csv"], "must not be overwritten by its own front; give --out"),
+    ],
+)
+def test_bad_arguments_are_named_and_nothing_is_written(
+    trials: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
+) -> None:
+    monkeypatch.chdir(trials.parent)
+    Path("front.csv").write_text(TRIALS)
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert sorted(os.listdir()) == ["front.csv", "trials.csv"]  # noqa: PTH208
+
+
+def test_nothing_temporary_stays_where_a_file_has_no_place(trials: Path, tmp_path: Path) -> None:
+    """A folder in the place of a picture: the rename fails, no half-written file is left."""
+    (tmp_path / "front.png" / "occupied").mkdir(parents=True)
+    assert run(trials).exit_code == 2
+    assert (tmp_path / "front.png" / "occupied").is_dir()
+    assert not list(tmp_path.glob(".front-*"))
+
+
+# --- reading
+
+
+def test_words_are_no_empty_cells_and_identities_no_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "trials.csv"
+    path.write_text(HEAD.strip() + ",padding\n007,0.1,nan,none\n1e3,,0.2,NA\nt2,.1,.2,\n")
+    table = read_table(path, OBJECTIVES)
+    assert table["trial_id"].tolist() == ["007", "1e3", "t2"]
+    assert table["padding"].fillna("").tolist() == ["none", "NA", ""]
+    assert table["robustness_score"].isna().tolist() == [False, True, False]
+    assert table["sacrificed_accuracy"].isna().tolist() == [True, False, False]
+
+
+def test_numbers_go_through_csv_unchanged(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    scores, sacrifices = random.random((2, 2000)) * 10.0 ** random.integers(-12, 3, (2, 2000))
+    table = pd.DataFrame(
+        {
+            "trial_id": [f"t{k}" for k in range(2000)],
+            "robustness_score": scores,
+            "sacrificed_accuracy": sacrifices,
+        }
+    )
+    table.to_csv(tmp_path / "trials.csv", index=False)
+    read = read_table(tmp_path / "trials.csv", OBJECTIVES)
+    assert (read["robustness_score"] == scores).all()
+    assert (read["sacrificed_accuracy"] == sacrifices).all()
+
+
+def test_a_folder_is_no_table(tmp_path: Path) -> None:
+    (tmp_path / "trials.csv").mkdir()
+    with pytest.raises(TableError, match="no such file"):
+        read_table(tmp_path / "trials.csv", OBJECTIVES)
+
+
+@pytest.mark.slow
+def test_the_module_is_a_command(trials: Path) -> None:
+    command = [sys.executable, "-m", "orchestrator.front", str(trials), "--json"]
+    process = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert json.loads(process.stdout)["knee"] == "t2"
+    assert process.stderr == ""

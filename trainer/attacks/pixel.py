@@ -1,0 +1,40 @@
+"""The sensitivity attack: projected gradient descent on pixel values."""
+
+from __future__ import annotations
+
+from pydantic import Field
+from torch import Tensor
+
+from trainer.attacks.ascent import AscentAttack, Component, Parameters
+from trainer.settings import NonNegative, Positive
+
+
+class PGD(AscentAttack):
+    """PGD in the L-infinity ball, within [0, 1] (Madry et al., 2018)."""
+
+    epsilon: NonNegative = Field(
+        description="radius in pixels of [0, 1]; for 8-bit input write 8/255"
+    )
+    step_size: Positive | None = Field(
+        None, description="in pixels of [0, 1]; left out, 2.5 epsilon / num_steps"
+    )
+
+    def components(self, images: Tensor) -> tuple[Component, ...]:
+        """The difference of each pixel."""
+        step_size = default_step(self.epsilon, self.num_steps, self.step_size)
+        return (Component(tuple(images.shape[1:]), self.epsilon, step_size),)
+
+    def apply(self, images: Tensor, parameters: Parameters) -> Tensor:
+        """`images + delta`."""
+        return images + parameters[0]
+
+    def project(self, images: Tensor, parameters: Parameters) -> Parameters:
+        """Onto the ball and onto the differences that leave every pixel in [0, 1]."""
+        (delta,) = parameters
+        return ((images + delta.clamp(-self.epsilon, self.epsilon)).clamp(0, 1) - images,)
+
+
+def default_step(epsilon: float, num_steps: int, step_size: float | None) -> float:
+    """The step asked for, else 2.5 epsilon / num_steps: from any start every point of the ball
+    is in reach, with some to spare (Madry et al., 2018)."""
+    return 2.5 * epsilon / num_steps if step_size is None else step_size

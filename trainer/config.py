@@ -1,0 +1,235 @@
+"""What one trial is, whole: its data, model, method, attacks, schedule and seed.
+
+`read_trial` is the one way from outside in: from a YAML file, from the orchestrator's plan,
+or from the record that a store keeps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from importlib.resources import as_file, files
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import Field, SerializeAsAny
+
+from trainer.attacks import ATTACKS, Attack
+from trainer.data import DataSettings
+from trainer.data.settings import DataName
+from trainer.document import Document
+from trainer.methods import METHODS, Adversarial, Method
+from trainer.models import ModelSettings
+from trainer.registry import resolve
+from trainer.schedule import OptimiserSettings
+from trainer.settings import Count, NonNegative, Settings, content_id, plain
+
+SEMANTICS = 1
+"""Of training as a whole: raised when the same settings come to mean another model."""
+
+_S = TypeVar("_S", bound=Settings)
+
+
+class TrainingSettings(Settings):
+    """How long and in what steps a model is trained."""
+
+    epochs: Count = Field(description="passes over the training images")
+    batch_size: Count = Field(description="training images a step")
+    optimiser: OptimiserSettings
+    epsilon_warmup: NonNegative = Field(
+        0.0, description="epochs over which the attacks' radii and steps grow from 0"
+    )
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32", description="of the forward passes of training, attacks included"
+    )
+    batch_norm: Literal["joint", "separate"] = Field(
+        "joint", description="one forward pass for all branches, or one for each"
+    )
+
+
+class ValidationSettings(Settings):
+    """What is measured on held-out training images after an epoch."""
+
+    every: Count = Field(1, description="epochs between measurements; the last is always one")
+    examples: Count = Field(512, description="validation images used, at most")
+
+
+class _Which(Settings):
+    fingerprint: str = Field(description="hash of the data set's own content")
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(description="of init, order and starts")
+
+
+class Trial(_Which):
+    """One training run. Equal content, equal model (on one machine, on the CPU, bit for bit)."""
+
+    data: DataSettings
+    model: ModelSettings
+    method: SerializeAsAny[Method]
+    attacks: dict[str, SerializeAsAny[Attack]] = Field(description="of training, by label")
+    training: TrainingSettings
+    validation: ValidationSettings
+    validation_attacks: dict[str, SerializeAsAny[Attack]]
+
+    def content(self) -> dict[str, Any]:
+        """All that determines the result; kinds and versions of attacks and method included."""
+        return super().content() | {
+            "semantics": SEMANTICS,
+            "method": described(METHODS, self.method),
+            "attacks": {label: described(ATTACKS, a) for label, a in self.attacks.items()},
+            "validation_attacks": {
+                label: described(ATTACKS, a) for label, a in self.validation_attacks.items()
+            },
+        }
+
+    @property
+    def id(self) -> str:
+        """`t` and 16 hexadecimal digits: the trial's name in the store."""
+        return content_id("t", self.content())
+
+    def record(self) -> dict[str, Any]:
+        """Everything, provenance too, in the form that `read_trial` takes."""
+        training = self.training.model_dump(mode="json")
+        validation = self.validation.model_dump(mode="json")
+        return {
+            "data": self.data.model_dump(mode="json"),
+            "fingerprint": self.fingerprint,
+            "model": self.model.model_dump(mode="json"),
+            "method": _recorded(METHODS, "method", self.method),
+            "training": training | {"attacks": _recorded_attacks(self.attacks)},
+            "validation": validation | {"attacks": _recorded_attacks(self.validation_attacks)},
+            "seed": self.seed,
+        }
+
+
+def preset(data_name: str) -> Document:
+    """The defaults for a data set: model, training, validation and evaluation.
+
+    A data set of the user's own has those of `other`, which name no radius.
+    """
+    with as_file(files("trainer") / "presets.yaml") as path:
+        presets = Document.read(path)
+    return presets.section(data_name if data_name in presets.keys() else "other")  # noqa: SIM118
+
+
+def with_preset(document: Document) -> Document:
+    """A document over the defaults of the data set that it names.
+
+    `data: NAME` and `model: NAME` may stand for `{name: NAME}`. A document that names a network
+    takes nothing from the preset's.
+
+    Raises:
+        BadInput: no data set is named, or no network where the preset has none.
+    """
+    for key in ("data", "model"):
+        if key in document and isinstance(document.section(key).value, str):
+            name = document.section(key).under(key, "name")
+            document = document.without(key).merged_over(name)
+    data_name = document.section("data").only("name").read_as(_Named).name
+    defaults = preset(data_name)
+    if "model.name" in document:
+        defaults = defaults.without("model")
+    elif "model" not in defaults:
+        raise document.fail("model", f"is required: there is no preset for {data_name!r}")
+    return document.merged_over(defaults)
+
+
+class _Named(Settings):
+    name: DataName = Field(description="data set, such as digits, mnist, cifar10")
+
+
+def read_trial(document: Document) -> Trial:
+    """The trial that a document describes, every default already in it.
+
+    Sections: `data`, `fingerprint`, `model`, `method` (with `method: KIND` inside), `training`
+    and `validation` (each with `attacks` by label), `seed`.
+
+    Raises:
+        BadInput: what is wrong, where.
+    """
+    training = document.section("training")
+    validation = document.section("validation")
+    attacks = read_attacks(training.section("attacks"))
+    method = read_method(document.section("method"), attacks)
+    missing = sorted(set(method.attacks()) - set(attacks))
+    if missing:
+        raise training.fail(
+            "attacks",
+            f"must describe {', '.join(missing)}, which a method trains with; "
+            f"described: {', '.join(attacks) or 'none'}",
+        )
+    which = document.only("fingerprint", "seed").read_as(_Which)
+    return Trial(
+        fingerprint=which.fingerprint,
+        seed=which.seed,
+        data=document.section("data").read_as(DataSettings),
+        model=document.section("model").read_as(ModelSettings),
+        method=method,
+        attacks={label: attacks[label] for label in sorted(method.attacks())},
+        training=training.without("attacks").read_as(TrainingSettings),
+        validation=validation.without("attacks").read_as(ValidationSettings),
+        validation_attacks=read_attacks(validation.section("attacks")),
+    )
+
+
+def read_attacks(document: Document) -> dict[str, Attack]:
+    """Attacks by label; a label that is no known attack names its kind under `attack`.
+
+    `null` in place of a mapping takes a preset's attack away.
+    """
+    return {
+        label: read_kind(section, ATTACKS, "attack", label)
+        for label, section in document.items()
+        if section.value is not None
+    }
+
+
+def read_method(document: Document, attack_labels: Collection[str]) -> Method:
+    """A method by its kind, `method: KIND`; an attack's label is adversarial training on it."""
+    kind = _kind(document, "method", "standard")
+    known = dict.fromkeys(attack_labels, Adversarial) | METHODS
+    if kind not in METHODS and kind in attack_labels:
+        attack = Document.from_plain({"attack": kind}, document.where("method"))
+        document = document.merged_over(attack)
+    return read_kind(document, known, "method", kind)
+
+
+def read_kind(document: Document, registry: Mapping[str, type[_S]], key: str, label: str) -> _S:
+    """Settings of the class that `document[key]` names, or that its label does."""
+    try:
+        cls = resolve(registry, _kind(document, key, label), kind=key)
+    except ValueError as error:
+        raise document.fail(key, str(error)) from None
+    return document.without(key).read_as(cls)
+
+
+def _kind(document: Document, key: str, label: str) -> str:
+    if key not in document:
+        return label
+    kind = document.section(key).value
+    if not isinstance(kind, str):
+        raise document.fail(key, f"must be the name of a known {key}, or package.module:Class")
+    return kind
+
+
+def described(registry: Mapping[str, type[Settings]], settings: Attack | Method) -> dict[str, Any]:
+    """Content of an attack or method: its kind, its meaning's version, its own settings."""
+    return {
+        "kind": kind_of(registry, settings),
+        "version": settings.version,
+        **plain(settings),
+    }
+
+
+def kind_of(registry: Mapping[str, type[Settings]], settings: Settings) -> str:
+    """The name under which `read_kind` finds the class of `settings`."""
+    cls = type(settings)
+    names = [name for name, known in registry.items() if known is cls]
+    return names[0] if names else f"{cls.__module__}:{cls.__qualname__}"
+
+
+def _recorded(
+    registry: Mapping[str, type[Settings]], key: str, settings: Settings
+) -> dict[str, Any]:
+    return {key: kind_of(registry, settings), **settings.model_dump(mode="json")}
+
+
+def _recorded_attacks(attacks: Mapping[str, Attack]) -> dict[str, Any]:
+    return {label: _recorded(ATTACKS, "attack", attack) for label, attack in attacks.items()}

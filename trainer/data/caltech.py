@@ -1,0 +1,156 @@
+"""Caltech-256: photographs of any size, decoded once into a memory map that processes share.
+
+Decoding 30,607 JPEG files takes minutes and the decoded images take 6 GB; so the first
+process writes them to the cache folder, and all map that file: the operating system keeps
+one copy of its pages for them all, and no more of it than memory allows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from filelock import FileLock
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from trainer.data.selection import share_of_each_class
+from trainer.data.settings import DataSettings
+from trainer.data.source import Pictures
+from trainer.data.split import Split
+
+_STORED_SIZE = 256
+_IMAGE_SIZE = 224
+_DECODING_VERSION = 1
+"""Part of the cache file's name: raise it with every change to `_decode`."""
+
+_PHOTOGRAPHS = "*/*.jpg"
+"""A folder for each class; the archive has a few files that are none of these."""
+
+_TEST_SHARE = 0.2
+_TEST_SEED = 0
+_BATCH = 256
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caltech256:
+    """Classes are the folders that are there: 257 in the whole set.
+
+    The set has no test images of its own: a fifth of each class is set apart, always the same.
+    """
+
+    downloadable: bool = True
+
+    def missing(self, settings: DataSettings) -> str | None:
+        folder = _folder(settings)
+        if any(folder.glob(_PHOTOGRAPHS)):
+            return None
+        return f"the class folders (001.ak47, ...) with their .jpg files in {folder}"
+
+    def download(self, settings: DataSettings) -> None:
+        from trainer.torchvision_operators import torchvision  # noqa: PLC0415  (slow to import)
+
+        torchvision.datasets.Caltech256(settings.root_folder, download=True)
+
+    def fingerprint(self, settings: DataSettings) -> str:
+        """SHA-256 over the paths and sizes; reading a gigabyte at every start would be too much."""
+        folder = _folder(settings)
+        digest = hashlib.sha256()
+        for path in _photographs(folder):
+            line = f"{path.relative_to(folder).as_posix()}\t{path.stat().st_size}\n"
+            digest.update(line.encode())
+        return digest.hexdigest()
+
+    def read(self, settings: DataSettings) -> Pictures:
+        paths = _photographs(_folder(settings))
+        classes = sorted({path.parent.name for path in paths})
+        labels = torch.tensor([classes.index(path.parent.name) for path in paths])
+        name = f"caltech256-{self.fingerprint(settings)[:16]}-v{_DECODING_VERSION}.uint8"
+        images = _decoded(paths, settings.cache_folder / name)
+        everything = replace(
+            Split.of(images, labels), image_size=(_IMAGE_SIZE, _IMAGE_SIZE), memory_mapped=True
+        )
+        is_test = share_of_each_class(labels, _TEST_SHARE, seed=_TEST_SEED)
+        return Pictures(
+            train=everything.select((~is_test).nonzero().squeeze(1)),
+            test=everything.select(is_test.nonzero().squeeze(1)),
+            num_classes=len(classes),
+            mean=(0.485, 0.456, 0.406),  # of ImageNet, as torchvision's models use them
+            std=(0.229, 0.224, 0.225),
+        )
+
+
+def _folder(settings: DataSettings) -> Path:
+    return settings.root_folder / "caltech256" / "256_ObjectCategories"
+
+
+def _photographs(folder: Path) -> list[Path]:
+    """All of them, sorted by class and name."""
+    return sorted(folder.glob(_PHOTOGRAPHS))
+
+
+def _decoded(paths: Sequence[Path], cache: Path) -> Tensor:
+    """The images of `paths`, N 3 256 256, as a memory map of `cache`, written if need be.
+
+    Raises:
+        ValueError: the cache folder cannot be written, or a file is no readable image.
+    """
+    if not cache.exists():
+        try:
+            cache.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(f"{cache}.lock"):  # of two that start together, one decodes
+                if not cache.exists():
+                    _write(paths, cache)
+        except OSError as error:
+            raise ValueError(
+                f"data.cache must be a folder with room for {len(paths)} decoded images "
+                f"({len(paths) * _STORED_SIZE**2 * 3 / 1e9:.1f} GB), got {cache.parent} "
+                f"({error}); set `cache` under `data` to one that is"
+            ) from error
+    shape = (len(paths), 3, _STORED_SIZE, _STORED_SIZE)
+    # A private map: pages are shared with other processes, and nobody can write to the file.
+    pixels = torch.from_file(
+        str(cache), shared=False, size=torch.Size(shape).numel(), dtype=torch.uint8
+    )
+    return pixels.view(shape)
+
+
+def _write(paths: Sequence[Path], cache: Path) -> None:
+    unfinished = cache.with_name(f"{cache.name}.part")
+    with unfinished.open("wb") as file, ThreadPoolExecutor() as threads:
+        for start in range(0, len(paths), _BATCH):
+            for image in threads.map(_decode, paths[start : start + _BATCH]):
+                file.write(image)
+            done = min(start + _BATCH, len(paths))
+            _logger.info("Caltech-256: decoded %d of %d images into %s", done, len(paths), cache)
+        file.flush()
+        os.fsync(file.fileno())  # a crash of the machine must not leave the name without bytes
+    unfinished.replace(cache)
+
+
+def _decode(path: Path) -> bytes:
+    """The centre square of an image, its side 256, as 3 256 256 bytes; grey becomes RGB.
+
+    Raises:
+        ValueError: the file is no readable image.
+    """
+    try:
+        with Image.open(path) as photograph:
+            square = ImageOps.fit(
+                photograph.convert("RGB"),
+                (_STORED_SIZE, _STORED_SIZE),
+                method=Image.Resampling.BILINEAR,
+            )
+    except OSError as error:
+        raise ValueError(
+            f"{path} must be a readable image ({error}); replace the file or remove it"
+        ) from error
+    return b"".join(channel.tobytes() for channel in square.split())

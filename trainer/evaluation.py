@@ -1,0 +1,160 @@
+"""Evaluation: a model and a suite of attacks at a ladder of strengths give outcomes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Annotated, Any, Literal
+
+import torch
+from pydantic import AfterValidator, Field, SerializeAsAny, Strict
+from torch import nn
+
+from trainer.attacks import ATTACKS, Attack, frozen
+from trainer.config import described, kind_of, read_kind
+from trainer.data import Dataset
+from trainer.document import Document
+from trainer.outcomes import Outcomes
+from trainer.randomness import derive_seed, example_keys
+from trainer.settings import Count, Provenance, Settings, content_id
+
+
+def _rising(ladder: tuple[int, ...]) -> tuple[int, ...]:
+    if any(b <= a for a, b in pairwise(ladder)):
+        raise ValueError(f"must rise from rung to rung, got {list(ladder)}")
+    return ladder
+
+
+class _Ladder(Settings):
+    ladder: Annotated[
+        tuple[Count, ...],
+        Strict(False),
+        Field(min_length=1, description="numbers of steps; one run of the last gives all"),
+        AfterValidator(_rising),
+    ]
+
+
+class Rungs(_Ladder):
+    """One attack of a suite, at rising numbers of steps of one size."""
+
+    attack: SerializeAsAny[Attack]
+
+
+class _SuiteOptions(Settings):
+    split: Literal["test", "validation"] = Field("test", description="images evaluated on")
+    examples: Count | None = Field(None, description="of the split, its first; left out, all")
+    batch_size: Annotated[Count, Provenance()] = Field(256, description="images at a time")
+
+
+class Suite(_SuiteOptions):
+    """Attacks by category, and the images that they are tried on. Radii are the suite's own:
+    nothing is inherited from training."""
+
+    categories: dict[str, Rungs]
+
+    def content(self) -> dict[str, Any]:
+        """All that determines the bits."""
+        categories = {
+            label: {**described(ATTACKS, rungs.attack), "ladder": list(rungs.ladder)}
+            for label, rungs in self.categories.items()
+        }
+        return super().content() | {"categories": categories}
+
+    @property
+    def id(self) -> str:
+        """`e` and 16 hexadecimal digits: the suite's name in the store."""
+        return content_id("e", self.content())
+
+    def record(self) -> dict[str, Any]:
+        """Everything, in the form that `read_suite` takes."""
+        own = self.model_dump(mode="json", exclude={"categories"})
+        for label, rungs in self.categories.items():
+            settings = rungs.attack.model_dump(mode="json", exclude={"num_steps"})
+            kind = kind_of(ATTACKS, rungs.attack)
+            own[label] = {"attack": kind, **settings, "ladder": list(rungs.ladder)}
+        return own
+
+
+def read_suite(document: Document) -> Suite:
+    """A suite from its section: `split`, `examples`, `batch_size`; every other key is a category.
+
+    A category names its attack's kind under `attack` where its label does not. A step size that
+    is left out is a quarter of the radius: one size for all rungs, that few steps cross the set.
+
+    Raises:
+        BadInput: what is wrong, where.
+    """
+    sections = {
+        key: section for key, section in document.items() if key not in _SuiteOptions.model_fields
+    }
+    options = document.without(*sections).read_as(_SuiteOptions)
+    categories = {
+        label: _read_rungs(section, label)
+        for label, section in sections.items()
+        if section.value is not None  # null takes a preset's category away
+    }
+    if not categories:
+        raise document.fail("", "must name at least one attack, such as pgd: {epsilon: 8/255}")
+    return Suite(categories=categories, **options.model_dump())
+
+
+def _read_rungs(document: Document, label: str) -> Rungs:
+    if "num_steps" in document:
+        raise document.fail("num_steps", "must not be in an evaluation: `ladder` has the steps")
+    ladder = document.only("ladder").read_as(_Ladder).ladder
+    num_steps = Document.from_plain({"num_steps": ladder[-1]}, document.where("ladder"))
+    attack = read_kind(document.without("ladder").merged_over(num_steps), ATTACKS, "attack", label)
+    return Rungs(attack=_with_quarter_steps(attack), ladder=ladder)
+
+
+def _with_quarter_steps(attack: Attack) -> Attack:
+    steps = {}
+    for name in type(attack).model_fields:
+        if name.endswith("step_size") and getattr(attack, name) is None:
+            epsilon = getattr(attack, name.removesuffix("step_size") + "epsilon")
+            steps[name] = epsilon / 4 if epsilon else None
+    return attack.model_copy(update=steps)
+
+
+def evaluate(
+    model: nn.Module,
+    suite: Suite,
+    dataset: Dataset,
+    *,
+    progress: Callable[[int, int], None] | None,
+) -> Outcomes:
+    """Outcomes of `model` (on the data set's device) under every attack of the suite.
+
+    An attack's random starts derive from its label and the example's index, so bits depend
+    neither on the batch size nor on which other examples or attacks there are.
+
+    Args:
+        progress: told examples done and examples in all, after each batch.
+    """
+    split = getattr(dataset, suite.split)
+    count = len(split) if suite.examples is None else min(suite.examples, len(split))
+    natural = torch.zeros(count, dtype=torch.bool)
+    robust = {
+        label: torch.zeros(len(rungs.ladder), count, dtype=torch.bool)
+        for label, rungs in suite.categories.items()
+    }
+    for start in range(0, count, suite.batch_size):
+        batch = slice(start, min(start + suite.batch_size, count))
+        indices = torch.arange(batch.start, batch.stop, device=split.labels.device)
+        images, labels = split.images_at(indices), split.labels[indices]
+        with frozen(model), torch.no_grad():
+            right = model(images).argmax(1) == labels
+        natural[batch] = right.cpu()
+        alive = right.nonzero().squeeze(1)  # what errs on the clean image is broken already
+        for label, rungs in suite.categories.items():
+            if len(alive):
+                keys = example_keys(derive_seed("evaluation", label), indices[alive])
+                bits = rungs.attack.correct(model, images[alive], labels[alive], keys, rungs.ladder)
+                robust[label][:, batch.start + alive.cpu()] = bits.cpu()
+        if progress is not None:
+            progress(batch.stop, count)
+    return Outcomes(
+        natural=natural.numpy(),
+        robust={label: bits.numpy() for label, bits in robust.items()},
+        ladders={label: rungs.ladder for label, rungs in suite.categories.items()},
+    )

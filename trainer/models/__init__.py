@@ -1,0 +1,80 @@
+"""Models: from a name in the sweep file to a network on pixels in [0, 1].
+
+To add your own, name a function as `package.module:function`: it takes the keyword arguments
+`image_shape` (C, H, W), `num_classes` and its own options, and returns a module from
+normalised images (B C H W) to logits (B num_classes).
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from trainer.models.cnn import cnn
+from trainer.models.imagenet_resnet import resnet18, resnet50
+from trainer.models.preact_resnet import preact_resnet18
+from trainer.models.settings import ModelSettings
+from trainer.registry import resolve
+
+__all__ = ["MODELS", "ModelSettings", "Normalisation", "build"]
+
+MODELS: dict[str, Callable[..., nn.Module]] = {
+    "cnn": cnn,
+    "preact_resnet18": preact_resnet18,
+    "resnet18": resnet18,
+    "resnet50": resnet50,
+}
+
+
+class Normalisation(nn.Module):
+    """`(x - mean) / std` by channel: attacks see pixels in [0, 1], the body centred values.
+
+    The constants are buffers: they move with the model and are saved with its weights.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(mean)[:, None, None])
+        self.register_buffer("std", torch.tensor(std)[:, None, None])
+
+    def forward(self, images: Tensor) -> Tensor:
+        """B C H W to the same shape."""
+        return (images - self.mean) / self.std
+
+
+def build(
+    settings: ModelSettings,
+    *,
+    image_shape: tuple[int, int, int],
+    num_classes: int,
+    mean: tuple[float, ...],
+    std: tuple[float, ...],
+) -> nn.Module:
+    """A new model from images (B C H W in [0, 1]) to logits (B num_classes).
+
+    The weights are drawn from PyTorch's global generator: seed it for a model that can be
+    made again.
+
+    Raises:
+        ValueError: no such model, or one that does not take such images.
+    """
+    try:
+        builder = resolve(MODELS, settings.name, kind="model")
+    except ValueError as error:
+        raise ValueError(f"model.name {error}") from error
+    options = {"image_shape": image_shape, "num_classes": num_classes, **settings.options}
+    try:
+        inspect.signature(builder).bind(**options)
+    except TypeError as error:
+        raise ValueError(
+            f"model must have the options that {settings.name} takes ({error}); "
+            f"its signature is {inspect.signature(builder)}"
+        ) from error
+    body = builder(**options)
+    return nn.Sequential(Normalisation(mean, std), body)

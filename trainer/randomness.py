@@ -1,0 +1,58 @@
+"""Randomness that is derived, not carried.
+
+Every random number of a trial is a function of what it is for (a seed, an epoch, a step, an
+example), never of what was drawn before. So a trial resumes within an epoch without any
+stored generator state, an attack on the surviving examples alone gives the bits that it
+gives on all of them, and a random start depends neither on the batch nor on the device.
+
+The generator is SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number
+Generators, OOPSLA 2014) used as a counter-based hash, in int64 tensors that wrap.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+
+import torch
+from torch import Tensor
+
+_GOLDEN = 0x9E3779B97F4A7C15 - (1 << 64)
+_MIX_1 = 0xBF58476D1CE4E5B9 - (1 << 64)
+_MIX_2 = 0x94D049BB133111EB - (1 << 64)
+
+
+def derive_seed(*parts: int | str) -> int:
+    """A seed in [0, 2^63) from what it is for, such as `derive_seed(seed, "order", epoch)`."""
+    text = "\x1f".join(f"{type(part).__name__}:{part}" for part in parts)
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+
+
+def example_keys(seed: int, indices: Tensor) -> Tensor:
+    """One int64 key an example, from a seed and the examples' own indices (B,)."""
+    return _mix(seed + (indices.to(torch.int64) + 1) * _GOLDEN)
+
+
+def uniform(keys: Tensor, *, stream: int, shape: tuple[int, ...]) -> Tensor:
+    """Uniform float32 numbers in [0, 1) of 24 random bits, B *shape, one stream for each key.
+
+    Args:
+        keys: B, int64. Equal keys give equal numbers, whatever else is in the batch.
+        stream: tells apart the uses that one key has, such as an attack's restarts.
+        shape: of one example's numbers.
+    """
+    counters = torch.arange(1, math.prod(shape) + 1, device=keys.device)
+    origins = _mix(_mix(keys) + stream)
+    bits = _mix(origins[:, None] + counters * _GOLDEN)
+    return (_shifted(bits, 40).to(torch.float32) * 2.0**-24).reshape(-1, *shape)
+
+
+def _mix(z: Tensor) -> Tensor:
+    z = (z ^ _shifted(z, 30)) * _MIX_1
+    z = (z ^ _shifted(z, 27)) * _MIX_2
+    return z ^ _shifted(z, 31)
+
+
+def _shifted(z: Tensor, places: int) -> Tensor:
+    """Logical right shift: int64's own is arithmetic and would keep the sign."""
+    return (z >> places) & ((1 << (64 - places)) - 1)

@@ -1,0 +1,36 @@
+"""Names in a YAML file to what they name: a registry's key, or a user's own by dotted path."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Mapping
+from typing import TypeVar, cast
+
+T = TypeVar("T")
+
+
+def resolve(registry: Mapping[str, T], name: str, *, kind: str) -> T:
+    """What `name` stands for: `registry[name]`, or the object at `package.module:object`.
+
+    Raises:
+        ValueError: no such key, or nothing importable at the path. `kind` ("attack", "model")
+            names the missing thing in the message.
+    """
+    if name in registry:
+        return registry[name]
+    module, colon, attribute = name.partition(":")
+    if not colon:
+        near = difflib.get_close_matches(name, registry, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise ValueError(
+            f"must name a known {kind}, got {name!r}; {hint}known: {', '.join(sorted(registry))}; "
+            f"or your own as package.module:name"
+        )
+    try:
+        return cast(T, getattr(importlib.import_module(module), attribute))
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ValueError(
+            f"must name an importable {kind}, got {name!r} ({error}); "
+            f"the module must be on PYTHONPATH on every machine that runs trials"
+        ) from error
