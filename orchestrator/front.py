@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,11 +36,15 @@ from orchestrator.objectives import (
     default_reference_point,
     parse_objectives,
 )
+from orchestrator.spec import read_spec
+from orchestrator.table import sweep_table
 from orchestrator.table_files import READERS, TableError, read_table
+from trainer.problems import BadInput
 
 logger = logging.getLogger(__name__)
 
 FILES = ("front.csv", "front.json", "cells.csv", "front.png", "front.svg")
+SPEC_SUFFIXES = (".yaml", ".yml")
 SHOWN_ROWS = 20
 
 
@@ -95,11 +100,17 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @app.command()
 def main(
     table_path: Annotated[
-        Path, typer.Argument(metavar="TABLE", help=f"Trials, in {' or '.join(READERS)}.")
+        Path,
+        typer.Argument(
+            metavar="TABLE|SPEC", help=f"Trials in {' or '.join(READERS)}, or a sweep's .yaml."
+        ),
     ],
     *,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where the files go; default: beside TABLE.")
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Where the files go; default: beside TABLE, or the sweep's."
+        ),
     ] = None,
     objective: Annotated[
         list[str] | None,
@@ -121,14 +132,23 @@ def main(
     """Extract the empirical Pareto front of a table of trials; write and draw it."""
     directory = table_path.parent if out is None else out
     try:
-        objectives = parse_objectives(objective or DEFAULT_OBJECTIVES)
-        reference_point = _reference_point(reference, objectives)
-        if table_path.resolve() in [(directory / file).resolve() for file in FILES]:
-            raise TableError(f"{table_path}: must not be overwritten by its own front; give --out")
-        table = read_table(table_path, objectives)
+        if table_path.suffix in SPEC_SUFFIXES:
+            spec = read_spec(str(table_path), [], os.environ)
+            directory = spec.folder if out is None else out
+            objectives = parse_objectives(objective) if objective else spec.objectives
+            ends = default_reference_point(objectives) if objective else spec.reference_point
+            table = sweep_table(spec)
+        else:
+            objectives = parse_objectives(objective or DEFAULT_OBJECTIVES)
+            ends = default_reference_point(objectives) if reference is None else ()
+            if table_path.resolve() in [(directory / file).resolve() for file in FILES]:
+                message = "must not be overwritten by its own front; give --out"
+                raise TableError(f"{table_path}: {message}")
+            table = read_table(table_path, objectives)
+        reference_point = ends if reference is None else _reference_point(reference, objectives)
         front = extract_front(table, objectives=objectives, reference_point=reference_point)
         paths = write_front(front, table, directory, note=note)
-    except (ObjectiveError, TableError) as error:
+    except (BadInput, ObjectiveError, TableError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(2) from None
     except OSError as error:
@@ -184,9 +204,7 @@ def _shown_table(front: Front) -> Table:
     return shown
 
 
-def _reference_point(text: str | None, objectives: Sequence[Objective]) -> tuple[float, ...]:
-    if text is None:
-        return default_reference_point(objectives)
+def _reference_point(text: str, objectives: Sequence[Objective]) -> tuple[float, ...]:
     try:
         reference = tuple(float(part) for part in text.split(","))
     except ValueError:

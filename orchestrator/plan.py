@@ -25,12 +25,12 @@ class PlannedTrial:
     settings: Mapping[str, Any]  # by setting that varies in the sweep; None: plays no part
     is_reference: bool  # a standard trial that scores are taken against
     progress: Progress
-    evaluated: bool  # under the sweep's suite
+    evaluation: Mapping[str, Any] | None  # its record under the sweep's suite
 
     @property
     def status(self) -> Status:
         """As the store has it; none is `running` there."""
-        if self.progress.trained and self.evaluated:
+        if self.progress.trained and self.evaluation is not None:
             return "done"
         if self.progress.failure is not None:
             return "failed"
@@ -107,6 +107,6 @@ def make_plan(spec: SweepSpec, store: Store) -> Plan:
                 settings=cell.settings,
                 is_reference=position == 0,
                 progress=progress,
-                evaluated=suite_id in progress.evaluations,
+                evaluation=stored.evaluation(suite_id) if progress.trained else None,
             )
     return Plan(trials=tuple(trials.values()), suite_id=suite_id)

@@ -19,9 +19,11 @@ from orchestrator.objectives import (
     parse_objectives,
 )
 from trainer.config import Trial, read_trial, with_preset
-from trainer.document import Document, redacted, to_yaml
+from trainer.document import Document
 from trainer.evaluation import Suite, read_suite
+from trainer.problems import redacted
 from trainer.settings import Count, NonNegative, Positive, Reals, Settings
+from trainer.yaml_nodes import to_yaml
 
 MAX_NAME_BYTES = 100
 REFERENCE = "standard"
@@ -114,6 +116,11 @@ class SweepSpec:
     storage: Path
     tracking: str
     retries: int
+
+    @property
+    def folder(self) -> Path:
+        """Where the sweep leaves its tables and pictures."""
+        return self.storage / "sweeps" / self.name
 
     def resolved_yaml(self) -> str:
         """The whole specification as YAML, passwords in URIs hidden."""

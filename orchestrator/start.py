@@ -62,9 +62,7 @@ def start(spec: SweepSpec, *, address: str | None, retry_failed: bool, console: 
             listener = _Listener(store, pending, console, tracker)
             _run(spec, pending, listener, interruption, address=address, resources=resources)
             plan = make_plan(spec, store)
-        table = trials_table(
-            plan, spec.suite, store, settings=spec.settings, objectives=spec.objectives
-        )
+        table = trials_table(spec, plan, store)
         front, paths = _write(spec, table)
         _track_trials(tracker, store, plan, table)
         tracker.sweep(
@@ -192,12 +190,14 @@ class _Listener:
 
 
 def _write(spec: SweepSpec, table: pd.DataFrame) -> tuple[Front, list[Path]]:
-    folder = spec.storage / "sweeps" / spec.name
-    staged = folder / ".trials.csv"
+    staged = spec.folder / ".trials.csv"
     table.to_csv(staged, index=False)
-    trials = staged.replace(folder / "trials.csv")
+    trials = staged.replace(spec.folder / "trials.csv")
     front = extract_front(table, objectives=spec.objectives, reference_point=spec.reference_point)
-    return front, [trials, *write_front(front, table, folder, note=spec.cells[0].trial.data.name)]
+    return front, [
+        trials,
+        *write_front(front, table, spec.folder, note=spec.cells[0].trial.data.name),
+    ]
 
 
 def _track_trials(tracker: Tracker, store: Store, plan: Plan, table: pd.DataFrame) -> None:

@@ -20,7 +20,7 @@ from orchestrator.spec import SweepSpec, read_spec
 from orchestrator.start import Outcome, start
 from orchestrator.store import LocalFiles, Store
 from orchestrator.tracking import OFF, tracking_uri
-from trainer.document import BadInput, redacted
+from trainer.problems import BadInput, redacted
 
 logger = logging.getLogger("orchestrator")
 

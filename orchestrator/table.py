@@ -13,32 +13,24 @@ import numpy as np
 import pandas as pd
 
 from orchestrator.extraction import on_front
-from orchestrator.objectives import Objective
-from orchestrator.plan import Plan, PlannedTrial
-from orchestrator.store import Store
+from orchestrator.plan import Plan, PlannedTrial, make_plan
+from orchestrator.spec import SweepSpec
+from orchestrator.store import LocalFiles, Store
 from trainer.evaluation import Suite
 
 
-def trials_table(
-    plan: Plan,
-    suite: Suite,
-    store: Store,
-    *,
-    settings: Sequence[str],
-    objectives: Sequence[Objective],
-) -> pd.DataFrame:
-    """The table, from the store alone.
+def trials_table(spec: SweepSpec, plan: Plan, store: Store) -> pd.DataFrame:
+    """The table of a sweep's plan, from the store alone.
 
     Robustness score: the mean over the suite's categories of `robust_accuracy_*`, minus the
     same of the standard reference. Sacrificed accuracy: the reference's natural accuracy minus
     the trial's. The reference is the mean over the seeds of the standard trials that are done;
     where none is, scores are empty.
     """
-    columns = _measured_columns(suite)
-    table = pd.DataFrame(
-        [_row(planned, plan.suite_id, suite, store, columns) for planned in plan.trials]
-    )
-    robust = table[[f"robust_accuracy_{c}" for c in suite.categories]].mean(axis=1, skipna=False)
+    categories, settings = spec.suite.categories, spec.settings
+    columns = _measured_columns(spec.suite)
+    table = pd.DataFrame([_row(spec, planned, store, columns) for planned in plan.trials])
+    robust = table[[f"robust_accuracy_{c}" for c in categories]].mean(axis=1, skipna=False)
     references = table["is_reference"] & (table["status"] == "done")
     table["robustness_score"] = robust - robust[references].mean()
     natural = table["natural_accuracy"]
@@ -49,7 +41,17 @@ def trials_table(
     first = ["trial_id", "method", "seed", "status", "split", *columns]
     last = ["robustness_score", "sacrificed_accuracy", "seconds", "collapsed", "failure"]
     table = table[[*first, *last, "on_front", *settings]]
-    return table.assign(on_front=on_front(table, objectives))
+    return table.assign(on_front=on_front(table, spec.objectives))
+
+
+def sweep_table(spec: SweepSpec) -> pd.DataFrame:
+    """The table of a sweep as its storage has it now.
+
+    Raises:
+        BadInput: the data are not there, so that trials cannot be named.
+    """
+    store = Store(LocalFiles(spec.storage))
+    return trials_table(spec, make_plan(spec, store), store)
 
 
 def _measured_columns(suite: Suite) -> list[str]:
@@ -59,13 +61,13 @@ def _measured_columns(suite: Suite) -> list[str]:
 
 
 def _row(
-    planned: PlannedTrial, suite_id: str, suite: Suite, store: Store, columns: Sequence[str]
+    spec: SweepSpec, planned: PlannedTrial, store: Store, columns: Sequence[str]
 ) -> dict[str, Any]:
     stored = store.trial(planned.id)
     evaluation: Mapping[str, Any] = {}
     facts: Mapping[str, Any] = {}
     if planned.status == "done":
-        evaluation = stored.evaluation(suite_id) or {}
+        evaluation = planned.evaluation or {}
         facts = stored.training_facts()
     failure = planned.progress.failure
     return {
@@ -73,7 +75,7 @@ def _row(
         "method": planned.method,
         "seed": planned.trial.seed,
         "status": planned.status,
-        "split": suite.split if evaluation else None,
+        "split": spec.suite.split if evaluation else None,
         "is_reference": planned.is_reference,
         **{name: evaluation.get("accuracies", {}).get(name, np.nan) for name in columns},
         "seconds": facts.get("seconds", np.nan),

@@ -179,8 +179,9 @@ def test_image_installs_the_dependencies_of_the_project_at_tested_versions() -> 
         check=True,
     )
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    postgres = project["optional-dependencies"]["postgres"]
-    assert listing.stdout.splitlines() == ["ray[default]", *project["dependencies"], *postgres]
+    extras = project["optional-dependencies"]
+    expected = [*project["dependencies"], *extras["postgres"], *extras["dashboard"]]
+    assert listing.stdout.splitlines() == expected
     assert words[words.index("--constraint") + 1] == "constraints.txt"
 
 

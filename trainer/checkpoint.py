@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -27,7 +27,7 @@ class Checkpoint:
     def to_bytes(self) -> bytes:
         """As `torch.save` writes it."""
         buffer = io.BytesIO()
-        torch.save(asdict(self), buffer)
+        torch.save(vars(self), buffer)
         return buffer.getvalue()
 
     @classmethod

@@ -15,9 +15,10 @@ from rich.table import Table
 from trainer.checkpoint import DamagedError, Weights
 from trainer.config import preset, read_trial
 from trainer.data import load
-from trainer.document import BadInput, Document
+from trainer.document import Document
 from trainer.evaluation import evaluate, read_suite
 from trainer.outcomes import Outcomes
+from trainer.problems import BadInput
 from trainer.training import new_model
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)

@@ -29,7 +29,7 @@ def resolve(registry: Mapping[str, T], name: str, *, kind: str) -> T:
         )
     try:
         return cast(T, getattr(importlib.import_module(module), attribute))
-    except (ImportError, AttributeError, ValueError) as error:
+    except (ImportError, AttributeError, ValueError, TypeError) as error:
         raise ValueError(
             f"must name an importable {kind}, got {name!r} ({error}); "
             f"the module must be on PYTHONPATH on every machine that runs trials"

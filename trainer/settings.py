@@ -14,7 +14,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from fractions import Fraction
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict
@@ -34,14 +33,11 @@ def parse_number(value: object) -> object:
         return value
     numerator, slash, denominator = value.partition("/")
     try:
-        if not slash:
-            return float(value)
-        ratio = Fraction(numerator.strip()) / Fraction(denominator.strip())
+        return float(numerator) / float(denominator) if slash else float(value)
     except ZeroDivisionError as error:
         raise ValueError("must not divide by zero") from error
     except ValueError:
         return value  # not a number at all: the field's own type check says so
-    return float(ratio)
 
 
 Real = Annotated[float, BeforeValidator(parse_number)]

@@ -15,7 +15,8 @@ import typer
 from trainer.checkpoint import Checkpoint, DamagedError, Weights
 from trainer.config import Trial, read_trial, with_preset
 from trainer.data import fingerprint, load
-from trainer.document import BadInput, Document
+from trainer.document import Document
+from trainer.problems import BadInput
 from trainer.training import DivergedError, EpochRow, Reporter, train
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)

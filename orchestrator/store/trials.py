@@ -49,7 +49,6 @@ class Progress:
     """How far a trial has come."""
 
     trained: bool
-    evaluations: frozenset[str]  # ids of suites
     epochs_done: int  # of the attempt that came farthest
     failure: Failure | None
 
@@ -73,12 +72,8 @@ class StoredTrial:
         names = self._files.names(self._folder)
         trained = "result.json" in names and self._result() is not None
         failure = read_record(self._files, f"{self._folder}/failure.json")
-        evaluations = self._files.names(f"{self._folder}/evaluations")
         return Progress(
             trained=trained,
-            evaluations=frozenset(
-                n.removesuffix(".json") for n in evaluations if n[-5:] == ".json"
-            ),
             epochs_done=0 if trained else self._farthest()[1],
             failure=None if failure is None else Failure(**failure),
         )

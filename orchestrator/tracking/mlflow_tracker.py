@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from orchestrator.tracking.tracker import Tracker
-from trainer.document import redacted
+from trainer.problems import redacted
 from trainer.training import EpochRow
 
 if TYPE_CHECKING:

@@ -14,8 +14,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import Field, field_validator, model_validator
 
-from trainer.document import BadInput, Document, Plain, Problem, redacted, shown, to_yaml
+from trainer.document import Document
+from trainer.problems import BadInput, Problem, redacted, shown
 from trainer.settings import Count, NonNegative, Real, Reals, Settings, Share
+from trainer.yaml_nodes import Plain, to_yaml
 
 quickly = settings(deadline=timedelta(seconds=1), max_examples=50)
 
@@ -438,6 +440,32 @@ def test_a_section_knows_its_place_in_the_whole(folder: Path) -> None:
         training.section("epochs").keys()
     with pytest.raises(BadInput, match=r"x\.yaml:3: training\.pgd\.epsilon: is not a known key"):
         training.section("pgd").read_as(Cosine)
+
+
+def test_elements_are_the_entries_of_a_list(folder: Path) -> None:
+    document = read(folder, "seeds:\n- 3\n- {a: 4}")
+    first, second = document.section("seeds").elements()
+    assert (first.value, second.value) == (3, {"a": 4})
+    assert second.fail("a", "must be odd").problems == (
+        Problem(f"{folder}/x.yaml:3", "seeds.1.a", "must be odd"),
+    )
+    with pytest.raises(BadInput, match=r"x\.yaml:3: seeds\.1: must be a list, got a mapping"):
+        second.elements()
+
+
+def test_a_mapping_is_taken_apart_and_put_elsewhere(folder: Path) -> None:
+    training = read(folder, SPEC).section("training")
+    assert training.only("epochs", "other").value == {"epochs": 50}
+    assert training.without("epochs", "other") == training.only("pgd")
+    assert training.without("epochs").where("pgd.epsilon") == training.where("pgd.epsilon")
+    assert str(training.only("pgd").fail("pgd", "must be")).endswith(
+        "x.yaml:3: training.pgd: must be"
+    )
+    moved = training.section("pgd").under("attacks", "weak.pgd")
+    assert moved.value == {"attacks": {"weak.pgd": {"epsilon": "8/255"}}}
+    assert moved.where("attacks.weak.pgd.epsilon") == f"{folder}/x.yaml:3"
+    with pytest.raises(BadInput, match="must be a mapping"):
+        training.section("epochs").only("a")
 
 
 def test_settings_are_read_with_fractions_and_defaults(folder: Path) -> None:

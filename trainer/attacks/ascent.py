@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Literal, NamedTuple, Self
+from typing import Literal, NamedTuple
 
 import torch
 from pydantic import Field
@@ -52,17 +52,6 @@ class AscentAttack(Attack):
         """The nearest parameters within the set."""
         radii = [component.radius for component in self.components(images)]
         return tuple(w.clamp(-r, r) for w, r in zip(parameters, radii, strict=True))
-
-    def scaled(self, factor: float) -> Self:
-        """Every radius and every step that is set, times `factor`."""
-        lengths = {
-            name: getattr(self, name)
-            for name in type(self).model_fields
-            if name.endswith(("epsilon", "step_size"))
-        }
-        return self.model_copy(
-            update={name: value * factor for name, value in lengths.items() if value is not None}
-        )
 
     def start(self, images: Tensor, keys: Tensor, restart: int) -> Parameters:
         """Uniform within the box (or zero), projected onto the set."""

@@ -39,9 +39,19 @@ class Attack(Settings, ABC):
             keys: B, int64: the source of each example's random numbers (`randomness.uniform`).
         """
 
-    @abstractmethod
     def scaled(self, factor: float) -> Self:
-        """This attack with `factor` times its radius and step: the epsilon warm-up of training."""
+        """This attack with `factor` times each radius and step: the epsilon warm-up of training.
+
+        They are the fields whose names end in `epsilon` or `step_size`, where they are set.
+        """
+        lengths = {
+            name: getattr(self, name)
+            for name in type(self).model_fields
+            if name.endswith(("epsilon", "step_size"))
+        }
+        return self.model_copy(
+            update={name: value * factor for name, value in lengths.items() if value is not None}
+        )
 
     def correct(
         self,

@@ -38,9 +38,7 @@ class DataSettings(Settings):
     its training images, so nothing that is chosen by them has seen the test images.
     """
 
-    name: DataName = Field(
-        description="data set, or your own source as package.module:name"
-    )
+    name: DataName = Field(description="data set, or your own source as package.module:name")
     root: Annotated[str, Provenance()] = Field(
         default="data", description="folder of the data files, laid out as torchvision does"
     )

@@ -1,0 +1,81 @@
+"""What is wrong with the input, and how a message says it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+MAX_SHOWN = 80  # characters of a value in a message
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with the input.
+
+    `where` is `FILE:LINE`, `FILE:LINE:COLUMN` or `--set KEY`, `key` the dotted key (empty for
+    the document itself), `message` the rule, the value and the remedy.
+    """
+
+    where: str
+    key: str
+    message: str
+
+    def __str__(self) -> str:
+        if not self.key or self.where == f"--set {self.key}":
+            return f"{self.where}: {self.message}"
+        return f"{self.where}: {self.key}: {self.message}"
+
+
+class BadInput(ValueError):  # noqa: N818 (the user's mistake, not the program's)
+    """The input is wrong: `problems`, of which there is at least one, each a line of the text."""
+
+    def __init__(self, *problems: Problem) -> None:
+        super().__init__(*problems)
+        self.problems = problems
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.problems))
+
+
+def redacted(text: str) -> str:
+    """`text` with the password of a URI (`scheme://user:password@host`) replaced by `***`.
+
+    A password may hold any character, so everything up to the last `@` goes: rather too much
+    is hidden than too little.
+    """
+    credentials, at, host = text.rpartition("@")
+    return re.sub(r"(://[^:/@]*):.*", r"\1:***", credentials, flags=re.DOTALL) + at + host
+
+
+def shown(value: object) -> str:
+    """`value` as a message may show it: short, on one line, without a password."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return _cut(repr(redacted(value)))
+    if isinstance(value, Mapping):
+        return f"a mapping of length {len(value)}"
+    if isinstance(value, Sequence):
+        return f"a list of length {len(value)}"
+    return _cut(repr(value))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 3]}..."
+
+
+def label(name: str) -> str:
+    """A key or a file's name as a message may show it: without quotes where it is printable."""
+    safe = redacted(name)
+    return _cut(safe if safe.isprintable() else repr(safe)[1:-1])
+
+
+def dotted(path: Sequence[str]) -> str:
+    return label(".".join(path))
+
+
+def wrong(where: str, path: Sequence[str], message: str) -> BadInput:
+    return BadInput(Problem(where, dotted(path), message))
