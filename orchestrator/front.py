@@ -184,7 +184,7 @@ def _shown_table(front: Front) -> Table:
     settings = settings_columns(front.points, front.objectives)
     shown = Table(box=None)
     shown.add_column("trial_id", no_wrap=True)
-    for name in ("method", "settings", "seed"):
+    for name in ("method", *settings, "seed"):
         shown.add_column(name, overflow="fold")
     for objective in front.objectives:
         shown.add_column(objective.name.replace("_", " "), justify="right")
@@ -193,7 +193,7 @@ def _shown_table(front: Front) -> Table:
         row = [
             trial["trial_id"],
             trial.get("method", ""),
-            ", ".join(f"{name}={value}" for name, value in applied.items()),
+            *(_short(applied.get(name, "")) for name in settings),
             trial.get("seed", ""),
             *(f"{trial[objective.name]:.4f}" for objective in front.objectives),
         ]
@@ -202,6 +202,10 @@ def _shown_table(front: Front) -> Table:
     if len(front.points) > SHOWN_ROWS:
         shown.caption = f"and {len(front.points) - SHOWN_ROWS} more in front.csv"
     return shown
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _reference_point(text: str, objectives: Sequence[Objective]) -> tuple[float, ...]:

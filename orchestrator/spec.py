@@ -18,7 +18,7 @@ from orchestrator.objectives import (
     default_reference_point,
     parse_objectives,
 )
-from trainer.config import Trial, read_trial, with_preset
+from trainer.config import Trial, assigned, read_trial, with_preset
 from trainer.document import Document
 from trainer.evaluation import Suite, read_suite
 from trainer.problems import redacted
@@ -26,8 +26,6 @@ from trainer.settings import Count, NonNegative, Positive, Reals, Settings
 from trainer.yaml_nodes import to_yaml
 
 MAX_NAME_BYTES = 100
-REFERENCE = "standard"
-"""The method whose trials scores are taken against; each sweep has one for each seed."""
 
 
 def _safe_file_name(name: str) -> str:
@@ -91,15 +89,6 @@ class _SweepFile(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cell:
-    """One point of a method's grid: trials that differ in their seed alone."""
-
-    method: str  # label in the sweep file
-    trial: Trial  # of the first seed; its fingerprint is not yet known
-    settings: Mapping[str, Any]  # by setting that varies anywhere in the sweep; None: not in use
-
-
-@dataclass(frozen=True, kw_only=True)
 class SweepSpec:
     """A sweep file, understood."""
 
@@ -136,9 +125,7 @@ def read_spec(path: str, assignments: Iterable[str], environment: Mapping[str, s
     Raises:
         BadInput: every rule that is broken, with file, line, key, value and remedy.
     """
-    document = Document.read(path)
-    for assignment in assignments:
-        document = document.set(assignment)
+    document = assigned(Document.read(path), assignments)
     common = {"name": Path(path).stem, "methods": {}}
     if uri := environment.get("MLFLOW_TRACKING_URI"):
         common["tracking"] = uri
@@ -180,89 +167,6 @@ def _read_objectives(
             f"got {len(reference_point)}",
         )
     return objectives, reference_point
-
-
-def _read_cells(document: Document, own: _SweepFile) -> tuple[tuple[Cell, ...], tuple[str, ...]]:
-    """The standard reference, then every method at every point of its grid; each trial once."""
-    methods = document.section("methods")
-    grids = {label: _grid(section) for label, section in methods.items()}
-    if not grids:
-        raise document.fail("methods", "must name at least one, such as pareto: {rho: 0.4}")
-    points = sum(math.prod(map(len, grid.values())) for grid in grids.values())
-    if points * len(own.seeds) > own.max_trials:
-        raise document.fail(
-            "methods",
-            f"must make at most {own.max_trials} trials, got {points * len(own.seeds)}; "
-            f"shorten a list under vary, or raise max_trials",
-        )
-    base = document.only("data", "model", "training", "validation").merged_over(
-        Document.from_plain({"fingerprint": "", "seed": own.seeds[0]}, "default")
-    )
-    varying = tuple(dict.fromkeys(key for grid in grids.values() for key in grid))
-    cells: dict[str, Cell] = {}
-    for label, overrides in itertools.chain([(REFERENCE, {})], _points(methods, grids)):
-        trial = read_trial(_trial_document(base, label, overrides))
-        root = str(trial.data.root_folder)  # a worker has a working folder of its own
-        trial = trial.model_copy(update={"data": trial.data.model_copy(update={"root": root})})
-        settings = {key: _setting(trial, key) for key in varying}
-        cells.setdefault(trial.id, Cell(method=label, trial=trial, settings=settings))
-    return tuple(cells.values()), varying
-
-
-def _grid(method: Document) -> dict[str, list[Document]]:
-    """The axes of a method's grid: setting to its values."""
-    if "vary" not in method:
-        return {}
-    axes = {key: values.elements() for key, values in method.section("vary").items()}
-    for key, values in axes.items():
-        if not values:
-            raise method.section("vary").fail(key, "must list at least one value, got none")
-    return axes
-
-
-def _points(
-    methods: Document, grids: Mapping[str, Mapping[str, list[Document]]]
-) -> Iterator[tuple[str, dict[str, Document]]]:
-    """(label, overrides by key) for each point of each method's grid."""
-    for label, method in methods.items():
-        fixed = dict(method.without("vary").items())
-        grid = grids[label]
-        for point in itertools.product(*grid.values()):
-            yield label, fixed | dict(zip(grid, point, strict=True))
-
-
-def _trial_document(base: Document, label: str, overrides: Mapping[str, Document]) -> Document:
-    """One trial in the form that `read_trial` takes.
-
-    A key that begins with an attack's label (`pgd.epsilon`) sets the attack of training, one
-    that begins with a section (`training.epochs`) that section, any other the method.
-    """
-    attacks = base.section("training.attacks")
-    document = base
-    for key, value in overrides.items():
-        first, _, rest = key.partition(".")
-        if rest and first in attacks:
-            path = ["training", "attacks", *key.split(".")]
-        elif rest and first in base:
-            path = key.split(".")
-        else:
-            path = ["method", key]
-        document = value.under(*path).merged_over(document)
-    kind = Document.from_plain({"method": {"method": label}}, base.where())
-    return document.merged_over(kind)
-
-
-def _setting(trial: Trial, key: str) -> Any:
-    """The value of a varying setting in a trial; None where it plays no part."""
-    first, _, rest = key.partition(".")
-    if first in trial.attacks:
-        return getattr(trial.attacks[first], rest, None)
-    if rest and first in Trial.model_fields:
-        value: Any = trial
-        for part in key.split("."):
-            value = getattr(value, part, None)
-        return value
-    return getattr(trial.method, key, None)
 
 
 def _without_passwords(value: Any) -> Any:

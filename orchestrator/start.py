@@ -135,6 +135,7 @@ def _run(
 
     with (
         suppress(Interrupted),  # by a signal before the first trial; the outcome tells which
+        interruption.starting(),
         connected(address, resources),
         listener.shown(),
         interruption.tuning(),

@@ -68,10 +68,10 @@ def solve_alpha(second_moments: ArrayLike, means: ArrayLike, r: float) -> Alpha:
     bound = FEASIBLE_SHARE * max(0.0, float(m[1:].max()))
     r_in_effect = min(max(float(r), 0.0), bound)
     clipped = r_in_effect != float(r)
-    if bound == 0.0:
+    largest = float(np.sqrt(np.diag(M).clip(min=0.0).max()))
+    if bound == 0.0 or largest == 0.0:
         return Alpha(np.full(K, 1 / K), r_in_effect, clipped)
 
-    largest = float(np.sqrt(np.diag(M).max()))
     M, m = M / largest**2, m / largest
     scale = np.diag(M).clip(min=1e-24) ** 0.25
     quadratic = (4 * K * np.diag(np.diag(M)) - 4 * M) / np.outer(scale, scale)

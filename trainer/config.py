@@ -6,8 +6,9 @@ or from the record that a store keeps.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from importlib.resources import as_file, files
+from inspect import isabstract
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, SerializeAsAny
@@ -109,19 +110,38 @@ def preset(data_name: str) -> Document:
     return presets.section(data_name if data_name in presets.keys() else "other")  # noqa: SIM118
 
 
-def with_preset(document: Document) -> Document:
-    """A document over the defaults of the data set that it names.
+def assigned(document: Document, assignments: Iterable[str]) -> Document:
+    """A document under `--set` assignments, `dotted.key=YAML`, in order.
 
-    `data: NAME` and `model: NAME` may stand for `{name: NAME}`. A document that names a network
-    takes nothing from the preset's.
+    `data: NAME` and `model: NAME`, which stand for `{name: NAME}`, are written out on the way,
+    so that an assignment may reach into them.
 
     Raises:
-        BadInput: no data set is named, or no network where the preset has none.
+        BadInput: an assignment that is none, or leads nowhere.
     """
+    document = _written_out(document)
+    for assignment in assignments:
+        document = _written_out(document.set(assignment))
+    return document
+
+
+def _written_out(document: Document) -> Document:
     for key in ("data", "model"):
         if key in document and isinstance(document.section(key).value, str):
             name = document.section(key).under(key, "name")
             document = document.without(key).merged_over(name)
+    return document
+
+
+def with_preset(document: Document) -> Document:
+    """A document over the defaults of the data set that it names.
+
+    One that names a network takes nothing from the preset's.
+
+    Raises:
+        BadInput: no data set is named, or no network where the preset has none.
+    """
+    document = _written_out(document)
     data_name = document.section("data").only("name").read_as(_Named).name
     defaults = preset(data_name)
     if "model.name" in document:
@@ -175,7 +195,7 @@ def read_attacks(document: Document) -> dict[str, Attack]:
     `null` in place of a mapping takes a preset's attack away.
     """
     return {
-        label: read_kind(section, ATTACKS, "attack", label)
+        label: read_kind(section, ATTACKS, Attack, label)
         for label, section in document.items()
         if section.value is not None
     }
@@ -188,15 +208,31 @@ def read_method(document: Document, attack_labels: Collection[str]) -> Method:
     if kind not in METHODS and kind in attack_labels:
         attack = Document.from_plain({"attack": kind}, document.where("method"))
         document = document.merged_over(attack)
-    return read_kind(document, known, "method", kind)
+    return read_kind(document, known, Method, kind)
 
 
-def read_kind(document: Document, registry: Mapping[str, type[_S]], key: str, label: str) -> _S:
-    """Settings of the class that `document[key]` names, or that its label does."""
+def read_kind(
+    document: Document, registry: Mapping[str, type[_S]], base: type[Settings], label: str
+) -> _S:
+    """Settings of the class that `document` names under the base's name (`attack`, `method`),
+    or that its label does.
+
+    Raises:
+        BadInput: no such class, one that is no concrete subclass of `base`, or its settings'
+            own rules.
+    """
+    key = base.__name__.lower()
+    kind = _kind(document, key, label)
     try:
-        cls = resolve(registry, _kind(document, key, label), kind=key)
+        cls = resolve(registry, kind, kind=key)
     except ValueError as error:
         raise document.fail(key, str(error)) from None
+    if not (isinstance(cls, type) and issubclass(cls, base)) or isabstract(cls):
+        raise document.fail(
+            key,
+            f"must name a subclass of {base.__module__}.{base.__name__} that defines its "
+            f"abstract methods, got {kind!r}",
+        )
     return document.without(key).read_as(cls)
 
 

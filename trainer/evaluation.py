@@ -8,11 +8,11 @@ from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import AfterValidator, Field, SerializeAsAny, Strict
-from torch import nn
+from torch import Tensor, nn
 
 from trainer.attacks import ATTACKS, Attack, frozen
 from trainer.config import described, kind_of, read_kind
-from trainer.data import Dataset
+from trainer.data import Dataset, Split
 from trainer.document import Document
 from trainer.outcomes import Outcomes
 from trainer.randomness import derive_seed, example_keys
@@ -42,7 +42,9 @@ class Rungs(_Ladder):
 
 class _SuiteOptions(Settings):
     split: Literal["test", "validation"] = Field("test", description="images evaluated on")
-    examples: Count | None = Field(None, description="of the split, its first; left out, all")
+    examples: Count | None = Field(
+        None, description="of the split, evenly spread over it; left out, all"
+    )
     batch_size: Annotated[Count, Provenance()] = Field(256, description="images at a time")
 
 
@@ -103,7 +105,7 @@ def _read_rungs(document: Document, label: str) -> Rungs:
         raise document.fail("num_steps", "must not be in an evaluation: `ladder` has the steps")
     ladder = document.only("ladder").read_as(_Ladder).ladder
     num_steps = Document.from_plain({"num_steps": ladder[-1]}, document.where("ladder"))
-    attack = read_kind(document.without("ladder").merged_over(num_steps), ATTACKS, "attack", label)
+    attack = read_kind(document.without("ladder").merged_over(num_steps), ATTACKS, Attack, label)
     return Rungs(attack=_with_quarter_steps(attack), ladder=ladder)
 
 
@@ -111,9 +113,18 @@ def _with_quarter_steps(attack: Attack) -> Attack:
     steps = {}
     for name in type(attack).model_fields:
         if name.endswith("step_size") and getattr(attack, name) is None:
-            epsilon = getattr(attack, name.removesuffix("step_size") + "epsilon")
+            epsilon = getattr(attack, name.removesuffix("step_size") + "epsilon", None)
             steps[name] = epsilon / 4 if epsilon else None
     return attack.model_copy(update=steps)
+
+
+def examples_of(suite: Suite, split: Split) -> Tensor:
+    """Indices (N) of the examples of `split` that the suite is run on, in rising order.
+
+    They are spread over the whole, since a split may be sorted by class.
+    """
+    count = len(split) if suite.examples is None else min(suite.examples, len(split))
+    return torch.arange(count, device=split.labels.device) * len(split) // count
 
 
 def evaluate(
@@ -131,8 +142,9 @@ def evaluate(
     Args:
         progress: told examples done and examples in all, after each batch.
     """
-    split = getattr(dataset, suite.split)
-    count = len(split) if suite.examples is None else min(suite.examples, len(split))
+    split: Split = getattr(dataset, suite.split)
+    examples = examples_of(suite, split)
+    count = len(examples)
     natural = torch.zeros(count, dtype=torch.bool)
     robust = {
         label: torch.zeros(len(rungs.ladder), count, dtype=torch.bool)
@@ -140,7 +152,7 @@ def evaluate(
     }
     for start in range(0, count, suite.batch_size):
         batch = slice(start, min(start + suite.batch_size, count))
-        indices = torch.arange(batch.start, batch.stop, device=split.labels.device)
+        indices = examples[batch]
         images, labels = split.images_at(indices), split.labels[indices]
         with frozen(model), torch.no_grad():
             right = model(images).argmax(1) == labels

@@ -10,8 +10,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Annotated, Any, ClassVar, Self
 
+import numpy as np
 import torch
-from pydantic import Field, Strict, model_validator
+from pydantic import AfterValidator, Field, Strict, model_validator
 from torch import Tensor
 
 from trainer.alpha import LossWindow, NoSolutionError, solve_alpha
@@ -20,7 +21,23 @@ from trainer.settings import Count, NonNegative, Settings, Share
 NATURAL = "natural"
 """The branch of clean images."""
 
-AttackNames = Annotated[tuple[str, ...], Strict(False), Field(min_length=1)]
+
+def _of_attack(name: str) -> str:
+    if name == NATURAL:
+        raise ValueError(f"must name an attack, got {name!r}: that is the clean images' branch")
+    return name
+
+
+def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(names)) < len(names):
+        raise ValueError(f"must name each attack once, got {list(names)}")
+    return names
+
+
+AttackName = Annotated[str, AfterValidator(_of_attack)]
+AttackNames = Annotated[
+    tuple[AttackName, ...], Strict(False), Field(min_length=1), AfterValidator(_each_once)
+]
 
 
 class Weighting:
@@ -102,7 +119,7 @@ class _Mixed(Method):
 class Adversarial(_Mixed):
     """Adversarial training on one attack (Madry et al., 2018)."""
 
-    attack: str = Field(description="label of the attack in training.attacks")
+    attack: AttackName = Field(description="label of the attack in training.attacks")
 
     def adversaries(self) -> tuple[str, ...]:
         return (self.attack,)
@@ -204,6 +221,8 @@ class _ParetoWeighting(Weighting):
 
     def _solve(self) -> None:
         second_moments, means = self._window.moments()
+        if not np.isfinite(means).all():
+            return  # training has diverged: the loop says so at the epoch's end
         r = self._method.r
         if r is None:
             assert self._method.rho is not None
@@ -228,14 +247,13 @@ class _ParetoWeighting(Weighting):
         self._alpha = state["alpha"]
 
     def epoch_report(self) -> dict[str, float]:
-        solved = len(self._asked)
-        report = {}
+        solved, unsolved = len(self._asked), self._unsolved
+        report = {"unsolved_share": unsolved / (solved + unsolved)} if solved + unsolved else {}
         if solved:
-            report = {
+            report |= {
                 "r_asked": sum(self._asked) / solved,
                 "r_in_effect": sum(self._in_effect) / solved,
                 "clipped_share": self._clipped / solved,
-                "unsolved_share": self._unsolved / (solved + self._unsolved),
             }
         self._begin_epoch()
         return report

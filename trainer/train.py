@@ -13,7 +13,7 @@ import torch
 import typer
 
 from trainer.checkpoint import Checkpoint, DamagedError, Weights
-from trainer.config import Trial, read_trial, with_preset
+from trainer.config import Trial, assigned, read_trial, with_preset
 from trainer.data import fingerprint, load
 from trainer.document import Document
 from trainer.problems import BadInput
@@ -76,8 +76,7 @@ def main(
 
 def _read(path: str | None, assignments: list[str]) -> Trial:
     document = Document.from_plain({}, "command line") if path is None else Document.read(path)
-    for assignment in assignments:
-        document = document.set(assignment)
+    document = assigned(document, assignments)
     plain = {"method": {"method": "standard"}, "seed": 0, "fingerprint": ""}
     defaults = Document.from_plain(plain, "default")
     trial = read_trial(with_preset(document).merged_over(defaults))

@@ -17,7 +17,7 @@ from trainer.attacks.ascent import cross_entropy
 from trainer.checkpoint import Checkpoint
 from trainer.config import Trial
 from trainer.data import Dataset, Split
-from trainer.evaluation import Rungs, Suite, evaluate
+from trainer.evaluation import Rungs, Suite, evaluate, examples_of
 from trainer.methods import NATURAL, Weighting
 from trainer.models import build
 from trainer.randomness import derive_seed, example_keys
@@ -30,14 +30,17 @@ what the method reports (`r_asked`, `r_in_effect`, `clipped_share`, `unsolved_sh
 
 
 class DivergedError(ArithmeticError):
-    """A loss became NaN or infinite."""
+    """A loss or a weight became NaN or infinite."""
 
 
 class Reporter(Protocol):
     """What the loop tells while it runs."""
 
     def epoch_done(self, row: EpochRow, checkpoint: Callable[[], Checkpoint]) -> None:
-        """An epoch is over; `checkpoint()` is the state that goes on from here."""
+        """An epoch is over; `checkpoint()` is the state that goes on from here.
+
+        The next epoch writes into its tensors: take its bytes before returning.
+        """
 
 
 def new_model(trial: Trial, dataset: Dataset, device: torch.device) -> nn.Module:
@@ -68,7 +71,8 @@ def train(
     seed, epoch and step.
 
     Raises:
-        DivergedError: a loss is NaN or infinite; the last checkpoint before it is good.
+        DivergedError: a loss or a weight is NaN or infinite; the last checkpoint before it is
+            good.
     """
     model = new_model(trial, dataset, device)
     run = _Run(
@@ -138,12 +142,7 @@ class _Run:
             weight_sums += weights.mean(dim=1)
 
         losses_by_branch = dict(zip(branches, (loss_sums / num_steps).tolist(), strict=True))
-        if not all(map(math.isfinite, losses_by_branch.values())):
-            raise DivergedError(
-                f"losses of epoch {epoch + 1} must be finite, got {losses_by_branch}; "
-                f"lower training.optimiser.learning_rate, or warm the attacks up with "
-                f"training.epsilon_warmup"
-            )
+        self._refuse_divergence(epoch, losses_by_branch)
         weights_by_branch = dict(zip(branches, (weight_sums / num_steps).tolist(), strict=True))
         seconds = time.perf_counter() - started
         return {
@@ -153,8 +152,18 @@ class _Run:
             "learning_rate": rate,
             "time": time.time(),
             "seconds": seconds,
-            "examples_per_second": num_steps * training.batch_size / seconds,
+            "examples_per_second": num_steps * min(training.batch_size, len(self.split)) / seconds,
         }
+
+    def _refuse_divergence(self, epoch: int, losses_by_branch: EpochRow) -> None:
+        weights_are_finite = all(weight.isfinite().all() for weight in self.model.parameters())
+        if not (weights_are_finite and all(map(math.isfinite, losses_by_branch.values()))):
+            weights = "finite weights" if weights_are_finite else "weights that are not"
+            raise DivergedError(
+                f"losses and weights of epoch {epoch + 1} must be finite, got {losses_by_branch} "
+                f"and {weights}; lower training.optimiser.learning_rate, or warm the attacks up "
+                f"with training.epsilon_warmup"
+            )
 
     def _batches(self, epoch: int, num_steps: int) -> Iterator[Tensor]:
         """Indices of each step's examples, in the epoch's own order; a last part batch is left
@@ -221,7 +230,7 @@ def _validate(trial: Trial, dataset: Dataset, model: nn.Module) -> EpochRow:
         batch_size=trial.training.batch_size,
     )
     outcomes = evaluate(model, suite, dataset, progress=None)
-    labels = dataset.validation.labels[: len(outcomes.natural)].cpu()
+    labels = dataset.validation.labels[examples_of(suite, dataset.validation)].cpu()
     classes = labels[torch.from_numpy(outcomes.natural)].unique()
     return {
         "validation/natural_accuracy": outcomes.natural_accuracy(),

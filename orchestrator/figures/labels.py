@@ -22,12 +22,17 @@ PLACES = np.array(
         (0, 1, 8),
         (-1, 1, 11),
         (-1, 1, 16),
+        (0, 1, 18),
+        (0, 1, 30),
         (-1, 0, 9),
         (1, 1, 7),
         (1, 0, 9),
         (0, -1, 8),
         (1, -1, 7),
         (-1, -1, 7),
+        (1, -1, 14),
+        (1, -1, 22),
+        (1, -1, 30),
     ],
     dtype=np.float64,
 )
@@ -97,8 +102,9 @@ def place_labels(axes: Axes, labels: Sequence[Label], obstacles: Array) -> None:
         corners = point + distances * directions * pixels + (directions - 1) / 2 * size
         boxes = np.hstack([corners - PADDING, corners + size + PADDING])
         is_inside = (boxes[:, :2] >= (left, bottom)) & (boxes[:, 2:] <= (right, top))
-        is_clear = is_inside.all(axis=1) & _is_nearest(boxes, point, others)
-        cost = _overlaps(boxes, taken) + np.where(is_clear, 0, len(taken) + 1)
+        worst = len(taken) + 1  # what covers everything covers less than this
+        cost = _overlaps(boxes, taken) + np.where(_is_nearest(boxes, point, others), 0, worst)
+        cost += np.where(is_inside.all(axis=1), 0, 2 * worst)
         best = int(cost.argmin())
         if cost[best] and not label.is_needed:
             text.remove()

@@ -24,7 +24,7 @@ from orchestrator.figures.style import (
 )
 
 LABELLED_METHOD = "pareto"
-MARGIN = 0.09
+MARGIN = 0.12
 """Share of the data's extent that stays free on each side, for labels."""
 
 
@@ -58,7 +58,7 @@ def draw_panel(axes: Axes, scene: Scene, *, is_log: bool) -> None:
     _draw_frame(axes, scene, is_log=is_log)
     if scene.trials.empty:
         axes.text(0.5, 0.5, "no trial is done", transform=axes.transAxes, ha="center", color=GREY)
-    drawn = (_draw_arrow(axes), _draw_front(axes, scene), _draw_marks(axes, scene))
+    drawn = (_draw_front(axes, scene), _draw_marks(axes, scene))
     _draw_labels(axes, scene, np.vstack(drawn))
 
 
@@ -66,6 +66,7 @@ def _draw_frame(axes: Axes, scene: Scene, *, is_log: bool) -> None:
     """Scales, limits, ticks and titles."""
     tag = "log-transformed axes: sign(v) · log(1 + |v|)" if is_log else "raw axes"
     axes.set_title(tag, loc="right", size=8.0, color=GREY)
+    axes.set_title("↖ better", loc="left", size=8.0, color=GREY)
     x_sign, y_sign = scene.signs
     for name, axis, title, is_reversed in (
         ("x", axes.xaxis, scene.titles[0], x_sign < 0),
@@ -91,23 +92,6 @@ def _limits(values: Array, *, is_log: bool) -> tuple[float, float]:
     limits = np.array([low - margin, high + margin])
     low, high = signed_exp(limits) if is_log else limits
     return float(low), float(high)
-
-
-def _draw_arrow(axes: Axes) -> Array:
-    """A note in the corner where a front has no points."""
-    arrow = axes.annotate(
-        "better",
-        xy=(0.015, 0.985),
-        xytext=(0.09, 0.90),
-        xycoords="axes fraction",
-        textcoords="axes fraction",
-        color=GREY,
-        size=8.0,
-        ha="center",
-        va="center",
-        arrowprops={"arrowstyle": "-|>", "color": GREY, "shrinkA": 1, "shrinkB": 0},
-    )
-    return np.array([arrow.get_window_extent().extents])
 
 
 def _draw_front(axes: Axes, scene: Scene) -> Array:

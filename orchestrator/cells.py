@@ -1,0 +1,185 @@
+"""From the methods of a sweep file to cells: what is trained, but for the seed."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from trainer.config import Trial, read_trial
+from trainer.document import Document
+from trainer.problems import BadInput
+
+REFERENCE = "standard"
+"""The method whose trials scores are taken against; each sweep has one for each seed."""
+
+SECTIONS = ("data", "model", "training", "validation")
+"""What all trials of a sweep share, but for what a method says of its own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One point of a method's grid: trials that differ in their seed alone."""
+
+    method: str  # label in the sweep file
+    trial: Trial  # of the first seed; its fingerprint is not yet known
+    settings: Mapping[str, Any]  # by setting that varies anywhere in the sweep; None: not in use
+
+
+def read_cells(
+    document: Document, *, seeds: Sequence[int], max_trials: int
+) -> tuple[tuple[Cell, ...], tuple[str, ...]]:
+    """The standard reference, then every method at every point of its grid, each trial once;
+    and the settings that vary, in order of appearance.
+
+    Raises:
+        BadInput: what is wrong, where.
+    """
+    base = document.only(*SECTIONS).merged_over(
+        Document.from_plain({"fingerprint": "", "seed": seeds[0]}, "default")
+    )
+    reference = _Grid(label=REFERENCE, where=document.where("methods"), fixed=(), axes={})
+    grids = [_read_grid(section, base, key) for key, section in document.section("methods").items()]
+    if not grids:
+        raise document.fail("methods", "must name at least one, such as pareto: {rho: 0.4}")
+    count = sum(map(len, grids)) * len(seeds)
+    if count > max_trials:
+        raise document.fail(
+            "methods",
+            f"must make at most {max_trials} trials, got {count}; "
+            f"shorten a list under vary, or raise max_trials",
+        )
+    paths = {key: axis[0].path for grid in grids for key, axis in grid.axes.items()}
+    cells: dict[str, Cell] = {}
+    for grid in (reference, *grids):
+        for point in grid.points():
+            trial = _read_trial(base, grid, point)
+            record = trial.record()
+            settings = {key: _value_at(record, path) for key, path in paths.items()}
+            cells.setdefault(trial.id, Cell(method=grid.label, trial=trial, settings=settings))
+    first, *others = cells.values()
+    if any((cell.method, cell.settings) == (REFERENCE, first.settings) for cell in others):
+        raise document.fail(
+            f"methods.{REFERENCE}",
+            "must be {}, with nothing but vary in it: it is the reference of every score; "
+            "another one needs another name, such as short: {method: standard, ...}",
+        )
+    return tuple(cells.values()), tuple(paths)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Override:
+    """One thing that a method's section says of its trials."""
+
+    written: str  # dotted key in the sweep file
+    path: tuple[str, ...]  # in a trial's document
+    value: Document
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Grid:
+    """A method's section."""
+
+    label: str
+    where: str
+    fixed: tuple[_Override, ...]
+    axes: Mapping[str, tuple[_Override, ...]]  # by setting that varies
+
+    def __len__(self) -> int:
+        return math.prod(map(len, self.axes.values()))
+
+    def points(self) -> Iterator[tuple[_Override, ...]]:
+        for point in itertools.product(*self.axes.values()):
+            yield (*self.fixed, *point)
+
+    def key_in_sweep(self, key: str, point: Sequence[_Override]) -> str:
+        """Where in the sweep file what is at `key` in a trial's document was written."""
+        own = f"methods.{self.label}"
+        places = {".".join(override.path): override.written for override in point}
+        for path, written in (places | {"method.method": own, "method": own}).items():
+            if key == path or key.startswith(f"{path}."):
+                return written + key.removeprefix(path)
+        return key
+
+
+def _read_grid(section: Document, base: Document, label: str) -> _Grid:
+    if section.value is None:
+        raise section.fail("", "must be a mapping of settings, got null; write {} for none")
+    axes = section.section("vary").items() if "vary" in section else []
+    fixed = section.without("vary").items()
+    for key, values in axes:
+        if not values.elements():
+            raise values.fail("", "must list at least one value, got none")
+        if key in dict(fixed):
+            raise values.fail("", f"must not be at methods.{label}.{key} too; delete one")
+    written = f"methods.{label}"
+    return _Grid(
+        label=label,
+        where=section.where(),
+        fixed=tuple(
+            _Override(written=f"{written}.{key}", path=_path(base, value, key), value=value)
+            for key, value in fixed
+        ),
+        axes={
+            key: tuple(
+                _Override(
+                    written=f"{written}.vary.{key}.{index}",
+                    path=_path(base, values, key),
+                    value=value,
+                )
+                for index, value in enumerate(values.elements())
+            )
+            for key, values in axes
+        },
+    )
+
+
+def _path(base: Document, value: Document, key: str) -> tuple[str, ...]:
+    """Where the value at `key` of a method's section stands in a trial's document.
+
+    A key that begins with an attack's label (`pgd.epsilon`) sets the attack of training, one
+    that begins with a section (`training.epochs`) that section, any other the method.
+    """
+    first, *rest = key.split(".")
+    attacks = base.section("training.attacks").keys()
+    if rest and first in attacks:
+        return ("training", "attacks", first, *rest)
+    if rest and first in SECTIONS:
+        return (first, *rest)
+    if rest:
+        raise value.fail(
+            "",
+            f"must begin with an attack of training.attacks ({', '.join(attacks)}) or a section "
+            f"({', '.join(SECTIONS)}), got {first!r}",
+        )
+    return ("method", key)
+
+
+def _read_trial(base: Document, grid: _Grid, point: Sequence[_Override]) -> Trial:
+    """A cell's trial; the folder of its data is absolute, since a worker's own is another."""
+    document = base
+    for override in point:
+        document = override.value.under(*override.path).merged_over(document)
+    kind = Document.from_plain({"method": {"method": grid.label}}, grid.where)
+    try:
+        trial = read_trial(document.merged_over(kind))
+    except BadInput as error:
+        raise BadInput(
+            *(replace(each, key=grid.key_in_sweep(each.key, point)) for each in error.problems)
+        ) from error
+    try:
+        root = str(trial.data.root_folder)
+    except RuntimeError as error:  # `~name` of a user whom this machine does not know
+        raise document.fail("data.root", f"must be a folder, got {trial.data.root!r}") from error
+    return trial.model_copy(update={"data": trial.data.model_copy(update={"root": root})})
+
+
+def _value_at(record: Mapping[str, Any], path: Sequence[str]) -> Any:
+    value: Any = record
+    for part in path:
+        if not isinstance(value, Mapping) or part not in value:
+            return None
+        value = value[part]
+    return value

@@ -1,0 +1,74 @@
+"""What all tests share: one thread, reproducible property tests, small trials on real digits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import hypothesis
+import pytest
+import torch
+from torch import nn
+
+from trainer.checkpoint import Checkpoint
+from trainer.config import Trial, read_trial, with_preset
+from trainer.data import Dataset, load
+from trainer.document import Document
+from trainer.training import EpochRow, train
+
+hypothesis.settings.register_profile("project", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("project")
+
+CPU = torch.device("cpu")
+SMALL_TRIAL = {
+    "data": {"name": "digits", "train_examples": 160},
+    "fingerprint": "",
+    "method": {"method": "standard"},
+    "training": {
+        "epochs": 3,
+        "batch_size": 32,
+        "attacks": {label: {"num_steps": 2} for label in ("pgd", "flow", "rt", "integrated")},
+    },
+    "validation": {
+        "examples": 16,
+        "attacks": {label: {"num_steps": 1} for label in ("pgd", "flow", "rt")},
+    },
+    "seed": 0,
+}
+"""A trial that takes a tenth of a second: 15 steps, enough for Pareto training to solve."""
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread() -> None:
+    """Sums depend on how many threads share them; bits are asserted with one."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def small_trial() -> Callable[..., Trial]:
+    """A small trial on the digits with some sections changed: `small_trial(seed=1)`."""
+
+    def make(**sections: Any) -> Trial:
+        changed = Document.from_plain(sections, "test")
+        document = changed.merged_over(Document.from_plain(SMALL_TRIAL, "test"))
+        return read_trial(with_preset(document))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def digits(small_trial: Callable[..., Trial]) -> Dataset:
+    """The data of the small trials."""
+    return load(small_trial().data, CPU)
+
+
+class _Silent:
+    def epoch_done(self, row: EpochRow, checkpoint: Callable[[], Checkpoint]) -> None:
+        """Keep nothing."""
+
+
+@pytest.fixture(scope="session")
+def trained(small_trial: Callable[..., Trial]) -> nn.Module:
+    """A network that reads most digits and withstands some attacks."""
+    trial = small_trial(data={"train_examples": 1200}, training={"epochs": 4})
+    return train(trial, load(trial.data, CPU), device=CPU, reporter=_Silent(), resume=None)
