@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
-import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, Strict
 
+from orchestrator.cells import Cell, read_cells
 from orchestrator.objectives import (
     DEFAULT_OBJECTIVES,
     Objective,
@@ -18,7 +17,7 @@ from orchestrator.objectives import (
     default_reference_point,
     parse_objectives,
 )
-from trainer.config import Trial, assigned, read_trial, with_preset
+from trainer.config import assigned, with_preset
 from trainer.document import Document
 from trainer.evaluation import Suite, read_suite
 from trainer.problems import redacted
@@ -41,6 +40,12 @@ def _safe_file_name(name: str) -> str:
     if problem:
         raise ValueError(problem)
     return name
+
+
+def _folder(storage: str) -> str:
+    if not storage or "://" in storage:
+        raise ValueError("must be a folder, on this disk or on a share that all machines mount")
+    return storage
 
 
 class Resources(Settings):
@@ -80,7 +85,9 @@ class _SweepFile(Settings):
     )
     hypervolume: HypervolumeSettings = HypervolumeSettings()
     resources: Resources = Resources()
-    storage: str = Field("runs", description="folder that keeps trials and sweeps")
+    storage: Annotated[str, AfterValidator(_folder)] = Field(
+        "runs", description="folder that keeps trials and sweeps"
+    )
     tracking: str = Field("sqlite", description="MLflow tracking URI, sqlite, or none")
     retries: Annotated[int, Field(ge=0)] = Field(
         2, description="of a trial whose worker died, from its last checkpoint"
@@ -94,7 +101,7 @@ class SweepSpec:
 
     name: str
     path: str
-    document: Document  # resolved: every default in it
+    document: Document  # resolved: with every default of its sections
     cells: tuple[Cell, ...]  # the reference first
     settings: tuple[str, ...]  # that vary, in order of appearance
     seeds: tuple[int, ...]
@@ -126,15 +133,23 @@ def read_spec(path: str, assignments: Iterable[str], environment: Mapping[str, s
         BadInput: every rule that is broken, with file, line, key, value and remedy.
     """
     document = assigned(Document.read(path), assignments)
-    common = {"name": Path(path).stem, "methods": {}}
+    file = Document.from_plain({"name": Path(path).stem, "methods": {}}, document.where())
+    document = with_preset(document).merged_over(file)
     if uri := environment.get("MLFLOW_TRACKING_URI"):
-        common["tracking"] = uri
-    document = with_preset(document).merged_over(Document.from_plain(common, "default"))
+        tracking = Document.from_plain({"tracking": uri}, "MLFLOW_TRACKING_URI")
+        document = document.merged_over(tracking)
     own = document.read_as(_SweepFile)
+    document = document.merged_over(Document.from_plain(own.model_dump(mode="json"), "default"))
     if len(set(own.seeds)) < len(own.seeds):
         raise document.fail("seeds", f"must differ from each other, got {list(own.seeds)}")
-    cells, settings = _read_cells(document, own)
+    cells, settings = read_cells(document, seeds=own.seeds, max_trials=own.max_trials)
+    suite = read_suite(document.section("evaluation"))
     objectives, reference_point = _read_objectives(document, own)
+    _check_columns(document, objectives, suite, cells, settings)
+    try:
+        storage = Path(own.storage).expanduser().absolute()
+    except RuntimeError as error:  # `~name` of a user whom this machine does not know
+        raise document.fail("storage", f"must be a folder, got {own.storage!r}") from error
     return SweepSpec(
         name=own.name,
         path=path,
@@ -142,14 +157,21 @@ def read_spec(path: str, assignments: Iterable[str], environment: Mapping[str, s
         cells=cells,
         settings=settings,
         seeds=own.seeds,
-        suite=read_suite(document.section("evaluation")),
+        suite=suite,
         objectives=objectives,
         reference_point=reference_point,
         resources=own.resources,
-        storage=Path(own.storage).expanduser().absolute(),
+        storage=storage,
         tracking=own.tracking,
         retries=own.retries,
     )
+
+
+def measured_columns(suite: Suite) -> list[str]:
+    """The columns of `trials.csv` that an evaluation under the suite fills."""
+    robust = [f"robust_accuracy_{category}" for category in suite.categories]
+    worst = [f"worst_{category}" for category in suite.categories]
+    return ["natural_accuracy", *robust, *worst, "union_accuracy"]
 
 
 def _read_objectives(
@@ -157,16 +179,50 @@ def _read_objectives(
 ) -> tuple[tuple[Objective, ...], tuple[float, ...]]:
     try:
         objectives = parse_objectives(own.objectives)
-        reference_point = own.hypervolume.reference or default_reference_point(objectives)
     except ObjectiveError as error:
-        raise document.fail("objectives", str(error)) from None
+        raise document.fail("objectives", _without_subject(error)) from None
+    reference_point = own.hypervolume.reference
+    if reference_point is None:
+        try:
+            return objectives, default_reference_point(objectives)
+        except ObjectiveError as error:
+            raise document.fail("hypervolume.reference", _without_subject(error)) from None
     if len(reference_point) != len(objectives):
         raise document.fail(
             "hypervolume.reference",
             f"must have one number for each of the {len(objectives)} objectives, "
-            f"got {len(reference_point)}",
+            f"got {list(reference_point)}",
         )
     return objectives, reference_point
+
+
+def _without_subject(error: ObjectiveError) -> str:
+    """The rule alone: the document's key comes before it."""
+    return f"must {str(error).partition(' must ')[2]}"
+
+
+def _check_columns(
+    document: Document,
+    objectives: Iterable[Objective],
+    suite: Suite,
+    cells: Iterable[Cell],
+    settings: Iterable[str],
+) -> None:
+    """See that the table will have every objective, before hours are spent on filling it."""
+    numeric = [
+        name
+        for name in settings
+        if all(isinstance(cell.settings[name], (int, float, type(None))) for cell in cells)
+    ]
+    scores = ["robustness_score", "sacrificed_accuracy", "seconds"]
+    columns = [*measured_columns(suite), *scores, *numeric]
+    for objective in objectives:
+        if objective.name not in columns:
+            raise document.fail(
+                "objectives",
+                f"must be columns of numbers in trials.csv, got {objective.name!r}; "
+                f"there are {', '.join(columns)}",
+            )
 
 
 def _without_passwords(value: Any) -> Any:

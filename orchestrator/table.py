@@ -14,9 +14,8 @@ import pandas as pd
 
 from orchestrator.extraction import on_front
 from orchestrator.plan import Plan, PlannedTrial, make_plan
-from orchestrator.spec import SweepSpec
+from orchestrator.spec import SweepSpec, measured_columns
 from orchestrator.store import LocalFiles, Store
-from trainer.evaluation import Suite
 
 
 def trials_table(spec: SweepSpec, plan: Plan, store: Store) -> pd.DataFrame:
@@ -28,7 +27,7 @@ def trials_table(spec: SweepSpec, plan: Plan, store: Store) -> pd.DataFrame:
     where none is, scores are empty.
     """
     categories, settings = spec.suite.categories, spec.settings
-    columns = _measured_columns(spec.suite)
+    columns = measured_columns(spec.suite)
     table = pd.DataFrame([_row(spec, planned, store, columns) for planned in plan.trials])
     robust = table[[f"robust_accuracy_{c}" for c in categories]].mean(axis=1, skipna=False)
     references = table["is_reference"] & (table["status"] == "done")
@@ -54,12 +53,6 @@ def sweep_table(spec: SweepSpec) -> pd.DataFrame:
     return trials_table(spec, make_plan(spec, store), store)
 
 
-def _measured_columns(suite: Suite) -> list[str]:
-    robust = [f"robust_accuracy_{category}" for category in suite.categories]
-    worst = [f"worst_{category}" for category in suite.categories]
-    return ["natural_accuracy", *robust, *worst, "union_accuracy"]
-
-
 def _row(
     spec: SweepSpec, planned: PlannedTrial, store: Store, columns: Sequence[str]
 ) -> dict[str, Any]:
@@ -69,7 +62,7 @@ def _row(
     if planned.status == "done":
         evaluation = planned.evaluation or {}
         facts = stored.training_facts()
-    failure = planned.progress.failure
+    failure = planned.progress.failure if planned.status == "failed" else None
     return {
         "trial_id": planned.id,
         "method": planned.method,
