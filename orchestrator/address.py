@@ -25,11 +25,11 @@ def check_address(address: str) -> None:
             f"cluster: run the same command on its head with --address auto"
         )
     host, colon, port = address.rpartition(":")
-    if not colon or not host or not port.isdigit() or not 0 < int(port) < 65536:
+    if not colon or not host or not port.isdecimal() or not 0 < int(port) < 65536:
         raise NoClusterError(f"--address must be auto or HOST:PORT, got {address!r}")
     try:
         socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # the latter: no host can have such a name
         raise NoClusterError(
             f"--address must lead to the head of a Ray cluster, got {address!r} ({error}); start "
             f"one with `ray start --head --port {port}`, or leave --address out to run here"

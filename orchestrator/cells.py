@@ -38,7 +38,7 @@ def read_cells(
         BadInput: what is wrong, where.
     """
     base = document.only(*SECTIONS).merged_over(
-        Document.from_plain({"fingerprint": "", "seed": seeds[0]}, "default")
+        Document.from_plain({"fingerprint": "", "seed": seeds[0]}, document.where())
     )
     reference = _Grid(label=REFERENCE, where=document.where("methods"), fixed=(), axes={})
     grids = [_read_grid(section, base, key) for key, section in document.section("methods").items()]
@@ -97,10 +97,11 @@ class _Grid:
     def key_in_sweep(self, key: str, point: Sequence[_Override]) -> str:
         """Where in the sweep file what is at `key` in a trial's document was written."""
         own = f"methods.{self.label}"
-        places = {".".join(override.path): override.written for override in point}
-        for path, written in (places | {"method.method": own, "method": own}).items():
+        written = {".".join(override.path): override.written for override in point}
+        places = {"method.method": own} | written | {"method": own}
+        for path, place in places.items():
             if key == path or key.startswith(f"{path}."):
-                return written + key.removeprefix(path)
+                return place + key.removeprefix(path)
         return key
 
 
@@ -112,6 +113,8 @@ def _read_grid(section: Document, base: Document, label: str) -> _Grid:
     for key, values in axes:
         if not values.elements():
             raise values.fail("", "must list at least one value, got none")
+        if key == "method":
+            raise values.fail("", "must not vary; write a section with a name for each method")
         if key in dict(fixed):
             raise values.fail("", f"must not be at methods.{label}.{key} too; delete one")
     written = f"methods.{label}"

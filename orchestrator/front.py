@@ -175,7 +175,7 @@ def show(front: Front, paths: Sequence[Path], console: Console) -> None:
         ("hypervolume", f"{front.hypervolume:.6g} (up to {ends})"),
         ("knee", front.knee or "none"),
         ("trials", f"{front.used} used; left out: {dropped or 'none'}"),
-        ("files", " ".join(map(str, paths))),
+        ("files", f"{paths[0].parent}: {' '.join(path.name for path in paths)}"),
     ):
         console.print(f"{title:12}{text}", soft_wrap=True)
 

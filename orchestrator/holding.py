@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import secrets
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from orchestrator.store import Files
 from orchestrator.store.sealed import create_record, read_record
@@ -40,7 +42,7 @@ def held(files: Files, sweep: str) -> Iterator[None]:
             continue  # let go of, or damaged and set aside, since we looked
         is_local = holder["host"] == mine["host"]
         if is_local and holder["started"] != _started(holder["process"]):
-            files.remove(name)
+            _succeed(files, name, holder)
             continue
         remedy = "" if is_local else f"; if that host is gone, delete {name} in the storage"
         raise HeldError(
@@ -53,8 +55,22 @@ def held(files: Files, sweep: str) -> Iterator[None]:
         files.remove(name)
 
 
+def _succeed(files: Files, name: str, gone: Mapping[str, Any]) -> None:
+    """Take the record of a holder that is gone out of the way.
+
+    Of two that try, one may find the other's own record there already: it puts that back.
+    """
+    aside = f"{name}.{secrets.token_hex(4)}"
+    files.rename(name, aside)
+    taken = read_record(files, aside)
+    if taken is not None and taken != gone:
+        create_record(files, name, taken)
+    files.remove(aside)
+
+
 def _started(process: int) -> str | None:
-    """When a process of this machine began, in the kernel's own ticks; None where it is gone.
+    """When a process of this machine began, in the kernel's own ticks; None where it is gone, or
+    killed and not yet reaped by its parent.
 
     Process numbers are used again; a number and its start are not.
     """
@@ -68,4 +84,6 @@ def _started(process: int) -> str | None:
         except OSError:
             return None
         return "unknown"
-    return stat.rpartition(")")[2].split()[19]
+    fields = stat.rpartition(")")[2].split()  # from the third on: the second may hold spaces
+    state, started = fields[0], fields[19]
+    return None if state in "ZX" else started

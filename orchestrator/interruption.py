@@ -1,4 +1,8 @@
-"""SIGINT and SIGTERM: the first asks a sweep to stop in good order, the second ends it at once."""
+"""SIGINT and SIGTERM: the first asks a sweep to stop in good order, the second ends it at once.
+
+A signal is noted and nothing more. An exception out of a handler would strike anywhere: in the
+middle of a table's writing, or where Python swallows it, as it does in a fork.
+"""
 
 from __future__ import annotations
 
@@ -8,53 +12,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-
-class Interrupted(BaseException):
-    """A signal came while no trial ran yet."""
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interruption:
-    """Whether, and by which signal, the sweep was asked to stop.
-
-    Outside of the blocks below a signal is noted and nothing more: tables are written to their
-    end, however the trials before them ended.
-    """
+    """Whether, and by which signal, the sweep was asked to stop."""
 
     def __init__(self) -> None:
         """Nothing asked yet."""
         self.signal: int | None = None
-        self._is_starting = False
-        self._is_tuning = False
-
-    @contextmanager
-    def starting(self) -> Iterator[None]:
-        """Until Ray Tune runs there is nothing to stop in good order.
-
-        Raises:
-            Interrupted: a signal came, in the block or before it.
-        """
-        self._is_starting = True
-        try:
-            if self.signal is not None:
-                raise Interrupted
-            yield
-        finally:
-            self._is_starting = False
-
-    @contextmanager
-    def tuning(self) -> Iterator[None]:
-        """While Ray Tune runs: it stops in good order on SIGUSR1, the one signal it listens to.
-
-        Raises:
-            Interrupted: a signal came before it listened, when SIGUSR1 would kill the process.
-        """
-        before = signal.signal(signal.SIGUSR1, _break_off)
-        self._is_tuning = True
-        try:
-            yield
-        finally:
-            self._is_starting = self._is_tuning = False
-            signal.signal(signal.SIGUSR1, before)
 
     def handle(self, number: int, frame: FrameType | None) -> None:
         """A signal came."""
@@ -62,26 +28,37 @@ class Interruption:
         if self.signal is not None:
             os._exit(128 + number)
         self.signal = number
-        if self._is_tuning:
-            signal.raise_signal(signal.SIGUSR1)
-        elif self._is_starting:
-            raise Interrupted
+
+    @contextmanager
+    def outlasting(self) -> Iterator[None]:
+        """Note signals for the time of the block even where it puts handlers of its own in place
+        of ours, as Ray does when it starts. A `SystemExit` that comes of these ends the block."""
+        handlers = {number: signal.getsignal(number) for number in SIGNALS}
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        before = signal.set_wakeup_fd(writer)  # told of every signal, whoever handles it
+        try:
+            yield
+        except SystemExit:
+            pass
+        finally:
+            signal.set_wakeup_fd(before)
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+            os.close(writer)
+            with open(reader, "rb") as numbers:  # noqa: PTH123 (a descriptor has no path)
+                came = [number for number in numbers.read() if number in SIGNALS]
+            if came and self.signal is None:
+                self.signal = came[0]
 
 
 @contextmanager
 def watched() -> Iterator[Interruption]:
     """SIGINT and SIGTERM go to the interruption for the time of the block."""
     interruption = Interruption()
-    before = {
-        number: signal.signal(number, interruption.handle)
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
+    before = {number: signal.signal(number, interruption.handle) for number in SIGNALS}
     try:
         yield interruption
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _break_off(number: int, frame: FrameType | None) -> None:
-    raise Interrupted

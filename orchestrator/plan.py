@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -43,17 +44,21 @@ class PlannedTrial:
         return " ".join([self.method, *settings, f"seed={self.trial.seed}"])
 
     @property
+    def epochs_left(self) -> int:
+        """Of training."""
+        epochs = self.trial.training.epochs
+        return 0 if self.progress.trained else epochs - self.progress.epochs_done
+
+    @property
     def todo(self) -> str:
         """What is left, in words."""
+        if self.status in {"done", "failed"}:
+            return ""
+        if not self.epochs_left:
+            return "evaluation"
         epochs = self.trial.training.epochs
-        return {
-            "done": "",
-            "failed": "",
-            "pending": f"{epochs} epochs, evaluation",
-            "stopped": "evaluation"
-            if self.progress.trained
-            else f"{epochs - self.progress.epochs_done} of {epochs} epochs, evaluation",
-        }[self.status]
+        of_all = "" if self.epochs_left == epochs else f" of {epochs}"
+        return f"{self.epochs_left}{of_all} epochs, evaluation"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,11 +85,26 @@ def _may_be_luck(planned: PlannedTrial) -> bool:
     return planned.status == "failed" and failure is not None and not failure.is_deterministic
 
 
+@contextmanager
+def blamed_on(section: str, spec: SweepSpec) -> Iterator[None]:
+    """What goes wrong in the block becomes a `BadInput` of a section of the sweep file."""
+    try:
+        yield
+    except ValueError as error:  # of ours: begins with the key that it is about
+        key, _, message = str(error).partition(" ")
+        if not key.startswith(f"{section}."):
+            key, message = section, str(error)
+        raise spec.document.fail(key, message) from error
+    except Exception as error:
+        message = f"must be read or made without an error, got {type(error).__name__}: {error}"
+        raise spec.document.fail(section, message) from error
+
+
 def make_plan(spec: SweepSpec, store: Store) -> Plan:
     """Trials by seed, then cell, and their progress.
 
     Raises:
-        BadInput: the data are not there.
+        BadInput: the data are not there, or cannot be read.
     """
     suite_id = spec.suite.id
     fingerprints: dict[DataSettings, str] = {}
@@ -93,15 +113,14 @@ def make_plan(spec: SweepSpec, store: Store) -> Plan:
         for position, cell in enumerate(spec.cells):
             data = cell.trial.data
             if data not in fingerprints:
-                try:
+                with blamed_on("data", spec):
                     fingerprints[data] = fingerprint(data)
-                except ValueError as error:
-                    raise spec.document.fail("data", str(error)) from error
             trial = cell.trial.model_copy(update={"seed": seed, "fingerprint": fingerprints[data]})
-            stored = store.trial(trial.id)
+            trial_id = trial.id
+            stored = store.trial(trial_id)
             progress = stored.progress()
-            trials[trial.id] = PlannedTrial(
-                id=trial.id,
+            trials[trial_id] = PlannedTrial(
+                id=trial_id,
                 trial=trial,
                 method=cell.method,
                 settings=cell.settings,

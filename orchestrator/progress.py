@@ -30,17 +30,7 @@ class Tally:
     @classmethod
     def of(cls, trials: Sequence[PlannedTrial]) -> Tally:
         """Of trials that are about to be run."""
-        return cls(
-            {
-                planned.id: 1
-                + (
-                    0
-                    if planned.progress.trained
-                    else planned.trial.training.epochs - planned.progress.epochs_done
-                )
-                for planned in trials
-            }
-        )
+        return cls({planned.id: planned.epochs_left + 1 for planned in trials})
 
     def started(self, trial_id: str) -> None:
         """A worker took the trial up."""

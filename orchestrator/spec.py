@@ -48,6 +48,12 @@ def _folder(storage: str) -> str:
     return storage
 
 
+def _each_once(seeds: tuple[int, ...]) -> tuple[int, ...]:
+    if not seeds or len(set(seeds)) < len(seeds):
+        raise ValueError(f"must be at least one and differ from each other, got {list(seeds)}")
+    return seeds
+
+
 class Resources(Settings):
     """What one trial occupies while it runs."""
 
@@ -78,8 +84,8 @@ class _SweepFile(Settings):
     seeds: Annotated[
         tuple[Annotated[int, Field(ge=0, lt=2**31)], ...],
         Strict(False),
-        Field(min_length=1, description="of every cell; three or more to judge by"),
-    ] = (0,)
+        AfterValidator(_each_once),
+    ] = Field((0,), description="of every cell; three or more to judge by")
     objectives: Annotated[tuple[str, ...], Strict(False)] = Field(
         DEFAULT_OBJECTIVES, description="columns of trials.csv, or min:COLUMN, max:COLUMN"
     )
@@ -139,9 +145,8 @@ def read_spec(path: str, assignments: Iterable[str], environment: Mapping[str, s
         tracking = Document.from_plain({"tracking": uri}, "MLFLOW_TRACKING_URI")
         document = document.merged_over(tracking)
     own = document.read_as(_SweepFile)
-    document = document.merged_over(Document.from_plain(own.model_dump(mode="json"), "default"))
-    if len(set(own.seeds)) < len(own.seeds):
-        raise document.fail("seeds", f"must differ from each other, got {list(own.seeds)}")
+    defaults = Document.from_plain(own.model_dump(mode="json"), document.where())
+    document = document.merged_over(defaults)
     cells, settings = read_cells(document, seeds=own.seeds, max_trials=own.max_trials)
     suite = read_suite(document.section("evaluation"))
     objectives, reference_point = _read_objectives(document, own)

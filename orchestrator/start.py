@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,15 +16,15 @@ from rich.console import Console
 from orchestrator.extraction import Front, extract_front
 from orchestrator.front import write_front
 from orchestrator.holding import held
-from orchestrator.interruption import Interrupted, Interruption, watched
-from orchestrator.plan import Plan, PlannedTrial, make_plan
+from orchestrator.interruption import Interruption, watched
+from orchestrator.plan import Plan, PlannedTrial, blamed_on, make_plan
 from orchestrator.progress import Display, Tally
 from orchestrator.spec import Resources, SweepSpec
 from orchestrator.store import LocalFiles, Store
 from orchestrator.table import trials_table
 from orchestrator.tracking import Tracker, open_tracker
 from trainer.data import load
-from trainer.training import EpochRow
+from trainer.training import EpochRow, new_model
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +52,7 @@ def start(spec: SweepSpec, *, address: str | None, retry_failed: bool, console: 
     store = Store(files)
     plan = make_plan(spec, store)
     pending = plan.pending(retry_failed=retry_failed)
-    _check_data(spec, pending)
+    _check_content(spec, pending)
     resources = spec.resources if address else _local_resources(spec, console)
     with held(files, spec.name), watched() as interruption:
         files.write(f"sweeps/{spec.name}/spec.yaml", spec.resolved_yaml().encode())
@@ -63,7 +63,7 @@ def start(spec: SweepSpec, *, address: str | None, retry_failed: bool, console: 
             _run(spec, pending, listener, interruption, address=address, resources=resources)
             plan = make_plan(spec, store)
         table = trials_table(spec, plan, store)
-        front, paths = _write(spec, table)
+        front, paths = _write(spec, plan, table)
         _track_trials(tracker, store, plan, table)
         tracker.sweep(
             metrics={"hypervolume": front.hypervolume, "front_size": float(len(front.points))},
@@ -89,13 +89,17 @@ def _check_storage(spec: SweepSpec) -> None:
         )
 
 
-def _check_data(spec: SweepSpec, pending: Sequence[PlannedTrial]) -> None:
-    """Load each data set once, so that what is wrong with it is known before Ray starts."""
-    for settings in {planned.trial.data for planned in pending}:
-        try:
-            load(settings, torch.device("cpu"))
-        except ValueError as error:
-            raise spec.document.fail("data", str(error)) from error
+def _check_content(spec: SweepSpec, pending: Sequence[PlannedTrial]) -> None:
+    """Load each data set and make each network once, so that what is wrong with them is known
+    before Ray starts."""
+    cpu = torch.device("cpu")
+    trials = {(planned.trial.data, planned.trial.model): planned.trial for planned in pending}
+    for data in {data for data, _ in trials}:
+        with blamed_on("data", spec):
+            dataset = load(data, cpu)
+        for trial in (trial for (its_data, _), trial in trials.items() if its_data == data):
+            with blamed_on("model", spec):
+                new_model(trial, dataset, cpu)
 
 
 def _local_resources(spec: SweepSpec, console: Console) -> Resources:
@@ -133,21 +137,21 @@ def _run(
     from orchestrator.execution.cluster import connected  # noqa: PLC0415
     from orchestrator.execution.tuning import run_trials  # noqa: PLC0415
 
-    with (
-        suppress(Interrupted),  # by a signal before the first trial; the outcome tells which
-        interruption.starting(),
-        connected(address, resources),
-        listener.shown(),
-        interruption.tuning(),
-    ):
-        run_trials(
-            pending,
-            suite=spec.suite.record(),
-            storage=spec.storage,
-            resources=resources,
-            retries=spec.retries,
-            listener=listener,
-        )
+    with ExitStack() as cluster:
+        with interruption.outlasting():
+            cluster.enter_context(connected(address, resources))
+        if interruption.signal is not None:
+            return
+        with listener.shown():
+            run_trials(
+                pending,
+                suite=spec.suite.record(),
+                storage=spec.storage,
+                resources=resources,
+                retries=spec.retries,
+                listener=listener,
+                is_stopped=lambda: interruption.signal is not None,
+            )
 
 
 class _Listener:
@@ -190,25 +194,30 @@ class _Listener:
         self._display.update()
 
 
-def _write(spec: SweepSpec, table: pd.DataFrame) -> tuple[Front, list[Path]]:
+def _write(spec: SweepSpec, plan: Plan, table: pd.DataFrame) -> tuple[Front, list[Path]]:
     staged = spec.folder / ".trials.csv"
     table.to_csv(staged, index=False)
     trials = staged.replace(spec.folder / "trials.csv")
     front = extract_front(table, objectives=spec.objectives, reference_point=spec.reference_point)
-    return front, [
-        trials,
-        *write_front(front, table, spec.folder, note=spec.cells[0].trial.data.name),
-    ]
+    return front, [trials, *write_front(front, table, spec.folder, note=_note(spec, plan))]
+
+
+def _note(spec: SweepSpec, plan: Plan) -> str:
+    """Small print of the picture: the data, and how far each category's attack reaches."""
+    evaluations = [planned.evaluation for planned in plan.trials if planned.evaluation]
+    reach = evaluations[0].get("reach", {}) if evaluations else {}
+    return ", ".join([spec.cells[0].trial.data.name, *(f"{k} {v}" for k, v in reach.items())])
 
 
 def _track_trials(tracker: Tracker, store: Store, plan: Plan, table: pd.DataFrame) -> None:
     for planned, (_, row) in zip(plan.trials, table.iterrows(), strict=True):
         if planned.status == "pending":
             continue
+        others = {*planned.settings, "seconds"}  # an epoch's seconds have that name already
         scores = {
             str(name): float(value)
             for name, value in row.items()
-            if isinstance(value, float) and math.isfinite(value) and name not in planned.settings
+            if isinstance(value, float) and math.isfinite(value) and name not in others
         }
         tracker.trial(
             planned.id,

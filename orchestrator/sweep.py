@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shlex
+import signal
 from enum import IntEnum
 from typing import Annotated, Any
 
@@ -75,7 +77,7 @@ def main(
 ) -> None:
     """Train and evaluate what is missing of a sweep, then extract and draw its front."""
     flags = [
-        f"{key}={json.dumps(value)}"
+        f"{key}={json.dumps(value, ensure_ascii=False)}"
         for key, value in (("storage", storage), ("tracking", tracking))
         if value is not None
     ]
@@ -96,6 +98,8 @@ def main(
     except HeldError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(ExitCode.HELD) from None
+    except KeyboardInterrupt:  # before anything was started
+        raise typer.Exit(128 + signal.SIGINT) from None
     except typer.Exit:
         raise
     except Exception:
@@ -149,7 +153,8 @@ def _show_outcome(spec: SweepSpec, outcome: Outcome, console: Console) -> None:
     for planned in failed[:SHOWN_FAILURES]:
         failure = planned.progress.failure
         assert failure is not None
-        console.print(f"failed: {planned.id} ({planned.title}): {failure.kind}: {failure.message}")
+        told = f"{planned.id} ({planned.title}): {failure.kind}: {failure.message}"
+        console.print(f"failed: {told}", soft_wrap=True)
     if len(failed) > SHOWN_FAILURES:
         console.print(f"failed: and {len(failed) - SHOWN_FAILURES} more, see trials.csv")
     show(outcome.front, outcome.files, console)
@@ -159,7 +164,8 @@ def _show_outcome(spec: SweepSpec, outcome: Outcome, console: Console) -> None:
     if spec.tracking != OFF:
         uri = tracking_uri(spec.tracking, spec.storage)
         note = "" if outcome.tracked else "  (incomplete: the next start sends the rest)"
-        console.print(f"{'look':12}mlflow ui --backend-store-uri {redacted(uri)}{note}")
+        command = f"mlflow ui --backend-store-uri {shlex.quote(redacted(uri))}"
+        console.print(f"{'look':12}{command}{note}", soft_wrap=True)
 
 
 def _outcome_record(spec: SweepSpec, outcome: Outcome, code: int) -> dict[str, Any]:

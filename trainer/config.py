@@ -170,9 +170,9 @@ def read_trial(document: Document) -> Trial:
     method = read_method(document.section("method"), attacks)
     missing = sorted(set(method.attacks()) - set(attacks))
     if missing:
-        raise training.fail(
-            "attacks",
-            f"must describe {', '.join(missing)}, which a method trains with; "
+        raise document.fail(
+            "method",
+            f"must train with attacks that training.attacks describes, got {', '.join(missing)}; "
             f"described: {', '.join(attacks) or 'none'}",
         )
     which = document.only("fingerprint", "seed").read_as(_Which)

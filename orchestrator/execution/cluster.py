@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -33,6 +34,15 @@ def connected(address: str | None, needed: Resources) -> Iterator[None]:
     )  # prints a banner, however quiet it is told to be
     os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")  # the command has its own
     try:
+        _connect(address)
+        _check_room(needed)
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _connect(address: str | None) -> None:
+    try:
         if address is None:
             ray.init(
                 address="local",
@@ -48,14 +58,17 @@ def connected(address: str | None, needed: Resources) -> Iterator[None]:
             f"no Ray cluster takes this driver at {address or 'this machine'}: {error}; if it "
             f"uses tokens, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH here as well"
         ) from error
-    try:
-        present = ray.cluster_resources()
-        for name, amount in (("CPU", needed.cpu), ("GPU", needed.gpu)):
-            if present.get(name, 0) < amount:
-                raise NoClusterError(
-                    f"resources.{name.lower()} must be at most what the cluster has "
-                    f"({present.get(name, 0):g}), got {amount:g}; wait for its workers, or ask less"
-                )
-        yield
-    finally:
-        ray.shutdown()
+
+
+def _check_room(needed: Resources) -> None:
+    """See that some machine could hold a trial, which is never spread over two."""
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    machines = sorted((node.get("CPU", 0.0), node.get("GPU", 0.0)) for node in nodes)
+    if not any(cpu >= needed.cpu and gpu >= needed.gpu for cpu, gpu in machines):
+        present = ", ".join(
+            f"{count} x {cpu:g} CPU {gpu:g} GPU" for (cpu, gpu), count in Counter(machines).items()
+        )
+        raise NoClusterError(
+            f"resources must fit on one machine of the cluster, got cpu {needed.cpu:g} and gpu "
+            f"{needed.gpu:g}; it has {present or 'none'}; wait for its workers, or ask less"
+        )

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 import random
+import signal
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -65,8 +66,9 @@ def run_trials(
     resources: Resources,
     retries: int,
     listener: Listener,
+    is_stopped: Callable[[], bool],
 ) -> None:
-    """Run trials on the connected cluster until all have ended, or a SIGUSR1 stops taking more.
+    """Run trials on the connected cluster until all have ended, or `is_stopped` says so.
 
     A trial that ends without a result in the store, its worker lost once too often, is recorded
     there as failed.
@@ -91,7 +93,7 @@ def run_trials(
             run_config=RunConfig(
                 storage_path=scratch,
                 failure_config=FailureConfig(max_failures=retries),
-                callbacks=[_Relay(listener, store)],
+                callbacks=[_Relay(listener, store, is_stopped)],
                 verbose=0,
             ),
         ).fit()
@@ -120,15 +122,22 @@ def work_on_trial(config: dict[str, Any], *, assignment: Assignment) -> None:
 
 
 class _Relay(Callback):
-    """Tune's events to the listener; a failure of the worker itself into the store."""
+    """Tune's events to the listener; a failure of the worker itself into the store; a wish to
+    stop to Tune."""
 
-    def __init__(self, listener: Listener, store: Store) -> None:
+    def __init__(self, listener: Listener, store: Store, is_stopped: Callable[[], bool]) -> None:
         self._listener = listener
         self._store = store
+        self._is_stopped = is_stopped
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: Tune writes its callbacks to a file, for a restore that is never made."""
         return {}
+
+    def on_step_begin(self, iteration: int, trials: Any, **info: Any) -> None:
+        """Several times a second, once Tune listens to SIGUSR1: it then ends in good order."""
+        if self._is_stopped():
+            signal.raise_signal(signal.SIGUSR1)
 
     def on_trial_start(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
         self._listener.started(trial.config[TRIAL])

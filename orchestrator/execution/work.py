@@ -39,6 +39,7 @@ def carry_out(
     """
     stored = store.trial(trial.id)
     stored.describe(trial.record(), provenance(device))
+    stored.forget_failure()
     try:
         dataset = _dataset(trial.data, trial.fingerprint, device)
         model = _trained(trial, stored, dataset, device, report)
@@ -47,12 +48,16 @@ def carry_out(
             outcomes = evaluate(model, suite, dataset, progress=None)
             facts = {
                 "suite": suite.record(),
+                "reach": {
+                    label: rungs.attack.reach(dataset.image_shape)
+                    for label, rungs in suite.categories.items()
+                },
                 "examples": len(outcomes.natural),
                 "seconds": time.perf_counter() - started,
                 "accuracies": outcomes.accuracies(),
             }
             stored.save_outcomes(suite.id, outcomes, facts)
-    except (Exception, torch.OutOfMemoryError) as error:
+    except Exception as error:
         kind = _failure_kind(error)
         logger.warning("trial %s failed (%s): %s", trial.id, kind, error)
         stored.fail(kind, f"{type(error).__name__}: {error}", traceback.format_exc())
@@ -93,8 +98,9 @@ def _trained(
         "collapsed": bool(attempt.rows[-1]["validation/collapsed"]),
         "provenance": provenance(device),
     }
-    attempt.publish(Weights(trial=trial.record(), model=model.state_dict()), facts)
-    return model
+    if attempt.publish(Weights(trial=trial.record(), model=model.state_dict()), facts):
+        return model
+    return _trained(trial, stored, dataset, device, report)  # another was first: its model counts
 
 
 class _AttemptReporter(Reporter):
@@ -125,6 +131,7 @@ def _dataset(settings: DataSettings, expected: str, device: torch.device) -> Dat
 def _failure_kind(error: BaseException) -> str:
     if isinstance(error, DivergedError):
         return "diverged"
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+    is_memory = isinstance(error, (torch.OutOfMemoryError, MemoryError))
+    if is_memory or "can't allocate memory" in str(error):  # torch's RuntimeError on the CPU
         return "out_of_memory"
     return "data" if isinstance(error, MissingData) else "exception"

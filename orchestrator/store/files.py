@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -31,7 +32,7 @@ class Files(Protocol):
         """Delete, if it is there."""
 
     def rename(self, name: str, other: str) -> None:
-        """Move, over anything there."""
+        """Move, over anything there; nothing where `name` is gone."""
 
 
 class LocalFiles:
@@ -76,7 +77,8 @@ class LocalFiles:
         (self.root / name).unlink(missing_ok=True)
 
     def rename(self, name: str, other: str) -> None:
-        (self.root / name).replace(self.root / other)
+        with suppress(FileNotFoundError):
+            (self.root / name).replace(self.root / other)
 
     def _temporary(self, name: str, data: bytes) -> Path:
         """A file of the content, flushed to the disk, beside where it is to go."""

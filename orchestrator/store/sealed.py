@@ -51,7 +51,7 @@ def read_blob(files: Files, name: str) -> bytes | None:
         return None
     checksum = files.read(f"{name}.sha256")
     if checksum is None:
-        set_aside(files, name, "it has no checksum beside it, so its writing was cut short")
+        set_aside(files, name, "it has no checksum beside it")
         return None
     if checksum.split(b" ")[0].decode(errors="replace") != hashlib.sha256(data).hexdigest():
         set_aside(files, name, "its checksum does not agree")
@@ -60,14 +60,14 @@ def read_blob(files: Files, name: str) -> bytes | None:
 
 
 def write_blob(files: Files, name: str, data: bytes) -> None:
-    """Write bytes and their checksum, the checksum last: without it a blob does not count."""
-    files.write(name, data)
+    """Write bytes and their checksum, the checksum first: nobody finds a blob without one."""
     line = f"{hashlib.sha256(data).hexdigest()}  {PurePosixPath(name).name}\n"
     files.write(f"{name}.sha256", line.encode())
+    files.write(name, data)
 
 
 def remove_blob(files: Files, name: str) -> None:
-    """Delete a blob and its checksum."""
+    """Delete a blob, then its checksum."""
     files.remove(name)
     files.remove(f"{name}.sha256")
 

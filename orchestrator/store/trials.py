@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -85,7 +86,6 @@ class StoredTrial:
         attempt = Attempt(self._files, self._folder, token, checkpoint)
         for row in rows:
             attempt.keep_row(row)
-        self._files.remove(f"{self._folder}/failure.json")
         return attempt
 
     def rows(self) -> list[EpochRow]:
@@ -101,7 +101,8 @@ class StoredTrial:
             return None
         data = read_blob(self._files, f"{self._folder}/attempts/{result['attempt']}/weights.pt")
         if data is not None:
-            return Weights.from_bytes(data)
+            with suppress(DamagedError):
+                return Weights.from_bytes(data)
         set_aside(self._files, f"{self._folder}/result.json", "its weights are gone or damaged")
         return None
 
@@ -128,6 +129,10 @@ class StoredTrial:
         data = read_blob(self._files, f"{self._folder}/evaluations/{suite_id}.npz")
         return None if data is None else Outcomes.from_bytes(data)
 
+    def forget_failure(self) -> None:
+        """It is being tried again."""
+        self._files.remove(f"{self._folder}/failure.json")
+
     def fail(self, kind: str, message: str, details: str) -> None:
         """Record why there is no result."""
         failure = {"kind": kind, "message": message, "details": details, "at": _now()}
@@ -138,7 +143,8 @@ class StoredTrial:
 
     def _attempt_rows(self, token: str) -> list[EpochRow]:
         folder = f"{self._folder}/attempts/{token}/rows"
-        rows = [read_record(self._files, f"{folder}/{n}") for n in self._files.names(folder)]
+        names = [name for name in self._files.names(folder) if name.endswith(".json")]
+        rows = [read_record(self._files, f"{folder}/{name}") for name in names]
         return [row for row in rows if row is not None]
 
     def _checkpoints(self) -> list[tuple[int, str]]:
@@ -201,10 +207,13 @@ class Attempt:
             remove_blob(self._files, _checkpoint_name(self._folder, outdated))
 
     def publish(self, weights: Weights, facts: Mapping[str, Any]) -> bool:
-        """Make this attempt's weights the trial's; False where another was first."""
+        """Make this attempt's weights the trial's; False where another was first, whose weights
+        are then the trial's, and these no more."""
         write_blob(self._files, f"{self._folder}/weights.pt", weights.to_bytes())
         result = {"attempt": self._token, **facts, "at": _now()}
         first = create_record(self._files, f"{self._trial_folder}/result.json", result)
+        if not first:
+            remove_blob(self._files, f"{self._folder}/weights.pt")
         self._remove_checkpoints()
         return first
 

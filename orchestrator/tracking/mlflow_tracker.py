@@ -31,6 +31,7 @@ TRIAL_TAG = "pareto.trial_id"
 SWEEP_TAG = "pareto.sweep"
 TOLD_TAG = "pareto.told"  # a hash of what was last told in full
 
+_EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # which pages its UI shows
 _STATUS = {"done": "FINISHED", "failed": "FAILED", "stopped": "KILLED", "running": "RUNNING"}
 _MAX_METRICS, _MAX_PARAMS, _MAX_VALUE = 900, 90, 500  # under the server's limits for a request
 _FAILURES_TO_GIVE_UP = 3
@@ -77,6 +78,7 @@ class MlflowTracker(Tracker):
             elif self._told.get(trial_id) != told:
                 run = self._run_of(trial_id, name, params)
                 known = rows()
+                self._log_params(run, params)
                 self._log_rows(run, known)
                 self._log_scores(run, scores, known)
                 self._client.set_tag(run, TOLD_TAG, told)
@@ -114,7 +116,7 @@ class MlflowTracker(Tracker):
                 "MLflow at %s did not take a record (%s); the store has it, and the next start "
                 "of the sweep sends it again",
                 redacted(self._uri),
-                redacted(str(error)).splitlines()[0][:200],
+                f"{type(error).__name__}: {redacted(str(error))}".splitlines()[0][:200],
             )
 
     def _open(self) -> None:
@@ -130,7 +132,9 @@ class MlflowTracker(Tracker):
         experiment = self._client.get_experiment_by_name(self._sweep)
         if experiment is None:
             location = None if self._artifacts is None else self._artifacts.as_uri()
-            self._experiment = self._client.create_experiment(self._sweep, location)
+            self._experiment = self._client.create_experiment(
+                self._sweep, location, _EXPERIMENT_TAGS
+            )
         else:
             self._experiment = experiment.experiment_id
         parent = None
@@ -155,15 +159,18 @@ class MlflowTracker(Tracker):
 
     def _run_of(self, trial_id: str, name: str, params: Mapping[str, Any]) -> str:
         if trial_id not in self._runs:
-            from mlflow.entities import Param  # noqa: PLC0415
-
             tags = {TRIAL_TAG: trial_id, "mlflow.parentRunId": self._parent}
             run = self._client.create_run(self._experiment, tags=tags, run_name=name).info.run_id
-            for some in _chunks(sorted(flat(params).items()), _MAX_PARAMS):
-                values = [Param(key, value[:_MAX_VALUE]) for key, value in some]
-                self._client.log_batch(run, params=values)
             self._runs[trial_id] = run
+            self._log_params(run, params)
         return self._runs[trial_id]
+
+    def _log_params(self, run: str, params: Mapping[str, Any]) -> None:
+        from mlflow.entities import Param  # noqa: PLC0415
+
+        for some in _chunks(sorted(flat(params).items()), _MAX_PARAMS):
+            values = [Param(key, value[:_MAX_VALUE]) for key, value in some]
+            self._client.log_batch(run, params=values)
 
     def _log_rows(self, run: str, rows: Sequence[EpochRow]) -> None:
         from mlflow.entities import Metric  # noqa: PLC0415

@@ -53,6 +53,11 @@ class Attack(Settings, ABC):
             update={name: value * factor for name, value in lengths.items() if value is not None}
         )
 
+    def reach(self, image_shape: tuple[int, int, int]) -> str:
+        """The radius on images C H W for people to read, in all the units that they think in."""
+        del image_shape
+        return ""
+
     def correct(
         self,
         model: nn.Module,

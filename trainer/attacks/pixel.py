@@ -33,6 +33,12 @@ class PGD(AscentAttack):
         (delta,) = parameters
         return ((images + delta.clamp(-self.epsilon, self.epsilon)).clamp(0, 1) - images,)
 
+    def reach(self, image_shape: tuple[int, int, int]) -> str:
+        """In steps of 8-bit input where it is a whole number of them."""
+        del image_shape
+        steps = self.epsilon * 255
+        return f"{round(steps)}/255" if abs(steps - round(steps)) < 1e-9 else f"{self.epsilon:g}"
+
 
 def default_step(epsilon: float, num_steps: int, step_size: float | None) -> float:
     """The step asked for, else 2.5 epsilon / num_steps: from any start every point of the ball

@@ -8,6 +8,8 @@ literally, would warp the warped image again, so that displacement grows like T(
 
 from __future__ import annotations
 
+import math
+
 from pydantic import Field
 from torch import Tensor
 
@@ -41,6 +43,10 @@ class Flow(_Spatial):
         """Each pixel read at its place plus w_F."""
         return flow_warp(images, parameters[0], padding=self.padding)
 
+    def reach(self, image_shape: tuple[int, int, int]) -> str:
+        """With the pixels that each may move along an axis."""
+        return f"{self.epsilon:g} ({pixels(self.epsilon, image_shape)}, {self.padding})"
+
 
 class RotationTranslation(_Spatial):
     """One affine map an image (Eq. 5, 6)."""
@@ -59,6 +65,11 @@ class RotationTranslation(_Spatial):
     def apply(self, images: Tensor, parameters: Parameters) -> Tensor:
         """The image under identity + w_RT."""
         return affine_warp(images, parameters[0], padding=self.padding)
+
+    def reach(self, image_shape: tuple[int, int, int]) -> str:
+        """With the largest rotation and translation, each by itself."""
+        moved = f"{degrees_of(self.epsilon)}, {pixels(self.epsilon, image_shape)}"
+        return f"{self.epsilon:g} ({moved}, {self.padding})"
 
 
 class Integrated(_Spatial):
@@ -86,3 +97,20 @@ class Integrated(_Spatial):
         """Each pixel read at A_w (u, v, 1) + w_F."""
         increment, flow = parameters
         return integrated_warp(images, increment, flow, padding=self.padding)
+
+    def reach(self, image_shape: tuple[int, int, int]) -> str:
+        """The affine part's, then the flow's."""
+        affine = f"{degrees_of(self.rt_epsilon)}, {pixels(self.rt_epsilon, image_shape)}"
+        flow = f"{self.flow_epsilon:g} ({pixels(self.flow_epsilon, image_shape)}"
+        return f"{self.rt_epsilon:g} ({affine}) + {flow}, {self.padding})"
+
+
+def pixels(epsilon: float, image_shape: tuple[int, int, int]) -> str:
+    """Normalised grid units as pixels along the width."""
+    return f"{epsilon * image_shape[2] / 2:.2g} px"
+
+
+def degrees_of(epsilon: float) -> str:
+    """The largest rotation whose affine entries, `cos - 1` and `sin`, are at most `epsilon`."""
+    rotation = min(math.asin(min(epsilon, 1.0)), math.acos(max(1.0 - epsilon, -1.0)))
+    return f"{math.degrees(rotation):.2g} deg"

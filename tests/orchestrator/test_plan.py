@@ -1,0 +1,184 @@
+"""What there is to do: order, statuses as the store has them, and what is tried again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from orchestrator.plan import Plan, PlannedTrial, make_plan
+from orchestrator.spec import SweepSpec
+from orchestrator.store import Store
+from orchestrator.sweep import app
+from trainer.checkpoint import Checkpoint
+from trainer.data import fingerprint
+from trainer.problems import BadInput
+
+Read = Callable[..., SweepSpec]
+Finish = Callable[..., None]
+
+SWEEP = """\
+data: digits
+training: {epochs: 4}
+methods:
+  flow: {}
+  pareto: {vary: {rho: [0.2, 0.4]}}
+evaluation: {pgd: {ladder: [1, 2]}, flow: null, rt: null}
+seeds: [3, 1]
+"""
+NATURAL, ROBUST = [1, 1, 0, 1], {"pgd": [[1, 1, 0, 0], [1, 0, 0, 0]]}
+
+
+def train_epochs(store: Store, trial_id: str, epochs: int) -> None:
+    """Leave a trial as one that was killed after some epochs."""
+    attempt = store.trial(trial_id).begin()
+    for done in range(1, epochs + 1):
+        weights = {"weight": torch.full((2,), float(done))}
+        checkpoint = Checkpoint(epochs_done=done, model=weights, optimiser={}, weighting={})
+        attempt.epoch_done({"epoch": done, "seconds": 0.5}, lambda now=checkpoint: now)
+
+
+def statuses(plan: Plan) -> list[str]:
+    return [planned.status for planned in plan.trials]
+
+
+@pytest.fixture
+def spec(read: Read) -> SweepSpec:
+    return read(SWEEP)
+
+
+def test_one_seed_of_every_cell_before_the_next_seed(spec: SweepSpec, store: Store) -> None:
+    plan = make_plan(spec, store)
+    assert [planned.title for planned in plan.trials] == [
+        "standard seed=3",
+        "flow seed=3",
+        "pareto rho=0.2 seed=3",
+        "pareto rho=0.4 seed=3",
+        "standard seed=1",
+        "flow seed=1",
+        "pareto rho=0.2 seed=1",
+        "pareto rho=0.4 seed=1",
+    ]
+    assert len({planned.id for planned in plan.trials}) == 8
+    assert [planned.is_reference for planned in plan.trials] == [True, False, False, False] * 2
+
+
+def test_trials_stand_on_the_data_that_are_there(spec: SweepSpec, store: Store) -> None:
+    planned = make_plan(spec, store).trials[0]
+    assert planned.trial.fingerprint == fingerprint(planned.trial.data)
+    assert planned.id == planned.trial.id
+
+
+def test_statuses_are_the_stores(spec: SweepSpec, store: Store, finish: Finish) -> None:
+    trials = make_plan(spec, store).trials
+    finish(trials[0].id, spec.suite, NATURAL, ROBUST)
+    train_epochs(store, trials[1].id, 3)
+    store.trial(trials[2].id).fail("diverged", "losses must be finite", "")
+    finish(trials[3].id, spec.suite.model_copy(update={"examples": 3}), NATURAL, ROBUST)
+    plan = make_plan(spec, store)
+    assert statuses(plan) == ["done", "stopped", "failed", "stopped", *["pending"] * 4]
+    assert plan.counts() == {"done": 1, "stopped": 2, "failed": 1, "pending": 4}
+    assert [planned.todo for planned in plan.trials[:5]] == [
+        "",
+        "1 of 4 epochs, evaluation",
+        "",
+        "evaluation",
+        "4 epochs, evaluation",
+    ]
+    assert [planned.epochs_left for planned in plan.trials[:5]] == [0, 1, 4, 0, 4]
+
+
+def test_other_suite_makes_only_evaluations_pending(
+    read: Read, store: Store, finish: Finish
+) -> None:
+    spec = read(SWEEP)
+    for planned in make_plan(spec, store).trials:
+        finish(planned.id, spec.suite, NATURAL, ROBUST)
+    assert set(statuses(make_plan(spec, store))) == {"done"}
+    stronger = make_plan(read(SWEEP, "evaluation.pgd.ladder=[1, 2, 50]"), store)
+    assert {(planned.status, planned.todo) for planned in stronger.trials} == {
+        ("stopped", "evaluation")
+    }
+
+
+def test_edited_sweep_has_only_the_difference_to_do(
+    read: Read, store: Store, finish: Finish
+) -> None:
+    spec = read(SWEEP)
+    for planned in make_plan(spec, store).trials:
+        finish(planned.id, spec.suite, NATURAL, ROBUST)
+    edited = read(SWEEP.replace("[0.2, 0.4]", "[0.1, 0.2, 0.4]").replace("[3, 1]", "[3, 1, 0]"))
+    pending = make_plan(edited, store).pending(retry_failed=False)
+    assert [planned.title for planned in pending] == [
+        "pareto rho=0.1 seed=3",
+        "pareto rho=0.1 seed=1",
+        "standard seed=0",
+        "flow seed=0",
+        "pareto rho=0.1 seed=0",
+        "pareto rho=0.2 seed=0",
+        "pareto rho=0.4 seed=0",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_retried"),
+    [
+        ("diverged", False),
+        ("exception", False),
+        ("out_of_memory", False),
+        ("worker_lost", True),
+        ("data", True),
+    ],
+)
+def test_what_would_fail_again_is_left_until_asked_for(
+    spec: SweepSpec, store: Store, kind: str, is_retried: bool
+) -> None:
+    first = make_plan(spec, store).trials[0].id
+    store.trial(first).fail(kind, "why", "Traceback ...")
+
+    def is_pending(*, retry_failed: bool) -> bool:
+        pending = make_plan(spec, store).pending(retry_failed=retry_failed)
+        return first in [planned.id for planned in pending]
+
+    assert is_pending(retry_failed=False) is is_retried
+    assert is_pending(retry_failed=True)
+
+
+def test_damaged_evaluation_is_to_be_made_again(
+    spec: SweepSpec, store: Store, finish: Finish, tmp_path: Path
+) -> None:
+    first = make_plan(spec, store).trials[0]
+    finish(first.id, spec.suite, NATURAL, ROBUST)
+    record = tmp_path / "runs" / "trials" / first.id / "evaluations" / f"{spec.suite.id}.json"
+    record.write_bytes(record.read_bytes()[:-20])
+    again: PlannedTrial = make_plan(spec, store).trials[0]
+    assert (again.status, again.todo) == ("stopped", "evaluation")
+
+
+def test_missing_data_are_the_sweep_files_mistake(read: Read, store: Store) -> None:
+    spec = read("data:\n  name: mnist\n  root: nowhere\nmethods: {flow: {}}\n")
+    with pytest.raises(BadInput, match=r"sweep.yaml:2: data.name: 'mnist' needs .*nowhere/MNIST"):
+        make_plan(spec, store)
+
+
+def test_dry_run_tells_the_plan_and_writes_nothing(
+    spec: SweepSpec, store: Store, tmp_path: Path
+) -> None:
+    result = CliRunner().invoke(app, ["sweep.yaml", "--dry-run", "--json"])
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    assert (told["name"], told["counts"]) == ("sweep", {"pending": 8})
+    planned = make_plan(spec, store).trials[2]
+    assert told["trials"][2] == {
+        "trial_id": planned.id,
+        "method": "pareto",
+        "seed": 3,
+        "status": "pending",
+        "todo": "4 epochs, evaluation",
+        "settings": {"rho": 0.2},
+    }
+    assert [path.name for path in tmp_path.iterdir()] == ["sweep.yaml"]

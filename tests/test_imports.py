@@ -1,0 +1,146 @@
+"""The house: who may import whom, in no circle, in modules of a readable size."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+MAX_LINES = 400
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {
+    name_of(path): path
+    for package in ("trainer", "orchestrator")
+    for path in (ROOT / package).rglob("*.py")
+}
+TREES = {name: ast.parse(path.read_text()) for name, path in MODULES.items()}
+
+ONLY_IN = {
+    "ray": "orchestrator.execution.",
+    "mlflow": "orchestrator.tracking.",
+    "pymoo": "orchestrator.pareto",
+}
+"""What is used in one room alone; the prefix of the modules that are that room."""
+
+NOT_IN_TRAINER = {"orchestrator", "ray", "mlflow", "optuna", "pymoo"}
+
+
+def imported_by(tree: ast.Module) -> Iterator[str]:
+    """Every dotted name that is imported anywhere in a module, within functions too."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            assert node.module is not None
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def modules_imported_by(name: str) -> set[str]:
+    """Modules of the project that a module asks for: a package only where a name in it is meant."""
+    found = set(imported_by(TREES[name])) & set(MODULES)
+    return {m for m in found if not any(other.startswith(f"{m}.") for other in found)} - {name}
+
+
+def dotted(node: ast.expr) -> str:
+    """`torch.load` for the attribute of a name, else an empty text."""
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        return f"{node.value.id}.{node.attr}"
+    return ""
+
+
+def calls(tree: ast.Module) -> Iterator[tuple[str, dict[str, str]]]:
+    """Each call of `module.function`, with its keyword arguments as they are written."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            arguments = {k.arg: ast.unparse(k.value) for k in node.keywords if k.arg}
+            yield dotted(node.func), arguments
+
+
+def test_there_are_modules_to_look_at() -> None:
+    assert {"trainer.training", "trainer.attacks.ascent", "orchestrator.sweep"} <= set(MODULES)
+
+
+@pytest.mark.parametrize("name", sorted(name for name in MODULES if name.startswith("trainer")))
+def test_the_trainer_stands_alone(name: str) -> None:
+    roots = {imported.partition(".")[0] for imported in imported_by(TREES[name])}
+    assert not roots & NOT_IN_TRAINER
+
+
+@pytest.mark.parametrize("library", ONLY_IN)
+def test_a_library_is_used_in_its_room_alone(library: str) -> None:
+    users = {
+        name
+        for name, tree in TREES.items()
+        if library in {imported.partition(".")[0] for imported in imported_by(tree)}
+    }
+    assert users, f"{library} is imported nowhere: is this test out of date?"
+    assert {name for name in users if not name.startswith(ONLY_IN[library])} == set()
+
+
+def test_no_module_imports_itself_in_a_circle() -> None:
+    graph = TopologicalSorter({name: modules_imported_by(name) for name in MODULES})
+    try:
+        graph.prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
+
+
+@pytest.mark.parametrize("name", sorted(MODULES))
+def test_a_module_is_one_concept_long(name: str) -> None:
+    lines = len(MODULES[name].read_text().splitlines())
+    assert lines <= MAX_LINES, "ask whether two concepts live there"
+
+
+@pytest.mark.parametrize("name", sorted(MODULES))
+def test_every_module_can_be_imported(name: str) -> None:
+    importlib.import_module(name)
+
+
+def test_the_trainer_loads_without_the_orchestrators_libraries() -> None:
+    """In a process of its own, since this one has long imported them."""
+    names = [name for name in MODULES if name.startswith("trainer")]
+    script = (
+        f"import importlib, sys\n"
+        f"for name in {names!r}: importlib.import_module(name)\n"
+        f"print(sorted({NOT_IN_TRAINER!r} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", sorted(MODULES))
+def test_nothing_from_outside_is_run(name: str) -> None:
+    """Neither a pickle nor a YAML tag: files come from users and from shared storage."""
+    for function, arguments in calls(TREES[name]):
+        if function == "torch.load":
+            assert arguments.get("weights_only") == "True"
+        if function in {"numpy.load", "np.load"}:
+            assert arguments.get("allow_pickle") == "False"
+        if function in {"yaml.load", "yaml.load_all", "yaml.parse", "yaml.compose", "yaml.scan"}:
+            assert arguments.get("Loader") in {"yaml.SafeLoader", "yaml.CSafeLoader"}
+        assert function not in {"yaml.unsafe_load", "yaml.full_load", "os.system"}
+    pickles = {"pickle", "cloudpickle", "dill", "joblib", "shelve"}
+    assert not {imported.partition(".")[0] for imported in imported_by(TREES[name])} & pickles
+
+
+@pytest.mark.parametrize("name", sorted(MODULES))
+def test_no_drawer(name: str) -> None:
+    """A module names a concept."""
+    assert not set(name.split(".")) & {"utils", "helpers", "common", "misc", "util", "helper"}

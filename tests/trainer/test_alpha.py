@@ -1,0 +1,361 @@
+"""The alpha problem: closed forms, an exact oracle, and the degenerate cases of training."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from trainer.alpha import FEASIBLE_SHARE, Alpha, LossWindow, NoSolutionError, solve_alpha
+
+Vector = NDArray[np.float64]
+Matrix = NDArray[np.float64]
+
+
+def deterministic(losses: list[float] | Vector) -> tuple[Matrix, Vector]:
+    """Moments of losses that do not vary."""
+    m = np.asarray(losses, dtype=np.float64)
+    return np.outer(m, m), m
+
+
+def random_losses(rng: np.random.Generator, K: int, decades: float) -> Matrix:
+    """50 mini-batches of K losses whose sizes differ by up to so many decades."""
+    sizes = 10 ** rng.uniform(-decades, 0, K)
+    if rng.random() < 0.2:
+        return np.tile(sizes, (50, 1))
+    correlated: Matrix = sizes * rng.gamma(4, 0.25, (50, K)) * rng.gamma(9, 1 / 9, (50, 1))
+    return correlated
+
+
+def moments(losses: Matrix) -> tuple[Matrix, Vector]:
+    return losses.T @ losses / len(losses), losses.mean(axis=0)
+
+
+def spread(losses: Matrix, alpha: Vector) -> float:
+    """The objective by its definition: sum_ij E[(alpha_i L_i - alpha_j L_j)^2]."""
+    weighted = losses * alpha
+    differences = weighted[:, :, None] - weighted[:, None, :]
+    return float((differences**2).mean(axis=0).sum())
+
+
+def exact_alpha(M: Matrix, m: Vector, r: float) -> Vector:
+    """The optimum by trying every support: on each, the KKT conditions are linear equations.
+
+    In the variables alpha_i sqrt(M_ii), so that every number is of the order of one.
+    """
+    K = len(m)
+    scale = np.sqrt(np.diag(M))
+    P = (4 * K * np.diag(np.diag(M)) - 4 * M) / np.outer(scale, scale)
+    A = np.stack([np.concatenate([[0.0], m[1:]]), np.ones(K)]) / scale
+    norms = np.abs(A).max(axis=1)
+    A, b = A / norms[:, None], np.array([r, 1.0]) / norms
+    best, lowest = None, np.inf
+    for size in range(1, K + 1):
+        for support in map(list, itertools.combinations(range(K), size)):
+            system = np.block(
+                [[P[np.ix_(support, support)], A[:, support].T], [A[:, support], np.zeros((2, 2))]]
+            )
+            target = np.concatenate([np.zeros(size), b])
+            solution = np.linalg.lstsq(system, target, rcond=1e-14)[0]
+            if np.abs(system @ solution - target).max() > 1e-9 or solution[:size].min() < -1e-12:
+                continue
+            x = np.zeros(K)
+            x[support] = solution[:size]
+            if x @ P @ x < lowest:
+                best, lowest = x, float(x @ P @ x)
+    assert best is not None, (M, m, r)
+    alpha: Vector = best / scale
+    return alpha
+
+
+def assert_feasible(solution: Alpha, m: Vector) -> None:
+    assert (solution.alpha >= 0).all()
+    assert solution.alpha.sum() == pytest.approx(1, abs=1e-12)
+    assert solution.alpha[1:] @ m[1:] == pytest.approx(solution.r, abs=1e-7 * m.max())
+
+
+# Closed forms
+
+
+@pytest.mark.parametrize(
+    "losses",
+    [
+        [0.6, 1.6, 1.4, 0.8],
+        [1.0, 1.0, 1.0, 1.0],
+        [0.01, 2.0, 0.5, 3.0],
+        [1e-7, 3e-7, 2e-7, 5e-7],
+        [1e6, 3e6, 2e6, 5e6],
+        [2e-4, 2.0, 0.3, 0.002],
+        [0.5, 2.0],
+        [0.3, 0.9, 2.0, 0.1, 5.0, 1.0],
+    ],
+)
+def test_each_loss_contributes_alike_where_it_can(losses: list[float]) -> None:
+    """With K losses m_i and r = (K - 1) / sum 1/m_i, alpha_i is proportional to 1/m_i."""
+    M, m = deterministic(losses)
+    solution = solve_alpha(M, m, (len(m) - 1) / (1 / m).sum())
+    np.testing.assert_allclose(solution.alpha, (1 / m) / (1 / m).sum(), atol=1e-7)
+    assert not solution.clipped
+
+
+@pytest.mark.parametrize("share", [0.99, 0.995, 0.999])
+def test_alpha_tends_to_the_largest_loss_alone(share: float) -> None:
+    """Near the bound the two largest, 1.6 and 1.4, are left, and r settles how they share."""
+    M, m = deterministic([0.6, 1.6, 1.4, 0.8])
+    second = (1 - share) * 1.6 / (1.6 - 1.4)
+    solution = solve_alpha(M, m, share * 1.6)
+    np.testing.assert_allclose(solution.alpha, [0, 1 - second, second, 0], atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("rho", "alpha"),
+    [(0.4, [0.44, 0.13, 0.15, 0.28]), (0.9, [0, 0.46, 0.46, 0.09]), (0.99, [0, 0.92, 0.08, 0])],
+)
+def test_known_answers(rho: float, alpha: list[float]) -> None:
+    M, m = deterministic([0.6, 1.6, 1.4, 0.8])
+    np.testing.assert_allclose(solve_alpha(M, m, rho * 1.6).alpha, alpha, atol=0.006)
+
+
+def test_equal_losses_share_what_r_asks_for() -> None:
+    for size in (1e-7, 1.0, 1e6):
+        M, m = deterministic([size] * 4)
+        solution = solve_alpha(M, m, 0.6 * size)
+        np.testing.assert_allclose(solution.alpha, [0.4, 0.2, 0.2, 0.2], atol=1e-8)
+
+
+def test_two_losses_are_settled_by_the_constraints() -> None:
+    M, m = moments(random_losses(np.random.default_rng(0), 2, 1.0))
+    solution = solve_alpha(M, m, 0.3 * m[1])
+    np.testing.assert_allclose(solution.alpha, [0.7, 0.3], atol=1e-9)
+
+
+# The optimum
+
+
+@pytest.mark.parametrize("decades", [0, 1, 2, 4])
+@pytest.mark.parametrize("K", [2, 3, 4, 5, 6])
+def test_alpha_is_the_exact_optimum(K: int, decades: int) -> None:
+    rng = np.random.default_rng(100 * K + decades)
+    unsolved = 0
+    for _ in range(20):
+        M, m = moments(random_losses(rng, K, decades))
+        r = rng.choice([0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99]) * m[1:].max()
+        try:
+            solution = solve_alpha(M, m, r)
+        except NoSolutionError:
+            unsolved += 1
+            continue
+        message = f"M={M.tolist()} m={m.tolist()} r={r}"
+        np.testing.assert_allclose(solution.alpha, exact_alpha(M, m, r), atol=1e-5, err_msg=message)
+        assert_feasible(solution, m)
+    assert unsolved == 0
+
+
+def test_no_other_weights_spread_the_losses_less() -> None:
+    """By the definition of the objective, from the losses themselves."""
+    rng = np.random.default_rng(3)
+    for _ in range(30):
+        losses = random_losses(rng, 4, 1.0)
+        M, m = moments(losses)
+        solution = solve_alpha(M, m, rng.uniform(0.1, 0.9) * m[1:].max())
+        lowest = spread(losses, solution.alpha)
+        constraints = np.stack([np.concatenate([[0.0], m[1:]]), np.ones(4)])
+        directions = np.linalg.svd(constraints)[2][2:]  # along which both constraints hold
+        for _ in range(20):
+            other = solution.alpha + rng.normal(scale=0.05, size=2) @ directions
+            if (other >= 0).all():
+                assert spread(losses, other) >= lowest - 1e-12
+
+
+def test_the_quadratic_form_is_the_spread() -> None:
+    """1/2 a' P a with P = 4 K diag(M) - 4 M (Proposition 1), on which the oracle stands."""
+    rng = np.random.default_rng(4)
+    for K in (2, 4, 7):
+        losses, alpha = random_losses(rng, K, 2.0), rng.dirichlet(np.ones(K))
+        M, _ = moments(losses)
+        P = 4 * K * np.diag(np.diag(M)) - 4 * M
+        assert alpha @ P @ alpha / 2 == pytest.approx(spread(losses, alpha), rel=1e-12)
+
+
+def test_the_robust_share_rises_with_r_where_robust_losses_are_the_larger() -> None:
+    rng = np.random.default_rng(5)
+    for _ in range(40):
+        losses = random_losses(rng, 4, 0.7)
+        losses[:, 0] *= losses.mean(axis=0)[1:].min() / losses[:, 0].mean() * rng.uniform(0.1, 1)
+        M, m = moments(losses)
+        shares = [solve_alpha(M, m, s * m[1:].max()).alpha[1:].sum() for s in np.arange(1, 10) / 10]
+        assert (np.diff(shares) > -1e-7).all(), (M, m)
+
+
+def test_the_order_of_robust_losses_does_not_matter() -> None:
+    M, m = moments(random_losses(np.random.default_rng(6), 5, 1.0))
+    order = [0, 3, 1, 4, 2]
+    r = 0.5 * m[1:].max()
+    straight = solve_alpha(M, m, r).alpha
+    np.testing.assert_allclose(
+        solve_alpha(M[np.ix_(order, order)], m[order], r).alpha, straight[order], atol=1e-7
+    )
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1e-3, 1e3])
+def test_the_unit_of_the_losses_does_not_matter(unit: float) -> None:
+    M, m = moments(random_losses(np.random.default_rng(7), 4, 1.0))
+    r = 0.5 * m[1:].max()
+    scaled = solve_alpha(M * unit**2, m * unit, r * unit)
+    np.testing.assert_allclose(scaled.alpha, solve_alpha(M, m, r).alpha, atol=1e-9)
+    assert scaled.r == pytest.approx(r * unit)
+
+
+# r at and beyond its bounds
+
+
+@pytest.mark.parametrize(
+    ("r", "in_effect", "clipped"),
+    [
+        (-1.0, 0.0, True),
+        (-1e-12, 0.0, True),
+        (0.0, 0.0, False),
+        (0.8, 0.8, False),
+        (0.999 * 1.6, 0.999 * 1.6, False),
+        (0.9991 * 1.6, 0.999 * 1.6, True),
+        (1.6, 0.999 * 1.6, True),
+        (1e9, 0.999 * 1.6, True),
+    ],
+)
+def test_r_is_clipped_to_what_is_feasible(r: float, in_effect: float, clipped: bool) -> None:
+    M, m = deterministic([0.6, 1.6, 1.4, 0.8])
+    solution = solve_alpha(M, m, r)
+    assert solution.r == pytest.approx(in_effect, rel=1e-15)
+    assert solution.clipped is clipped
+    assert_feasible(solution, m)
+    np.testing.assert_allclose(
+        solution.alpha, solve_alpha(M, m, in_effect).alpha, atol=1e-12, rtol=0
+    )
+
+
+def test_r_may_be_a_numpy_number() -> None:
+    M, m = deterministic([0.6, 1.6])
+    solution = solve_alpha(M, m, np.float64(3))
+    assert solution.clipped is True
+    assert type(solution.r) is float
+
+
+def test_a_required_robustness_of_zero_leaves_the_natural_loss_alone() -> None:
+    rng = np.random.default_rng(8)
+    for _ in range(30):
+        M, m = moments(random_losses(rng, 4, 1.0))
+        np.testing.assert_allclose(solve_alpha(M, m, 0).alpha, [1, 0, 0, 0], atol=1e-7)
+
+
+def test_the_bound_does_not_count_the_natural_loss() -> None:
+    M, m = deterministic([9.0, 1.0, 2.0])
+    assert solve_alpha(M, m, 5.0).r == FEASIBLE_SHARE * 2.0
+
+
+# Losses that vanish
+
+
+@pytest.mark.parametrize("losses", [[0, 0, 0, 0], [1, 0, 0, 0], [1e-200] * 4])
+def test_without_robust_losses_alpha_is_uniform(losses: list[float]) -> None:
+    solution = solve_alpha(*deterministic(losses), 0.5)
+    assert solution.alpha.tolist() == [0.25] * 4
+    assert solution.clipped
+
+
+def test_a_natural_loss_of_zero_takes_what_the_robust_ones_leave() -> None:
+    M, m = deterministic([0, 1, 2, 3])
+    solution = solve_alpha(M, m, 0.9)
+    np.testing.assert_allclose(solution.alpha, [0.45, 0.3, 0.15, 0.1], atol=1e-8)
+
+
+def test_one_robust_loss_of_zero() -> None:
+    M, m = deterministic([1, 0, 2, 4])
+    solution = solve_alpha(M, m, 1.0)
+    assert_feasible(solution, m)
+    np.testing.assert_allclose(solution.alpha[2:], [0.25, 0.125], atol=1e-6)  # 1 of 2, half of 4
+
+
+# Input that is refused
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("where", ["moments", "means", "r"])
+def test_what_is_not_finite_is_refused(bad: float, where: str) -> None:
+    M, m = deterministic([0.6, 1.6, 1.4])
+    r = 0.5
+    if where == "moments":
+        M[1, 2] = bad
+    elif where == "means":
+        m[0] = bad
+    else:
+        r = bad
+    with pytest.raises(ValueError, match=r"must be finite.*diverged"):
+        solve_alpha(M, m, r)
+
+
+@pytest.mark.parametrize(
+    ("M", "m"),
+    [
+        (np.ones((3, 3)), np.ones(4)),
+        (np.ones((4, 3)), np.ones(4)),
+        (np.ones(4), np.ones(4)),
+        (np.ones((1, 1)), np.ones(1)),
+        (np.ones((0, 0)), np.ones(0)),
+        (np.ones((2, 2)), np.ones((2, 1))),
+        (1.0, 1.0),
+    ],
+)
+def test_shapes_that_do_not_fit_are_refused(M: Matrix, m: Vector) -> None:
+    with pytest.raises(ValueError, match=r"must be \(K, K\) and \(K,\)"):
+        solve_alpha(M, m, 0.5)
+
+
+def test_input_is_not_written_to_and_lists_will_do() -> None:
+    M, m = moments(random_losses(np.random.default_rng(9), 4, 1.0))
+    copies = M.copy(), m.copy()
+    solution = solve_alpha(M, m, 0.4)
+    assert np.array_equal(M, copies[0])
+    assert np.array_equal(m, copies[1])
+    assert np.array_equal(solve_alpha(M.tolist(), m.tolist(), 0.4).alpha, solution.alpha)
+
+
+def test_an_unsolved_problem_is_an_error_of_its_own() -> None:
+    """No interior (r = 0) and a loss that is next to nothing: here the solver gives up."""
+    with pytest.raises(NoSolutionError, match="no optimum"):
+        solve_alpha(*deterministic([3, 1, 1e-9, 1]), 0)
+    assert not issubclass(NoSolutionError, ValueError)
+
+
+# The window
+
+
+def test_moments_are_uncentred_means_over_the_window() -> None:
+    rows = np.random.default_rng(10).gamma(2, 1, (7, 3))
+    window = LossWindow(100)
+    for row in rows:
+        window.append(row.tolist())
+    M, m = window.moments()
+    np.testing.assert_allclose(m, rows.mean(axis=0), rtol=1e-14)
+    expected = np.array([[(rows[:, i] * rows[:, j]).mean() for j in range(3)] for i in range(3)])
+    np.testing.assert_allclose(M, expected, rtol=1e-14)
+    assert not np.allclose(M, np.cov(rows.T, bias=True))
+
+
+def test_the_window_slides() -> None:
+    window = LossWindow(3)
+    for value in range(10):
+        window.append([float(value), 1.0])
+        assert len(window) == min(value + 1, 3)
+    assert window.rows() == [[7.0, 1.0], [8.0, 1.0], [9.0, 1.0]]
+    M, m = window.moments()
+    np.testing.assert_allclose(m, [8, 1])
+    np.testing.assert_allclose(M, [[(49 + 64 + 81) / 3, 8], [8, 1]])
+
+
+def test_rows_are_a_list_of_its_own() -> None:
+    window = LossWindow(3)
+    window.append([1.0, 2.0])
+    window.rows().clear()
+    assert len(window) == 1

@@ -1,0 +1,601 @@
+"""Training: bit for bit the same however often it stops, and told epoch by epoch."""
+
+from __future__ import annotations
+
+import importlib
+import math
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from trainer.attacks import frozen
+from trainer.checkpoint import Checkpoint
+from trainer.config import Trial, read_trial
+from trainer.data import Dataset, fingerprint, load
+from trainer.document import Document
+from trainer.evaluation import evaluate, read_suite
+from trainer.training import DivergedError, EpochRow, branch_losses, new_model, train
+
+CPU = torch.device("cpu")
+MakeTrial = Callable[..., Trial]
+
+TIMES = {"time", "seconds", "examples_per_second"}
+"""Of an epoch's row, what differs from run to run."""
+
+
+class StopError(Exception):
+    """Raised by a reporter in the place of a machine that fails."""
+
+
+class Diary:
+    """Keeps each epoch's row and its checkpoint's bytes; fails after an epoch if it should."""
+
+    def __init__(self, *, fails_after: int | None = None) -> None:
+        self.rows: list[EpochRow] = []
+        self.checkpoints: list[bytes] = []
+        self._fails_after = fails_after
+
+    def epoch_done(self, row: EpochRow, checkpoint: Callable[[], Checkpoint]) -> None:
+        self.rows.append(row)
+        self.checkpoints.append(checkpoint().to_bytes())
+        if len(self.rows) == self._fails_after:
+            raise StopError
+
+    def facts(self) -> list[EpochRow]:
+        """The rows without what differs from run to run."""
+        return [{k: v for k, v in row.items() if k not in TIMES} for row in self.rows]
+
+
+def run(trial: Trial, *, resume: bytes | None = None) -> tuple[nn.Module, Diary]:
+    """The trained model, and what was told on the way."""
+    diary = Diary()
+    checkpoint = None if resume is None else Checkpoint.from_bytes(resume)
+    dataset = load(trial.data, CPU)
+    return train(trial, dataset, device=CPU, reporter=diary, resume=checkpoint), diary
+
+
+def assert_same_bits(one: Any, other: Any) -> None:
+    """Of tensors at any depth."""
+    if isinstance(one, Tensor):
+        assert torch.equal(one, other)
+    elif isinstance(one, dict):
+        assert list(one) == list(other)
+        for key in one:
+            assert_same_bits(one[key], other[key])
+    elif isinstance(one, (list, tuple)):
+        assert len(one) == len(other)
+        for each, its in zip(one, other, strict=True):
+            assert_same_bits(each, its)
+    else:
+        assert one == other
+
+
+def assert_same_state(one: bytes, other: bytes) -> None:
+    """Of model, optimiser and method."""
+    first, second = Checkpoint.from_bytes(one), Checkpoint.from_bytes(other)
+    assert_same_bits(vars(first), vars(second))
+
+
+def differs(one: nn.Module, other: nn.Module) -> bool:
+    pairs = zip(one.parameters(), other.parameters(), strict=True)
+    return any(not torch.equal(a, b) for a, b in pairs)
+
+
+OWN = '''
+import torch
+from torch import Tensor, nn
+
+from trainer.attacks import Attack
+from trainer.data import Pictures, Split
+from trainer.methods import Method, Weighting
+
+CALLS = []
+
+
+class Darker(Attack):
+    """Takes light away, and keeps what it was called with."""
+
+    epsilon: float
+    version = 3
+
+    def perturb(self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
+        CALLS.append((self.epsilon, keys.tolist()))
+        return (images - self.epsilon).clamp(0, 1)
+
+
+class Exploding(Method):
+    """Its loss is finite and its gradient is not."""
+
+    def branches(self) -> tuple[str, ...]:
+        return ("natural",)
+
+    def weighting(self) -> Weighting:
+        return Weighting([float("inf")])
+
+
+class Leaning(Method):
+    """Leans from the natural loss to the dark one as steps go by; remembers how far it is."""
+
+    steps: int
+
+    def branches(self) -> tuple[str, ...]:
+        return ("natural", "dark")
+
+    def weighting(self) -> Weighting:
+        return Lean(self.steps)
+
+
+class Lean(Weighting):
+    def __init__(self, steps: int) -> None:
+        self._steps = steps
+        self._done = 0
+
+    def weigh(self, losses: Tensor) -> Tensor:
+        share = min(1.0, self._done / self._steps)
+        self._done += 1
+        return losses.new_tensor([1 - share, share])[:, None]
+
+    def state(self) -> dict[str, int]:
+        return {"done": self._done}
+
+    def restore(self, state: dict[str, int]) -> None:
+        self._done = state["done"]
+
+    def epoch_report(self) -> dict[str, float]:
+        return {"lean": min(1.0, self._done / self._steps)}
+
+
+def forgetful(*, image_shape: tuple[int, int, int], num_classes: int, share: float) -> nn.Module:
+    """Drops units, and normalises by the batch."""
+    return nn.Sequential(
+        nn.Conv2d(image_shape[0], 4, 3, padding=1),
+        nn.BatchNorm2d(4),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Dropout(share),
+        nn.Linear(4 * image_shape[1] * image_shape[2], num_classes),
+    )
+
+
+class Stripes:
+    """Which of three columns is bright: 40 images to train on, 10 to test."""
+
+    downloadable = False
+
+    def missing(self, settings):
+        return None
+
+    def fingerprint(self, settings):
+        return "stripes"
+
+    def read(self, settings):
+        def split(count):
+            labels = torch.arange(count) % 3
+            images = torch.zeros(count, 1, 6, 6, dtype=torch.uint8)
+            for index, label in enumerate(labels):
+                images[index, 0, :, 2 * label] = 200 + index % 50
+            return Split.of(images, labels)
+
+        return Pictures(
+            train=split(40), test=split(10), num_classes=3, mean=(0.2,), std=(0.3,)
+        )
+
+
+STRIPES = Stripes()
+'''
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a user's module that is on the path."""
+    (tmp_path / "of_mine.py").write_text(OWN)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "of_mine", raising=False)
+    return "of_mine"
+
+
+FORGETFUL = {"name": "of_mine:forgetful", "share": 0.4}
+SECTIONS: dict[str, dict[str, Any]] = {
+    "standard": {},
+    "pareto": {"method": {"method": "pareto", "rho": 0.5, "window": 12}},
+    "maximum": {"method": {"method": "maximum", "natural_weight": 0.2}},
+    "average, sgd": {
+        "method": {"method": "average"},
+        "training": {
+            "epsilon_warmup": 1.5,
+            "optimiser": {
+                "name": "sgd",
+                "learning_rate": 0.05,
+                "schedule": [[0, 0.1], [0.4, 1], [1, 0]],
+                "interpolation": "linear",
+            },
+        },
+    },
+    "dropout, batch norm, augmentation": {
+        "data": {"augmentation": "crop_flip"},
+        "model": FORGETFUL,
+        "method": {"method": "pgd", "natural_weight": 0.5},
+        "training": {"batch_norm": "separate"},
+    },
+}
+
+
+# The same, bit for bit
+
+
+@pytest.mark.parametrize("stopped_after", [1, 2])
+@pytest.mark.parametrize("case", SECTIONS)
+def test_a_run_that_stopped_and_went_on_is_one_that_never_did(
+    case: str, stopped_after: int, small_trial: MakeTrial, digits: Dataset, own: str
+) -> None:
+    del own
+    trial = small_trial(**SECTIONS[case])
+    model, whole = run(trial)
+
+    stopped = Diary(fails_after=stopped_after)
+    with pytest.raises(StopError):
+        train(trial, load(trial.data, CPU), device=CPU, reporter=stopped, resume=None)
+    torch.manual_seed(stopped_after)  # another process has another generator
+    resumed_model, resumed = run(trial, resume=stopped.checkpoints[-1])
+
+    assert stopped.facts() + resumed.facts() == whole.facts()
+    for one, other in zip(
+        whole.checkpoints, stopped.checkpoints + resumed.checkpoints, strict=True
+    ):
+        assert_same_state(one, other)
+    assert_same_bits(dict(model.state_dict()), dict(resumed_model.state_dict()))
+
+
+def test_pareto_solves_within_these_runs(small_trial: MakeTrial) -> None:
+    _, diary = run(small_trial(**SECTIONS["pareto"]))
+    alphas = [row["weight/pgd"] for row in diary.rows]
+    assert alphas[0] == 0.25
+    assert alphas[2] != pytest.approx(0.25, abs=0.01)
+
+
+def test_a_run_from_its_last_checkpoint_has_nothing_left_to_do(small_trial: MakeTrial) -> None:
+    trial = small_trial()
+    model, diary = run(trial)
+    again, told = run(trial, resume=diary.checkpoints[-1])
+    assert told.rows == []
+    assert_same_bits(dict(model.state_dict()), dict(again.state_dict()))
+
+
+@pytest.mark.parametrize("case", ["standard", "pareto"])
+def test_the_seed_and_nothing_else_decides(case: str, small_trial: MakeTrial) -> None:
+    first, its_diary = run(small_trial(**SECTIONS[case]))
+    torch.rand(7)  # the global generator is elsewhere now
+    second, diary = run(small_trial(**SECTIONS[case]))
+    assert not differs(first, second)
+    assert its_diary.facts() == diary.facts()
+    other, _ = run(small_trial(**SECTIONS[case], seed=1))
+    assert differs(first, other)
+
+
+def test_the_seed_decides_of_the_initialisation_too(
+    small_trial: MakeTrial, digits: Dataset
+) -> None:
+    models = [new_model(small_trial(seed=seed), digits, CPU) for seed in (0, 0, 1)]
+    assert not differs(models[0], models[1])
+    assert differs(models[0], models[2])
+
+
+def test_a_shorter_trial_is_the_beginning_of_a_longer(small_trial: MakeTrial) -> None:
+    """Under a constant schedule; methods that see the same losses weigh them alike."""
+    _, longer = run(small_trial(**SECTIONS["pareto"]))
+    _, shorter = run(small_trial(**SECTIONS["pareto"], training={"epochs": 2}))
+    assert longer.facts()[:2] == shorter.facts()
+    assert_same_state(longer.checkpoints[1], shorter.checkpoints[1])
+
+
+def test_under_a_schedule_a_shorter_trial_is_another(small_trial: MakeTrial) -> None:
+    schedule = {"optimiser": {"schedule": [[0, 1], [0.5, 0.1]]}}
+    _, longer = run(small_trial(training=schedule))
+    _, shorter = run(small_trial(training={"epochs": 2, **schedule}))
+    assert longer.facts()[1] != shorter.facts()[1]
+
+
+def test_validation_does_not_change_the_model(small_trial: MakeTrial) -> None:
+    often, _ = run(small_trial())
+    once, _ = run(small_trial(validation={"every": 3, "examples": 5}))
+    assert not differs(often, once)
+
+
+def test_checkpoints_in_between_change_nothing(small_trial: MakeTrial, digits: Dataset) -> None:
+    class Deaf:
+        def epoch_done(self, row: EpochRow, checkpoint: Callable[[], Checkpoint]) -> None:
+            """Take no checkpoint."""
+
+    trial = small_trial(**SECTIONS["pareto"])
+    unwatched = train(trial, digits, device=CPU, reporter=Deaf(), resume=None)
+    assert not differs(run(trial)[0], unwatched)
+
+
+# What is told
+
+
+def test_each_epoch_is_told_once_with_its_facts(small_trial: MakeTrial) -> None:
+    trial = small_trial(**SECTIONS["pareto"], validation={"every": 2})
+    _, diary = run(trial)
+    always = {"epoch", "learning_rate", *TIMES}
+    by_branch = {f"{kind}/{b}" for kind in ("loss", "weight") for b in trial.method.branches()}
+    robust = {f"validation/robust_accuracy_{label}" for label in ("pgd", "flow", "rt")}
+    validation = {f"validation/{fact}" for fact in ("natural_accuracy", "union_accuracy")}
+    validation |= {"validation/collapsed", *robust}
+    solved = {"r_asked", "r_in_effect", "clipped_share", "unsolved_share"}
+    assert [set(row) for row in diary.rows] == [
+        always | by_branch,
+        always | by_branch | validation,
+        always | by_branch | validation | solved,  # ten steps are full, and the last is measured
+    ]
+    assert [row["epoch"] for row in diary.rows] == [1, 2, 3]
+    for row in diary.rows:
+        assert all(type(value) in (int, float) for value in row.values())
+        assert all(map(math.isfinite, row.values()))
+        weights = [value for name, value in row.items() if name.startswith("weight/")]
+        assert sum(weights) == pytest.approx(1)
+        assert row["examples_per_second"] == pytest.approx(160 / row["seconds"])
+
+
+def test_the_learning_rate_told_is_that_of_the_last_step(small_trial: MakeTrial) -> None:
+    training = {"optimiser": {"schedule": [[0, 1], [1, 0]], "interpolation": "linear"}}
+    _, diary = run(small_trial(training=training))
+    expected = [0.002 * (1 - step / 15) for step in (4, 9, 14)]
+    assert [row["learning_rate"] for row in diary.rows] == pytest.approx(expected)
+
+
+def test_losses_fall_and_accuracy_rises(small_trial: MakeTrial) -> None:
+    _, diary = run(small_trial(data={"train_examples": 1000}, validation={"examples": 180}))
+    losses = [row["loss/natural"] for row in diary.rows]
+    assert losses == sorted(losses, reverse=True)
+    assert diary.rows[-1]["validation/natural_accuracy"] > 0.85
+    assert diary.rows[-1]["validation/collapsed"] == 0
+
+
+def test_validation_is_an_evaluation_of_the_held_out_images(small_trial: MakeTrial) -> None:
+    trial = small_trial(data={"train_examples": 600}, validation={"examples": 90})
+    model, diary = run(trial)
+    attacks = {  # of one step, which crosses the set as in training
+        label: {"epsilon": epsilon, "step_size": 2.5 * epsilon, "ladder": [1]}
+        for label, epsilon in {"pgd": 0.2, "flow": 0.15, "rt": 0.25}.items()
+    }
+    document = Document.from_plain({"split": "validation", "examples": 90, **attacks}, "test")
+    outcomes = evaluate(model, read_suite(document), load(trial.data, CPU), progress=None)
+    row = diary.rows[-1]
+    assert row["validation/natural_accuracy"] == outcomes.natural_accuracy() > 0.5
+    assert row["validation/union_accuracy"] == outcomes.union_accuracy()
+    for label in attacks:
+        assert row[f"validation/robust_accuracy_{label}"] == outcomes.worst_accuracy(label)
+
+
+def test_a_model_that_gives_one_answer_has_collapsed(small_trial: MakeTrial) -> None:
+    """At a learning rate that kills every unit a constant is all that is left."""
+    trial = small_trial(training={"optimiser": {"name": "sgd", "learning_rate": 5}})
+    model, diary = run(trial)
+    held_out = load(trial.data, CPU).validation
+    with torch.no_grad():
+        assert len(model(held_out.images_at(torch.arange(180))).argmax(1).unique()) == 1
+    assert [row["validation/collapsed"] for row in diary.rows] == [1, 1, 1]
+
+
+# What goes wrong
+
+
+@pytest.mark.parametrize("case", ["standard", "pareto", "maximum"])
+def test_a_loss_that_is_not_finite_ends_the_trial(case: str, small_trial: MakeTrial) -> None:
+    training = {"optimiser": {"name": "sgd", "learning_rate": 1e30}}
+    trial = small_trial(**SECTIONS[case], training=training)
+    with pytest.raises(DivergedError, match=r"losses .* of epoch 1 .*learning_rate"):
+        run(trial)
+
+
+def test_a_weight_that_is_not_finite_ends_the_trial_though_no_loss_has_seen_it(
+    small_trial: MakeTrial, own: str
+) -> None:
+    """The last step of the epoch: no checkpoint may be left that leads nowhere."""
+    trial = small_trial(
+        data={"train_examples": 32},
+        method={"method": f"{own}:Exploding"},
+        training={"epochs": 1},
+    )
+    diary = Diary()
+    with pytest.raises(DivergedError, match="weights that are not"):
+        train(trial, load(trial.data, CPU), device=CPU, reporter=diary, resume=None)
+    assert diary.checkpoints == []
+
+
+def test_global_state_is_left_as_it_was(small_trial: MakeTrial) -> None:
+    before = (
+        torch.is_grad_enabled(),
+        torch.is_autocast_enabled("cpu"),
+        torch.get_default_dtype(),
+        torch.get_num_threads(),
+        torch.are_deterministic_algorithms_enabled(),
+    )
+    model, _ = run(small_trial(**SECTIONS["maximum"], training={"precision": "bfloat16"}))
+    after = (
+        torch.is_grad_enabled(),
+        torch.is_autocast_enabled("cpu"),
+        torch.get_default_dtype(),
+        torch.get_num_threads(),
+        torch.are_deterministic_algorithms_enabled(),
+    )
+    assert after == before
+    assert all(parameter.requires_grad for parameter in model.parameters())
+
+
+# How it trains
+
+
+def network_with(norm: nn.Module) -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(1, 3, 3), norm, nn.ReLU(), nn.Flatten(), nn.Linear(108, 4))
+
+
+def branches_of_images() -> tuple[list[Tensor], Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    inputs = [torch.rand(8, 1, 8, 8, generator=generator) * size for size in (1, 0.5, 0.2)]
+    return inputs, torch.arange(8) % 4
+
+
+def test_joint_and_separate_passes_agree_without_batch_norm() -> None:
+    inputs, labels = branches_of_images()
+    model = network_with(nn.Identity())
+    joint = branch_losses(model, inputs, labels, joint=True)
+    separate = branch_losses(model, inputs, labels, joint=False)
+    torch.testing.assert_close(joint, separate)
+    alone = torch.stack(
+        [nn.functional.cross_entropy(model(x), labels, reduction="none") for x in inputs]
+    )
+    torch.testing.assert_close(joint, alone)
+
+
+def test_with_batch_norm_a_joint_pass_sees_the_mixture() -> None:
+    inputs, labels = branches_of_images()
+    joint, separate = (network_with(nn.BatchNorm2d(3)) for _ in range(2))
+    mixed = branch_losses(joint, inputs, labels, joint=True)
+    apart = branch_losses(separate, inputs, labels, joint=False)
+    assert (mixed - apart).abs().max() > 0.01
+    norms = [model[1] for model in (joint, separate) if isinstance(model, nn.Sequential)]
+    assert [int(norm.num_batches_tracked) for norm in norms] == [1, 3]  # type: ignore[arg-type]
+    mixture = network_with(nn.Identity())[0](torch.cat(inputs)).mean(dim=(0, 2, 3))  # type: ignore[index]
+    torch.testing.assert_close(norms[0].running_mean, 0.1 * mixture.detach())
+
+
+def test_the_setting_reaches_the_pass(small_trial: MakeTrial, own: str) -> None:
+    del own
+    sections: dict[str, Any] = {
+        "model": FORGETFUL,
+        "method": {"method": "pgd", "natural_weight": 0.5},
+    }
+    joint, _ = run(small_trial(**sections))
+    separate, _ = run(small_trial(**sections, training={"batch_norm": "separate"}))
+    counts = [model.state_dict()["1.1.num_batches_tracked"] for model in (joint, separate)]
+    assert counts == [15, 30]
+
+
+def test_attacks_do_not_move_batch_norm(small_trial: MakeTrial, own: str) -> None:
+    del own
+    model, _ = run(small_trial(model=FORGETFUL, method={"method": "pgd"}))
+    assert model.state_dict()["1.1.num_batches_tracked"] == 15
+
+
+def test_a_warm_up_begins_at_the_clean_image(small_trial: MakeTrial) -> None:
+    """One step of PGD training at radius 0 is one step of standard training."""
+    one_step = {"data": {"train_examples": 32}}
+    standard, _ = run(small_trial(**one_step, training={"epochs": 1}))
+    warm, _ = run(
+        small_trial(
+            **one_step, method={"method": "pgd"}, training={"epochs": 1, "epsilon_warmup": 1}
+        )
+    )
+    cold, _ = run(small_trial(**one_step, method={"method": "pgd"}, training={"epochs": 1}))
+    assert not differs(standard, warm)
+    assert differs(standard, cold)
+
+
+def test_the_warm_up_is_linear_and_ends(small_trial: MakeTrial, own: str) -> None:
+    dark = {"attack": f"{own}:Darker", "num_steps": 1, "epsilon": 0.4}
+    trial = small_trial(
+        data={"train_examples": 128},
+        method={"method": "dark"},
+        training={"attacks": {"dark": dark}, "epsilon_warmup": 1.5},
+    )
+    run(trial)
+    radii = [epsilon for epsilon, _ in importlib.import_module(own).CALLS]
+    assert radii == pytest.approx([0.4 * min(1, step / 6) for step in range(12)])
+
+
+def test_every_image_once_an_epoch_in_an_order_of_its_own(small_trial: MakeTrial, own: str) -> None:
+    """Keys tell the images apart, and epochs: a random start is never used twice."""
+    dark = {"attack": f"{own}:Darker", "num_steps": 1, "epsilon": 0.4}
+    trial = small_trial(
+        data={"train_examples": 150},
+        method={"method": "dark"},
+        training={"attacks": {"dark": dark}, "epochs": 2},
+    )
+    run(trial)
+    batches = [keys for _, keys in importlib.import_module(own).CALLS]
+    assert [len(keys) for keys in batches] == [32] * 8  # a part batch of 22 is left out
+    assert len({key for keys in batches for key in keys}) == 2 * 4 * 32
+
+
+def test_a_data_set_smaller_than_a_batch_is_one_batch(small_trial: MakeTrial) -> None:
+    _, diary = run(small_trial(data={"train_examples": 20}))
+    for row in diary.rows:
+        assert row["examples_per_second"] == pytest.approx(20 / row["seconds"])
+
+
+@pytest.mark.slow
+def test_adversarial_training_makes_robust(small_trial: MakeTrial) -> None:
+    sections: dict[str, Any] = {
+        "data": {"train_examples": 1200},
+        "validation": {"examples": 180, "every": 4, "attacks": {"pgd": {"num_steps": 5}}},
+        "training": {"epochs": 4, "attacks": {"pgd": {"num_steps": 5}}},
+    }
+    _, standard = run(small_trial(**sections))
+    _, robust = run(small_trial(**sections, method={"method": "pgd", "natural_weight": 0.3}))
+    accuracy = "validation/robust_accuracy_pgd"
+    assert robust.rows[-1][accuracy] > standard.rows[-1][accuracy] + 0.2
+
+
+def test_bfloat16_trains_float32_weights(small_trial: MakeTrial) -> None:
+    exact, its_diary = run(small_trial(method={"method": "average"}))
+    rounded, diary = run(
+        small_trial(method={"method": "average"}, training={"precision": "bfloat16"})
+    )
+    assert {parameter.dtype for parameter in rounded.parameters()} == {torch.float32}
+    assert differs(exact, rounded)
+    for row, exact_row in zip(diary.rows, its_diary.rows, strict=True):
+        assert row["loss/pgd"] == pytest.approx(exact_row["loss/pgd"], rel=0.05)
+
+
+# A user's own
+
+
+def test_everything_of_ones_own_trains_and_evaluates(own: str) -> None:
+    dark = {"attack": f"{own}:Darker", "num_steps": 1, "epsilon": 0.2}
+    document = Document.from_plain(
+        {
+            "data": {"name": f"{own}:STRIPES", "validation": 9},
+            "fingerprint": "stripes",
+            "model": {"name": f"{own}:forgetful", "share": 0.1},
+            "method": {"method": f"{own}:Leaning", "steps": 12},
+            "training": {
+                "epochs": 6,
+                "batch_size": 10,
+                "optimiser": {"learning_rate": 0.01},
+                "attacks": {"dark": dark},
+            },
+            "validation": {"attacks": {"dark": dark}},
+            "seed": 0,
+        },
+        "test",
+    )
+    trial = read_trial(document)
+    assert fingerprint(trial.data) == "stripes"
+    model, diary = run(trial)
+    assert [row["lean"] for row in diary.rows] == pytest.approx([0.25, 0.5, 0.75, 1, 1, 1])
+    assert diary.rows[0]["weight/dark"] == pytest.approx((0 + 1 + 2) / 12 / 3)
+    assert diary.rows[-1]["validation/robust_accuracy_dark"] == 1
+
+    _, resumed = run(trial, resume=diary.checkpoints[2])
+    assert_same_state(resumed.checkpoints[-1], diary.checkpoints[-1])
+
+    sections = {"dark": {"attack": f"{own}:Darker", "epsilon": 1, "ladder": [1, 2]}}
+    suite = read_suite(Document.from_plain(sections, "test"))
+    assert suite.content()["categories"]["dark"]["version"] == 3
+    outcomes = evaluate(model, suite, load(trial.data, CPU), progress=None)
+    assert outcomes.natural_accuracy() == 1
+    black = torch.zeros(1, 1, 6, 6)
+    with frozen(model), torch.no_grad():
+        answer = int(model(black).argmax())  # all black, all the same
+    labels = load(trial.data, CPU).test.labels
+    assert outcomes.worst_accuracy("dark") == pytest.approx(
+        float((labels == answer).float().mean())
+    )
