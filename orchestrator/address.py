@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import socket
 
 CONNECT_SECONDS = 5
+
+_HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
+"""The preface of an HTTP/2 client and its settings, none (RFC 9113, 3.4): as gRPC begins."""
+
+_FRAME_HEADER, _SETTINGS = 9, 4  # bytes, of which the fourth is the kind of frame
 
 
 class NoClusterError(ConnectionError):
@@ -12,10 +18,11 @@ class NoClusterError(ConnectionError):
 
 
 def check_address(address: str) -> None:
-    """See that something listens at `HOST:PORT`, in seconds; Ray itself would wait far longer.
+    """See that a gRPC server, as Ray's head is one, listens at `HOST:PORT`, in seconds; Ray itself
+    waits for a quarter of an hour where something else does.
 
     Raises:
-        NoClusterError: nothing does, or the address is of another form.
+        NoClusterError: none does, or the address is of another form.
     """
     if address == "auto":
         return
@@ -28,9 +35,28 @@ def check_address(address: str) -> None:
     if not colon or not host or not port.isdecimal() or not 0 < int(port) < 65536:
         raise NoClusterError(f"--address must be auto or HOST:PORT, got {address!r}")
     try:
-        socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
+        is_grpc = _is_grpc(host, int(port))
     except (OSError, UnicodeError) as error:  # the latter: no host can have such a name
         raise NoClusterError(
             f"--address must lead to the head of a Ray cluster, got {address!r} ({error}); start "
             f"one with `ray start --head --port {port}`, or leave --address out to run here"
         ) from error
+    if not is_grpc:
+        raise NoClusterError(
+            f"--address must lead to the head of a Ray cluster, got {address!r}, where something "
+            f"else answers; give the port of `ray start --head --port`, which is 6379 by default"
+        )
+
+
+def _is_grpc(host: str, port: int) -> bool:
+    """Whether the server there greets as HTTP/2 does; not asked under TLS, whose keys are Ray's.
+
+    Raises:
+        OSError: nothing listens, or it does not answer.
+    """
+    with socket.create_connection((host, port), timeout=CONNECT_SECONDS) as connection:
+        if os.environ.get("RAY_USE_TLS", "0") not in {"0", ""}:
+            return True
+        connection.sendall(_HELLO)
+        header = connection.makefile("rb").read(_FRAME_HEADER)
+    return len(header) == _FRAME_HEADER and header[3] == _SETTINGS

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import secrets
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from orchestrator.store import Files
 from orchestrator.store.sealed import create_record, read_record
@@ -42,7 +40,7 @@ def held(files: Files, sweep: str) -> Iterator[None]:
             continue  # let go of, or damaged and set aside, since we looked
         is_local = holder["host"] == mine["host"]
         if is_local and holder["started"] != _started(holder["process"]):
-            _succeed(files, name, holder)
+            files.remove(name)
             continue
         remedy = "" if is_local else f"; if that host is gone, delete {name} in the storage"
         raise HeldError(
@@ -53,19 +51,6 @@ def held(files: Files, sweep: str) -> Iterator[None]:
         yield
     finally:
         files.remove(name)
-
-
-def _succeed(files: Files, name: str, gone: Mapping[str, Any]) -> None:
-    """Take the record of a holder that is gone out of the way.
-
-    Of two that try, one may find the other's own record there already: it puts that back.
-    """
-    aside = f"{name}.{secrets.token_hex(4)}"
-    files.rename(name, aside)
-    taken = read_record(files, aside)
-    if taken is not None and taken != gone:
-        create_record(files, name, taken)
-    files.remove(aside)
 
 
 def _started(process: int) -> str | None:

@@ -17,6 +17,7 @@ from orchestrator.objectives import (
     default_reference_point,
     parse_objectives,
 )
+from orchestrator.tracking import EMBEDDED, OFF
 from trainer.config import assigned, with_preset
 from trainer.document import Document
 from trainer.evaluation import Suite, read_suite
@@ -48,17 +49,31 @@ def _folder(storage: str) -> str:
     return storage
 
 
+def _uri(tracking: str) -> str:
+    if tracking not in {OFF, EMBEDDED} and "://" not in tracking:
+        raise ValueError(f"must be {OFF}, {EMBEDDED} or a URI such as http://HOST:5000")
+    return tracking
+
+
 def _each_once(seeds: tuple[int, ...]) -> tuple[int, ...]:
     if not seeds or len(set(seeds)) < len(seeds):
         raise ValueError(f"must be at least one and differ from each other, got {list(seeds)}")
     return seeds
 
 
+def _share_or_whole(gpus: float) -> float:
+    if gpus > 1 and gpus % 1:
+        raise ValueError("must be a share of one GPU or a whole number of them")
+    return gpus
+
+
 class Resources(Settings):
     """What one trial occupies while it runs."""
 
     cpu: Positive = Field(1.0, description="cores a trial; its threads, rounded up")
-    gpu: NonNegative = Field(0.0, description="GPUs a trial; 0.5 lets two trials share one")
+    gpu: Annotated[NonNegative, AfterValidator(_share_or_whole)] = Field(
+        0.0, description="GPUs a trial; 0.5 lets two trials share one"
+    )
 
 
 class HypervolumeSettings(Settings):
@@ -94,7 +109,9 @@ class _SweepFile(Settings):
     storage: Annotated[str, AfterValidator(_folder)] = Field(
         "runs", description="folder that keeps trials and sweeps"
     )
-    tracking: str = Field("sqlite", description="MLflow tracking URI, sqlite, or none")
+    tracking: Annotated[str, AfterValidator(_uri)] = Field(
+        EMBEDDED, description="where MLflow keeps runs; sqlite: in the storage"
+    )
     retries: Annotated[int, Field(ge=0)] = Field(
         2, description="of a trial whose worker died, from its last checkpoint"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,7 +44,7 @@ def start(spec: SweepSpec, *, address: str | None, retry_failed: bool, console: 
 
     Raises:
         BadInput: data, storage or resources are not there; nothing is written.
-        NoClusterError: no cluster takes this driver.
+        NoClusterError: no cluster takes this driver, or none of its machines a trial; likewise.
         HeldError: another start is running the sweep.
     """
     _check_storage(spec)
@@ -53,14 +53,19 @@ def start(spec: SweepSpec, *, address: str | None, retry_failed: bool, console: 
     plan = make_plan(spec, store)
     pending = plan.pending(retry_failed=retry_failed)
     _check_content(spec, pending)
-    resources = spec.resources if address else _local_resources(spec, console)
-    with held(files, spec.name), watched() as interruption:
-        files.write(f"sweeps/{spec.name}/spec.yaml", spec.resolved_yaml().encode())
-        tracker = open_tracker(spec.tracking, spec.storage, spec.name)
+    is_here = bool(pending) and address is None
+    resources = _local_resources(spec, console) if is_here else spec.resources
+    with held(files, spec.name), watched() as interruption, ExitStack() as cluster:
         if pending:
             console.print(f"{spec.name}: {len(plan.trials)} trials, {len(pending)} to run")
+            with interruption.outlasting():
+                cluster.enter_context(_connected(address, resources))
+        files.write(f"sweeps/{spec.name}/spec.yaml", spec.resolved_yaml().encode())
+        tracker = open_tracker(spec.tracking, spec.storage, spec.name)
+        if pending and interruption.signal is None:
             listener = _Listener(store, pending, console, tracker)
-            _run(spec, pending, listener, interruption, address=address, resources=resources)
+            _run(spec, pending, listener, interruption, resources)
+            cluster.close()
             plan = make_plan(spec, store)
         table = trials_table(spec, plan, store)
         front, paths = _write(spec, plan, table)
@@ -81,7 +86,7 @@ def start(spec: SweepSpec, *, address: str | None, retry_failed: bool, console: 
 def _check_storage(spec: SweepSpec) -> None:
     """See that the storage can be written, without writing."""
     place = spec.storage
-    while not place.exists():
+    while not os.access(place, os.F_OK):
         place = place.parent
     if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
         raise spec.document.fail(
@@ -124,34 +129,32 @@ def _local_resources(spec: SweepSpec, console: Console) -> Resources:
     return spec.resources
 
 
+def _connected(address: str | None, resources: Resources) -> AbstractContextManager[None]:
+    # Ray and Tune take seconds to import, which a finished sweep and a mistake need not wait for.
+    from orchestrator.execution.cluster import connected  # noqa: PLC0415
+
+    return connected(address, resources)
+
+
 def _run(
     spec: SweepSpec,
     pending: Sequence[PlannedTrial],
     listener: _Listener,
     interruption: Interruption,
-    *,
-    address: str | None,
     resources: Resources,
 ) -> None:
-    # Ray and Tune take seconds to import, which a finished sweep and a mistake need not wait for.
-    from orchestrator.execution.cluster import connected  # noqa: PLC0415
-    from orchestrator.execution.tuning import run_trials  # noqa: PLC0415
+    from orchestrator.execution.tuning import run_trials  # noqa: PLC0415 (as above)
 
-    with ExitStack() as cluster:
-        with interruption.outlasting():
-            cluster.enter_context(connected(address, resources))
-        if interruption.signal is not None:
-            return
-        with listener.shown():
-            run_trials(
-                pending,
-                suite=spec.suite.record(),
-                storage=spec.storage,
-                resources=resources,
-                retries=spec.retries,
-                listener=listener,
-                is_stopped=lambda: interruption.signal is not None,
-            )
+    with listener.shown():
+        run_trials(
+            pending,
+            suite=spec.suite.record(),
+            storage=spec.storage,
+            resources=resources,
+            retries=spec.retries,
+            listener=listener,
+            is_stopped=lambda: interruption.signal is not None,
+        )
 
 
 class _Listener:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import ray
+from ray.exceptions import RayError
 
 from orchestrator.address import NoClusterError
 from orchestrator.spec import Resources
@@ -53,10 +54,11 @@ def _connect(address: str | None) -> None:
             )
         else:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, RuntimeError) as error:
+    except (ConnectionError, RuntimeError, RayError) as error:
         raise NoClusterError(
             f"no Ray cluster takes this driver at {address or 'this machine'}: {error}; if it "
-            f"uses tokens, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH here as well"
+            f"uses tokens, as it does where ~/.ray/auth_token exists, set RAY_AUTH_MODE=token here "
+            f"as well, and RAY_AUTH_TOKEN_PATH where the token lies elsewhere"
         ) from error
 
 

@@ -126,8 +126,8 @@ class MlflowTracker(Tracker):
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         from mlflow import MlflowClient  # noqa: PLC0415 (seconds of import, off the main thread)
 
-        logging.getLogger("mlflow").setLevel(logging.ERROR)
-        logging.getLogger("alembic").setLevel(logging.ERROR)
+        for noisy in ("mlflow", "alembic", "urllib3"):
+            logging.getLogger(noisy).setLevel(logging.ERROR)
         self._client: MlflowClient = MlflowClient(tracking_uri=self._uri)
         experiment = self._client.get_experiment_by_name(self._sweep)
         if experiment is None:

@@ -320,8 +320,16 @@ BAD_FILES = [
         "4: storage: must be a folder, on this disk or …, got 's3://bucket/runs' …",
     ),
     (
+        f"{GOOD}tracking: sqllite\n",
+        "4: tracking: must be none, sqlite or a URI such as http://HOST:5000, got 'sqllite' …",
+    ),
+    (
         f"{GOOD}resources: {{cpu: 1e5}}\n",
         "4: resources.cpu: must be at most … on this machine, got 100000",
+    ),
+    (
+        f"{GOOD}resources: {{gpu: 1.5}}\n",
+        "4: resources.gpu: must be a share of one GPU or a whole number of them, got 1.5 …",
     ),
     (f"{GOOD}resources: {{cpu: 0}}\n", "4: resources.cpu: must be > 0, got 0 (cores a trial; …)"),
 ]

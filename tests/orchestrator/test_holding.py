@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from orchestrator.holding import HeldError, held
 from orchestrator.store import LocalFiles
 from orchestrator.store.sealed import read_record, write_record
+from orchestrator.sweep import app
 
 RECORD = "sweeps/front/held.json"
 fork = multiprocessing.get_context("fork")
@@ -122,6 +124,20 @@ def test_damaged_record_holds_nothing(files: LocalFiles) -> None:
         assert files.names("sweeps/front") == ["held.json", "held.json.damaged"]
 
 
+def test_command_that_comes_second_exits_with_4_and_writes_nothing(
+    files: LocalFiles, tmp_path: Path
+) -> None:
+    write_record(files, "sweeps/front/held.json", holder(host="elsewhere", process=1234))
+    (tmp_path / "front.yaml").write_text("data: digits\nmethods: {flow: {}}\n")
+    command = [f"{tmp_path}/front.yaml", "--storage", str(tmp_path), "--tracking-uri", "none"]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 4
+    assert result.stderr.startswith("error: sweep 'front' is run by process 1234 on elsewhere")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == [
+        *("front", "front.yaml", "held.json", "sweeps"),
+    ]
+
+
 def contend(root: Path, barrier: Any, results: Any) -> None:
     """Say whether the sweep was held, and by nobody else at the time."""
     barrier.wait()
@@ -139,11 +155,8 @@ def contend(root: Path, barrier: Any, results: Any) -> None:
     results.put("refused")
 
 
-def test_of_many_that_succeed_a_holder_one_holds_at_a_time(
-    files: LocalFiles, tmp_path: Path
-) -> None:
-    for _ in range(10):
-        write_record(files, RECORD, holder(started="long ago"))
+def test_one_of_many_holds_at_a_time(files: LocalFiles, tmp_path: Path) -> None:
+    for _ in range(5):
         barrier, results = fork.Barrier(4), fork.SimpleQueue()
         processes = [
             fork.Process(target=contend, args=(tmp_path, barrier, results)) for _ in range(4)

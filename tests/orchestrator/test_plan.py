@@ -182,3 +182,17 @@ def test_dry_run_tells_the_plan_and_writes_nothing(
         "settings": {"rho": 0.2},
     }
     assert [path.name for path in tmp_path.iterdir()] == ["sweep.yaml"]
+
+
+def test_finished_sweep_is_written_anew_without_ray_or_its_machine(
+    spec: SweepSpec, store: Store, finish: Finish, tmp_path: Path
+) -> None:
+    for planned in make_plan(spec, store).trials:
+        finish(planned.id, spec.suite, NATURAL, ROBUST)
+    arguments = ["--set", "tracking=none", "--set", "resources.cpu=4096", "--json"]
+    result = CliRunner().invoke(app, ["sweep.yaml", *arguments])
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["counts"] == {"done": 8}
+    left = {path.name for path in (tmp_path / "runs" / "sweeps" / "sweep").iterdir()}
+    assert {"spec.yaml", "trials.csv", "front.csv", "front.json", "front.png", "front.svg"} <= left
+    assert "held.json" not in left

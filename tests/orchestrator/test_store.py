@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -127,16 +128,20 @@ def test_write_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["it"]
 
 
+def create_at_once(files: LocalFiles, barrier: Any, name: str, writer: int) -> bool:
+    barrier.wait()
+    return files.create(name, b"%d" % writer)
+
+
 def test_one_of_many_threads_creates(tmp_path: Path) -> None:
     files = LocalFiles(tmp_path)
     barrier = threading.Barrier(8)
 
-    def create(writer: int) -> list[bool]:
-        barrier.wait()
-        return [files.create(f"race/{name}", b"%d" % writer) for name in range(25)]
+    def create_all(writer: int) -> list[bool]:
+        return [create_at_once(files, barrier, f"race/{name}", writer) for name in range(25)]
 
     with ThreadPoolExecutor(8) as threads:
-        told = np.array(list(threads.map(create, range(8))))
+        told = np.array(list(threads.map(create_all, range(8))))
     assert told.sum(axis=0).tolist() == [1] * 25
     winners = [int(files.read(f"race/{name}") or b"-1") for name in range(25)]
     assert winners == told.argmax(axis=0).tolist()
@@ -146,12 +151,11 @@ def test_one_of_many_processes_creates(tmp_path: Path) -> None:
     fork = multiprocessing.get_context("fork")
     barrier, results = fork.Barrier(4), fork.SimpleQueue()
 
-    def create(writer: int) -> None:
-        barrier.wait()
+    def create_all(writer: int) -> None:
         files = LocalFiles(tmp_path)
-        results.put([files.create(f"{name}", b"%d" % writer) for name in range(25)])
+        results.put([create_at_once(files, barrier, f"{name}", writer) for name in range(25)])
 
-    processes = [fork.Process(target=create, args=(writer,)) for writer in range(4)]
+    processes = [fork.Process(target=create_all, args=(writer,)) for writer in range(4)]
     for process in processes:
         process.start()
     told = np.array([results.get() for _ in processes])

@@ -284,6 +284,17 @@ def test_a_restored_weighting_goes_on_as_if_never_stopped(stopped_after: int) ->
     assert feed(second, rows[stopped_after:]) == never_stopped[stopped_after:]
 
 
+def test_a_restored_weighting_has_its_last_alpha_to_keep() -> None:
+    rows = gamma_rows(13)
+    rows[12] = np.nan  # from here on nothing can be solved
+    method = Pareto(rho=0.4)
+    first, second = method.weighting(), method.weighting()
+    last = feed(first, rows)[-1]
+    second.restore(first.state())
+    assert feed(second, rows[:1]) == [last]
+    assert last != UNIFORM
+
+
 def test_taking_the_state_changes_nothing() -> None:
     rows = gamma_rows(30)
     method = Pareto(rho=0.4, window=12)

@@ -112,5 +112,6 @@ def pixels(epsilon: float, image_shape: tuple[int, int, int]) -> str:
 
 def degrees_of(epsilon: float) -> str:
     """The largest rotation whose affine entries, `cos - 1` and `sin`, are at most `epsilon`."""
-    rotation = min(math.asin(min(epsilon, 1.0)), math.acos(max(1.0 - epsilon, -1.0)))
+    by_sine = math.asin(epsilon) if epsilon < 1 else math.pi
+    rotation = min(by_sine, math.acos(max(1 - epsilon, -1)))
     return f"{math.degrees(rotation):.2g} deg"

@@ -1,0 +1,258 @@
+"""The whole command on real digits: what it leaves, and that it does nothing twice."""
+
+from __future__ import annotations
+
+import json
+import resource
+import shutil
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.integration.running import Finished, Place
+from tests.integration.stored import record, table, times_of, trial_folders
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+
+SPEC = """\
+data: {name: digits, train_examples: 192}
+training: {epochs: 2}
+validation: {examples: 32}
+methods:
+  standard: {}
+  pgd: {}
+  pareto: {vary: {rho: [RHO]}}
+seeds: [0, 1]
+evaluation:
+  examples: 48
+  pgd: {epsilon: 0.2, ladder: [1, 2]}
+  flow: {epsilon: 0.15, ladder: [1, 2]}
+  rt: {epsilon: 0.25, ladder: [1, 2]}
+"""
+CATEGORIES = ("pgd", "flow", "rt")
+CONTRACT = [
+    "trial_id",
+    "method",
+    "seed",
+    "status",
+    "split",
+    "natural_accuracy",
+    *(f"robust_accuracy_{category}" for category in CATEGORIES),
+    *(f"worst_{category}" for category in CATEGORIES),
+    "union_accuracy",
+    "robustness_score",
+    "sacrificed_accuracy",
+    "on_front",
+    "rho",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Swept:
+    """A sweep that has run once, and its storage."""
+
+    spec: Path
+    storage: Path
+    finished: Finished
+    left_running: dict[int, str]
+
+    @property
+    def folder(self) -> Path:
+        return self.storage / "sweeps" / "tiny"
+
+    def copied(self, folder: Path) -> Path:
+        """A copy of the storage, file times included, for a test that changes it."""
+        return shutil.copytree(self.storage, folder / "copy")
+
+
+@pytest.fixture(scope="module")
+def swept(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Swept:
+    folder = tmp_path_factory.mktemp("swept")
+    spec = folder / "tiny.yaml"
+    spec.write_text(SPEC.replace("RHO", "0.4"))
+    storage = folder / "runs"
+    finished = place.swept(spec, "--storage", storage, "--json")
+    return Swept(spec=spec, storage=storage, finished=finished, left_running=place.processes())
+
+
+@pytest.fixture(scope="module")
+def trials(swept: Swept) -> pd.DataFrame:
+    return table(swept.storage, "tiny")
+
+
+def dry_run(place: Place, spec: Path, storage: Path) -> dict[str, Any]:
+    finished = place.swept(spec, "--storage", storage, "--dry-run", "--json")
+    assert finished.code == 0, finished
+    plan: dict[str, Any] = json.loads(finished.stdout)
+    return plan
+
+
+def test_sweep_ends_with_0_and_leaves_nothing_running(swept: Swept) -> None:
+    assert swept.finished.code == 0, swept.finished
+    assert swept.left_running == {}
+
+
+def test_files_are_those_of_the_contract(swept: Swept) -> None:
+    assert {path.name for path in swept.folder.iterdir()} == {
+        "spec.yaml",
+        "trials.csv",
+        "front.csv",
+        "front.json",
+        "front.png",
+        "front.svg",
+        "cells.csv",
+    }
+    assert (swept.folder / "front.png").read_bytes().startswith(b"\x89PNG")
+    assert ElementTree.parse(swept.folder / "front.svg").getroot().tag.endswith("svg")
+
+
+def test_trials_csv_has_a_row_a_trial_and_the_columns_of_the_contract(
+    swept: Swept, trials: pd.DataFrame
+) -> None:
+    assert [column for column in trials if column in CONTRACT] == CONTRACT
+    assert set(trials["trial_id"]) == set(trial_folders(swept.storage))
+    assert sorted(zip(trials["method"], trials["seed"], strict=True)) == [
+        (method, seed) for method in ("pareto", "pgd", "standard") for seed in (0, 1)
+    ]
+    assert set(trials["status"]) == {"done"}
+    assert set(trials["split"]) == {"test"}
+    assert trials["rho"].notna().equals(trials["method"] == "pareto")
+
+
+def test_accuracies_are_those_of_the_evaluations_to_the_last_digit(
+    swept: Swept, trials: pd.DataFrame
+) -> None:
+    for _, row in trials.iterrows():
+        (path,) = (swept.storage / "trials" / row["trial_id"]).glob("evaluations/*.json")
+        evaluation = record(path)
+        assert evaluation["examples"] == 48
+        for name, accuracy in evaluation["accuracies"].items():
+            assert row[name] == accuracy
+            assert 0 <= accuracy <= 1
+
+
+def test_scores_are_taken_against_the_mean_of_the_standard_trials(trials: pd.DataFrame) -> None:
+    robust = sum(trials[f"robust_accuracy_{category}"] for category in CATEGORIES) / 3
+    is_standard = trials["method"] == "standard"
+    score = robust - robust[is_standard].mean()
+    sacrificed = trials["natural_accuracy"][is_standard].mean() - trials["natural_accuracy"]
+    np.testing.assert_allclose(trials["robustness_score"], score, atol=1e-12)
+    np.testing.assert_allclose(trials["sacrificed_accuracy"], sacrificed, atol=1e-12)
+
+
+def test_front_csv_holds_the_undominated_trials_best_score_first(
+    swept: Swept, trials: pd.DataFrame
+) -> None:
+    front = table(swept.storage, "tiny", "front.csv")
+    scores, sacrifices = trials["robustness_score"], trials["sacrificed_accuracy"]
+    dominated = [
+        (
+            (scores >= score)
+            & (sacrifices <= sacrificed)
+            & ((scores > score) | (sacrifices < sacrificed))
+        ).any()
+        for score, sacrificed in zip(scores, sacrifices, strict=True)
+    ]
+    assert (trials["on_front"] == ~np.array(dominated)).all()
+    assert list(front) == list(trials)
+    assert set(front["trial_id"]) == set(trials["trial_id"][trials["on_front"]])
+    assert front["robustness_score"].is_monotonic_decreasing
+
+
+def test_json_is_all_of_stdout_and_agrees_with_the_files(swept: Swept) -> None:
+    outcome = json.loads(swept.finished.stdout)
+    assert outcome["name"] == "tiny"
+    assert outcome["exit_code"] == 0
+    assert outcome["counts"] == {"done": 6}
+    assert outcome["front"] == json.loads((swept.folder / "front.json").read_text())
+    assert {Path(file).parent for file in outcome["files"]} == {swept.folder}
+    assert all(Path(file).is_file() for file in outcome["files"])
+
+
+def test_front_command_draws_the_same_front_from_the_table(
+    swept: Swept, place: Place, tmp_path: Path
+) -> None:
+    finished = place.start(
+        "orchestrator.front", swept.folder / "trials.csv", "--out", tmp_path
+    ).finished()
+    assert finished.code == 0, finished
+    for name in ("front.csv", "front.json"):
+        assert (tmp_path / name).read_text() == (swept.folder / name).read_text()
+
+
+def test_embedded_mlflow_has_a_run_for_the_sweep_and_a_child_for_each_trial(swept: Swept) -> None:
+    with sqlite3.connect(swept.storage / "mlflow.db") as database:
+        statuses = database.execute("SELECT status FROM runs").fetchall()
+        children = database.execute(
+            "SELECT value FROM tags WHERE key = 'pareto.trial_id'"
+        ).fetchall()
+    assert statuses == [("FINISHED",)] * 7
+    assert {trial_id for (trial_id,) in children} == set(trial_folders(swept.storage))
+
+
+def test_second_start_trains_nothing_and_starts_no_ray(
+    swept: Swept, place: Place, tmp_path: Path
+) -> None:
+    storage = swept.copied(tmp_path)
+    times, sessions = times_of(storage), place.sessions()
+    used = _cpu_seconds()
+    finished = place.swept(swept.spec, "--storage", storage, "--tracking-uri", "none")
+    assert finished.code == 0, finished
+    assert _cpu_seconds() - used < 15
+    assert times_of(storage) == times
+    assert place.sessions() == sessions
+    assert table(storage, "tiny").equals(table(swept.storage, "tiny"))
+
+
+def test_added_value_trains_the_difference_alone_and_says_little(
+    swept: Swept, place: Place, tmp_path: Path
+) -> None:
+    storage = swept.copied(tmp_path)
+    times = times_of(storage)
+    spec = tmp_path / "tiny.yaml"
+    spec.write_text(SPEC.replace("RHO", "0.4, 0.8"))
+    assert dry_run(place, spec, storage)["counts"] == {"done": 6, "pending": 2}
+
+    finished = place.swept(spec, "--storage", storage, "--tracking-uri", "none")
+    assert finished.code == 0, finished
+    trials = table(storage, "tiny")
+    added = set(trials["trial_id"]) - set(trial_folders(swept.storage))
+    assert set(trials["rho"][trials["trial_id"].isin(added)]) == {0.8}
+    assert len(added) == 2
+    assert len(trials) == 8
+    assert set(trials["status"]) == {"done"}
+    assert {name: time for name, time in times_of(storage).items() if name in times} == times
+
+    assert finished.stderr == ""
+    assert "\x1b" not in finished.stdout
+    assert finished.stdout.startswith("tiny: 8 trials, 2 to run\n")
+    assert len(finished.stdout.splitlines()) < 30
+    assert place.processes() == {}
+
+
+def test_dry_run_before_and_after(swept: Swept, place: Place, tmp_path: Path) -> None:
+    storage = tmp_path / "runs"
+    before = dry_run(place, swept.spec, storage)
+    assert not storage.exists()
+    assert before["counts"] == {"pending": 6}
+    assert {trial["todo"] for trial in before["trials"]} == {"2 epochs, evaluation"}
+
+    times = times_of(swept.storage)
+    after = dry_run(place, swept.spec, swept.storage)
+    assert times_of(swept.storage) == times
+    assert after["counts"] == {"done": 6}
+    ids = [[trial["trial_id"] for trial in plan["trials"]] for plan in (before, after)]
+    assert ids[0] == ids[1]
+    assert set(ids[0]) == set(trial_folders(swept.storage))
+
+
+def _cpu_seconds() -> float:
+    """Used by the children of this process that have ended: unlike a clock's, no neighbour's."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime

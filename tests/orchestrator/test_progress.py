@@ -1,0 +1,141 @@
+"""What the terminal shows: how far the work is, and for how long yet."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable
+
+import pytest
+from rich.console import Console
+
+from orchestrator import progress
+from orchestrator.plan import PlannedTrial, make_plan
+from orchestrator.progress import Display, Tally, duration
+from orchestrator.spec import SweepSpec
+from orchestrator.store import Progress, Store
+
+
+@pytest.fixture
+def trials(read: Callable[..., SweepSpec], store: Store) -> tuple[PlannedTrial, ...]:
+    """Two trials of three epochs."""
+    text = "data: digits\ntraining: {epochs: 3}\nmethods: {flow: {}}\n"
+    return make_plan(read(text), store).trials
+
+
+def at(planned: PlannedTrial, *, epochs_done: int, trained: bool) -> PlannedTrial:
+    """The same trial, farther."""
+    state = Progress(trained=trained, epochs_done=epochs_done, failure=None)
+    return PlannedTrial(**{**vars(planned), "progress": state})
+
+
+# --- tally: an evaluation counts as an epoch
+
+
+def test_work_is_what_is_left(trials: tuple[PlannedTrial, ...]) -> None:
+    first, second = trials
+    begun = at(first, epochs_done=2, trained=False)
+    trained = at(second, epochs_done=0, trained=True)
+    assert Tally.of(trials).todo == {first.id: 4, second.id: 4}
+    assert Tally.of([begun, trained]).todo == {first.id: 2, second.id: 1}
+
+
+def test_share_goes_from_none_to_all() -> None:
+    tally = Tally({"a": 3, "b": 1})
+    assert tally.share == 0
+    tally.started("a")
+    tally.epoch_done("a")
+    assert tally.share == 1 / 4
+    tally.epoch_done("a")
+    tally.trial_ended("b", failed=False)
+    assert tally.share == 3 / 4
+    tally.trial_ended("a", failed=True)
+    assert tally.share == 1
+    assert (tally.ended, tally.failed, tally.running) == (2, 1, set())
+
+
+def test_epochs_run_twice_count_once() -> None:
+    tally = Tally({"a": 3})
+    for _ in range(5):  # a worker died and another ran some again
+        tally.epoch_done("a")
+    assert tally.share == 2 / 3
+
+
+def test_time_left_goes_by_the_pace_so_far() -> None:
+    tally = Tally({"a": 6, "b": 2}, began=time.monotonic() - 30)
+    assert tally.seconds_left() is None
+    tally.epoch_done("a")
+    assert tally.seconds_left() == pytest.approx(7 * 30, abs=1)
+    tally.trial_ended("b", failed=False)
+    assert tally.seconds_left() == pytest.approx(5 * 10, abs=1)
+    tally.trial_ended("a", failed=False)
+    assert tally.seconds_left() == 0
+
+
+def test_tally_in_words() -> None:
+    tally = Tally({"a": 2, "b": 2, "c": 2}, began=time.monotonic() - 1200)
+    tally.started("a")
+    tally.started("b")
+    assert str(tally) == "0 of 3 trials done, 2 running, time left not known yet"
+    tally.trial_ended("a", failed=False)
+    tally.trial_ended("b", failed=True)
+    tally.started("c")
+    assert str(tally) == "1 of 3 trials done, 1 running, 1 failed, about 10 min left"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.4, "0 s"),
+        (45, "45 s"),
+        (89.4, "89 s"),
+        (90, "2 min"),
+        (150, "2 min"),
+        (5300, "88 min"),
+        (5400, "1 h 30 min"),
+        (12_000, "3 h 20 min"),
+        (360_000, "100 h 0 min"),
+    ],
+)
+def test_durations_are_for_people(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+# --- display
+
+
+def test_elsewhere_lines_are_few() -> None:
+    shown = io.StringIO()
+    tally = Tally({"a": 9})
+    display = Display(Console(file=shown, width=200), tally)
+    with display.shown():
+        for _ in range(5):
+            tally.epoch_done("a")
+            display.update()
+    assert shown.getvalue() == ""
+
+
+def test_elsewhere_a_line_says_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "QUIET_SECONDS", 0.0)
+    shown = io.StringIO()
+    tally = Tally({"a": 4}, began=time.monotonic() - 600)
+    display = Display(Console(file=shown, width=200), tally)
+    with display.shown():
+        for _ in range(2):
+            tally.epoch_done("a")
+            display.update()
+    assert shown.getvalue().splitlines() == [
+        "0 of 1 trials done, 0 running, about 30 min left",
+        "0 of 1 trials done, 0 running, about 10 min left",
+    ]
+
+
+def test_terminal_has_a_bar_and_keeps_nothing_of_it() -> None:
+    shown = io.StringIO()
+    tally = Tally({"a": 2})
+    display = Display(Console(file=shown, force_terminal=True, width=200), tally)
+    with display.shown():
+        tally.started("a")
+        display.update()
+    assert "0 of 1 trials done, 1 running" in shown.getvalue()
+    assert shown.getvalue().endswith("\x1b[2K"), "the bar is erased"

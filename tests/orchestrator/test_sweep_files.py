@@ -1,0 +1,93 @@
+"""The sweep files that come with the project: each reads, and says how many trials it is."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from orchestrator.spec import SweepSpec, read_spec
+from orchestrator.sweep import app
+
+FILES = sorted((Path(__file__).parents[2] / "sweeps").glob("*.yaml"))
+DATA = os.environ.get("PARETO_DATA")
+
+every_file = pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
+
+
+def stated_trials(path: Path) -> int:
+    stated = re.search(r"^# (\d+) trials$", path.read_text(), re.MULTILINE)
+    assert stated is not None, "the comment at its head says how many trials it is"
+    return int(stated[1])
+
+
+def read(path: Path) -> SweepSpec:
+    return read_spec(str(path), [], {})
+
+
+def test_files_are_those_of_the_readme() -> None:
+    names = {path.stem for path in FILES}
+    assert {"quickstart", "front_mnist", "front_cifar", "front_caltech"} <= names
+
+
+@every_file
+def test_it_makes_the_trials_that_it_states(path: Path) -> None:
+    spec = read(path)
+    assert len(spec.cells) * len(spec.seeds) == stated_trials(path)
+    assert spec.name == path.stem
+
+
+@every_file
+def test_every_method_of_the_paper_is_in_it(path: Path) -> None:
+    methods = {cell.method for cell in read(path).cells}
+    paper = {"standard", "pgd", "flow", "rt", "integrated", "average", "maximum", "pareto"}
+    assert paper <= methods
+
+
+@every_file
+def test_training_and_evaluation_know_the_same_categories(path: Path) -> None:
+    spec = read(path)
+    assert list(spec.suite.categories) == ["pgd", "flow", "rt"]
+    assert set(spec.cells[0].trial.validation_attacks) == set(spec.suite.categories)
+
+
+def test_quickstart_needs_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (path,) = [path for path in FILES if path.stem == "quickstart"]
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, [str(path), "--dry-run", "--json"])
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["counts"] == {"pending": stated_trials(path)}
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["front_mnist", "front_cifar", "front_caltech"])
+def test_without_its_data_it_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A trial's id stands on its data, so not even the plan can be shown without them."""
+    (path,) = [path for path in FILES if path.stem == name]
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, [str(path), "--dry-run"])
+    assert result.exit_code == 2
+    assert f"{name}.yaml:" in result.stderr
+    assert f" in {tmp_path}/data/" in result.stderr
+    assert "or --download on the command line" in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(DATA is None, reason="PARETO_DATA is not set")
+@pytest.mark.parametrize("name", ["front_mnist", "front_cifar", "front_caltech"])
+def test_with_its_data_the_plan_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (path,) = [path for path in FILES if path.stem == name]
+    monkeypatch.chdir(tmp_path)
+    arguments = ["--set", f"data.root={json.dumps(DATA)}", "--set", "data.verify=false"]
+    result = CliRunner().invoke(app, [str(path), *arguments, "--dry-run", "--json"])
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["counts"] == {"pending": stated_trials(path)}
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,182 @@
+"""The table of trials: its columns, and scores computed by hand from a few bits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from orchestrator.plan import PlannedTrial, make_plan
+from orchestrator.spec import SweepSpec
+from orchestrator.store import Store
+from orchestrator.table import sweep_table
+from orchestrator.table_files import read_table
+
+Finish = Callable[..., None]
+Bits = tuple[list[int], Mapping[str, list[list[int]]]]
+
+SWEEP = """\
+data: digits
+methods:
+  flow: {}
+  pareto: {vary: {rho: [0.2, 0.4]}}
+evaluation: {pgd: {ladder: [1, 2]}, flow: {ladder: [5]}, rt: null, split: validation}
+seeds: [0, 1]
+"""
+STANDARD_0: Bits = ([1, 1, 1, 1], {"pgd": [[1, 0, 0, 0], [0, 0, 0, 0]], "flow": [[1, 1, 0, 0]]})
+STANDARD_1: Bits = ([1, 1, 1, 0], {"pgd": [[0, 0, 0, 0], [0, 0, 0, 0]], "flow": [[1, 0, 0, 0]]})
+WEAK: Bits = ([1, 1, 0, 0], {"pgd": [[1, 0, 0, 0], [0, 0, 0, 0]], "flow": [[1, 0, 0, 0]]})
+STRONG: Bits = ([1, 1, 0, 0], {"pgd": [[1, 1, 0, 0], [1, 0, 0, 0]], "flow": [[1, 1, 0, 0]]})
+STANDARD_ROBUST = ((1 / 8 + 1 / 2) / 2 + (0 + 1 / 4) / 2) / 2
+STRONG_ROBUST = (3 / 8 + 1 / 2) / 2
+WEAK_ROBUST = (1 / 8 + 1 / 4) / 2
+
+
+@pytest.fixture
+def spec(read: Callable[..., SweepSpec]) -> SweepSpec:
+    return read(SWEEP)
+
+
+@pytest.fixture
+def planned(spec: SweepSpec, store: Store) -> dict[str, PlannedTrial]:
+    """Trials by title."""
+    return {each.title: each for each in make_plan(spec, store).trials}
+
+
+@pytest.fixture
+def table(
+    spec: SweepSpec, store: Store, planned: dict[str, PlannedTrial], finish: Finish
+) -> pd.DataFrame:
+    """Five trials of eight are done, one has failed."""
+    for title, bits in {
+        "standard seed=0": STANDARD_0,
+        "standard seed=1": STANDARD_1,
+        "flow seed=0": WEAK,
+        "pareto rho=0.2 seed=0": STRONG,
+        "pareto rho=0.4 seed=1": STRONG,
+    }.items():
+        finish(planned[title].id, spec.suite, *bits)
+    store.trial(planned["flow seed=1"].id).fail("diverged", "losses must be finite", "")
+    return sweep_table(spec)
+
+
+def test_columns_are_those_of_the_contract(table: pd.DataFrame) -> None:
+    assert list(table) == [
+        *("trial_id", "method", "seed", "status", "split"),
+        *("natural_accuracy", "robust_accuracy_pgd", "robust_accuracy_flow"),
+        *("worst_pgd", "worst_flow", "union_accuracy"),
+        *("robustness_score", "sacrificed_accuracy", "seconds", "collapsed", "failure"),
+        *("on_front", "rho"),
+    ]
+
+
+def test_one_row_a_planned_trial(table: pd.DataFrame, planned: dict[str, PlannedTrial]) -> None:
+    assert table["trial_id"].tolist() == [each.id for each in planned.values()]
+    assert all(trial_id.startswith("t") for trial_id in table["trial_id"])
+    assert table["seed"].tolist() == [0] * 4 + [1] * 4
+    assert table["method"].tolist() == ["standard", "flow", "pareto", "pareto"] * 2
+    assert table["rho"].tolist()[2:4] == [0.2, 0.4]
+    assert table["rho"].isna().tolist() == [True, True, False, False] * 2
+
+
+def test_accuracies_are_shares_of_the_bits(table: pd.DataFrame) -> None:
+    strong = table.iloc[2]
+    assert strong["natural_accuracy"] == 1 / 2
+    assert strong["robust_accuracy_pgd"] == 3 / 8, "the mean over the rungs"
+    assert strong["worst_pgd"] == 1 / 4
+    assert strong["robust_accuracy_flow"] == strong["worst_flow"] == 1 / 2
+    assert strong["union_accuracy"] == 1 / 4
+    assert strong["seconds"] == 12.5
+    assert strong["collapsed"] is False
+    assert strong["split"] == "validation"
+
+
+def test_scores_are_taken_against_the_references_mean_over_seeds(table: pd.DataFrame) -> None:
+    scores = table["robustness_score"] + STANDARD_ROBUST
+    sacrificed = 7 / 8 - table["sacrificed_accuracy"]
+    done = table["status"] == "done"
+    assert scores[done].tolist() == pytest.approx(
+        [5 / 16, WEAK_ROBUST, STRONG_ROBUST, 1 / 8, STRONG_ROBUST]
+    )
+    assert sacrificed[done].tolist() == pytest.approx([1, 1 / 2, 1 / 2, 3 / 4, 1 / 2])
+    references = table[table["method"] == "standard"]
+    assert references["robustness_score"].mean() == pytest.approx(0)
+    assert references["sacrificed_accuracy"].mean() == pytest.approx(0)
+
+
+def test_what_is_not_done_has_no_numbers(table: pd.DataFrame) -> None:
+    assert table["status"].tolist() == [
+        *("done", "done", "done", "pending"),
+        *("done", "failed", "pending", "done"),
+    ]
+    others = table[table["status"] != "done"]
+    empty = others.drop(columns=["trial_id", "method", "seed", "status", "failure", "rho"])
+    assert empty.drop(columns="on_front").isna().all(axis=None)
+    assert not others["on_front"].any()
+    assert table["failure"].dropna().tolist() == ["diverged: losses must be finite"]
+
+
+def test_front_is_of_single_trials_and_keeps_ties(table: pd.DataFrame) -> None:
+    """Both strong trials tie; the weak one gives up as much for less; the first standard trial
+    gives up least; the second is beaten by it in both."""
+    assert table["on_front"].tolist() == [True, False, True, False, False, False, False, True]
+
+
+def test_scores_are_empty_where_no_reference_is_done(
+    spec: SweepSpec, planned: dict[str, PlannedTrial], finish: Finish
+) -> None:
+    finish(planned["flow seed=0"].id, spec.suite, *STRONG)
+    table = sweep_table(spec)
+    assert table.loc[1, "natural_accuracy"] == 1 / 2
+    assert table[["robustness_score", "sacrificed_accuracy"]].isna().all(axis=None)
+    assert not table["on_front"].any()
+
+
+def test_one_failed_reference_leaves_the_others_mean(
+    spec: SweepSpec, store: Store, planned: dict[str, PlannedTrial], finish: Finish
+) -> None:
+    store.trial(planned["standard seed=0"].id).fail("exception", "why", "")
+    finish(planned["standard seed=1"].id, spec.suite, *STANDARD_1)
+    finish(planned["flow seed=0"].id, spec.suite, *STRONG)
+    table = sweep_table(spec)
+    assert table.loc[1, "robustness_score"] == pytest.approx(STRONG_ROBUST - 1 / 8)
+    assert table.loc[1, "sacrificed_accuracy"] == pytest.approx(1 / 4)
+
+
+def test_failure_that_was_overcome_is_not_told(
+    spec: SweepSpec, store: Store, planned: dict[str, PlannedTrial], finish: Finish
+) -> None:
+    first = planned["standard seed=0"].id
+    store.trial(first).fail("worker_lost", "its worker died 3 times", "")
+    finish(first, spec.suite, *STANDARD_0)
+    row = sweep_table(spec).iloc[0]
+    assert row["status"] == "done"
+    assert row["failure"] is None or math.isnan(row["failure"])
+
+
+def test_objectives_may_be_other_columns(
+    read: Callable[..., SweepSpec], table: pd.DataFrame
+) -> None:
+    other = sweep_table(read(SWEEP, "objectives=[union_accuracy, natural_accuracy]"))
+    pd.testing.assert_frame_equal(other.drop(columns="on_front"), table.drop(columns="on_front"))
+    assert other["on_front"].tolist() == [True, False, True, False, False, False, False, True]
+
+
+def test_csv_reads_back_equal(table: pd.DataFrame, spec: SweepSpec, tmp_path: Path) -> None:
+    path = tmp_path / "trials.csv"
+    table.to_csv(path, index=False)
+    found = read_table(path, spec.objectives)
+    assert list(found) == list(table)
+    pd.testing.assert_frame_equal(found, table, check_exact=True, check_dtype=False)
+    assert (
+        found["robustness_score"].dropna().tolist() == table["robustness_score"].dropna().tolist()
+    )
+
+
+def test_settings_of_several_values_are_text(read: Callable[..., SweepSpec]) -> None:
+    methods = "average: {vary: {attack_names: [[pgd, flow], [pgd]]}}"
+    table = sweep_table(read(f"data: digits\nmethods: {{{methods}}}\n"))
+    assert table["attack_names"].tolist()[1:] == ["pgd, flow", "pgd"]
