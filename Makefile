@@ -29,7 +29,7 @@ test-integration: .venv/installed ## Run the tests against real servers, faults 
 	$(PYTEST) -m integration
 
 test-long: .venv/installed ## Run what takes hours, by hand
-	$(PYTEST) -m long
+	$(PYTEST) -m long -s
 
 lint: .venv/installed ## Check style and types
 	$(BIN)/ruff check .

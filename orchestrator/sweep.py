@@ -7,7 +7,6 @@ import logging
 import os
 import shlex
 import signal
-from enum import IntEnum
 from typing import Annotated, Any
 
 import typer
@@ -15,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from orchestrator.address import NoClusterError, check_address
+from orchestrator.exit_code import ExitCode
 from orchestrator.front import front_record, show
 from orchestrator.holding import HeldError
 from orchestrator.plan import Plan, make_plan
@@ -27,17 +27,6 @@ from trainer.problems import BadInput, redacted
 logger = logging.getLogger("orchestrator")
 
 SHOWN_FAILURES = 10
-
-
-class ExitCode(IntEnum):
-    """How a sweep ended; 130 and 143 after SIGINT and SIGTERM. The same command goes on from
-    each but BAD_INPUT."""
-
-    DONE = 0
-    SOME_FAILED = 1
-    BAD_INPUT = 2
-    LOST = 3
-    HELD = 4
 
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)

@@ -36,7 +36,7 @@ def trials_table(spec: SweepSpec, plan: Plan, store: Store) -> pd.DataFrame:
     table["sacrificed_accuracy"] = natural[references].mean() - natural
     table["on_front"] = False
     for name in settings:
-        table[name] = [_plain(planned.settings[name]) for planned in plan.trials]
+        table[name] = _setting_column([planned.settings[name] for planned in plan.trials])
     first = ["trial_id", "method", "seed", "status", "split", *columns]
     last = ["robustness_score", "sacrificed_accuracy", "seconds", "collapsed", "failure"]
     table = table[[*first, *last, "on_front", *settings]]
@@ -77,5 +77,8 @@ def _row(
     }
 
 
-def _plain(value: Any) -> Any:
-    return ", ".join(map(str, value)) if isinstance(value, (tuple, list)) else value
+def _setting_column(values: Sequence[Any]) -> pd.Series[Any]:
+    """Whole numbers stay whole where other rows are empty; lists are written with commas."""
+    plain = [", ".join(map(str, v)) if isinstance(v, (tuple, list)) else v for v in values]
+    is_whole = all(value is None or type(value) is int for value in plain)
+    return pd.Series(plain, dtype="Int64" if is_whole else None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Annotated, Any, Literal
@@ -101,6 +102,11 @@ def read_suite(document: Document) -> Suite:
 
 
 def _read_rungs(document: Document, label: str) -> Rungs:
+    if not isinstance(document.value, dict):
+        known = list(_SuiteOptions.model_fields)
+        near = difflib.get_close_matches(label, known, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise document.fail("", f"must be an attack's settings, or one of {', '.join(known)}{hint}")
     if "num_steps" in document:
         raise document.fail("num_steps", "must not be in an evaluation: `ladder` has the steps")
     ladder = document.only("ladder").read_as(_Ladder).ladder

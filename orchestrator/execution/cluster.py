@@ -12,6 +12,7 @@ import ray
 from ray.exceptions import RayError
 
 from orchestrator.address import NoClusterError
+from orchestrator.execution.watch import watched_cluster
 from orchestrator.spec import Resources
 
 OBJECT_STORE_BYTES = 200_000_000
@@ -34,10 +35,12 @@ def connected(address: str | None, needed: Resources) -> Iterator[None]:
         "RAY_AIR_NEW_OUTPUT", "0"
     )  # prints a banner, however quiet it is told to be
     os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")  # the command has its own
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # tells of itself, at length
     try:
         _connect(address)
         _check_room(needed)
-        yield
+        with watched_cluster():
+            yield
     finally:
         ray.shutdown()
 

@@ -7,6 +7,7 @@ its own last checkpoint.
 
 from __future__ import annotations
 
+import logging
 import math
 import random
 import signal
@@ -19,6 +20,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from ray import tune
+from ray.exceptions import RayTaskError
 from ray.tune import Callback, FailureConfig, RunConfig, TuneConfig, Tuner
 
 from orchestrator.execution.work import carry_out
@@ -29,6 +31,8 @@ from trainer.config import read_trial
 from trainer.document import Document
 from trainer.evaluation import read_suite
 from trainer.training import EpochRow
+
+logger = logging.getLogger(__name__)
 
 TRIAL = "trial_id"
 """The one key of a Tune configuration here."""
@@ -151,8 +155,16 @@ class _Relay(Callback):
     def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
         self._listener.ended(trial.config[TRIAL])
 
+    def on_trial_recover(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+        logger.warning(
+            "the worker of trial %s died; another takes it up from its last checkpoint",
+            trial.config[TRIAL],
+        )
+
     def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-        error = trial.get_error()
-        message = f"its worker died {trial.num_failures} times"
-        self._store.trial(trial.config[TRIAL]).fail("worker_lost", message, str(error))
+        kind, message = "worker_lost", f"its worker died {trial.num_failures} times"
+        error = trial.get_pickled_error()
+        if isinstance(error, RayTaskError):  # it lived to say why
+            kind, message = "exception", f"{type(error.cause).__name__}: {error.cause}"
+        self._store.trial(trial.config[TRIAL]).fail(kind, message, str(error))
         self._listener.ended(trial.config[TRIAL])

@@ -69,7 +69,7 @@ class Server:
         self._running.finished()
 
     def num_metrics(self) -> int:
-        """Points of all trials there; those of the test before are gone with its trials."""
+        """Points of all epochs and trials that it keeps."""
         with sqlite3.connect(self._folder / "mlflow.db") as database:
             (count,) = database.execute("SELECT COUNT(*) FROM metrics").fetchone()
         return int(count)
@@ -164,8 +164,9 @@ def test_sweep_is_on_the_server_whole(server: Server, place: Place, tmp_path: Pa
 def test_killed_server_costs_the_sweep_nothing_and_is_told_later(
     server: Server, place: Place, tmp_path: Path
 ) -> None:
+    before = server.num_metrics()
     running = sweep(place, tmp_path, "cut", server)
-    wait_until(server.num_metrics, of=running, seconds=120)
+    wait_until(lambda: server.num_metrics() > before, of=running, seconds=120)
     server.kill()
     finished = running.finished()
     _assert_said_incomplete(finished, server)

@@ -129,6 +129,11 @@ BAD_FILES = [
         f"{GOOD}evaluation:\n  pdg: {{epsilon: 0.1, ladder: [1]}}\n",
         "5: evaluation.pdg.attack: must name a known attack, got 'pdg'; did you mean 'pgd'? …",
     ),
+    (
+        f"{GOOD}evaluation: {{example: 100}}\n",
+        "4: evaluation.example: must be an attack's settings, or one of split, examples, "
+        "batch_size; did you mean 'examples'?",
+    ),
     # --- types and ranges
     (
         f"{GOOD}training: {{epochs: three}}\n",

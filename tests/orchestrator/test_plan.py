@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -196,3 +197,5 @@ def test_finished_sweep_is_written_anew_without_ray_or_its_machine(
     left = {path.name for path in (tmp_path / "runs" / "sweeps" / "sweep").iterdir()}
     assert {"spec.yaml", "trials.csv", "front.csv", "front.json", "front.png", "front.svg"} <= left
     assert "held.json" not in left
+    ray = sys.modules.get("ray")
+    assert ray is None or not ray.is_initialized()

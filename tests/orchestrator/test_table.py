@@ -9,6 +9,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from orchestrator.extraction import cells, extract_front
+from orchestrator.front import front_record
 from orchestrator.plan import PlannedTrial, make_plan
 from orchestrator.spec import SweepSpec
 from orchestrator.store import Store
@@ -180,3 +182,26 @@ def test_settings_of_several_values_are_text(read: Callable[..., SweepSpec]) -> 
     methods = "average: {vary: {attack_names: [[pgd, flow], [pgd]]}}"
     table = sweep_table(read(f"data: digits\nmethods: {{{methods}}}\n"))
     assert table["attack_names"].tolist()[1:] == ["pgd, flow", "pgd"]
+
+
+def test_whole_settings_stay_whole_where_other_rows_are_empty(
+    read: Callable[..., SweepSpec], store: Store, finish: Finish, tmp_path: Path
+) -> None:
+    spec = read(
+        "data: digits\nmethods: {pareto: {rho: 0.4, vary: {window: [20, 50]}}}\n"
+        "evaluation: {pgd: {ladder: [1]}, flow: null, rt: null}\n"
+    )
+    for each in make_plan(spec, store).trials:
+        finish(each.id, spec.suite, [1, 1], {"pgd": [[1, 0]]})
+    table = sweep_table(spec)
+    table.to_csv(tmp_path / "trials.csv", index=False)
+    rows = (tmp_path / "trials.csv").read_text().splitlines()
+    assert [row.rpartition(",")[2] for row in rows] == ["window", "", "20", "50"]
+    means = cells(table, spec.objectives)
+    assert means["window"].tolist()[1:] == [20, 50]
+    front = extract_front(table, objectives=spec.objectives, reference_point=(0, 1))
+    assert [point["settings"] for point in front_record(front)["points"]] == [
+        {},
+        {"window": 20},
+        {"window": 50},
+    ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any, get_args
 
@@ -706,33 +705,6 @@ def test_inputs_are_not_written_to(kind: str) -> None:
 def test_settings_out_of_range_are_refused(fields: dict[str, Any], piece: str) -> None:
     with pytest.raises(ValidationError, match=piece):
         Flow.model_validate({"epsilon": 0.1, "num_steps": 3} | fields)
-
-
-@pytest.mark.parametrize(
-    ("attack", "reach"),
-    [
-        (PGD(epsilon=8 / 255, num_steps=1), "8/255"),
-        (PGD(epsilon=0.3, num_steps=1), "0.3"),
-        (Flow(epsilon=0.05, num_steps=1), "0.05 (0.8 px, zeros)"),
-        (RotationTranslation(epsilon=0.1, num_steps=1), "0.1 (5.7 deg, 1.6 px, zeros)"),
-        (
-            Integrated(rt_epsilon=0.5, flow_epsilon=0.1, num_steps=1, padding="border"),
-            "0.5 (30 deg, 8 px) + 0.1 (1.6 px, border)",
-        ),
-    ],
-)
-def test_a_radius_is_told_in_the_units_that_people_think_in(attack: Attack, reach: str) -> None:
-    assert attack.reach((3, 32, 32)) == reach
-
-
-@pytest.mark.parametrize("epsilon", [0.0, 0.05, 0.1, 0.5, 0.9, 1.0, 1.5, 2.0, 3.0])
-def test_the_degrees_told_are_the_farthest_rotation_in_the_set(epsilon: float) -> None:
-    angles = torch.linspace(0, torch.pi, 1801, dtype=torch.float64)
-    entries = torch.maximum(1 - angles.cos(), angles.sin())
-    inside = (entries <= epsilon + 1e-12).long().cumprod(0)  # reached from no rotation
-    farthest = math.degrees(angles[inside.sum() - 1])
-    told = RotationTranslation(epsilon=epsilon, num_steps=1).reach((3, 32, 32))
-    assert float(told.partition("(")[2].partition(" deg")[0]) == pytest.approx(farthest, rel=0.06)
 
 
 def test_a_radius_may_be_written_in_8_bit_steps() -> None:

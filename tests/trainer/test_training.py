@@ -104,7 +104,7 @@ class Darker(Attack):
     version = 3
 
     def perturb(self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
-        CALLS.append((self.epsilon, keys.tolist()))
+        CALLS.append((self.epsilon, keys.tolist(), [image.numpy().tobytes() for image in images]))
         return (images - self.epsilon).clamp(0, 1)
 
 
@@ -507,22 +507,41 @@ def test_the_warm_up_is_linear_and_ends(small_trial: MakeTrial, own: str) -> Non
         training={"attacks": {"dark": dark}, "epsilon_warmup": 1.5},
     )
     run(trial)
-    radii = [epsilon for epsilon, _ in importlib.import_module(own).CALLS]
+    radii = [epsilon for epsilon, _, _ in importlib.import_module(own).CALLS]
     assert radii == pytest.approx([0.4 * min(1, step / 6) for step in range(12)])
 
 
-def test_every_image_once_an_epoch_in_an_order_of_its_own(small_trial: MakeTrial, own: str) -> None:
-    """Keys tell the images apart, and epochs: a random start is never used twice."""
+def seen_in_two_epochs(own: str, trial: Trial) -> list[list[tuple[int, bytes]]]:
+    """For each epoch the key and the image of every example that the user's attack was given."""
+    run(trial)
+    calls = importlib.import_module(own).CALLS
+    assert [len(keys) for _, keys, _ in calls] == [32] * 8  # a part batch of 22 is left out
+    seen = [example for _, keys, images in calls for example in zip(keys, images, strict=True)]
+    return [seen[:128], seen[128:]]
+
+
+def dark_trial(small_trial: MakeTrial, own: str, **data: Any) -> Trial:
+    """Four steps an epoch of adversarial training on the user's attack, two epochs."""
     dark = {"attack": f"{own}:Darker", "num_steps": 1, "epsilon": 0.4}
-    trial = small_trial(
-        data={"train_examples": 150},
+    return small_trial(
+        data={"train_examples": 150, **data},
         method={"method": "dark"},
         training={"attacks": {"dark": dark}, "epochs": 2},
     )
-    run(trial)
-    batches = [keys for _, keys in importlib.import_module(own).CALLS]
-    assert [len(keys) for keys in batches] == [32] * 8  # a part batch of 22 is left out
-    assert len({key for keys in batches for key in keys}) == 2 * 4 * 32
+
+
+def test_every_image_once_an_epoch_in_an_order_of_its_own(small_trial: MakeTrial, own: str) -> None:
+    epochs = seen_in_two_epochs(own, dark_trial(small_trial, own))
+    first, second = ([image for _, image in epoch] for epoch in epochs)
+    assert len(set(first)) == len(set(second)) == 128
+    assert set(first) != set(second)
+    assert len({key for epoch in epochs for key, _ in epoch}) == 256  # no start is used twice
+
+
+def test_every_epoch_sees_the_images_augmented_anew(small_trial: MakeTrial, own: str) -> None:
+    trial = dark_trial(small_trial, own, augmentation="crop_flip")
+    first, second = ({image for _, image in epoch} for epoch in seen_in_two_epochs(own, trial))
+    assert len(first & second) < 10
 
 
 def test_a_data_set_smaller_than_a_batch_is_one_batch(small_trial: MakeTrial) -> None:

@@ -1,0 +1,16 @@
+"""How a sweep ended."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """Of the command; 130 and 143 after SIGINT and SIGTERM. The same command goes on from each
+    but BAD_INPUT."""
+
+    DONE = 0
+    SOME_FAILED = 1
+    BAD_INPUT = 2
+    LOST = 3
+    HELD = 4
