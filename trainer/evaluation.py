@@ -19,6 +19,9 @@ from trainer.outcomes import Outcomes
 from trainer.randomness import derive_seed, example_keys
 from trainer.settings import Count, Provenance, Settings, content_id
 
+SEMANTICS = 1
+"""Of evaluation as a whole: raised when the same suite comes to mean other bits."""
+
 
 def _rising(ladder: tuple[int, ...]) -> tuple[int, ...]:
     if any(b <= a for a, b in pairwise(ladder)):
@@ -61,7 +64,7 @@ class Suite(_SuiteOptions):
             label: {**described(ATTACKS, rungs.attack), "ladder": list(rungs.ladder)}
             for label, rungs in self.categories.items()
         }
-        return super().content() | {"categories": categories}
+        return super().content() | {"semantics": SEMANTICS, "categories": categories}
 
     @property
     def id(self) -> str:

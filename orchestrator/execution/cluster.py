@@ -31,9 +31,7 @@ def connected(address: str | None, needed: Resources) -> Iterator[None]:
     """
     os.environ.setdefault("RAY_CHDIR_TO_TRIAL_DIR", "0")  # relative paths of users' own code
     os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")  # half a second a trial
-    os.environ.setdefault(
-        "RAY_AIR_NEW_OUTPUT", "0"
-    )  # prints a banner, however quiet it is told to be
+    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # the new one prints a banner at any level
     os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")  # the command has its own
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # tells of itself, at length
     try:

@@ -107,11 +107,16 @@ class Integrated(_Spatial):
 
 def pixels(epsilon: float, image_shape: tuple[int, int, int]) -> str:
     """Normalised grid units as pixels along the width."""
-    return f"{epsilon * image_shape[2] / 2:.2g} px"
+    return f"{_two_digits(epsilon * image_shape[2] / 2)} px"
 
 
 def degrees_of(epsilon: float) -> str:
     """The largest rotation whose affine entries, `cos - 1` and `sin`, are at most `epsilon`."""
     by_sine = math.asin(epsilon) if epsilon < 1 else math.pi
     rotation = min(by_sine, math.acos(max(1 - epsilon, -1)))
-    return f"{math.degrees(rotation):.2g} deg"
+    return f"{_two_digits(math.degrees(rotation))} deg"
+
+
+def _two_digits(value: float) -> str:
+    """Two significant digits without an exponent."""
+    return f"{float(f'{value:.2g}'):g}"
