@@ -18,6 +18,7 @@ CIFAR = (3, 32, 32)
     [
         (PGD(epsilon=8 / 255, num_steps=1), "8/255"),
         (PGD(epsilon=0.3, num_steps=1), "0.3"),
+        (PGD(epsilon=0.2, num_steps=1), "0.2"),
         (Flow(epsilon=0.05, num_steps=1), "0.05 (0.8 px, zeros)"),
         (Flow(epsilon=0.05, num_steps=1, padding="border"), "0.05 (0.8 px, border)"),
         (RotationTranslation(epsilon=0.1, num_steps=1), "0.1 (5.7 deg, 1.6 px, zeros)"),

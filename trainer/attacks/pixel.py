@@ -34,10 +34,11 @@ class PGD(AscentAttack):
         return ((images + delta.clamp(-self.epsilon, self.epsilon)).clamp(0, 1) - images,)
 
     def reach(self, image_shape: tuple[int, int, int]) -> str:
-        """In steps of 8-bit input where it is a whole number of them."""
+        """In steps of 8-bit input where it is a whole number of them and no short decimal."""
         del image_shape
-        steps = self.epsilon * 255
-        return f"{round(steps)}/255" if abs(steps - round(steps)) < 1e-9 else f"{self.epsilon:g}"
+        decimal, steps = f"{self.epsilon:g}", self.epsilon * 255
+        is_whole = abs(steps - round(steps)) < 1e-9
+        return f"{round(steps)}/255" if is_whole and len(decimal) > 5 else decimal
 
 
 def default_step(epsilon: float, num_steps: int, step_size: float | None) -> float:
