@@ -1,8 +1,8 @@
 """A lost cluster is an end of the sweep with the exit code that says so.
 
 Where the head is gone for a minute, or this machine's part of Ray for some seconds, Ray ends the
-process from within, past all of Python, and with the exit code of a sweep that finished with some
-trials failed. So a thread looks at both and is quicker. The store has all that is done.
+process past all of Python, and with the exit code of a sweep that finished with some trials
+failed. So a thread looks at both, and is quicker.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NoReturn
+from dataclasses import dataclass
 
 import ray
 
@@ -23,15 +23,20 @@ from orchestrator.exit_code import ExitCode
 logger = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_LOOKS = 2.0
-SECONDS_OF_SILENCE = 45.0
-"""That the head may be away: it can be started again. Ray gives it 60."""
+HEAD_SECONDS = 45.0
+"""That the head may be away: it can be started again. Ray waits for 60."""
+
+NODE_SECONDS = 8.0
+"""That this machine's part may be gone. Ray gives it up after 13."""
 
 
 @contextmanager
 def watched_cluster() -> Iterator[None]:
     """Look after the connected cluster for the time of the block."""
     is_over = threading.Event()
-    thread = threading.Thread(target=_watch, args=(is_over,), name="watch", daemon=True)
+    thread = threading.Thread(
+        target=_watch, args=(_parts(), is_over), name="cluster watch", daemon=True
+    )
     thread.start()
     try:
         yield
@@ -40,25 +45,53 @@ def watched_cluster() -> Iterator[None]:
         thread.join()
 
 
-def _watch(is_over: threading.Event) -> None:
-    context = ray.get_runtime_context()
-    head, own_node = context.gcs_address, context.get_node_id()
-    answered_at = time.monotonic()
-    while not is_over.wait(SECONDS_BETWEEN_LOOKS):
+@dataclass
+class Part:
+    """A process of the cluster without which no sweep goes on."""
+
+    name: str
+    address: str
+    patience: float  # seconds
+    may_be_slow: bool  # on this machine: busy where it does not answer, gone where it refuses
+    answered_at: float
+
+    def is_there(self) -> bool:
+        """Whether it answers now."""
         try:
-            check_address(head)
-        except NoClusterError:
-            silence = time.monotonic() - answered_at
-            if silence > SECONDS_OF_SILENCE:
-                _end(f"its head at {head} has not answered for {silence:.0f} s")
-            continue
-        answered_at = time.monotonic()
-        if own_node not in {node["NodeID"] for node in ray.nodes() if node["Alive"]}:
-            _end("it has lost this machine")
+            check_address(self.address)
+        except NoClusterError as error:
+            return self.may_be_slow and isinstance(error.__cause__, TimeoutError)
+        return True
+
+    def silence(self) -> float:
+        """Seconds since it answered, after asking it again."""
+        if self.is_there():
+            self.answered_at = time.monotonic()
+        return time.monotonic() - self.answered_at
 
 
-def _end(reason: str) -> NoReturn:
-    logger.error(
-        "the Ray cluster is lost (%s); what is done is kept, the same command goes on", reason
-    )
-    os._exit(ExitCode.LOST)
+def _parts() -> list[Part]:
+    context = ray.get_runtime_context()
+    (node,) = (node for node in ray.nodes() if node["NodeID"] == context.get_node_id())
+    node_address = f"{node['NodeManagerAddress']}:{node['NodeManagerPort']}"
+    now = time.monotonic()
+    return [
+        Part("its head", context.gcs_address, HEAD_SECONDS, False, now),
+        Part("its part on this machine", node_address, NODE_SECONDS, True, now),
+    ]
+
+
+def _watch(parts: list[Part], is_over: threading.Event) -> None:
+    parts = [part for part in parts if part.is_there()]  # and can be asked from here at all
+    while not is_over.wait(SECONDS_BETWEEN_LOOKS):
+        for part in parts:
+            silence = part.silence()
+            if silence > part.patience and not is_over.is_set():
+                logger.error(
+                    "the Ray cluster is lost: %s (%s) has not answered for %.0f s; what is done "
+                    "is kept, the same command goes on",
+                    part.name,
+                    part.address,
+                    silence,
+                )
+                os._exit(ExitCode.LOST)

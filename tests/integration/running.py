@@ -130,6 +130,18 @@ class Place:
         return found
 
 
+def assert_nothing_left(place: Place, *, seconds: float = 20.0) -> None:
+    """What was started in the place ends by itself: Ray's workers some moments after Ray.
+
+    Raises:
+        AssertionError: what still runs after so many seconds.
+    """
+    deadline = time.monotonic() + seconds
+    while (left := place.processes()) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert left == {}
+
+
 @contextmanager
 def new_place() -> Iterator[Place]:
     """A place for the time of the block; what still runs there afterwards is ended.

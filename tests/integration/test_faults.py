@@ -14,7 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.running import Place, Running, new_place, wait_until
+from tests.integration.running import (
+    Place,
+    Running,
+    assert_nothing_left,
+    new_place,
+    wait_until,
+)
 from tests.integration.stored import (
     assert_same_result,
     attempts,
@@ -23,6 +29,7 @@ from tests.integration.stored import (
     rows,
     table,
     times_of,
+    trial_folders,
 )
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
@@ -143,13 +150,17 @@ def test_killed_worker_is_replaced_and_goes_on_from_its_checkpoint(
 
     finished = running.finished()
     assert finished.code == 0, finished
-    assert own_place.processes() == {}
+    assert_nothing_left(own_place)
     first, second = (rows(attempt) for attempt in attempts(trial))
     resumed_at = sum(row["time"] < killed_at for row in second)
     assert 2 <= resumed_at <= len(first) < EPOCHS
     assert second[:resumed_at] == first[:resumed_at]
     assert [row["epoch"] for row in second] == list(range(1, EPOCHS + 1))
     undisturbed.assert_equalled_in(tmp_path)
+    assert finished.stderr == (
+        f"WARNING: the worker of trial {trial.name} died; another takes it up from its last "
+        f"checkpoint\n"
+    )
 
 
 def test_killed_driver_leaves_nothing_running_and_is_succeeded(
@@ -166,8 +177,28 @@ def test_killed_driver_leaves_nothing_running_and_is_succeeded(
     finished = started(own_place, undisturbed.spec, tmp_path).finished()
     assert finished.code == 0, finished
     assert len(attempts(trial)) == 2
-    wait_until(lambda: not own_place.processes(), of=None, seconds=120)
+    assert_nothing_left(own_place, seconds=120)
     undisturbed.assert_equalled_in(tmp_path)
+
+
+def test_lost_cluster_is_told_by_the_exit_code(own_place: Place, tmp_path: Path) -> None:
+    spec, storage = tmp_path / "long.yaml", tmp_path / "runs"
+    spec.write_text(LONG.replace(f"epochs: {EPOCHS}", "epochs: 1000"))
+    running = started(own_place, spec, storage)
+    wait_until(
+        lambda: any(epochs_kept(trial) for trial in trial_folders(storage).values()),
+        of=running,
+        seconds=120,
+    )
+    (raylet,) = (id for id, title in own_place.processes().items() if "/raylet " in title)
+    os.kill(raylet, signal.SIGKILL)
+    finished = running.finished(GRACE_SECONDS)
+    assert finished.code == 3, finished
+    assert "the Ray cluster is lost" in finished.stderr
+    wait_until(lambda: not working(own_place), of=None, seconds=GRACE_SECONDS)
+
+    plan = own_place.swept(spec, "--storage", storage, "--dry-run", "--json")
+    assert "stopped" in json.loads(plan.stdout)["counts"]
 
 
 def test_signals_stop_a_sweep_in_good_order_and_it_goes_on(
@@ -185,7 +216,7 @@ def test_signals_stop_a_sweep_in_good_order_and_it_goes_on(
         assert finished.code == code, finished
         assert "the same command goes on from here" in finished.stdout
         assert "Traceback" not in finished.stderr
-        assert own_place.processes() == {}
+        assert_nothing_left(own_place)
         statuses = table(tmp_path, "long").set_index("trial_id")["status"]
         assert statuses[undisturbed.pareto] == "stopped"
         assert (tmp_path / "sweeps" / "long" / "front.json").exists()
@@ -206,7 +237,7 @@ def test_signal_before_the_first_trial_stops_a_sweep_as_well(
     assert finished.code == 143, finished
     assert "the sweep broke off" not in finished.stderr
     assert set(table(tmp_path, "long")["status"]) == {"pending"}
-    assert own_place.processes() == {}
+    assert_nothing_left(own_place)
 
 
 def test_failing_method_is_recorded_and_rerun_on_request_alone(

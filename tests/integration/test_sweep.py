@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.integration.running import Finished, Place
+from tests.integration.running import Finished, Place, assert_nothing_left
 from tests.integration.stored import record, table, times_of, trial_folders
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
@@ -60,7 +60,6 @@ class Swept:
     spec: Path
     storage: Path
     finished: Finished
-    left_running: dict[int, str]
 
     @property
     def folder(self) -> Path:
@@ -78,7 +77,7 @@ def swept(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Swept:
     spec.write_text(SPEC.replace("RHO", "0.4"))
     storage = folder / "runs"
     finished = place.swept(spec, "--storage", storage, "--json")
-    return Swept(spec=spec, storage=storage, finished=finished, left_running=place.processes())
+    return Swept(spec=spec, storage=storage, finished=finished)
 
 
 @pytest.fixture(scope="module")
@@ -93,9 +92,9 @@ def dry_run(place: Place, spec: Path, storage: Path) -> dict[str, Any]:
     return plan
 
 
-def test_sweep_ends_with_0_and_leaves_nothing_running(swept: Swept) -> None:
+def test_sweep_ends_with_0_and_leaves_nothing_running(swept: Swept, place: Place) -> None:
     assert swept.finished.code == 0, swept.finished
-    assert swept.left_running == {}
+    assert_nothing_left(place)
 
 
 def test_files_are_those_of_the_contract(swept: Swept) -> None:
@@ -233,7 +232,7 @@ def test_added_value_trains_the_difference_alone_and_says_little(
     assert "\x1b" not in finished.stdout
     assert finished.stdout.startswith("tiny: 8 trials, 2 to run\n")
     assert len(finished.stdout.splitlines()) < 30
-    assert place.processes() == {}
+    assert_nothing_left(place)
 
 
 def test_dry_run_before_and_after(swept: Swept, place: Place, tmp_path: Path) -> None:
