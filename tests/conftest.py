@@ -63,6 +63,9 @@ def digits(small_trial: Callable[..., Trial]) -> Dataset:
 
 
 class _Silent:
+    def step_done(self, checkpoint: Callable[[], Checkpoint]) -> None:
+        """Keep nothing."""
+
     def epoch_done(self, row: EpochRow, checkpoint: Callable[[], Checkpoint]) -> None:
         """Keep nothing."""
 
@@ -71,4 +74,5 @@ class _Silent:
 def trained(small_trial: Callable[..., Trial]) -> nn.Module:
     """A network that reads most digits and withstands some attacks."""
     trial = small_trial(data={"train_examples": 1200}, training={"epochs": 4})
-    return train(trial, load(trial.data, CPU), device=CPU, reporter=_Silent(), resume=None)
+    dataset = load(trial.data, CPU)
+    return train(trial, dataset, device=CPU, reporter=_Silent(), resume=None, micro_batches=1)

@@ -85,6 +85,17 @@ class Trial(_Which):
         """`t` and 16 hexadecimal digits: the trial's name in the store."""
         return content_id("t", self.content())
 
+    @property
+    def family(self) -> str:
+        """`f` and 16 hexadecimal digits, shared by the trials that differ in their length alone.
+
+        A longer one may go on from a shorter one's last checkpoint where, and only where,
+        `training.optimiser.is_constant`.
+        """
+        content = self.content()
+        training = {key: part for key, part in content["training"].items() if key != "epochs"}
+        return content_id("f", content | {"training": training})
+
     def record(self) -> dict[str, Any]:
         """Everything, provenance too, in the form that `read_trial` takes."""
         training = self.training.model_dump(mode="json")

@@ -37,6 +37,19 @@ class OptimiserSettings(Settings):
             raise ValueError(f"schedule must begin at share 0 and rise, got shares {shares}")
         return self
 
+    @property
+    def is_constant(self) -> bool:
+        """Whether all factors are equal, and the rate with them.
+
+        This is what lets a longer trial go on from a shorter one that is otherwise the same.
+        A step takes its rate from the share of training that is done, which is smaller in the
+        longer trial: only if the rate is constant is it the same at every step that they have
+        in common. (A change that falls between the shorter trial's last step and its end is
+        refused too, though no step has seen it.) The warm-up of the attacks' radii is in epochs
+        and agrees in any case.
+        """
+        return len({factor for _, factor in self.schedule}) == 1
+
     def rate(self, share: float) -> float:
         """The learning rate when `share` of the training steps is done, in [0, 1)."""
         position = bisect_right([at for at, _ in self.schedule], share) - 1

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import logging
+import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +17,9 @@ from trainer.checkpoint import Checkpoint, DamagedError, Weights
 from trainer.config import Trial, assigned, read_trial, with_preset
 from trainer.data import fingerprint, load
 from trainer.document import Document
-from trainer.problems import BadInput
+from trainer.folder import TrainingFolder
+from trainer.problems import BadInput, Problem
+from trainer.signals import Requests, noted
 from trainer.training import DivergedError, EpochRow, Reporter, train
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -40,14 +43,26 @@ def main(
         typer.Option("--set", metavar="KEY=YAML", help="Set a key, such as training.epochs=1."),
     ] = None,
     out: Annotated[
-        Path, typer.Option(metavar="FOLDER", help="For weights.pt, checkpoint.pt, epochs.csv.")
+        Path,
+        typer.Option(
+            metavar="FOLDER", help="For weights.pt, checkpoint.pt, epochs.csv, last_steps.csv."
+        ),
     ] = Path("trained"),
     checkpoint: Annotated[
         Path | None, typer.Option("--from", metavar="CHECKPOINT", help="Go on from here.")
     ] = None,
+    minutes: Annotated[
+        float, typer.Option(min=0, help="Between checkpoints within an epoch.")
+    ] = 10.0,
+    micro_batches: Annotated[
+        int, typer.Option(min=1, help="Parts to compute a batch in, where memory is short.")
+    ] = 1,
     device: Annotated[str, typer.Option(help="Where to train: cpu, cuda, cuda:1, ...")] = "cpu",
 ) -> None:
-    """Train one model by itself, without a sweep."""
+    """Train one model by itself, without a sweep.
+
+    SIGINT and SIGTERM leave a checkpoint and end the training; SIGUSR1 leaves one.
+    """
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     flags = [
         f"{key}={json.dumps(value)}"
@@ -56,22 +71,41 @@ def main(
     ]
     try:
         trial = _read(trial_path, [*flags, *(assignments or [])])
-        resume = None if checkpoint is None else Checkpoint.from_bytes(checkpoint.read_bytes())
+        resume = None if checkpoint is None else _read_checkpoint(checkpoint)
         place = torch.device(device)
         dataset = load(trial.data, place)
-        out.mkdir(parents=True, exist_ok=True)
-    except (BadInput, DamagedError, ValueError, OSError, RuntimeError) as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from None
-    reporter = _FolderReporter(out, trial.training.epochs)
-    try:
-        model = train(trial, dataset, device=place, reporter=reporter, resume=resume)
-    except DivergedError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from None
-    weights = out / "weights.pt"
-    weights.write_bytes(Weights(trial=trial.record(), model=model.state_dict()).to_bytes())
+        folder = TrainingFolder(out)
+        if resume is not None:
+            folder.go_on(resume.epochs_done)
+    except (ValueError, OSError, RuntimeError) as error:
+        raise _failure(2, f"error: {error}") from None
+    with noted() as requests:
+        reporter = _FolderReporter(folder, requests, trial.training.epochs, minutes)
+        try:
+            model = train(
+                trial,
+                dataset,
+                device=place,
+                reporter=reporter,
+                resume=resume,
+                micro_batches=micro_batches,
+            )
+        except BadInput as error:
+            raise _failure(2, f"error: {error}") from None
+        except DivergedError as error:
+            good = reporter.newest or checkpoint
+            before = f"the last finite checkpoint is {good}" if good else "there is no checkpoint"
+            steps = folder.explain(error.last_steps)
+            raise _failure(1, f"error: {error}; {before}, the last steps are in {steps}") from None
+        except StoppedError as stop:
+            raise _failure(128 + stop.signal, str(stop)) from None
+    weights = folder.finish(Weights(trial=trial.record(), model=model.state_dict()))
     typer.echo(f"{weights}  (evaluate it: python -m trainer.evaluate {weights})")
+
+
+def _failure(code: int, message: str) -> typer.Exit:
+    typer.echo(message, err=True)
+    return typer.Exit(code)
 
 
 def _read(path: str | None, assignments: list[str]) -> Trial:
@@ -83,24 +117,44 @@ def _read(path: str | None, assignments: list[str]) -> Trial:
     return trial.model_copy(update={"fingerprint": fingerprint(trial.data)})
 
 
+def _read_checkpoint(path: Path) -> Checkpoint:
+    try:
+        return Checkpoint.from_bytes(path.read_bytes())
+    except DamagedError as error:
+        message = f"must be a checkpoint of this version ({error}); begin anew without --from"
+        raise BadInput(Problem(str(path), "", message)) from error
+
+
+class StoppedError(Exception):
+    """A signal asked the training to stop, and its checkpoint is kept."""
+
+    def __init__(self, number: signal.Signals, progress: str, checkpoint: Path) -> None:
+        super().__init__(
+            f"stopped by {number.name} after {progress}; "
+            f"go on with the same command and --from {checkpoint}"
+        )
+        self.signal = number
+
+
 class _FolderReporter(Reporter):
     """One line an epoch on the terminal and in `epochs.csv`; the newest checkpoint in a file."""
 
-    def __init__(self, folder: Path, epochs: int) -> None:
+    def __init__(
+        self, folder: TrainingFolder, requests: Requests, epochs: int, minutes: float
+    ) -> None:
         self._folder = folder
+        self._requests = requests
         self._epochs = epochs
-        self._rows: list[EpochRow] = []
+        self._seconds = 60 * minutes
+        self._kept_at = time.monotonic()
+        self.newest: Path | None = None  # checkpoint of this process
+
+    def step_done(self, checkpoint: Callable[[], Checkpoint]) -> None:
+        if self._requests.checkpoint or time.monotonic() - self._kept_at >= self._seconds:
+            self._keep(checkpoint)
 
     def epoch_done(self, row: EpochRow, checkpoint: Callable[[], Checkpoint]) -> None:
-        self._rows.append(row)
-        temporary = self._folder / ".checkpoint.pt"
-        temporary.write_bytes(checkpoint().to_bytes())
-        temporary.replace(self._folder / "checkpoint.pt")
-        columns = dict.fromkeys(name for known in self._rows for name in known)
-        with (self._folder / "epochs.csv").open("w", newline="") as file:
-            writer = csv.DictWriter(file, list(columns))
-            writer.writeheader()
-            writer.writerows(self._rows)
+        self._folder.add(row)  # first: a row too many is taken back, one too few is lost
         shown = [
             f"{name.removeprefix('validation/')} {value:.3f}"
             for name, value in row.items()
@@ -108,6 +162,18 @@ class _FolderReporter(Reporter):
         ]
         epoch = f"epoch {int(row['epoch'])}/{self._epochs}"
         typer.echo(f"{epoch}  {row['seconds']:.1f} s  {'  '.join(shown)}")
+        self._keep(checkpoint)
+
+    def _keep(self, checkpoint: Callable[[], Checkpoint]) -> None:
+        asked, self._requests.checkpoint = self._requests.checkpoint, False
+        state = checkpoint()
+        self.newest = self._folder.keep(state)
+        self._kept_at = time.monotonic()
+        progress = f"{state.epochs_done} epochs and {state.steps_done} steps"
+        if self._requests.stop is not None:
+            raise StoppedError(self._requests.stop, progress, self.newest)
+        if asked:
+            typer.echo(f"{self.newest}  after {progress}")
 
 
 if __name__ == "__main__":

@@ -1,46 +1,60 @@
-"""The loop: a trial and its data to a trained model, told to a reporter epoch by epoch."""
+"""The loop: a trial and its data to a trained model, told to a reporter step by step."""
 
 from __future__ import annotations
 
-import functools
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
-from trainer.attacks.ascent import cross_entropy
 from trainer.checkpoint import Checkpoint
 from trainer.config import Trial
 from trainer.data import Dataset, Split
+from trainer.descent import Descent, refuse_unfit_parts
+from trainer.epoch_sums import EpochSums
 from trainer.evaluation import Rungs, Suite, evaluate, examples_of
-from trainer.methods import NATURAL, Weighting
+from trainer.last_steps import LastSteps, StepLog
 from trainer.models import build
-from trainer.randomness import derive_seed, example_keys
-from trainer.schedule import set_rate
+from trainer.problems import BadInput, Problem
+from trainer.randomness import derive_seed
 
 EpochRow = dict[str, float]
 """One epoch's facts by name: `epoch` (from 1), `time` (Unix seconds), `seconds`,
 `examples_per_second`, `learning_rate`, `loss/BRANCH`, `weight/BRANCH`, `validation/...`, and
 what the method reports (`r_asked`, `r_in_effect`, `clipped_share`, `unsolved_share`)."""
 
+_LOOK_EVERY = 50
+"""Steps between two looks for divergence: each waits for the device, and the step in which it
+began must still be among the last ones when it is found."""
+
 
 class DivergedError(ArithmeticError):
-    """A loss or a weight became NaN or infinite."""
+    """A loss or a weight became NaN or infinite; `last_steps` shows how."""
+
+    def __init__(self, message: str, last_steps: LastSteps) -> None:
+        super().__init__(message, last_steps)  # both, so that it survives pickling
+        self.last_steps = last_steps
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class Reporter(Protocol):
-    """What the loop tells while it runs."""
+    """What the loop tells while it runs.
+
+    `checkpoint()` is the state that goes on from here, or a DivergedError where that is not
+    finite. The next step writes into its tensors: take its bytes before returning.
+    """
+
+    def step_done(self, checkpoint: Callable[[], Checkpoint]) -> None:
+        """A step within an epoch is over (every step but the epoch's last). What it raises ends
+        the training."""
 
     def epoch_done(self, row: EpochRow, checkpoint: Callable[[], Checkpoint]) -> None:
-        """An epoch is over; `checkpoint()` is the state that goes on from here.
-
-        The next epoch writes into its tensors: take its bytes before returning.
-        """
+        """An epoch is over."""
 
 
 def new_model(trial: Trial, dataset: Dataset, device: torch.device) -> nn.Module:
@@ -63,161 +77,158 @@ def train(
     device: torch.device,
     reporter: Reporter,
     resume: Checkpoint | None,
+    micro_batches: int,
 ) -> nn.Module:
     """Train to the trial's last epoch, from the beginning or from a checkpoint.
 
-    A run that stopped after any epoch and went on ends bit for bit as one that never did (on
+    A run that stopped after any step and went on ends bit for bit as one that never did (on
     one machine, on the CPU, with equal thread counts): every random number is derived from
     seed, epoch and step.
 
+    Args:
+        micro_batches: parts in which each step's attacks, forward and backward passes are
+            computed, for want of memory; 1 computes it whole. The step descends the mean loss
+            over the whole batch all the same, so that the parts differ from it by rounding
+            alone (and by dropout's masks). Validation is in batches of a part's size.
+
     Raises:
-        DivergedError: a loss or a weight is NaN or infinite; the last checkpoint before it is
-            good.
+        BadInput: a checkpoint of another trial, or parts of batches that BatchNorm must see
+            whole.
+        DivergedError: a loss or a weight is NaN or infinite; every checkpoint so far is finite.
     """
     model = new_model(trial, dataset, device)
-    run = _Run(
-        trial=trial,
-        split=dataset.train,
-        model=model,
-        optimiser=trial.training.optimiser.build(model.parameters()),
-        weighting=trial.method.weighting(),
-    )
-    epochs_done = 0
+    refuse_unfit_parts(model, micro_batches)
+    run = _Run(trial, dataset.train, model, micro_batches)
     if resume is not None:
         run.restore(resume)
-        epochs_done = resume.epochs_done
-    for epoch in range(epochs_done, trial.training.epochs):
-        row = run.train_epoch(epoch)
-        done = epoch + 1
+    while run.epochs_done < trial.training.epochs:
+        row = run.train_epoch(reporter)
+        done = run.epochs_done
         if done % trial.validation.every == 0 or done == trial.training.epochs:
-            row |= _validate(trial, dataset, model)
-        reporter.epoch_done({"epoch": done, **row}, functools.partial(run.checkpoint, done))
+            row |= _validate(trial, dataset, model, micro_batches)
+        reporter.epoch_done({"epoch": done, **row}, run.checkpoint)
     return model
 
 
-@dataclass(frozen=True, kw_only=True)
 class _Run:
-    """A trial in training: what changes from step to step."""
+    """A trial in training: where it is, and all that changes from step to step."""
 
-    trial: Trial
-    split: Split
-    model: nn.Module
-    optimiser: torch.optim.Optimizer
-    weighting: Weighting
+    def __init__(self, trial: Trial, split: Split, model: nn.Module, micro_batches: int) -> None:
+        self._descent = Descent(
+            trial=trial,
+            split=split,
+            model=model,
+            optimiser=trial.training.optimiser.build(model.parameters()),
+            weighting=trial.method.weighting(),
+            micro_batches=micro_batches,
+            num_steps=max(1, len(split) // trial.training.batch_size),
+        )
+        self._branches = trial.method.branches()
+        self._log = StepLog()
+        self._sums: EpochSums | None = None  # of the epoch under way, where one is
+        self._steps_done = 0  # of that epoch
+        self.epochs_done = 0
 
-    def checkpoint(self, epochs_done: int) -> Checkpoint:
+    def checkpoint(self) -> Checkpoint:
+        if self._sums is not None:  # at an epoch's end this has just been done
+            self._refuse_divergence(self._sums)
+        descent = self._descent
         return Checkpoint(
-            epochs_done=epochs_done,
-            model=self.model.state_dict(),
-            optimiser=self.optimiser.state_dict(),
-            weighting=self.weighting.state(),
+            epochs_done=self.epochs_done,
+            steps_done=self._steps_done,
+            model=descent.model.state_dict(),
+            optimiser=descent.optimiser.state_dict(),
+            weighting=descent.weighting.state(),
+            epoch={} if self._sums is None else self._sums.state(),
         )
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        self.model.load_state_dict(checkpoint.model)
-        self.optimiser.load_state_dict(checkpoint.optimiser)
-        self.weighting.restore(checkpoint.weighting)
+        descent = self._descent
+        _refuse_unfit_position(checkpoint, descent.trial.training.epochs, descent.num_steps)
+        checkpoint.load_into(descent.model, descent.optimiser, descent.weighting)
+        self.epochs_done, self._steps_done = checkpoint.position
+        if self._steps_done:
+            self._sums = self._new_sums()
+            self._sums.restore(checkpoint.epoch)
 
-    def train_epoch(self, epoch: int) -> EpochRow:
-        started = time.perf_counter()
-        training, branches = self.trial.training, self.trial.method.branches()
-        self.model.train()
-        loss_sums = torch.zeros(len(branches), device=self.split.labels.device)
-        weight_sums = torch.zeros_like(loss_sums)
-        num_steps = max(1, len(self.split) // training.batch_size)
+    def _new_sums(self) -> EpochSums:
+        return EpochSums(len(self._branches), self._descent.split.labels.device)
+
+    def train_epoch(self, reporter: Reporter) -> EpochRow:
+        """What is left of the epoch under way, or a whole one."""
+        sums = self._sums = self._sums or self._new_sums()
+        trial, split = self._descent.trial, self._descent.split
+        size, num_steps = trial.training.batch_size, self._descent.num_steps
+        self._descent.model.train()
+        order = _order(trial.seed, self.epochs_done, split)
         rate = math.nan
-        for step, indices in enumerate(self._batches(epoch, num_steps)):
-            now = epoch + step / num_steps
-            rate = training.optimiser.rate(now / training.epochs)
-            set_rate(self.optimiser, rate)
-            torch.manual_seed(derive_seed(self.trial.seed, "step", epoch, step))  # for dropout
+        for step in range(self._steps_done, num_steps):
+            indices = order[step * size : (step + 1) * size]
+            done = self._descent.step(indices, epoch=self.epochs_done, step=step)
+            sums.add(done.losses, done.weights)
+            self._log.add(done)
+            rate = done.learning_rate
+            self._steps_done = step + 1
+            is_last = self._steps_done == num_steps
+            if is_last or self._steps_done % _LOOK_EVERY == 0:
+                self._refuse_divergence(sums)
+            if not is_last:
+                reporter.step_done(self.checkpoint)
 
-            losses = self._losses(indices, epoch, _warmup(training.epsilon_warmup, now))
-            weights = self.weighting.weigh(losses.detach())
-            self.optimiser.zero_grad(set_to_none=True)
-            (weights * losses).sum(dim=0).mean().backward()
-            self.optimiser.step()
-
-            loss_sums += losses.detach().mean(dim=1)
-            weight_sums += weights.mean(dim=1)
-
-        losses_by_branch = dict(zip(branches, (loss_sums / num_steps).tolist(), strict=True))
-        self._refuse_divergence(epoch, losses_by_branch)
-        weights_by_branch = dict(zip(branches, (weight_sums / num_steps).tolist(), strict=True))
-        seconds = time.perf_counter() - started
+        losses, weights, seconds = sums.losses / num_steps, sums.weights / num_steps, sums.seconds
+        self.epochs_done, self._steps_done, self._sums = self.epochs_done + 1, 0, None
         return {
-            **{f"loss/{branch}": loss for branch, loss in losses_by_branch.items()},
-            **{f"weight/{branch}": weight for branch, weight in weights_by_branch.items()},
-            **self.weighting.epoch_report(),
+            **self._by_branch("loss/", losses),
+            **self._by_branch("weight/", weights),
+            **self._descent.weighting.epoch_report(),
             "learning_rate": rate,
             "time": time.time(),
             "seconds": seconds,
-            "examples_per_second": num_steps * min(training.batch_size, len(self.split)) / seconds,
+            "examples_per_second": num_steps * min(size, len(split)) / seconds,
         }
 
-    def _refuse_divergence(self, epoch: int, losses_by_branch: EpochRow) -> None:
-        weights_are_finite = all(weight.isfinite().all() for weight in self.model.parameters())
-        if not (weights_are_finite and all(map(math.isfinite, losses_by_branch.values()))):
+    def _by_branch(self, prefix: str, values: Tensor) -> dict[str, float]:
+        names = (prefix + branch for branch in self._branches)
+        return dict(zip(names, values.tolist(), strict=True))
+
+    def _refuse_divergence(self, sums: EpochSums) -> None:
+        parameters = self._descent.model.parameters()
+        weights_are_finite = torch.stack([w.isfinite().all() for w in parameters]).all()
+        if not (weights_are_finite & sums.losses.isfinite().all()):
+            losses = self._by_branch("", sums.losses / self._steps_done)
             weights = "finite weights" if weights_are_finite else "weights that are not"
             raise DivergedError(
-                f"losses and weights of epoch {epoch + 1} must be finite, got {losses_by_branch} "
-                f"and {weights}; lower training.optimiser.learning_rate, or warm the attacks up "
-                f"with training.epsilon_warmup"
+                f"losses and weights of epoch {self.epochs_done + 1} must be finite, got {losses} "
+                f"and {weights} by step {self._steps_done}; lower "
+                f"training.optimiser.learning_rate, or warm the attacks up with "
+                f"training.epsilon_warmup",
+                self._log.read(self._branches),
             )
 
-    def _batches(self, epoch: int, num_steps: int) -> Iterator[Tensor]:
-        """Indices of each step's examples, in the epoch's own order; a last part batch is left
-        to other epochs."""
-        seed = derive_seed(self.trial.seed, "order", epoch)
-        order = torch.randperm(len(self.split), generator=torch.Generator().manual_seed(seed))
-        order = order.to(self.split.labels.device)
-        size = self.trial.training.batch_size
-        for step in range(num_steps):
-            yield order[step * size : (step + 1) * size]
 
-    def _losses(self, indices: Tensor, epoch: int, warmup: float) -> Tensor:
-        """The loss of each example (B) under each branch (K) of the method: K B."""
-        trial, training = self.trial, self.trial.training
-        seed = derive_seed(trial.seed, "augmentation", epoch)
-        images = self.split.augmented(indices, example_keys(seed, indices))
-        labels = self.split.labels[indices]
-        with _precision(training.precision, images.device):
-            inputs = []
-            for branch in trial.method.branches():
-                if branch == NATURAL:
-                    inputs.append(images)
-                    continue
-                keys = example_keys(derive_seed(trial.seed, "attack", branch, epoch), indices)
-                attack = trial.attacks[branch].scaled(warmup)
-                inputs.append(attack.perturb(self.model, images, labels, keys))
-            return branch_losses(self.model, inputs, labels, joint=training.batch_norm == "joint")
+def _order(seed: int, epoch: int, split: Split) -> Tensor:
+    """Indices of an epoch's examples in its own order; a last part batch is left to others."""
+    generator = torch.Generator().manual_seed(derive_seed(seed, "order", epoch))
+    return torch.randperm(len(split), generator=generator).to(split.labels.device)
 
 
-def branch_losses(model: nn.Module, inputs: list[Tensor], labels: Tensor, *, joint: bool) -> Tensor:
-    """Cross entropy of each example under each branch's images, K B, float32.
-
-    `joint` runs one forward pass over all branches, so that BatchNorm sees their mixture;
-    otherwise each has its own pass and its own statistics, and the running ones move K times.
-    """
-    if joint:
-        logits = model(torch.cat(inputs)).chunk(len(inputs))
-    else:
-        logits = [model(images) for images in inputs]
-    return torch.stack([cross_entropy(branch, labels) for branch in logits])
-
-
-def _warmup(epochs: float, now: float) -> float:
-    """Factor on the attacks' radii, from 0 at the start to 1 after `epochs`."""
-    return 1.0 if now >= epochs else now / epochs
+def _refuse_unfit_position(checkpoint: Checkpoint, epochs: int, num_steps: int) -> None:
+    message = None
+    if checkpoint.position > (epochs, 0):
+        message = (
+            f"must be no further than training.epochs = {epochs}, got {checkpoint.epochs_done} "
+            f"epochs and {checkpoint.steps_done} steps; raise training.epochs"
+        )
+    elif checkpoint.steps_done >= num_steps:
+        message = (
+            f"must be within an epoch of {num_steps} steps, got {checkpoint.steps_done} steps; "
+            f"go on with the data and the training.batch_size that it was made with"
+        )
+    if message is not None:
+        raise BadInput(Problem("checkpoint", "", message))
 
 
-def _precision(precision: str, device: torch.device) -> AbstractContextManager[Any]:
-    if precision == "float32":
-        return nullcontext()
-    return torch.autocast(device.type, dtype=torch.bfloat16)
-
-
-def _validate(trial: Trial, dataset: Dataset, model: nn.Module) -> EpochRow:
+def _validate(trial: Trial, dataset: Dataset, model: nn.Module, micro_batches: int) -> EpochRow:
     """Natural and robust accuracy on held-out images, and whether the model has collapsed:
     it is right, if at all, on one class alone."""
     suite = Suite(
@@ -227,7 +238,7 @@ def _validate(trial: Trial, dataset: Dataset, model: nn.Module) -> EpochRow:
         },
         split="validation",
         examples=trial.validation.examples,
-        batch_size=trial.training.batch_size,
+        batch_size=math.ceil(trial.training.batch_size / micro_batches),
     )
     outcomes = evaluate(model, suite, dataset, progress=None)
     labels = dataset.validation.labels[examples_of(suite, dataset.validation)].cpu()

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from trainer.checkpoint import Checkpoint, DamagedError, Weights
+from trainer.methods import Weighting
+from trainer.problems import BadInput
 
 
 def trained_a_little() -> tuple[nn.Module, torch.optim.Optimizer]:
@@ -33,9 +35,11 @@ def checkpoint() -> Checkpoint:
     model, optimiser = trained_a_little()
     return Checkpoint(
         epochs_done=3,
+        steps_done=7,
         model=model.state_dict(),
         optimiser=optimiser.state_dict(),
         weighting={"window": [[1.5, 2.0], [0.1, 1 / 3]], "alpha": [0.25, 0.75]},
+        epoch={"losses": torch.tensor([0.1, 0.2]), "seconds": 1 / 3},
     )
 
 
@@ -69,17 +73,16 @@ def assert_same(one: Any, other: Any) -> None:
 def test_a_checkpoint_comes_back_whole() -> None:
     before = checkpoint()
     after = Checkpoint.from_bytes(before.to_bytes())
-    for field in ("epochs_done", "model", "optimiser", "weighting"):
-        assert_same(getattr(before, field), getattr(after, field))
+    assert_same(vars(before), vars(after))
+    assert after.position == (3, 7)
 
 
 def test_a_model_and_its_optimiser_go_on_from_the_bytes() -> None:
     kept = Checkpoint.from_bytes(checkpoint().to_bytes())
     model, optimiser = trained_a_little()
     other = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(72, 3))
-    other.load_state_dict(kept.model)
     its_optimiser = torch.optim.Adam(other.parameters(), lr=7.0)
-    its_optimiser.load_state_dict(kept.optimiser)
+    kept.load_into(other, its_optimiser, Weighting([1.0]))
     images = torch.rand(4, 1, 8, 8)
     for network, steps in ((model, optimiser), (other, its_optimiser)):
         steps.zero_grad()
@@ -91,7 +94,12 @@ def test_a_model_and_its_optimiser_go_on_from_the_bytes() -> None:
 def test_bytes_do_not_change_with_the_model() -> None:
     model, optimiser = trained_a_little()
     kept = Checkpoint(
-        epochs_done=1, model=model.state_dict(), optimiser=optimiser.state_dict(), weighting={}
+        epochs_done=1,
+        steps_done=0,
+        model=model.state_dict(),
+        optimiser=optimiser.state_dict(),
+        weighting={},
+        epoch={},
     )
     data = kept.to_bytes()
     with torch.no_grad():
@@ -106,6 +114,30 @@ def test_weights_come_back_with_the_trials_record() -> None:
     after = Weights.from_bytes(Weights(trial=record, model=model.state_dict()).to_bytes())
     assert after.trial == record
     assert_same(dict(after.model), dict(model.state_dict()))
+
+
+# Into another model
+
+
+def misfit(model: nn.Module) -> str:
+    """What is said of a checkpoint for a model that is another one."""
+    with pytest.raises(BadInput) as caught:
+        checkpoint().load_into(model, torch.optim.Adam(model.parameters()), Weighting([1.0]))
+    return str(caught.value)
+
+
+def test_a_tensor_that_does_not_fit_is_named() -> None:
+    """Of another shape, missing, or too many: the first in the model's order."""
+    norm, linear = nn.BatchNorm2d(2), nn.Linear(72, 3)
+    message = misfit(nn.Sequential(nn.Conv2d(1, 2, 5), norm, nn.Flatten(), linear))
+    assert message == (
+        "checkpoint: model.0.weight: must be of shape (2, 1, 5, 5) for this trial's model, got "
+        "shape (2, 1, 3, 3); go on with the settings that the checkpoint was made with"
+    )
+    message = misfit(nn.Sequential(nn.Conv2d(1, 2, 3), norm, nn.Linear(2, 1), linear))
+    assert "model.2.weight: must be of shape (1, 2) for this trial's model, got no such" in message
+    message = misfit(nn.Sequential(nn.Conv2d(1, 2, 3), nn.Identity(), nn.Flatten(), linear))
+    assert "model.1.weight: must not be there for this trial's model, got shape (2,);" in message
 
 
 # Bytes from elsewhere
@@ -138,7 +170,10 @@ def test_a_part_of_a_checkpoint_is_damaged(share: float) -> None:
         Checkpoint.from_bytes(data[: int(len(data) * share)])
 
 
-@pytest.mark.parametrize("content", [{"epochs_done": 1}, {"other": 1}, [1, 2], torch.ones(3)])
+WITHOUT_STEPS = {"epochs_done": 1, "model": {}, "optimiser": {}, "weighting": {}}
+
+
+@pytest.mark.parametrize("content", [WITHOUT_STEPS, {"other": 1}, [1, 2], torch.ones(3)])
 @pytest.mark.parametrize("kind", [Checkpoint, Weights])
 def test_a_file_of_other_content_is_damaged(
     kind: type[Checkpoint | Weights], content: object

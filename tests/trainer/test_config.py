@@ -60,6 +60,25 @@ def test_golden_ids(name: str, data: str, method: dict[str, object]) -> None:
     assert trial_of(data=data, method=method).id == GOLDEN_IDS[name]
 
 
+def test_a_family_differs_in_its_length_alone() -> None:
+    sections: dict[str, Any] = {"data": "digits", "method": {"method": "pareto", "rho": 0.4}}
+    trial = trial_of(**sections)
+    assert trial.family == "fa3fbd05df93ec6ac"  # golden, as the ids are
+    longer = trial_of(**sections, training={"epochs": 99})
+    assert longer.family == trial.family
+    assert longer.id != trial.id
+    others = [
+        trial_of(**sections, seed=4),
+        trial_of(**sections, fingerprint="another"),
+        trial_of(**sections, training={"batch_size": 32}),
+        trial_of(**sections, training={"optimiser": {"learning_rate": 0.001}}),
+        trial_of(**sections, validation={"every": 2}),
+        trial_of(**sections | {"method": {"method": "pareto", "rho": 0.5}}),
+    ]
+    families = {trial.family, *(other.family for other in others)}
+    assert len(families) == 1 + len(others)
+
+
 def test_content_is_all_that_determines_the_result() -> None:
     trial = trial_of(
         data={"name": "digits", "root": "/somewhere", "validation": 100},

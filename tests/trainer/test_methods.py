@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pydantic import ValidationError
 from torch import Tensor
@@ -39,8 +41,12 @@ def batch(row: NDArray[np.float64], *, size: int = 6) -> Tensor:
 
 
 def feed(weighting: Weighting, rows: Rows) -> list[list[float]]:
-    """The weights at each mini-batch."""
-    return [weighting.weigh(batch(row)).squeeze(1).tolist() for row in rows]
+    """The weights at each mini-batch, which is shown once it is weighed."""
+    weights = []
+    for row in rows:
+        weights.append(weighting.weigh(batch(row)).squeeze(1).tolist())
+        weighting.observe(batch(row))
+    return weights
 
 
 def solution(rows: Rows, r: float) -> list[float]:
@@ -271,17 +277,61 @@ def test_a_loss_that_has_diverged_keeps_the_last_alpha(bad: float) -> None:
     assert np.isfinite(weights).all()
 
 
-@pytest.mark.parametrize("stopped_after", [0, 4, 10, 17, 25])
-def test_a_restored_weighting_goes_on_as_if_never_stopped(stopped_after: int) -> None:
-    rows = gamma_rows(40)
+def test_a_batch_weighed_in_parts_is_one_mini_batch() -> None:
+    """Its parts weigh alike, the window takes its mean, and its problem is solved once."""
+    rows = gamma_rows(25)
     method = Pareto(rho=0.4, window=12)
-    never_stopped = feed(method.weighting(), rows)
+    whole, parts = method.weighting(), method.weighting()
+    expected = feed(whole, rows)
+    for row, weights in zip(rows, expected, strict=True):
+        losses = batch(row)
+        for part in losses.split([3, 1, 2], dim=1):
+            assert parts.weigh(part).squeeze(1).tolist() == weights
+        parts.observe(losses)
+    assert parts.state() == whole.state()
+    assert parts.state()["counts"]["solved"] == 15
+    assert parts.epoch_report() == whole.epoch_report()
+
+
+def test_what_is_only_weighed_leaves_no_trace() -> None:
+    weighting = Pareto(rho=0.4).weighting()
+    feed(weighting, gamma_rows(12))
+    before = weighting.state()
+    weighting.weigh(batch(gamma_rows(1, seed=9)[0]))
+    assert weighting.state()["window"] == before["window"]
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 40), st.sampled_from([0.4, 1.0]))
+def test_a_restored_weighting_goes_on_as_if_never_stopped(stopped_after: int, rho: float) -> None:
+    """In what it weighs and in what it reports of the epoch."""
+    rows = gamma_rows(40)
+    method = Pareto(rho=rho, window=12)
+    unstopped = method.weighting()
+    never_stopped = feed(unstopped, rows)
     first = method.weighting()
     feed(first, rows[:stopped_after])
     kept = json.loads(json.dumps(first.state()))  # as plain as a checkpoint needs it
     second = method.weighting()
     second.restore(kept)
     assert feed(second, rows[stopped_after:]) == never_stopped[stopped_after:]
+    assert second.state() == unstopped.state()
+    assert second.epoch_report() == unstopped.epoch_report()
+
+
+def test_an_unsolved_problem_is_counted_across_a_stop() -> None:
+    hopeless = np.tile([3.0, 1.0, 1e-9, 1.0], (12, 1))
+    method = Pareto(r=0.0, window=10)
+    first, second = method.weighting(), method.weighting()
+    feed(first, hopeless)
+    second.restore(first.state())
+    assert second.epoch_report() == {"unsolved_share": 1.0}
+
+
+def test_the_state_of_other_attacks_is_refused() -> None:
+    state = Pareto(rho=0.4, attack_names=("pgd",)).weighting().state()
+    with pytest.raises(ValueError, match=r"alpha must be 4 numbers, got \[0.5, 0.5\]"):
+        Pareto(rho=0.4).weighting().restore(state)
 
 
 def test_a_restored_weighting_has_its_last_alpha_to_keep() -> None:

@@ -63,6 +63,52 @@ def test_every_rate_lies_between_the_schedules_factors(
         assert schedule.rate(at) == pytest.approx(factor)
 
 
+def schedules_of_quarters() -> st.SearchStrategy[OptimiserSettings]:
+    """Up to four points at quarters of training, and factors that are told apart."""
+    return st.builds(
+        lambda quarters, factors, interpolation: settings(
+            schedule=list(zip([0, *sorted(quarters)], factors, strict=False)),
+            interpolation=interpolation,
+        ),
+        st.sets(st.sampled_from([0.25, 0.5, 0.75])),
+        st.lists(st.sampled_from([0.1, 0.5, 1.0]), min_size=4, max_size=4),
+        st.sampled_from(["step", "linear"]),
+    )
+
+
+@given(schedules_of_quarters(), st.integers(1, 6), st.integers(1, 6))
+def test_a_longer_trial_has_a_shorter_ones_rates_only_if_they_are_constant(
+    schedule: OptimiserSettings, epochs: int, more: int
+) -> None:
+    """Epochs of eight steps, so that two steps of the shorter trial fall into each quarter: a
+    change between a trial's last step and its end is seen by no step."""
+    num_steps = 8
+
+    def rates(length: int) -> list[float]:
+        steps = range(epochs * num_steps)
+        return [schedule.rate(step / num_steps / length) for step in steps]
+
+    assert (rates(epochs) == rates(epochs + more)) == schedule.is_constant
+
+
+@pytest.mark.parametrize(
+    ("schedule", "is_constant"),
+    [
+        ([[0, 1]], True),
+        ([[0, 0.5], [0.5, 0.5], [1, "1/2"]], True),
+        ([[0, 1], [0.5, 0.1]], False),
+        ([[0, 1], [0.5, 0.1], [0.9, 1]], False),
+        ([[0, 1], [1, 0]], False),
+    ],
+)
+def test_a_rate_is_constant_if_all_factors_are_equal(
+    schedule: list[Any], is_constant: bool
+) -> None:
+    for interpolation in ("step", "linear"):
+        made = settings(schedule=schedule, interpolation=interpolation)
+        assert made.is_constant == is_constant
+
+
 # The presets
 
 

@@ -1,320 +1,34 @@
-"""Training: bit for bit the same however often it stops, and told epoch by epoch."""
+"""Training: what is told of it, how it trains, and what goes wrong."""
 
 from __future__ import annotations
 
 import importlib
 import math
-import sys
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from tests.trainer.runs import (
+    CPU,
+    FORGETFUL,
+    SECTIONS,
+    TIMES,
+    Diary,
+    MakeTrial,
+    assert_same_state,
+    differs,
+    run,
+    told,
+)
 from trainer.attacks import frozen
-from trainer.checkpoint import Checkpoint
 from trainer.config import Trial, read_trial
-from trainer.data import Dataset, fingerprint, load
+from trainer.data import fingerprint, load
 from trainer.document import Document
 from trainer.evaluation import evaluate, read_suite
-from trainer.training import DivergedError, EpochRow, branch_losses, new_model, train
-
-CPU = torch.device("cpu")
-MakeTrial = Callable[..., Trial]
-
-TIMES = {"time", "seconds", "examples_per_second"}
-"""Of an epoch's row, what differs from run to run."""
-
-
-class StopError(Exception):
-    """Raised by a reporter in the place of a machine that fails."""
-
-
-class Diary:
-    """Keeps each epoch's row and its checkpoint's bytes; fails after an epoch if it should."""
-
-    def __init__(self, *, fails_after: int | None = None) -> None:
-        self.rows: list[EpochRow] = []
-        self.checkpoints: list[bytes] = []
-        self._fails_after = fails_after
-
-    def epoch_done(self, row: EpochRow, checkpoint: Callable[[], Checkpoint]) -> None:
-        self.rows.append(row)
-        self.checkpoints.append(checkpoint().to_bytes())
-        if len(self.rows) == self._fails_after:
-            raise StopError
-
-    def facts(self) -> list[EpochRow]:
-        """The rows without what differs from run to run."""
-        return [{k: v for k, v in row.items() if k not in TIMES} for row in self.rows]
-
-
-def run(trial: Trial, *, resume: bytes | None = None) -> tuple[nn.Module, Diary]:
-    """The trained model, and what was told on the way."""
-    diary = Diary()
-    checkpoint = None if resume is None else Checkpoint.from_bytes(resume)
-    dataset = load(trial.data, CPU)
-    return train(trial, dataset, device=CPU, reporter=diary, resume=checkpoint), diary
-
-
-def assert_same_bits(one: Any, other: Any) -> None:
-    """Of tensors at any depth."""
-    if isinstance(one, Tensor):
-        assert torch.equal(one, other)
-    elif isinstance(one, dict):
-        assert list(one) == list(other)
-        for key in one:
-            assert_same_bits(one[key], other[key])
-    elif isinstance(one, (list, tuple)):
-        assert len(one) == len(other)
-        for each, its in zip(one, other, strict=True):
-            assert_same_bits(each, its)
-    else:
-        assert one == other
-
-
-def assert_same_state(one: bytes, other: bytes) -> None:
-    """Of model, optimiser and method."""
-    first, second = Checkpoint.from_bytes(one), Checkpoint.from_bytes(other)
-    assert_same_bits(vars(first), vars(second))
-
-
-def differs(one: nn.Module, other: nn.Module) -> bool:
-    pairs = zip(one.parameters(), other.parameters(), strict=True)
-    return any(not torch.equal(a, b) for a, b in pairs)
-
-
-OWN = '''
-import torch
-from torch import Tensor, nn
-
-from trainer.attacks import Attack
-from trainer.data import Pictures, Split
-from trainer.methods import Method, Weighting
-
-CALLS = []
-
-
-class Darker(Attack):
-    """Takes light away, and keeps what it was called with."""
-
-    epsilon: float
-    version = 3
-
-    def perturb(self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
-        CALLS.append((self.epsilon, keys.tolist(), [image.numpy().tobytes() for image in images]))
-        return (images - self.epsilon).clamp(0, 1)
-
-
-class Exploding(Method):
-    """Its loss is finite and its gradient is not."""
-
-    def branches(self) -> tuple[str, ...]:
-        return ("natural",)
-
-    def weighting(self) -> Weighting:
-        return Weighting([float("inf")])
-
-
-class Leaning(Method):
-    """Leans from the natural loss to the dark one as steps go by; remembers how far it is."""
-
-    steps: int
-
-    def branches(self) -> tuple[str, ...]:
-        return ("natural", "dark")
-
-    def weighting(self) -> Weighting:
-        return Lean(self.steps)
-
-
-class Lean(Weighting):
-    def __init__(self, steps: int) -> None:
-        self._steps = steps
-        self._done = 0
-
-    def weigh(self, losses: Tensor) -> Tensor:
-        share = min(1.0, self._done / self._steps)
-        self._done += 1
-        return losses.new_tensor([1 - share, share])[:, None]
-
-    def state(self) -> dict[str, int]:
-        return {"done": self._done}
-
-    def restore(self, state: dict[str, int]) -> None:
-        self._done = state["done"]
-
-    def epoch_report(self) -> dict[str, float]:
-        return {"lean": min(1.0, self._done / self._steps)}
-
-
-def forgetful(*, image_shape: tuple[int, int, int], num_classes: int, share: float) -> nn.Module:
-    """Drops units, and normalises by the batch."""
-    return nn.Sequential(
-        nn.Conv2d(image_shape[0], 4, 3, padding=1),
-        nn.BatchNorm2d(4),
-        nn.ReLU(),
-        nn.Flatten(),
-        nn.Dropout(share),
-        nn.Linear(4 * image_shape[1] * image_shape[2], num_classes),
-    )
-
-
-class Stripes:
-    """Which of three columns is bright: 40 images to train on, 10 to test."""
-
-    downloadable = False
-
-    def missing(self, settings):
-        return None
-
-    def fingerprint(self, settings):
-        return "stripes"
-
-    def read(self, settings):
-        def split(count):
-            labels = torch.arange(count) % 3
-            images = torch.zeros(count, 1, 6, 6, dtype=torch.uint8)
-            for index, label in enumerate(labels):
-                images[index, 0, :, 2 * label] = 200 + index % 50
-            return Split.of(images, labels)
-
-        return Pictures(
-            train=split(40), test=split(10), num_classes=3, mean=(0.2,), std=(0.3,)
-        )
-
-
-STRIPES = Stripes()
-'''
-
-
-@pytest.fixture
-def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The name of a user's module that is on the path."""
-    (tmp_path / "of_mine.py").write_text(OWN)
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "of_mine", raising=False)
-    return "of_mine"
-
-
-FORGETFUL = {"name": "of_mine:forgetful", "share": 0.4}
-SECTIONS: dict[str, dict[str, Any]] = {
-    "standard": {},
-    "pareto": {"method": {"method": "pareto", "rho": 0.5, "window": 12}},
-    "maximum": {"method": {"method": "maximum", "natural_weight": 0.2}},
-    "average, sgd": {
-        "method": {"method": "average"},
-        "training": {
-            "epsilon_warmup": 1.5,
-            "optimiser": {
-                "name": "sgd",
-                "learning_rate": 0.05,
-                "schedule": [[0, 0.1], [0.4, 1], [1, 0]],
-                "interpolation": "linear",
-            },
-        },
-    },
-    "dropout, batch norm, augmentation": {
-        "data": {"augmentation": "crop_flip"},
-        "model": FORGETFUL,
-        "method": {"method": "pgd", "natural_weight": 0.5},
-        "training": {"batch_norm": "separate"},
-    },
-}
-
-
-# The same, bit for bit
-
-
-@pytest.mark.parametrize("stopped_after", [1, 2])
-@pytest.mark.parametrize("case", SECTIONS)
-def test_a_run_that_stopped_and_went_on_is_one_that_never_did(
-    case: str, stopped_after: int, small_trial: MakeTrial, digits: Dataset, own: str
-) -> None:
-    del own
-    trial = small_trial(**SECTIONS[case])
-    model, whole = run(trial)
-
-    stopped = Diary(fails_after=stopped_after)
-    with pytest.raises(StopError):
-        train(trial, load(trial.data, CPU), device=CPU, reporter=stopped, resume=None)
-    torch.manual_seed(stopped_after)  # another process has another generator
-    resumed_model, resumed = run(trial, resume=stopped.checkpoints[-1])
-
-    assert stopped.facts() + resumed.facts() == whole.facts()
-    for one, other in zip(
-        whole.checkpoints, stopped.checkpoints + resumed.checkpoints, strict=True
-    ):
-        assert_same_state(one, other)
-    assert_same_bits(dict(model.state_dict()), dict(resumed_model.state_dict()))
-
-
-def test_pareto_solves_within_these_runs(small_trial: MakeTrial) -> None:
-    _, diary = run(small_trial(**SECTIONS["pareto"]))
-    alphas = [row["weight/pgd"] for row in diary.rows]
-    assert alphas[0] == 0.25
-    assert alphas[2] != pytest.approx(0.25, abs=0.01)
-
-
-def test_a_run_from_its_last_checkpoint_has_nothing_left_to_do(small_trial: MakeTrial) -> None:
-    trial = small_trial()
-    model, diary = run(trial)
-    again, told = run(trial, resume=diary.checkpoints[-1])
-    assert told.rows == []
-    assert_same_bits(dict(model.state_dict()), dict(again.state_dict()))
-
-
-@pytest.mark.parametrize("case", ["standard", "pareto"])
-def test_the_seed_and_nothing_else_decides(case: str, small_trial: MakeTrial) -> None:
-    first, its_diary = run(small_trial(**SECTIONS[case]))
-    torch.rand(7)  # the global generator is elsewhere now
-    second, diary = run(small_trial(**SECTIONS[case]))
-    assert not differs(first, second)
-    assert its_diary.facts() == diary.facts()
-    other, _ = run(small_trial(**SECTIONS[case], seed=1))
-    assert differs(first, other)
-
-
-def test_the_seed_decides_of_the_initialisation_too(
-    small_trial: MakeTrial, digits: Dataset
-) -> None:
-    models = [new_model(small_trial(seed=seed), digits, CPU) for seed in (0, 0, 1)]
-    assert not differs(models[0], models[1])
-    assert differs(models[0], models[2])
-
-
-def test_a_shorter_trial_is_the_beginning_of_a_longer(small_trial: MakeTrial) -> None:
-    """Under a constant schedule; methods that see the same losses weigh them alike."""
-    _, longer = run(small_trial(**SECTIONS["pareto"]))
-    _, shorter = run(small_trial(**SECTIONS["pareto"], training={"epochs": 2}))
-    assert longer.facts()[:2] == shorter.facts()
-    assert_same_state(longer.checkpoints[1], shorter.checkpoints[1])
-
-
-def test_under_a_schedule_a_shorter_trial_is_another(small_trial: MakeTrial) -> None:
-    schedule = {"optimiser": {"schedule": [[0, 1], [0.5, 0.1]]}}
-    _, longer = run(small_trial(training=schedule))
-    _, shorter = run(small_trial(training={"epochs": 2, **schedule}))
-    assert longer.facts()[1] != shorter.facts()[1]
-
-
-def test_validation_does_not_change_the_model(small_trial: MakeTrial) -> None:
-    often, _ = run(small_trial())
-    once, _ = run(small_trial(validation={"every": 3, "examples": 5}))
-    assert not differs(often, once)
-
-
-def test_checkpoints_in_between_change_nothing(small_trial: MakeTrial, digits: Dataset) -> None:
-    class Deaf:
-        def epoch_done(self, row: EpochRow, checkpoint: Callable[[], Checkpoint]) -> None:
-            """Take no checkpoint."""
-
-    trial = small_trial(**SECTIONS["pareto"])
-    unwatched = train(trial, digits, device=CPU, reporter=Deaf(), resume=None)
-    assert not differs(run(trial)[0], unwatched)
-
+from trainer.losses import branch_losses
+from trainer.training import DivergedError
 
 # What is told
 
@@ -405,7 +119,7 @@ def test_a_weight_that_is_not_finite_ends_the_trial_though_no_loss_has_seen_it(
     )
     diary = Diary()
     with pytest.raises(DivergedError, match="weights that are not"):
-        train(trial, load(trial.data, CPU), device=CPU, reporter=diary, resume=None)
+        told(diary, trial, resume=None, micro_batches=1)
     assert diary.checkpoints == []
 
 

@@ -1,0 +1,222 @@
+"""A step of training: its facts by an independent calculation, and the same one in parts."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from tests.trainer.runs import CPU, FORGETFUL, Diary, MakeTrial, differs, run, told
+from trainer.config import Trial
+from trainer.data import load
+from trainer.descent import Descent, refuse_unfit_parts
+from trainer.problems import BadInput
+from trainer.training import new_model
+
+SGD = {"optimiser": {"name": "sgd", "learning_rate": 0.05}}
+METHODS: dict[str, dict[str, Any]] = {
+    "standard": {},
+    "average": {"natural_weight": 0.25},
+    "maximum": {"natural_weight": 0.2},
+    "pareto": {"rho": 0.5, "window": 2},
+}
+
+
+def descent_of(trial: Trial, *, micro_batches: int) -> Descent:
+    dataset = load(trial.data, CPU)
+    model = new_model(trial, dataset, CPU).train()
+    return Descent(
+        trial=trial,
+        split=dataset.train,
+        model=model,
+        optimiser=trial.training.optimiser.build(model.parameters()),
+        weighting=trial.method.weighting(),
+        micro_batches=micro_batches,
+        num_steps=5,
+    )
+
+
+def trial_of(small_trial: MakeTrial, method: str) -> Trial:
+    return small_trial(method={"method": method, **METHODS[method]}, training=SGD)
+
+
+# One step
+
+
+def test_a_step_of_sgd_goes_down_the_mean_loss(small_trial: MakeTrial) -> None:
+    """Against autograd on the same images; the first step of a run has no momentum yet."""
+    trial = trial_of(small_trial, "standard")
+    descent = descent_of(trial, micro_batches=1)
+    indices = torch.arange(32)
+    model = new_model(trial, load(trial.data, CPU), CPU)
+    split = descent.split
+    loss = F.cross_entropy(model(split.images_at(indices)), split.labels[indices])
+    gradients = torch.autograd.grad(loss, list(model.parameters()))
+
+    done = descent.step(indices, epoch=0, step=0)
+
+    assert (done.epoch, done.step, done.learning_rate) == (1, 1, 0.05)
+    torch.testing.assert_close(done.losses, loss.detach()[None])
+    assert done.weights.tolist() == [1.0]
+    norm = sum(float(gradient.square().sum()) for gradient in gradients) ** 0.5
+    assert float(done.gradient_norm) == pytest.approx(norm, rel=1e-5)
+    for now, before, gradient in zip(
+        descent.model.parameters(), model.parameters(), gradients, strict=True
+    ):
+        torch.testing.assert_close(now.detach(), before.detach() - 0.05 * gradient)
+
+
+class ReadNumbers(TorchDispatchMode):
+    """Counts the tensors whose value Python asks for: on a GPU each would be waited for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        self.count += func is torch.ops.aten._local_scalar_dense.default
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_step_asks_for_the_value_of_no_tensor(method: str, small_trial: MakeTrial) -> None:
+    descent = descent_of(trial_of(small_trial, method), micro_batches=2)
+    with ReadNumbers() as read:
+        descent.step(torch.arange(32), epoch=0, step=0)
+    assert read.count == 0
+    with ReadNumbers() as read:
+        bool(torch.ones(()) > 0)
+    assert read.count == 1  # it would have been seen
+
+
+# The same step in parts
+
+
+@pytest.mark.parametrize("micro_batches", [2, 3, 40])
+@pytest.mark.parametrize("method", METHODS)
+def test_parts_of_a_batch_train_the_same_model(
+    method: str, micro_batches: int, small_trial: MakeTrial
+) -> None:
+    """Batches of 32: even parts, parts of 11, 11 and 10, and each example by itself.
+
+    By SGD: Adam blows rounding up where a gradient is next to nothing, and a maximum jumps
+    where two losses are equal.
+    """
+    trial = small_trial(
+        data={"train_examples": 64},
+        method={"method": method, **METHODS[method]},
+        training=SGD | {"epochs": 2},
+    )
+    whole, whole_diary = run(trial)
+    parts, diary = run(trial, micro_batches=micro_batches)
+    start = new_model(trial, load(trial.data, CPU), CPU)
+    for one, other, at_first in zip(
+        whole.parameters(), parts.parameters(), start.parameters(), strict=True
+    ):
+        moved = float((one - at_first).detach().norm() / one.detach().norm())
+        apart = float((one - other).detach().norm() / one.detach().norm())
+        assert apart < 1e-5
+        assert moved > 1e-3
+    for row, whole_row in zip(diary.facts(), whole_diary.facts(), strict=True):
+        assert row == pytest.approx(whole_row, rel=1e-4)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_facts_of_a_step_are_those_of_its_whole_batch(
+    method: str, small_trial: MakeTrial
+) -> None:
+    trial = trial_of(small_trial, method)
+    one, other = (
+        descent_of(trial, micro_batches=parts).step(torch.arange(32), epoch=0, step=0)
+        for parts in (1, 3)
+    )
+    torch.testing.assert_close(one.losses, other.losses)
+    torch.testing.assert_close(one.weights, other.weights)
+    torch.testing.assert_close(one.gradient_norm, other.gradient_norm)
+    assert float(one.weights.sum()) == pytest.approx(1)
+
+
+def test_attacks_and_passes_are_of_one_part_at_a_time(small_trial: MakeTrial, own: str) -> None:
+    dark = {"attack": f"{own}:Darker", "num_steps": 1, "epsilon": 0.4}
+    trial = small_trial(
+        method={"method": "dark", "natural_weight": 0.5},
+        training=SGD | {"attacks": {"dark": dark}},
+    )
+    descent = descent_of(trial, micro_batches=3)
+    passes: list[int] = []
+
+    def watch(model: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        del model
+        passes.append(len(inputs[0]))
+
+    descent.model.register_forward_pre_hook(watch)
+    indices = torch.randperm(160, generator=torch.Generator().manual_seed(0))[:32]
+    descent.step(indices, epoch=0, step=0)
+    attacked = [len(keys) for _, keys, _ in importlib.import_module(own).CALLS]
+    assert attacked == [11, 11, 10]
+    assert passes == [22, 22, 20]  # both branches in one
+
+
+def test_validation_is_in_batches_of_a_parts_size(small_trial: MakeTrial, own: str) -> None:
+    """Its attack is given what the model classifies correctly, which is most of a batch."""
+    dark = {"attack": f"{own}:Darker", "num_steps": 1, "epsilon": 0.1}
+    trial = small_trial(
+        data={"train_examples": 600},
+        validation={"every": 3, "examples": 64, "attacks": {"dark": dark}},
+    )
+    _, diary = run(trial)
+    _, in_parts = run(trial, micro_batches=3)
+    sizes = [len(keys) for _, keys, _ in importlib.import_module(own).CALLS]
+    assert max(sizes[:2]) > 11
+    assert len(sizes[2:]) == 6  # of 64 images in elevens
+    assert max(sizes[2:]) <= 11
+    accuracy = "validation/robust_accuracy_dark"
+    assert in_parts.rows[-1][accuracy] == diary.rows[-1][accuracy] > 0.5
+
+
+def test_parts_stop_and_go_on_bit_for_bit_too(small_trial: MakeTrial) -> None:
+    trial = trial_of(small_trial, "pareto")
+    model, diary = run(trial, micro_batches=3)
+    again, rest = run(trial, micro_batches=3, resume=diary.checkpoints[1])
+    assert not differs(model, again)
+    assert rest.facts() == diary.facts()[2:]
+
+
+# What cannot be taken apart
+
+
+def refusal(trial: Trial, micro_batches: int) -> str:
+    diary = Diary()
+    with pytest.raises(BadInput) as caught:
+        told(diary, trial, resume=None, micro_batches=micro_batches)
+    assert diary.steps == 0
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("model", [FORGETFUL, {"name": "preact_resnet18"}])
+def test_batch_norm_must_see_a_batch_whole(
+    model: dict[str, Any], small_trial: MakeTrial, own: str
+) -> None:
+    del own
+    message = refusal(small_trial(model=model), 2)
+    assert message == (
+        "micro_batches: must be 1 for a model with BatchNorm, got 2, since the statistics of a "
+        "batch's parts are not those of the whole; lower training.batch_size instead"
+    )
+
+
+def test_other_norms_do_not_mind() -> None:
+    refuse_unfit_parts(nn.Sequential(nn.LayerNorm(3), nn.GroupNorm(1, 3)), 2)
+
+
+@pytest.mark.parametrize("micro_batches", [0, -1])
+def test_there_is_at_least_one_part(micro_batches: int, small_trial: MakeTrial) -> None:
+    message = refusal(small_trial(), micro_batches)
+    assert message == f"micro_batches: must be >= 1 (1 computes a batch whole), got {micro_batches}"

@@ -1,0 +1,99 @@
+"""One step of training: a mini-batch, whole or in parts, to the model's next weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.utils import get_total_norm
+
+from trainer.config import Trial
+from trainer.data import Split
+from trainer.last_steps import Step
+from trainer.losses import batch_losses
+from trainer.problems import BadInput, Problem
+from trainer.randomness import derive_seed
+from trainer.schedule import set_rate
+from trainer.weighting import Weighting
+
+
+@dataclass(frozen=True, kw_only=True)
+class Descent:
+    """What steps: the trial's model, optimiser and method, on its training images.
+
+    Attributes:
+        micro_batches: parts in which the attacks, the forward and the backward pass of a step
+            are computed; the gradients add up.
+        num_steps: of an epoch.
+    """
+
+    trial: Trial
+    split: Split
+    model: nn.Module
+    optimiser: torch.optim.Optimizer
+    weighting: Weighting
+    micro_batches: int
+    num_steps: int
+
+    def step(self, indices: Tensor, *, epoch: int, step: int) -> Step:
+        """Descend the mean loss over one batch (B indices); epoch and step are from 0.
+
+        Nothing here waits for the device, but for what the method's weighting reads.
+        """
+        training = self.trial.training
+        now = epoch + step / self.num_steps
+        rate = training.optimiser.rate(now / training.epochs)
+        set_rate(self.optimiser, rate)
+        torch.manual_seed(derive_seed(self.trial.seed, "step", epoch, step))  # for dropout
+
+        self.optimiser.zero_grad(set_to_none=True)
+        warmup = _warmup(training.epsilon_warmup, now)
+        losses_by_part, weights_by_part = [], []
+        for part in indices.tensor_split(min(self.micro_batches, len(indices))):
+            share = len(part) / len(indices)
+            losses = batch_losses(
+                self.trial, self.split, self.model, part, epoch=epoch, warmup=warmup
+            )
+            weights = self.weighting.weigh(losses.detach())
+            (share * (weights * losses).sum(dim=0).mean()).backward()
+            losses_by_part.append(losses.detach())
+            weights_by_part.append(share * weights.mean(dim=1))
+        gradients = [w.grad for w in self.model.parameters() if w.grad is not None]
+        gradient_norm = get_total_norm(gradients)
+        self.optimiser.step()
+
+        batch = torch.cat(losses_by_part, dim=1)
+        self.weighting.observe(batch)
+        return Step(
+            epoch=epoch + 1,
+            step=step + 1,
+            learning_rate=rate,
+            gradient_norm=gradient_norm,
+            losses=batch.mean(dim=1),
+            weights=torch.stack(weights_by_part).sum(dim=0),
+        )
+
+
+def refuse_unfit_parts(model: nn.Module, micro_batches: int) -> None:
+    """Say whether a model can be trained in so many parts of its batches.
+
+    Raises:
+        BadInput: there are none, or BatchNorm must see a batch whole.
+    """
+    message = None
+    if micro_batches < 1:
+        message = f"must be >= 1 (1 computes a batch whole), got {micro_batches}"
+    elif micro_batches > 1 and any(isinstance(module, _BatchNorm) for module in model.modules()):
+        message = (
+            f"must be 1 for a model with BatchNorm, got {micro_batches}, since the statistics of a "
+            f"batch's parts are not those of the whole; lower training.batch_size instead"
+        )
+    if message is not None:
+        raise BadInput(Problem("micro_batches", "", message))
+
+
+def _warmup(epochs: float, now: float) -> float:
+    """Factor on the attacks' radii, from 0 at the start to 1 after `epochs`."""
+    return 1.0 if now >= epochs else now / epochs

@@ -1,0 +1,80 @@
+"""The folder of one training run: `weights.pt`, `checkpoint.pt`, `epochs.csv`, `last_steps.csv`.
+
+Each file is written beside its place and renamed into it, so that whatever ends the process
+leaves the one before whole.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from trainer.checkpoint import Checkpoint, Weights
+from trainer.last_steps import LastSteps
+from trainer.problems import BadInput, Problem
+from trainer.training import EpochRow
+
+
+class TrainingFolder:
+    """Where a run keeps what it makes; made where it does not exist."""
+
+    def __init__(self, path: Path) -> None:
+        """The folder of a run from the beginning, which knows no epoch yet."""
+        path.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        self._rows: list[Mapping[str, float | str]] = []
+
+    def go_on(self, epochs_done: int) -> None:
+        """Keep the rows of the first `epochs_done` epochs that an earlier run left here.
+
+        Raises:
+            BadInput: `epochs.csv` is none of ours.
+        """
+        path = self._path / "epochs.csv"
+        if not path.exists():
+            return
+        try:
+            with path.open(newline="", encoding="utf-8") as file:
+                rows = csv.DictReader(file)
+                self._rows = [row for row in rows if int(row["epoch"]) <= epochs_done]
+        except (KeyError, TypeError, ValueError, csv.Error) as error:
+            message = (
+                f"must be a table with a column epoch of whole numbers ({error!r}); "
+                f"move it away, or go on in another folder with --out"
+            )
+            raise BadInput(Problem(str(path), "", message)) from error
+
+    def add(self, row: EpochRow) -> None:
+        """One epoch more in `epochs.csv`."""
+        self._rows.append(row)
+        self._write("epochs.csv", _table(self._rows))
+
+    def keep(self, checkpoint: Checkpoint) -> Path:
+        """The newest state, to go on from."""
+        return self._write("checkpoint.pt", checkpoint.to_bytes())
+
+    def finish(self, weights: Weights) -> Path:
+        """The trained model."""
+        return self._write("weights.pt", weights.to_bytes())
+
+    def explain(self, last_steps: LastSteps) -> Path:
+        """The steps before a divergence."""
+        return self._write("last_steps.csv", _table(last_steps))
+
+    def _write(self, name: str, data: bytes) -> Path:
+        temporary, path = self._path / f".{name}", self._path / name
+        temporary.write_bytes(data)
+        temporary.replace(path)
+        return path
+
+
+def _table(rows: Sequence[Mapping[str, float | str]]) -> bytes:
+    """As CSV, a column for each name that a row has."""
+    columns = dict.fromkeys(name for row in rows for name in row)
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(columns))
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()

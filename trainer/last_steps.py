@@ -1,0 +1,60 @@
+"""The last steps of a training run, for people who ask why it diverged."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+LastSteps = list[dict[str, float]]
+"""For each step, oldest first: `epoch` and `step` (of the epoch), both from 1, `learning_rate`,
+`gradient_norm` (L2, over all parameters, before the step), and of each branch the batch's means
+`loss/BRANCH` and `weight/BRANCH` (alpha)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One step's facts, those of the device still on it."""
+
+    epoch: int
+    step: int
+    learning_rate: float
+    gradient_norm: Tensor  # a scalar
+    losses: Tensor  # K
+    weights: Tensor  # K
+
+
+class StepLog:
+    """A ring of the newest steps: adding one waits for no device, only reading them does."""
+
+    SIZE = 200
+
+    def __init__(self) -> None:
+        """No step yet."""
+        self._steps: deque[Step] = deque(maxlen=self.SIZE)
+
+    def add(self, step: Step) -> None:
+        """A step is over; the one that was `SIZE` steps ago is forgotten."""
+        self._steps.append(step)
+
+    def read(self, branches: tuple[str, ...]) -> LastSteps:
+        """The steps as numbers, their K losses and weights by the K branches' names."""
+        if not self._steps:
+            return []
+        names = [
+            "gradient_norm",
+            *(f"loss/{branch}" for branch in branches),
+            *(f"weight/{branch}" for branch in branches),
+        ]
+        facts = [torch.cat([s.gradient_norm[None], s.losses, s.weights]) for s in self._steps]
+        return [
+            {
+                "epoch": step.epoch,
+                "step": step.step,
+                "learning_rate": step.learning_rate,
+                **dict(zip(names, values, strict=True)),
+            }
+            for step, values in zip(self._steps, torch.stack(facts).tolist(), strict=True)
+        ]
