@@ -50,4 +50,4 @@ constraints: ## Write constraints.txt from what is installed now
 	mv constraints.tmp constraints.txt && rm constraints.new
 
 clean: ## Remove the environment and caches; results under runs/ stay
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info
+	rm -rf .venv .peers .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info

@@ -14,3 +14,4 @@ class ExitCode(IntEnum):
     BAD_INPUT = 2
     LOST = 3
     HELD = 4
+    BUDGET_REACHED = 5

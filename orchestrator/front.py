@@ -6,8 +6,6 @@ into another directory, and nothing where the table or an argument is bad.
 
 from __future__ import annotations
 
-import json
-import logging
 import math
 import os
 import tempfile
@@ -15,20 +13,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-import pandas as pd
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.extraction import (
-    Front,
-    cells,
-    extract_front,
-    settings_columns,
-    settings_of,
-)
-from orchestrator.figures.front import draw_front
+from orchestrator.extraction import Front, extract_front, settings_columns, settings_of
+from orchestrator.front_files import FILES, as_json, front_record, put, write_front
 from orchestrator.objectives import (
     DEFAULT_OBJECTIVES,
     Objective,
@@ -36,62 +27,14 @@ from orchestrator.objectives import (
     default_reference_point,
     parse_objectives,
 )
-from orchestrator.spec import read_spec
+from orchestrator.spec import SweepSpec, read_spec
+from orchestrator.store.opening import open_files
 from orchestrator.table import sweep_table
 from orchestrator.table_files import READERS, TableError, read_table
 from trainer.problems import BadInput
 
-logger = logging.getLogger(__name__)
-
-FILES = ("front.csv", "front.json", "cells.csv", "front.png", "front.svg")
 SPEC_SUFFIXES = (".yaml", ".yml")
 SHOWN_ROWS = 20
-
-
-def front_record(front: Front) -> dict[str, Any]:
-    """The front as plain JSON values: what `front.json` holds. Empty values are null."""
-    settings = settings_columns(front.points, front.objectives)
-    return {
-        "objectives": [
-            {"name": objective.name, "direction": str(objective.direction)}
-            for objective in front.objectives
-        ],
-        "reference_point": list(front.reference_point),
-        "hypervolume": front.hypervolume,
-        "knee": front.knee,
-        "trials": {"used": front.used, "dropped": front.dropped},
-        "points": [
-            {
-                "trial_id": trial["trial_id"],
-                "method": _plain(trial.get("method")),
-                "seed": _plain(trial.get("seed")),
-                "objectives": {o.name: _plain(trial[o.name]) for o in front.objectives},
-                "settings": {k: _plain(v) for k, v in settings_of(trial, settings).items()},
-            }
-            for _, trial in front.points.astype("object").iterrows()
-        ],
-    }
-
-
-def write_front(front: Front, table: pd.DataFrame, directory: Path, *, note: str) -> list[Path]:
-    """Write `FILES` into `directory`, made where missing, and return their paths.
-
-    Each file is finished in a temporary folder there, then renamed into its place. `note`
-    goes into the pictures' small print.
-
-    Raises:
-        OSError: `directory` cannot be made or written.
-    """
-    directory.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".front-", dir=directory) as name:
-        staging = Path(name)
-        front.points.to_csv(staging / "front.csv", index=False)
-        cells(table, front.objectives).to_csv(staging / "cells.csv", index=False)
-        (staging / "front.json").write_text(_json(front_record(front)) + "\n", encoding="utf-8")
-        draw_front(table, front, staging / "front.png", staging / "front.svg", note=note)
-        paths = [(staging / file).replace(directory / file) for file in FILES]
-    logger.info("front of %d trials written to %s", len(front.points), directory)
-    return paths
 
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -125,16 +68,18 @@ def main(
         typer.Option(metavar="A,B", help="The hypervolume's end, one number an objective."),
     ] = None,
     note: Annotated[str, typer.Option(help="Small print of the pictures, such as the data.")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print front.json's content alone.")] = (
-        False
-    ),
+    prints_json: Annotated[
+        bool, typer.Option("--json", help="Print front.json's content alone.")
+    ] = (False),
 ) -> None:
     """Extract the empirical Pareto front of a table of trials; write and draw it."""
     directory = table_path.parent if out is None else out
+    shown = None
     try:
         if table_path.suffix in SPEC_SUFFIXES:
             spec = read_spec(str(table_path), [], os.environ)
-            directory = spec.folder if out is None else out
+            if out is None:
+                directory, shown = _place_of(spec)
             objectives = parse_objectives(objective) if objective else spec.objectives
             ends = default_reference_point(objectives) if objective else spec.reference_point
             table = sweep_table(spec)
@@ -148,34 +93,45 @@ def main(
         reference_point = ends if reference is None else _reference_point(reference, objectives)
         front = extract_front(table, objectives=objectives, reference_point=reference_point)
         paths = write_front(front, table, directory, note=note)
+        if shown is not None:
+            put(paths, open_files(spec.storage), spec.folder)
     except (BadInput, ObjectiveError, TableError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(2) from None
     except OSError as error:
         typer.echo(f"error: {directory}: must be a writable folder: {error.strerror}", err=True)
         raise typer.Exit(2) from None
-    if as_json:
-        typer.echo(_json(front_record(front)))
+    if prints_json:
+        typer.echo(as_json(front_record(front)))
     else:
-        show(front, paths, Console(highlight=False, markup=False))
+        names = [path.name for path in paths]
+        show(front, shown or str(directory), names, Console(highlight=False, markup=False))
 
 
-def show(front: Front, paths: Sequence[Path], console: Console) -> None:
+def _place_of(spec: SweepSpec) -> tuple[Path, str | None]:
+    """The folder for a sweep's files; one of this machine, and the URL that they go on to, where
+    the storage is none."""
+    if "://" not in spec.storage:
+        return Path(spec.storage) / spec.folder, None
+    return Path(tempfile.mkdtemp(prefix="front-")), f"{spec.storage}/{spec.folder}"
+
+
+def show(front: Front, folder: str, names: Sequence[str], console: Console) -> None:
     """Print the front as a short table, its hypervolume and knee, and where the files are."""
     if front.points.empty:
         console.print("The front is empty: no trial is done with finite objectives.")
     else:
         console.print(_shown_table(front))
-    names = [objective.name for objective in front.objectives]
     ends = ", ".join(
-        f"{name} {end:g}" for name, end in zip(names, front.reference_point, strict=True)
+        f"{objective.name} {end:g}"
+        for objective, end in zip(front.objectives, front.reference_point, strict=True)
     )
     dropped = ", ".join(f"{count} {reason}" for reason, count in front.dropped.items())
     for title, text in (
         ("hypervolume", f"{front.hypervolume:.6g} (up to {ends})"),
         ("knee", front.knee or "none"),
         ("trials", f"{front.used} used; left out: {dropped or 'none'}"),
-        ("files", f"{paths[0].parent}: {' '.join(path.name for path in paths)}"),
+        ("files", f"{folder}: {' '.join(names)}"),
     ):
         console.print(f"{title:12}{text}", soft_wrap=True)
 
@@ -219,18 +175,6 @@ def _reference_point(text: str, objectives: Sequence[Objective]) -> tuple[float,
             f"for {', '.join(objective.name for objective in objectives)}, got '{text}'"
         )
     return reference
-
-
-def _plain(value: Any) -> Any:
-    """A cell as JSON knows it; null where it is empty, text where it is not finite."""
-    if pd.isna(value):
-        return None
-    plain = value.item() if hasattr(value, "item") else value
-    return str(plain) if isinstance(plain, float) and not math.isfinite(plain) else plain
-
-
-def _json(record: dict[str, Any]) -> str:
-    return json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
 
 
 if __name__ == "__main__":

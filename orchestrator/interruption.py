@@ -1,4 +1,5 @@
 """SIGINT and SIGTERM: the first asks a sweep to stop in good order, the second ends it at once.
+SIGUSR1 asks for checkpoints now.
 
 A signal is noted and nothing more. An exception out of a handler would strike anywhere: in the
 middle of a table's writing, or where Python swallows it, as it does in a fork.
@@ -16,11 +17,12 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interruption:
-    """Whether, and by which signal, the sweep was asked to stop."""
+    """What a sweep was asked by signals."""
 
     def __init__(self) -> None:
         """Nothing asked yet."""
-        self.signal: int | None = None
+        self.signal: int | None = None  # that asked it to stop
+        self.checkpoints = 0  # asked for so far
 
     def handle(self, number: int, frame: FrameType | None) -> None:
         """A signal came."""
@@ -28,6 +30,17 @@ class Interruption:
         if self.signal is not None:
             os._exit(128 + number)
         self.signal = number
+
+    def ask_for_checkpoints(self, number: int, frame: FrameType | None) -> None:
+        """SIGUSR1 came."""
+        del number, frame
+        self.checkpoints += 1
+
+    def keep(self) -> None:
+        """Let signals come here, whoever had put other handlers in place."""
+        for number in SIGNALS:
+            signal.signal(number, self.handle)
+        signal.signal(signal.SIGUSR1, self.ask_for_checkpoints)
 
     @contextmanager
     def outlasting(self) -> Iterator[None]:
@@ -54,9 +67,10 @@ class Interruption:
 
 @contextmanager
 def watched() -> Iterator[Interruption]:
-    """SIGINT and SIGTERM go to the interruption for the time of the block."""
+    """Signals go to the interruption for the time of the block."""
     interruption = Interruption()
-    before = {number: signal.signal(number, interruption.handle) for number in SIGNALS}
+    before = {number: signal.getsignal(number) for number in (*SIGNALS, signal.SIGUSR1)}
+    interruption.keep()
     try:
         yield interruption
     finally:

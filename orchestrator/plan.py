@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, Literal
 
 from orchestrator.spec import SweepSpec
-from orchestrator.store import Progress, Store
+from orchestrator.store import Files, Progress, Store
+from orchestrator.store.trials import FAMILIES
 from trainer.config import Trial
 from trainer.data import DataSettings, fingerprint
+from trainer.settings import content_id
 
 Status = Literal["pending", "running", "done", "failed", "stopped"]
+
+NOTHING = Progress(result=None, evaluation=None, epochs_done=0, steps_done=0, lease=None)
+"""Of a trial that nobody has begun."""
+
+LOOKS_AT_ONCE = 10
+"""At a storage behind a server: as many as the client keeps connections."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,16 +36,23 @@ class PlannedTrial:
     settings: Mapping[str, Any]  # by setting that varies in the sweep; None: plays no part
     is_reference: bool  # a standard trial that scores are taken against
     progress: Progress
-    evaluation: Mapping[str, Any] | None  # its record under the sweep's suite
+    sibling: Sibling | None  # a shorter one, where this one has not begun
+
+    @property
+    def evaluation(self) -> Mapping[str, Any] | None:
+        """Its record under the sweep's suite."""
+        return self.progress.evaluation
 
     @property
     def status(self) -> Status:
-        """As the store has it; none is `running` there."""
-        if self.progress.trained and self.evaluation is not None:
+        """As the store has it."""
+        if self.progress.evaluation is not None:
             return "done"
         if self.progress.failure is not None:
             return "failed"
-        return "stopped" if self.progress.trained or self.progress.epochs_done else "pending"
+        if self.progress.is_held:
+            return "running"
+        return "stopped" if self.progress.has_begun else "pending"
 
     @property
     def title(self) -> str:
@@ -47,7 +64,10 @@ class PlannedTrial:
     def epochs_left(self) -> int:
         """Of training."""
         epochs = self.trial.training.epochs
-        return 0 if self.progress.trained else epochs - self.progress.epochs_done
+        done = self.progress.epochs_done
+        if self.sibling is not None and self.sibling.is_usable:
+            done = self.sibling.epochs
+        return 0 if self.progress.trained else epochs - done
 
     @property
     def todo(self) -> str:
@@ -58,7 +78,26 @@ class PlannedTrial:
             return "evaluation"
         epochs = self.trial.training.epochs
         of_all = "" if self.epochs_left == epochs else f" of {epochs}"
-        return f"{self.epochs_left}{of_all} epochs, evaluation"
+        todo = f"{self.epochs_left}{of_all} epochs, evaluation"
+        if self.sibling is None:
+            return todo
+        if self.sibling.is_usable:
+            return f"{todo}; goes on from {self.sibling.id}"
+        return f"{todo}; anew: {self.sibling.reason}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sibling:
+    """A shorter trial, equal but for that, from which a longer one might go on."""
+
+    id: str
+    epochs: int  # that are saved where it is used
+    reason: str | None  # why it cannot be
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it saves anything."""
+        return self.reason is None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +115,7 @@ class Plan:
     def pending(self, *, retry_failed: bool) -> tuple[PlannedTrial, ...]:
         """Those to work on; a failed one is tried again only on request, or if it failed by no
         fault of its own (a worker lost, data not there)."""
-        wanted = {"pending", "stopped"} | ({"failed"} if retry_failed else set())
+        wanted = {"pending", "running", "stopped"} | ({"failed"} if retry_failed else set())
         return tuple(t for t in self.trials if t.status in wanted or _may_be_luck(t))
 
 
@@ -100,32 +139,114 @@ def blamed_on(section: str, spec: SweepSpec) -> Iterator[None]:
         raise spec.document.fail(section, message) from error
 
 
-def make_plan(spec: SweepSpec, store: Store) -> Plan:
+def make_plan(
+    spec: SweepSpec,
+    store: Store,
+    *,
+    fingerprint_of: Callable[[DataSettings], str] = fingerprint,
+    settled: Mapping[str, Progress] = MappingProxyType({}),
+) -> Plan:
     """Trials by seed, then cell, and their progress.
+
+    Args:
+        fingerprint_of: of a data set, by its settings.
+        settled: trials that are known to be done, by id: the store is not asked about them.
 
     Raises:
         BadInput: the data are not there, or cannot be read.
     """
-    suite_id = spec.suite.id
+    trials = {trial.id: trial for trial in _named(spec, fingerprint_of)}
+    known = (replace(t, progress=settled[t.id]) if t.id in settled else t for t in trials.values())
+    plan = Plan(trials=tuple(known), suite_id=spec.suite.id)
+    return _with_siblings(refreshed(plan, store), store)
+
+
+def refreshed(plan: Plan, store: Store) -> Plan:
+    """The same trials as the store has them now. It is not asked about those that are done, nor
+    for siblings that came later."""
+    begun = set(store.files.names("trials"))  # one look for the many of which nothing is there
+
+    def look(planned: PlannedTrial) -> PlannedTrial:
+        if planned.evaluation is not None or planned.id not in begun:
+            return planned
+        progress = store.trial(planned.id).progress(plan.suite_id)
+        sibling = None if progress.has_begun else planned.sibling
+        return replace(planned, progress=progress, sibling=sibling)
+
+    return replace(plan, trials=_mapped(look, plan.trials, store.files))
+
+
+def _with_siblings(plan: Plan, store: Store) -> Plan:
+    if all(planned.progress.has_begun for planned in plan.trials):
+        return plan
+    families = _families(store.files)
+
+    def look(planned: PlannedTrial) -> PlannedTrial:
+        if not families or planned.progress.has_begun:
+            return planned
+        members = families.get(planned.trial.family, ())
+        return replace(planned, sibling=_sibling(planned.trial, members, store))
+
+    return replace(plan, trials=_mapped(look, plan.trials, store.files))
+
+
+def _named(
+    spec: SweepSpec, fingerprint_of: Callable[[DataSettings], str]
+) -> Iterator[PlannedTrial]:
+    """The trials of a sweep, of which nothing is known yet."""
     fingerprints: dict[DataSettings, str] = {}
-    trials: dict[str, PlannedTrial] = {}
+    cells = []
+    for cell in spec.cells:
+        data = cell.trial.data
+        if data not in fingerprints:
+            with blamed_on("data", spec):
+                fingerprints[data] = fingerprint_of(data)
+        trial = cell.trial.model_copy(update={"fingerprint": fingerprints[data]})
+        cells.append((cell, trial, trial.content()))
     for seed in spec.seeds:
-        for position, cell in enumerate(spec.cells):
-            data = cell.trial.data
-            if data not in fingerprints:
-                with blamed_on("data", spec):
-                    fingerprints[data] = fingerprint(data)
-            trial = cell.trial.model_copy(update={"seed": seed, "fingerprint": fingerprints[data]})
-            trial_id = trial.id
-            stored = store.trial(trial_id)
-            progress = stored.progress()
-            trials[trial_id] = PlannedTrial(
-                id=trial_id,
-                trial=trial,
+        for cell, trial, content in cells:
+            yield PlannedTrial(
+                id=content_id("t", content | {"seed": seed}),  # as `Trial.id`, at a tenth its cost
+                trial=trial.model_copy(update={"seed": seed}),
                 method=cell.method,
                 settings=cell.settings,
-                is_reference=position == 0,
-                progress=progress,
-                evaluation=stored.evaluation(suite_id) if progress.trained else None,
+                is_reference=cell is spec.cells[0],
+                progress=NOTHING,
+                sibling=None,
             )
-    return Plan(trials=tuple(trials.values()), suite_id=suite_id)
+
+
+def _mapped(
+    look: Callable[[PlannedTrial], PlannedTrial], trials: Sequence[PlannedTrial], files: Files
+) -> tuple[PlannedTrial, ...]:
+    """`look` at each, several at once where a look waits for a server."""
+    if "://" not in files.url:
+        return tuple(map(look, trials))
+    with ThreadPoolExecutor(LOOKS_AT_ONCE) as threads:
+        return tuple(threads.map(look, trials))
+
+
+def _families(files: Files) -> dict[str, list[tuple[int, str]]]:
+    """(epochs, id) of the trials of every family, the longest first."""
+    found: dict[str, list[tuple[int, str]]] = {}
+    for name in files.sizes(FAMILIES):
+        _, family, member = name.split("/")
+        epochs, _, trial_id = member.partition("-")
+        found.setdefault(family, []).append((int(epochs), trial_id))
+    return {family: sorted(members, reverse=True) for family, members in found.items()}
+
+
+def _sibling(trial: Trial, members: Sequence[tuple[int, str]], store: Store) -> Sibling | None:
+    for epochs, trial_id in members:
+        if epochs >= trial.training.epochs:
+            continue
+        progress = store.trial(trial_id).progress("")
+        if not progress.has_begun:
+            continue
+        reason = None
+        if not trial.training.optimiser.is_constant:
+            reason = f"the learning rates of {trial_id} ({epochs} epochs) differ from the first on"
+        elif not progress.epochs_done:
+            reason = f"{trial_id} ({epochs} epochs) has no checkpoint any more"
+        return Sibling(id=trial_id, epochs=progress.epochs_done, reason=reason)
+    return None

@@ -40,6 +40,10 @@ class Tally:
         """One epoch more."""
         self.done[trial_id] = min(self.done.get(trial_id, 0) + 1, self.todo[trial_id] - 1)
 
+    def let_go(self, trial_id: str) -> None:
+        """Its worker did, and another will take it up."""
+        self.running.discard(trial_id)
+
     def trial_ended(self, trial_id: str, *, failed: bool) -> None:
         """The trial is done or failed."""
         self.running.discard(trial_id)

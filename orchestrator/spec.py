@@ -17,12 +17,14 @@ from orchestrator.objectives import (
     default_reference_point,
     parse_objectives,
 )
+from orchestrator.policy import Policy
+from orchestrator.store.opening import open_files
 from orchestrator.tracking import EMBEDDED, OFF
 from trainer.config import assigned, with_preset
 from trainer.document import Document
 from trainer.evaluation import Suite, read_suite
 from trainer.problems import redacted
-from trainer.settings import Count, NonNegative, Positive, Reals, Settings
+from trainer.settings import Count, Reals, Settings
 from trainer.yaml_nodes import to_yaml
 
 MAX_NAME_BYTES = 100
@@ -43,9 +45,15 @@ def _safe_file_name(name: str) -> str:
     return name
 
 
-def _folder(storage: str) -> str:
-    if not storage or "://" in storage:
-        raise ValueError("must be a folder, on this disk or on a share that all machines mount")
+def _place(storage: str) -> str:
+    if not storage:
+        raise ValueError("must be a folder, or s3://BUCKET/PREFIX, got ''")
+    try:
+        open_files(storage)
+    except RuntimeError as error:  # `~name` of a user whom this machine does not know
+        raise ValueError(f"must be a folder, got {storage!r}") from error
+    except ValueError as error:
+        raise ValueError(str(error).removeprefix("storage ")) from error
     return storage
 
 
@@ -61,21 +69,6 @@ def _each_once(seeds: tuple[int, ...]) -> tuple[int, ...]:
     return seeds
 
 
-def _share_or_whole(gpus: float) -> float:
-    if gpus > 1 and gpus % 1:
-        raise ValueError("must be a share of one GPU or a whole number of them")
-    return gpus
-
-
-class Resources(Settings):
-    """What one trial occupies while it runs."""
-
-    cpu: Positive = Field(1.0, description="cores a trial; its threads, rounded up")
-    gpu: Annotated[NonNegative, AfterValidator(_share_or_whole)] = Field(
-        0.0, description="GPUs a trial; 0.5 lets two trials share one"
-    )
-
-
 class HypervolumeSettings(Settings):
     """How the hypervolume is measured."""
 
@@ -84,7 +77,7 @@ class HypervolumeSettings(Settings):
     )
 
 
-class _SweepFile(Settings):
+class _SweepFile(Policy):
     """The keys of a sweep file. Sections of type Any are read by those who know them."""
 
     name: Annotated[str, AfterValidator(_safe_file_name)] = Field(
@@ -105,15 +98,11 @@ class _SweepFile(Settings):
         DEFAULT_OBJECTIVES, description="columns of trials.csv, or min:COLUMN, max:COLUMN"
     )
     hypervolume: HypervolumeSettings = HypervolumeSettings()
-    resources: Resources = Resources()
-    storage: Annotated[str, AfterValidator(_folder)] = Field(
-        "runs", description="folder that keeps trials and sweeps"
+    storage: Annotated[str, AfterValidator(_place)] = Field(
+        "runs", description="folder or s3://BUCKET/PREFIX that keeps trials and sweeps"
     )
     tracking: Annotated[str, AfterValidator(_uri)] = Field(
         EMBEDDED, description="where MLflow keeps runs; sqlite: in the storage"
-    )
-    retries: Annotated[int, Field(ge=0)] = Field(
-        2, description="of a trial whose worker died, from its last checkpoint"
     )
     max_trials: Count = Field(10_000, description="a larger grid is refused as a slip")
 
@@ -131,15 +120,14 @@ class SweepSpec:
     suite: Suite
     objectives: tuple[Objective, ...]
     reference_point: tuple[float, ...]
-    resources: Resources
-    storage: Path
+    policy: Policy
+    storage: str  # the absolute path of a folder, or a URL
     tracking: str
-    retries: int
 
     @property
-    def folder(self) -> Path:
-        """Where the sweep leaves its tables and pictures."""
-        return self.storage / "sweeps" / self.name
+    def folder(self) -> str:
+        """Where in the storage the sweep leaves its tables and pictures."""
+        return f"sweeps/{self.name}"
 
     def resolved_yaml(self) -> str:
         """The whole specification as YAML, passwords in URIs hidden."""
@@ -168,10 +156,13 @@ def read_spec(path: str, assignments: Iterable[str], environment: Mapping[str, s
     suite = read_suite(document.section("evaluation"))
     objectives, reference_point = _read_objectives(document, own)
     _check_columns(document, objectives, suite, cells, settings)
-    try:
-        storage = Path(own.storage).expanduser().absolute()
-    except RuntimeError as error:  # `~name` of a user whom this machine does not know
-        raise document.fail("storage", f"must be a folder, got {own.storage!r}") from error
+    storage = open_files(own.storage).url
+    if own.tracking == EMBEDDED and "://" in storage:
+        raise document.fail(
+            "tracking",
+            f"must be the URI of an MLflow server, or {OFF}, where the storage is a URL: "
+            f"the database of {EMBEDDED!r} lies in a folder",
+        )
     return SweepSpec(
         name=own.name,
         path=path,
@@ -182,10 +173,9 @@ def read_spec(path: str, assignments: Iterable[str], environment: Mapping[str, s
         suite=suite,
         objectives=objectives,
         reference_point=reference_point,
-        resources=own.resources,
+        policy=Policy.model_validate({key: getattr(own, key) for key in Policy.model_fields}),
         storage=storage,
         tracking=own.tracking,
-        retries=own.retries,
     )
 
 

@@ -2,29 +2,43 @@
 
 from __future__ import annotations
 
+import logging
 import math
-import os
-from collections.abc import Sequence
+import tempfile
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-import torch
 from rich.console import Console
 
-from orchestrator.extraction import Front, extract_front
-from orchestrator.front import write_front
-from orchestrator.holding import held
+from orchestrator import orders
+from orchestrator.budget import BudgetWatch, Meter
+from orchestrator.commentary import Commentary
+from orchestrator.extraction import Front
 from orchestrator.interruption import Interruption, watched
-from orchestrator.plan import Plan, PlannedTrial, blamed_on, make_plan
-from orchestrator.progress import Display, Tally
-from orchestrator.spec import Resources, SweepSpec
-from orchestrator.store import LocalFiles, Store
+from orchestrator.manifest import write_manifest
+from orchestrator.plan import Plan, make_plan
+from orchestrator.policy import Policy, Resources
+from orchestrator.preflight import check_content, check_storage, local_resources
+from orchestrator.results import write_results
+from orchestrator.retention import drop_weights
+from orchestrator.spec import SweepSpec
+from orchestrator.starts import all_starts, begun
+from orchestrator.store import Files, Store
+from orchestrator.store.lease import Lease
+from orchestrator.store.opening import open_files
+from orchestrator.store.owner import Owner
+from orchestrator.store.patience import Patient
+from orchestrator.store.version import enter
 from orchestrator.table import trials_table
 from orchestrator.tracking import Tracker, open_tracker
-from trainer.data import load
-from trainer.training import EpochRow, new_model
+from orchestrator.tracking.claims import RunClaims
+
+logger = logging.getLogger(__name__)
+
+PATIENCE_SECONDS = 600.0
+"""That the storage may be out of reach."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,100 +47,153 @@ class Outcome:
 
     plan: Plan
     front: Front
-    files: tuple[Path, ...]
+    folder: str  # of its files, for people
+    files: tuple[str, ...]  # their names there
     signal: int | None  # that stopped it
+    budget: str | None  # the cap that stopped it
     tracked: bool  # whether the tracker took everything
 
 
-def start(spec: SweepSpec, *, address: str | None, retry_failed: bool, console: Console) -> Outcome:
+def start(
+    spec: SweepSpec, *, address: str | None, joins: bool, retry_failed: bool, console: Console
+) -> Outcome:
     """Train and evaluate what is missing, on this machine or on the cluster at `address`; write
     the tables and the front of what there is; tell the tracker.
+
+    Args:
+        joins: share the work with other starts of the sweep.
 
     Raises:
         BadInput: data, storage or resources are not there; nothing is written.
         NoClusterError: no cluster takes this driver, or none of its machines a trial; likewise.
         HeldError: another start is running the sweep.
     """
-    _check_storage(spec)
-    files = LocalFiles(spec.storage)
-    store = Store(files)
-    plan = make_plan(spec, store)
-    pending = plan.pending(retry_failed=retry_failed)
-    _check_content(spec, pending)
-    is_here = bool(pending) and address is None
-    resources = _local_resources(spec, console) if is_here else spec.resources
-    with held(files, spec.name), watched() as interruption, ExitStack() as cluster:
-        if pending:
+    impatient = open_files(spec.storage)
+    check_storage(spec, impatient)
+    with watched() as interruption, ExitStack() as opened:
+        files = Patient(
+            impatient,
+            tell=logger.warning,
+            is_given_up=lambda: interruption.signal is not None,
+            patience=PATIENCE_SECONDS,
+        )
+        store = Store(files, impatient)
+        plan = make_plan(spec, store)
+        pending = plan.pending(retry_failed=retry_failed)
+        check_content(spec, pending)
+        is_here = bool(pending) and address is None
+        resources = local_resources(spec, console) if is_here else spec.policy.resources
+        policy = spec.policy.model_copy(update={"resources": resources})
+        meter = Meter(resources)
+        budget = BudgetWatch(impatient, spec.name, policy.budget, meter)
+        foreman = _Foreman(impatient, spec, interruption, budget, meter)
+        enter(files)
+        lease = opened.enter_context(
+            begun(files, impatient, spec.name, joins=joins, lasts=policy.lease, on_tick=foreman)
+        )
+        files.write(f"{spec.folder}/spec.yaml", spec.resolved_yaml().encode())
+        write_manifest(files, spec, plan)
+        budget.look(lease)
+        is_to_run = bool(pending) and not foreman.is_stopped()
+        if is_to_run:
             console.print(f"{spec.name}: {len(plan.trials)} trials, {len(pending)} to run")
+            cluster = opened.enter_context(ExitStack())
             with interruption.outlasting():
                 cluster.enter_context(_connected(address, resources))
-        files.write(f"sweeps/{spec.name}/spec.yaml", spec.resolved_yaml().encode())
-        tracker = open_tracker(spec.tracking, spec.storage, spec.name)
-        if pending and interruption.signal is None:
-            listener = _Listener(store, pending, console, tracker)
-            _run(spec, pending, listener, interruption, resources)
+        claims = RunClaims(impatient, spec.name, lease.folder)
+        tracker = open_tracker(spec.tracking, spec.storage, spec.name, claims.is_ours)
+        if is_to_run and not foreman.is_stopped():
+            commentary = Commentary(
+                store=store,
+                plan=plan,
+                pending=pending,
+                console=console,
+                tracker=tracker,
+                meter=meter,
+            )
+            _run(
+                spec,
+                policy,
+                store,
+                commentary,
+                start=lease.folder,
+                foreman=foreman,
+                interruption=interruption,
+            )
             cluster.close()
             plan = make_plan(spec, store)
-        table = trials_table(spec, plan, store)
-        front, paths = _write(spec, plan, table)
-        _track_trials(tracker, store, plan, table)
+        write_manifest(files, spec, plan)
+        table = trials_table(spec, plan)
+        staging = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="front-")))
+        results = write_results(spec, plan, table, files, staging)
+        _track_trials(tracker, store, plan, table, theirs=_at_work_elsewhere(files, spec, lease))
+        front = results.front
+        _drop_weights(spec, plan, front, store)
         tracker.sweep(
             metrics={"hypervolume": front.hypervolume, "front_size": float(len(front.points))},
-            files=paths,
+            files=results.staged,
         )
         return Outcome(
             plan=plan,
             front=front,
-            files=tuple(paths),
+            folder=f"{files.url}/{spec.folder}",
+            files=tuple(path.name for path in results.staged),
             signal=interruption.signal,
+            budget=budget.reached,
             tracked=tracker.close(),
         )
 
 
-def _check_storage(spec: SweepSpec) -> None:
-    """See that the storage can be written, without writing."""
-    place = spec.storage
-    while not os.access(place, os.F_OK):
-        place = place.parent
-    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
-        raise spec.document.fail(
-            "storage", f"must be a folder that can be written, got {spec.storage}"
+class _Foreman:
+    """Passes on to the workers, by the store, what their start is asked from outside."""
+
+    def __init__(
+        self,
+        files: Files,
+        spec: SweepSpec,
+        interruption: Interruption,
+        budget: BudgetWatch,
+        meter: Meter,
+    ) -> None:
+        self._files = files
+        self._spec = spec
+        self._interruption = interruption
+        self._budget = budget
+        self._meter = meter
+        self._given = (False, 0)
+        self._is_paused = False
+
+    def is_stopped(self) -> bool:
+        """Whether the start is to end, by a signal or its budget."""
+        return self._interruption.signal is not None or self._budget.reached is not None
+
+    def __call__(self, lease: Lease) -> None:
+        """Every second, from a thread of its own."""
+        lease.note(**self._meter.read())
+        self._budget.look(lease)
+        wanted = (self.is_stopped(), self._interruption.checkpoints)
+        if wanted != self._given:
+            stop, checkpoints = wanted
+            orders.give(self._files, lease.folder, stop=stop, checkpoints=checkpoints)
+            self._given = wanted
+        pause = orders.paused(self._files, self._spec.name)
+        if self._is_paused != (pause is not None):
+            self._is_paused = pause is not None
+            by = "" if pause is None else f" by {Owner.read(pause['by'])} since {pause['since']}"
+            command = f"python -m orchestrator.resume {self._spec.path}"
+            logger.warning("%s", f"paused{by}: {command} goes on" if by else "resumed")
+
+
+def _drop_weights(spec: SweepSpec, plan: Plan, front: Front, store: Store) -> None:
+    is_done = all(planned.status == "done" for planned in plan.trials)
+    if is_done and spec.policy.retention.weights == "front":
+        references = {planned.id for planned in plan.trials if planned.is_reference}
+        drop_weights(
+            store,
+            sweep=spec.name,
+            keep=references | set(front.points["trial_id"]),
+            candidates={planned.id for planned in plan.trials},
         )
-
-
-def _check_content(spec: SweepSpec, pending: Sequence[PlannedTrial]) -> None:
-    """Load each data set and make each network once, so that what is wrong with them is known
-    before Ray starts."""
-    cpu = torch.device("cpu")
-    trials = {(planned.trial.data, planned.trial.model): planned.trial for planned in pending}
-    for data in {data for data, _ in trials}:
-        with blamed_on("data", spec):
-            dataset = load(data, cpu)
-        for trial in (trial for (its_data, _), trial in trials.items() if its_data == data):
-            with blamed_on("model", spec):
-                new_model(trial, dataset, cpu)
-
-
-def _local_resources(spec: SweepSpec, console: Console) -> Resources:
-    """What a trial occupies on this machine: without a GPU here, none."""
-    cores = os.cpu_count() or 1
-    if spec.resources.cpu > cores:
-        raise spec.document.fail(
-            "resources.cpu", f"must be at most {cores} on this machine, got {spec.resources.cpu:g}"
-        )
-    gpus = torch.cuda.device_count()
-    if spec.resources.gpu > gpus:
-        if gpus:
-            raise spec.document.fail(
-                "resources.gpu",
-                f"must be at most {gpus} on this machine, got {spec.resources.gpu:g}",
-            )
-        console.print(
-            f"resources.gpu is {spec.resources.gpu:g}, but this machine has no GPU: "
-            f"trials run on the CPU"
-        )
-        return spec.resources.model_copy(update={"gpu": 0.0})
-    return spec.resources
 
 
 def _connected(address: str | None, resources: Resources) -> AbstractContextManager[None]:
@@ -138,83 +205,43 @@ def _connected(address: str | None, resources: Resources) -> AbstractContextMana
 
 def _run(
     spec: SweepSpec,
-    pending: Sequence[PlannedTrial],
-    listener: _Listener,
+    policy: Policy,
+    store: Store,
+    commentary: Commentary,
+    *,
+    start: str,
+    foreman: _Foreman,
     interruption: Interruption,
-    resources: Resources,
 ) -> None:
     from orchestrator.execution.tuning import run_trials  # noqa: PLC0415 (as above)
 
-    with listener.shown():
+    with commentary.shown():
         run_trials(
-            pending,
-            suite=spec.suite.record(),
-            storage=spec.storage,
-            resources=resources,
-            retries=spec.retries,
-            listener=listener,
-            is_stopped=lambda: interruption.signal is not None,
+            commentary.pending,
+            suite=spec.suite,
+            store=store,
+            policy=policy,
+            sweep=spec.name,
+            start=start,
+            listener=commentary,
+            is_stopped=foreman.is_stopped,
+            keep_signals=interruption.keep,
         )
 
 
-class _Listener:
-    """Tells the display and the tracker of trials as they run."""
-
-    def __init__(
-        self,
-        store: Store,
-        pending: Sequence[PlannedTrial],
-        console: Console,
-        tracker: Tracker,
-    ) -> None:
-        self._store = store
-        self._planned = {planned.id: planned for planned in pending}
-        self._tally = Tally.of(pending)
-        self._display = Display(console, self._tally)
-        self._tracker = tracker
-        self.shown = self._display.shown
-
-    def started(self, trial_id: str) -> None:
-        self._tally.started(trial_id)
-        self._display.update()
-
-    def epoch_done(self, trial_id: str, row: EpochRow) -> None:
-        self._tally.epoch_done(trial_id)
-        self._display.update()
-        planned = self._planned[trial_id]
-        self._tracker.trial(
-            trial_id,
-            name=planned.title,
-            params=planned.trial.content(),
-            rows=lambda: [row],
-            scores={},
-            status="running",
-        )
-
-    def ended(self, trial_id: str) -> None:
-        failure = self._store.trial(trial_id).progress().failure
-        self._tally.trial_ended(trial_id, failed=failure is not None)
-        self._display.update()
+def _at_work_elsewhere(files: Files, spec: SweepSpec, lease: Lease) -> set[str]:
+    """Folders of the other starts that still run: they tell the tracker of their own trials."""
+    others = (each for each in all_starts(files, spec.name) if each.folder != lease.folder)
+    return {each.folder for each in others if not each.is_over}
 
 
-def _write(spec: SweepSpec, plan: Plan, table: pd.DataFrame) -> tuple[Front, list[Path]]:
-    staged = spec.folder / ".trials.csv"
-    table.to_csv(staged, index=False)
-    trials = staged.replace(spec.folder / "trials.csv")
-    front = extract_front(table, objectives=spec.objectives, reference_point=spec.reference_point)
-    return front, [trials, *write_front(front, table, spec.folder, note=_note(spec, plan))]
-
-
-def _note(spec: SweepSpec, plan: Plan) -> str:
-    """Small print of the picture: the data, and how far each category's attack reaches."""
-    evaluations = [planned.evaluation for planned in plan.trials if planned.evaluation]
-    reach = evaluations[0].get("reach", {}) if evaluations else {}
-    return ", ".join([spec.cells[0].trial.data.name, *(f"{k} {v}" for k, v in reach.items())])
-
-
-def _track_trials(tracker: Tracker, store: Store, plan: Plan, table: pd.DataFrame) -> None:
+def _track_trials(
+    tracker: Tracker, store: Store, plan: Plan, table: pd.DataFrame, *, theirs: set[str]
+) -> None:
     for planned, (_, row) in zip(plan.trials, table.iterrows(), strict=True):
-        if planned.status == "pending":
+        attempt = planned.progress.lease
+        is_theirs = attempt is not None and attempt.about.get("start") in theirs
+        if planned.status == "pending" or (planned.status == "running" and is_theirs):
             continue
         others = {*planned.settings, "seconds"}  # an epoch's seconds have that name already
         scores = {

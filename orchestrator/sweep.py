@@ -11,16 +11,17 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from orchestrator.address import NoClusterError, check_address
+from orchestrator.dry_run import show_plan
 from orchestrator.exit_code import ExitCode
-from orchestrator.front import front_record, show
-from orchestrator.holding import HeldError
-from orchestrator.plan import Plan, make_plan
+from orchestrator.front import show
+from orchestrator.front_files import front_record
+from orchestrator.plan import Plan
+from orchestrator.results import missing
 from orchestrator.spec import SweepSpec, read_spec
 from orchestrator.start import Outcome, start
-from orchestrator.store import LocalFiles, Store
+from orchestrator.starts import HeldError
 from orchestrator.tracking import OFF, tracking_uri
 from trainer.problems import BadInput, redacted
 
@@ -37,7 +38,7 @@ def main(
     spec_path: Annotated[str, typer.Argument(metavar="SPEC", help="The sweep's YAML file.")],
     *,
     storage: Annotated[
-        str | None, typer.Option(metavar="FOLDER", help="Keep trials and sweeps here.")
+        str | None, typer.Option(metavar="FOLDER|URL", help="Keep trials and sweeps here.")
     ] = None,
     tracking: Annotated[
         str | None,
@@ -53,6 +54,9 @@ def main(
     ] = None,
     download: Annotated[
         bool, typer.Option("--download", help="Download a data set that is missing.")
+    ] = False,
+    join: Annotated[
+        bool, typer.Option("--join", help="Share the work of a sweep that others are running.")
     ] = False,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Run failed trials again as well.")
@@ -76,11 +80,13 @@ def main(
     try:
         spec = read_spec(spec_path, [*(assignments or []), *flags], os.environ)
         if dry_run:
-            _show_plan(spec, console, as_json=as_json)
+            show_plan(spec, console, as_json=as_json)
             raise typer.Exit(ExitCode.DONE)
         if address is not None:
             check_address(address)
-        outcome = start(spec, address=address, retry_failed=retry_failed, console=console)
+        outcome = start(
+            spec, address=address, joins=join, retry_failed=retry_failed, console=console
+        )
     except (BadInput, NoClusterError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(ExitCode.BAD_INPUT) from None
@@ -105,36 +111,10 @@ def main(
 def _exit_code(outcome: Outcome) -> int:
     if outcome.signal is not None:
         return 128 + outcome.signal
+    if outcome.budget is not None:
+        return ExitCode.BUDGET_REACHED
     done = all(planned.status == "done" for planned in outcome.plan.trials)
     return ExitCode.DONE if done else ExitCode.SOME_FAILED
-
-
-def _show_plan(spec: SweepSpec, console: Console, *, as_json: bool) -> None:
-    plan = make_plan(spec, Store(LocalFiles(spec.storage)))
-    if as_json:
-        trials = [
-            {
-                "trial_id": planned.id,
-                "method": planned.method,
-                "seed": planned.trial.seed,
-                "status": planned.status,
-                "todo": planned.todo,
-                "settings": dict(planned.settings),
-            }
-            for planned in plan.trials
-        ]
-        typer.echo(_json({"name": spec.name, "counts": plan.counts(), "trials": trials}))
-        return
-    shown = Table(box=None)
-    for column in ("trial_id", "method", *spec.settings, "seed", "status", "to do"):
-        shown.add_column(column, overflow="fold", no_wrap=column == "trial_id")
-    for planned in plan.trials:
-        values = [planned.settings[name] for name in spec.settings]
-        settings = ["" if value is None else str(value) for value in values]
-        seed = str(planned.trial.seed)
-        shown.add_row(planned.id, planned.method, *settings, seed, planned.status, planned.todo)
-    console.print(shown)
-    console.print(f"{spec.name}: {_counted(plan)}")
 
 
 def _show_outcome(spec: SweepSpec, outcome: Outcome, console: Console) -> None:
@@ -146,8 +126,12 @@ def _show_outcome(spec: SweepSpec, outcome: Outcome, console: Console) -> None:
         console.print(f"failed: {told}", soft_wrap=True)
     if len(failed) > SHOWN_FAILURES:
         console.print(f"failed: and {len(failed) - SHOWN_FAILURES} more, see trials.csv")
-    show(outcome.front, outcome.files, console)
+    show(outcome.front, outcome.folder, outcome.files, console)
     console.print(f"{'sweep':12}{spec.name}: {_counted(outcome.plan)}")
+    if missed := missing(outcome.plan):
+        console.print(f"{'front':12}{missed}")
+    if outcome.budget is not None:
+        console.print(f"{'stopped':12}{outcome.budget}; raise it, and the same command goes on")
     if outcome.signal is not None:
         console.print(f"{'stopped':12}by a signal; the same command goes on from here")
     if spec.tracking != OFF:
@@ -163,7 +147,7 @@ def _outcome_record(spec: SweepSpec, outcome: Outcome, code: int) -> dict[str, A
         "exit_code": code,
         "counts": outcome.plan.counts(),
         "front": front_record(outcome.front),
-        "files": [str(path) for path in outcome.files],
+        "files": [f"{outcome.folder}/{name}" for name in outcome.files],
         "tracking": redacted(tracking_uri(spec.tracking, spec.storage)),
     }
 

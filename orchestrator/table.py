@@ -13,13 +13,15 @@ import numpy as np
 import pandas as pd
 
 from orchestrator.extraction import on_front
+from orchestrator.manifest import read_manifest
 from orchestrator.plan import Plan, PlannedTrial, make_plan
 from orchestrator.spec import SweepSpec, measured_columns
-from orchestrator.store import LocalFiles, Store
+from orchestrator.store import Store
+from orchestrator.store.opening import open_files
 
 
-def trials_table(spec: SweepSpec, plan: Plan, store: Store) -> pd.DataFrame:
-    """The table of a sweep's plan, from the store alone.
+def trials_table(spec: SweepSpec, plan: Plan) -> pd.DataFrame:
+    """The table of a sweep's plan, as the plan found it.
 
     Robustness score: the mean over the suite's categories of `robust_accuracy_*`, minus the
     same of the standard reference. Sacrificed accuracy: the reference's natural accuracy minus
@@ -28,7 +30,7 @@ def trials_table(spec: SweepSpec, plan: Plan, store: Store) -> pd.DataFrame:
     """
     categories, settings = spec.suite.categories, spec.settings
     columns = measured_columns(spec.suite)
-    table = pd.DataFrame([_row(spec, planned, store, columns) for planned in plan.trials])
+    table = pd.DataFrame([_row(spec, planned, columns) for planned in plan.trials])
     robust = table[[f"robust_accuracy_{c}" for c in categories]].mean(axis=1, skipna=False)
     references = table["is_reference"] & (table["status"] == "done")
     table["robustness_score"] = robust - robust[references].mean()
@@ -38,7 +40,14 @@ def trials_table(spec: SweepSpec, plan: Plan, store: Store) -> pd.DataFrame:
     for name in settings:
         table[name] = _setting_column([planned.settings[name] for planned in plan.trials])
     first = ["trial_id", "method", "seed", "status", "split", *columns]
-    last = ["robustness_score", "sacrificed_accuracy", "seconds", "collapsed", "failure"]
+    last = [
+        "robustness_score",
+        "sacrificed_accuracy",
+        "seconds",
+        "collapsed",
+        "degraded",
+        "failure",
+    ]
     table = table[[*first, *last, "on_front", *settings]]
     return table.assign(on_front=on_front(table, spec.objectives))
 
@@ -49,19 +58,17 @@ def sweep_table(spec: SweepSpec) -> pd.DataFrame:
     Raises:
         BadInput: the data are not there, so that trials cannot be named.
     """
-    store = Store(LocalFiles(spec.storage))
-    return trials_table(spec, make_plan(spec, store), store)
+    store = Store(open_files(spec.storage))
+    known = read_manifest(store.files, spec)
+    plan = make_plan(spec, store, fingerprint_of=known.fingerprint_here, settled=known.settled)
+    return trials_table(spec, plan)
 
 
-def _row(
-    spec: SweepSpec, planned: PlannedTrial, store: Store, columns: Sequence[str]
-) -> dict[str, Any]:
-    stored = store.trial(planned.id)
+def _row(spec: SweepSpec, planned: PlannedTrial, columns: Sequence[str]) -> dict[str, Any]:
     evaluation: Mapping[str, Any] = {}
     facts: Mapping[str, Any] = {}
     if planned.status == "done":
-        evaluation = planned.evaluation or {}
-        facts = stored.training_facts()
+        evaluation, facts = planned.evaluation or {}, planned.progress.result or {}
     failure = planned.progress.failure if planned.status == "failed" else None
     return {
         "trial_id": planned.id,
@@ -73,6 +80,7 @@ def _row(
         **{name: evaluation.get("accuracies", {}).get(name, np.nan) for name in columns},
         "seconds": facts.get("seconds", np.nan),
         "collapsed": facts.get("collapsed"),
+        "degraded": facts.get("degraded"),
         "failure": None if failure is None else f"{failure.kind}: {failure.message}",
     }
 

@@ -193,7 +193,10 @@ class Document:
         try:
             return settings.model_validate(self.value)
         except ValidationError as error:
+            order = {key: at for at, key in enumerate(children_of(self._node))}
             details = error.errors(include_url=False)
+            # As a person reads them; what is missing comes last.
+            details.sort(key=lambda each: order.get(str(next(iter(each["loc"]), "")), len(order)))
             problems = [_problem(self, settings, each) for each in details[:MAX_PROBLEMS]]
             if len(details) > MAX_PROBLEMS:
                 message = f"has {len(details) - MAX_PROBLEMS} problems more"

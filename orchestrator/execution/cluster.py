@@ -13,7 +13,7 @@ from ray.exceptions import RayError
 
 from orchestrator.address import NoClusterError
 from orchestrator.execution.watch import watched_cluster
-from orchestrator.spec import Resources
+from orchestrator.policy import Resources
 
 OBJECT_STORE_BYTES = 200_000_000
 """Trials exchange a few numbers; Ray would take 30 % of the memory."""

@@ -1,41 +1,62 @@
 """Ray Tune over the pending trials: as many at once as the resources allow, each in the store.
 
-A fresh Tuner at every start: what is done, and where to go on, is the store's to know. Tune
-neither checkpoints nor restores; a trial whose worker died is started again by Tune and finds
-its own last checkpoint.
+A fresh Tuner at every start: what is done, and where to go on, is the store's to know. Tune asks
+for one trial after another, neither checkpoints nor restores, and never retries: a trial whose
+worker died goes back into the queue, and its next attempt finds the last checkpoint.
 """
 
 from __future__ import annotations
 
 import logging
 import math
+import os
 import random
-import signal
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
+import ray
 import torch
 from ray import tune
 from ray.exceptions import RayTaskError
-from ray.tune import Callback, FailureConfig, RunConfig, TuneConfig, Tuner
+from ray.tune import Callback, RunConfig, Stopper, TuneConfig, Tuner
+from ray.tune.search import Searcher
 
-from orchestrator.execution.work import carry_out
+from orchestrator import orders
+from orchestrator.execution.queue import Queue
+from orchestrator.execution.silence import end_worker
+from orchestrator.execution.work import Ending, Mission, carry_out
 from orchestrator.plan import PlannedTrial
-from orchestrator.spec import Resources
-from orchestrator.store import LocalFiles, Store
+from orchestrator.policy import Policy, Resources
+from orchestrator.store import Failure, FailureKind, Store
+from orchestrator.store.lease import utc_now
+from orchestrator.store.opening import open_files
+from orchestrator.store.patience import Patient
 from trainer.config import read_trial
 from trainer.document import Document
-from trainer.evaluation import read_suite
+from trainer.evaluation import Suite, read_suite
 from trainer.training import EpochRow
 
 logger = logging.getLogger(__name__)
 
-TRIAL = "trial_id"
-"""The one key of a Tune configuration here."""
+TRIAL, ATTEMPT = "trial_id", "attempt"
+"""The keys of a Tune configuration here."""
+
+GRACE_SECONDS = 20.0
+"""From a wish to stop to the end of workers that have not heard of it."""
+
+SECONDS_BETWEEN_LOOKS = 0.5
+"""While nothing can be taken up."""
+
+SECONDS_BETWEEN_LOOKS_AT_WORKERS = 2.0
+"""For signs of life."""
+
+PATIENCE_SECONDS = 600.0
+"""That the storage may be out of a worker's reach."""
 
 
 class Listener(Protocol):
@@ -47,101 +68,203 @@ class Listener(Protocol):
     def epoch_done(self, trial_id: str, row: EpochRow) -> None:
         """An epoch of the trial is in the store."""
 
+    def let_go(self, trial_id: str) -> None:
+        """A worker let go of the trial, which is not over."""
+
     def ended(self, trial_id: str) -> None:
         """The trial is done or has failed: the store says which."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Assignment:
-    """What a worker must know beside the trial's id; plain, so that it travels."""
+    """What a worker must know; plain, so that it travels."""
 
     storage: str
     trials: Mapping[str, Mapping[str, Any]]  # records by id
     suite: Mapping[str, Any]
-    threads: int
-    gpu: float
+    policy: Mapping[str, Any]
+    sweep: str
+    start: str
 
 
 def run_trials(
     trials: Sequence[PlannedTrial],
     *,
-    suite: Mapping[str, Any],
-    storage: Path,
-    resources: Resources,
-    retries: int,
+    suite: Suite,
+    store: Store,
+    policy: Policy,
+    sweep: str,
+    start: str,
     listener: Listener,
     is_stopped: Callable[[], bool],
+    keep_signals: Callable[[], None],
 ) -> None:
-    """Run trials on the connected cluster until all have ended, or `is_stopped` says so.
+    """Run trials on the connected cluster until all have ended here or elsewhere, or `is_stopped`
+    says so.
 
     A trial that ends without a result in the store, its worker lost once too often, is recorded
     there as failed.
+
+    Args:
+        start: folder of the start of the sweep, where its workers find orders.
+        keep_signals: puts the command's own handlers back, where Tune has put its own.
     """
     assignment = Assignment(
-        storage=str(storage),
+        storage=store.files.url,
         trials={planned.id: planned.trial.record() for planned in trials},
-        suite=suite,
-        threads=max(1, math.ceil(resources.cpu)),
-        gpu=resources.gpu,
+        suite=suite.record(),
+        policy=policy.model_dump(mode="json"),
+        sweep=sweep,
+        start=start,
     )
+    queue = Queue(
+        [planned.id for planned in trials],
+        store,
+        suite_id=suite.id,
+        lease=policy.lease,
+        retries=policy.retries,
+    )
+    resources = policy.resources
     trainable = tune.with_resources(
         tune.with_parameters(work_on_trial, assignment=assignment),
         {"CPU": resources.cpu, "GPU": resources.gpu},
     )
-    store = Store(LocalFiles(storage))
-    with tempfile.TemporaryDirectory(prefix="sweep-") as scratch:
-        Tuner(
-            trainable,
-            param_space={TRIAL: tune.grid_search([planned.id for planned in trials])},
-            tune_config=TuneConfig(reuse_actors=True),
-            run_config=RunConfig(
-                storage_path=scratch,
-                failure_config=FailureConfig(max_failures=retries),
-                callbacks=[_Relay(listener, store, is_stopped)],
-                verbose=0,
-            ),
-        ).fit()
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(_slots(resources))
+    while not queue.is_empty and not is_stopped():
+        if orders.paused(store.files, sweep) or not queue.is_ready:
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+            continue
+        with tempfile.TemporaryDirectory(prefix="sweep-") as scratch:
+            Tuner(
+                trainable,
+                tune_config=TuneConfig(
+                    search_alg=_Suggestions(
+                        queue, lambda: is_stopped() or bool(orders.paused(store.files, sweep))
+                    ),
+                    num_samples=-1,
+                    reuse_actors=True,
+                ),
+                run_config=RunConfig(
+                    storage_path=scratch,
+                    stop=_Grace(is_stopped),
+                    callbacks=[_Relay(listener, queue, keep_signals)],
+                    verbose=0,
+                ),
+            ).fit()
 
 
 def work_on_trial(config: dict[str, Any], *, assignment: Assignment) -> None:
     """One trial in a worker, which may be a used one: its state is set anew."""
-    torch.set_num_threads(assignment.threads)
+    policy = Policy.model_validate(assignment.policy)
+    torch.set_num_threads(max(1, math.ceil(policy.resources.cpu)))
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
     random.seed(0)
     np.random.seed(0)
     device = torch.device("cpu")
-    if assignment.gpu:
+    if policy.resources.gpu:
         device = torch.device("cuda")
-        if assignment.gpu < 1:
-            torch.cuda.set_per_process_memory_fraction(assignment.gpu)
-    record = assignment.trials[config[TRIAL]]
-    carry_out(
-        read_trial(Document.from_plain(record, config[TRIAL])),
+        if policy.resources.gpu < 1:
+            torch.cuda.set_per_process_memory_fraction(policy.resources.gpu)
+    files = open_files(assignment.storage)
+    waiting = Patient(
+        files, tell=logger.warning, is_given_up=lambda: False, patience=PATIENCE_SECONDS
+    )
+    read_orders = partial(orders.read, files, assignment.sweep, assignment.start)
+    ending = carry_out(
+        read_trial(Document.from_plain(assignment.trials[config[TRIAL]], config[TRIAL])),
         read_suite(Document.from_plain(assignment.suite, "suite")),
-        Store(LocalFiles(Path(assignment.storage))),
+        Store(waiting, files),
+        Mission(
+            policy=policy,
+            sweep=assignment.sweep,
+            start=assignment.start,
+            node=ray.util.get_node_ip_address(),
+            read_orders=read_orders,
+            give_up=partial(os._exit, 1),
+        ),
+        number=config[ATTEMPT],
         device=device,
         report=lambda row: tune.report({"row": row}),  # nested, away from Tune's own keys
     )
+    tune.report({"ending": str(ending)})
 
 
-class _Relay(Callback):
-    """Tune's events to the listener; a failure of the worker itself into the store; a wish to
-    stop to Tune."""
+def _slots(resources: Resources) -> int:
+    """Trials that the cluster has room for at once."""
+    total = ray.cluster_resources()
+    slots = total.get("CPU", 0.0) / resources.cpu
+    if resources.gpu:
+        slots = min(slots, total.get("GPU", 0.0) / resources.gpu)
+    return max(1, int(slots))
 
-    def __init__(self, listener: Listener, store: Store, is_stopped: Callable[[], bool]) -> None:
-        self._listener = listener
-        self._store = store
-        self._is_stopped = is_stopped
+
+class _Stateless:
+    """Tune writes its parts to files, for a restore that is never made: of these, nothing."""
 
     def __getstate__(self) -> dict[str, Any]:
-        """Nothing: Tune writes its callbacks to a file, for a restore that is never made."""
         return {}
 
+
+class _Suggestions(_Stateless, Searcher):
+    """The queue, as Tune asks for it."""
+
+    def __init__(self, queue: Queue, is_closed: Callable[[], bool]) -> None:
+        super().__init__()
+        self._queue = queue
+        self._is_closed = is_closed
+
+    def suggest(self, trial_id: str) -> Any:
+        """What to run next; nothing now where all else is at work elsewhere."""
+        found = None if self._is_closed() else self._queue.next()
+        if found is not None:
+            return dict(zip((TRIAL, ATTEMPT), found, strict=True))
+        return None if self._queue.out else Searcher.FINISHED
+
+    def on_trial_complete(self, trial_id: str, result: Any = None, error: bool = False) -> None:
+        """Told to the queue by the relay, which knows more."""
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing to keep."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Never."""
+
+
+class _Grace(_Stateless, Stopper):
+    """Ends what has not ended by itself some time after a stop was asked."""
+
+    def __init__(self, is_stopped: Callable[[], bool]) -> None:
+        self._is_stopped = is_stopped
+        self._asked: float | None = None
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        """No trial is ended for what it reports."""
+        return False
+
+    def stop_all(self) -> bool:
+        """At every step of Tune."""
+        if self._asked is None and self._is_stopped():
+            self._asked = time.monotonic()
+        return self._asked is not None and time.monotonic() - self._asked > GRACE_SECONDS
+
+
+class _Relay(_Stateless, Callback):
+    """Tune's events to the queue and the listener."""
+
+    def __init__(self, listener: Listener, queue: Queue, keep_signals: Callable[[], None]) -> None:
+        self._listener = listener
+        self._queue = queue
+        self._keep_signals = keep_signals
+        self._looked = time.monotonic()
+
     def on_step_begin(self, iteration: int, trials: Any, **info: Any) -> None:
-        """Several times a second, once Tune listens to SIGUSR1: it then ends in good order."""
-        if self._is_stopped():
-            signal.raise_signal(signal.SIGUSR1)
+        if iteration == 0:
+            self._keep_signals()
+        if time.monotonic() - self._looked > SECONDS_BETWEEN_LOOKS_AT_WORKERS:
+            self._looked = time.monotonic()
+            for lease in self._queue.silent():
+                end_worker(lease)
 
     def on_trial_start(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
         self._listener.started(trial.config[TRIAL])
@@ -153,18 +276,24 @@ class _Relay(Callback):
             self._listener.epoch_done(trial.config[TRIAL], result["row"])
 
     def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-        self._listener.ended(trial.config[TRIAL])
-
-    def on_trial_recover(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-        logger.warning(
-            "the worker of trial %s died; another takes it up from its last checkpoint",
-            trial.config[TRIAL],
-        )
+        trial_id = trial.config[TRIAL]
+        ending = Ending((trial.last_result or {}).get("ending", Ending.STOPPED))
+        self._tell(trial_id, is_over=self._queue.ended(trial_id, ending))
 
     def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
-        kind, message = "worker_lost", f"its worker died {trial.num_failures} times"
+        trial_id = trial.config[TRIAL]
         error = trial.get_pickled_error()
+        kind: FailureKind = "worker_lost"
+        message = type(error).__name__
         if isinstance(error, RayTaskError):  # it lived to say why
             kind, message = "exception", f"{type(error.cause).__name__}: {error.cause}"
-        self._store.trial(trial.config[TRIAL]).fail(kind, message, str(error))
-        self._listener.ended(trial.config[TRIAL])
+        elif "OutOfMemory" in type(error).__name__ or "OOM" in str(error):
+            kind = "out_of_memory"
+        failure = Failure(kind=kind, message=message, details=str(error), at=utc_now())
+        self._tell(trial_id, is_over=self._queue.worker_died(trial_id, failure))
+
+    def _tell(self, trial_id: str, *, is_over: bool) -> None:
+        if is_over:
+            self._listener.ended(trial_id)
+        else:
+            self._listener.let_go(trial_id)

@@ -6,63 +6,126 @@ No word of Ray: a cluster only decides where this is called.
 from __future__ import annotations
 
 import logging
-import os
+import math
 import platform
 import socket
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
 import torch
 
+from orchestrator.execution.supervision import StoppedError, Supervision, TimeLimitError
+from orchestrator.orders import Orders
+from orchestrator.policy import Policy
 from orchestrator.store import Attempt, Store, StoredTrial
-from trainer.checkpoint import Checkpoint, Weights
+from orchestrator.store.files import FullError, UnreachableError
+from orchestrator.store.lease import LeaseState, LostError
+from trainer.checkpoint import Weights
 from trainer.config import Trial
 from trainer.data import Dataset, DataSettings, MissingData, fingerprint, load
 from trainer.evaluation import Suite, evaluate
-from trainer.training import DivergedError, EpochRow, Reporter, new_model, train
+from trainer.training import DivergedError, EpochRow, new_model, train
 
 logger = logging.getLogger(__name__)
 
-Report = Callable[[EpochRow], None]
+
+class Ending(StrEnum):
+    """How an attempt at a trial ended."""
+
+    DONE = "done"
+    FAILED = "failed"  # the store says why
+    STOPPED = "stopped"  # on request
+    LOST = "lost"  # its lease, or the store
+    BUSY = "busy"  # never began: another was first
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mission:
+    """What a worker must know beside the trial."""
+
+    policy: Policy
+    sweep: str
+    start: str  # folder of the start that it works for
+    node: str  # address of the machine within the cluster
+    read_orders: Callable[[], Orders]
+    give_up: Callable[[], None]  # ends the process
 
 
 def carry_out(
-    trial: Trial, suite: Suite, store: Store, *, device: torch.device, report: Report
-) -> bool:
-    """Bring a trial to its evaluation, from wherever the store has it; whether that worked.
+    trial: Trial,
+    suite: Suite,
+    store: Store,
+    mission: Mission,
+    *,
+    number: int,
+    device: torch.device,
+    report: Callable[[EpochRow], None],
+) -> Ending:
+    """Bring a trial to its evaluation, from wherever the store has it, as attempt `number`.
 
     What goes wrong within the trial (NaN, an exception, no memory) is recorded in the store and
     ends this trial alone. `report` is told each epoch's row.
     """
     stored = store.trial(trial.id)
-    stored.describe(trial.record(), provenance(device))
-    stored.forget_failure()
+    stored.describe(trial)
+    past = stored.past_attempts()
+    micro_batches = 1
+    if mission.policy.halve_batch:
+        ends = [state.ended or {} for state in past]
+        kinds = [ended.get("failure", {}).get("kind") for ended in ends]
+        micro_batches = 2 ** kinds.count("out_of_memory")
+    about = {
+        "sweep": mission.sweep,
+        "start": mission.start,
+        "node": mission.node,
+        "micro_batches": micro_batches,
+        "provenance": provenance(device),
+    }
+    attempt = stored.begin(trial, number, lasts=mission.policy.lease, about=about)
+    if attempt is None:
+        return Ending.BUSY
+    supervision = Supervision(
+        attempt,
+        mission.policy,
+        epochs=trial.training.epochs,
+        read_orders=mission.read_orders,
+        spent=sum(_worked(state) for state in past),
+        report=report,
+        give_up=mission.give_up,
+    )
     try:
-        dataset = _dataset(trial.data, trial.fingerprint, device)
-        model = _trained(trial, stored, dataset, device, report)
-        if stored.evaluation(suite.id) is None:
-            started = time.perf_counter()
-            outcomes = evaluate(model, suite, dataset, progress=None)
-            facts = {
-                "suite": suite.record(),
-                "reach": {
-                    label: rungs.attack.reach(dataset.image_shape)
-                    for label, rungs in suite.categories.items()
-                },
-                "examples": len(outcomes.natural),
-                "seconds": time.perf_counter() - started,
-                "accuracies": outcomes.accuracies(),
-            }
-            stored.save_outcomes(suite.id, outcomes, facts)
+        with attempt.kept(supervision.tick):
+            supervision.come_by(None)
+            _Task(
+                trial=trial,
+                suite=suite,
+                stored=stored,
+                attempt=attempt,
+                supervision=supervision,
+                device=device,
+                micro_batches=micro_batches,
+            ).carry_out()
+        attempt.end(Ending.DONE)
+        return Ending.DONE
+    except StoppedError:
+        attempt.end(Ending.STOPPED)
+        return Ending.STOPPED
+    except (LostError, UnreachableError, FullError) as error:
+        logger.warning("trial %s is let go: %s", trial.id, error)
+        with suppress(OSError):
+            attempt.end(Ending.LOST)
+        return Ending.LOST
     except Exception as error:
         kind = _failure_kind(error)
         logger.warning("trial %s failed (%s): %s", trial.id, kind, error)
-        stored.fail(kind, f"{type(error).__name__}: {error}", traceback.format_exc())
-        return False
-    return True
+        attempt.fail(kind, f"{type(error).__name__}: {error}", traceback.format_exc())
+        return Ending.FAILED
 
 
 def provenance(device: torch.device) -> dict[str, Any]:
@@ -73,46 +136,84 @@ def provenance(device: torch.device) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "process": os.getpid(),
     }
 
 
-def _trained(
-    trial: Trial,
-    stored: StoredTrial,
-    dataset: Dataset,
-    device: torch.device,
-    report: Report,
-) -> torch.nn.Module:
-    weights = stored.weights()
-    if weights is not None:
-        model = new_model(trial, dataset, device)
+@dataclass(frozen=True, kw_only=True)
+class _Task:
+    """A trial under an attempt that has begun."""
+
+    trial: Trial
+    suite: Suite
+    stored: StoredTrial
+    attempt: Attempt
+    supervision: Supervision
+    device: torch.device
+    micro_batches: int
+
+    def carry_out(self) -> None:
+        dataset = _dataset(self.trial.data, self.trial.fingerprint, self.device)
+        weights = self.stored.weights()
+        if weights is None:
+            self._train(dataset)
+            weights = self.stored.weights()  # ours, or those of whoever was first
+            if weights is None:
+                raise LostError(f"the weights of {self.trial.id} were damaged at once")
+        if self.stored.evaluation(self.suite.id) is None:
+            self._evaluate(weights, dataset)
+
+    def _train(self, dataset: Dataset) -> None:
+        checkpoint, origin = self.stored.resume_point(self.trial)
+        if origin is not None:
+            self.attempt.go_on_from(origin)
+        try:
+            model = train(
+                self.trial,
+                dataset,
+                device=self.device,
+                reporter=self.supervision,
+                resume=checkpoint,
+                micro_batches=self.micro_batches,
+            )
+        except DivergedError as error:
+            self.attempt.keep_last_steps(error.last_steps)
+            raise
+        rows = self.attempt.rows
+        facts = {
+            "epochs": self.trial.training.epochs,
+            "seconds": sum(row["seconds"] for row in rows),
+            "collapsed": bool(rows[-1]["validation/collapsed"]) if rows else None,
+            "degraded": self.micro_batches > 1 or (origin is not None and origin.degraded),
+            "provenance": provenance(self.device),
+        }
+        weights = Weights(trial=self.trial.record(), model=model.state_dict())
+        keeps_last = self.supervision.keeps_last_checkpoint
+        self.attempt.publish(weights, facts, keeps_last=keeps_last)
+
+    def _evaluate(self, weights: Weights, dataset: Dataset) -> None:
+        model = new_model(self.trial, dataset, self.device)
         model.load_state_dict(weights.model)
-        return model
-    attempt = stored.begin()
-    reporter = _AttemptReporter(attempt, report)
-    model = train(trial, dataset, device=device, reporter=reporter, resume=attempt.resume)
-    facts = {
-        "epochs": trial.training.epochs,
-        "seconds": sum(row["seconds"] for row in attempt.rows),
-        "collapsed": bool(attempt.rows[-1]["validation/collapsed"]),
-        "provenance": provenance(device),
-    }
-    if attempt.publish(Weights(trial=trial.record(), model=model.state_dict()), facts):
-        return model
-    return _trained(trial, stored, dataset, device, report)  # another was first: its model counts
+        started = time.perf_counter()
+        batch_size = math.ceil(self.suite.batch_size / self.micro_batches)  # bits are the same
+        suite = self.suite.model_copy(update={"batch_size": batch_size})
+        outcomes = evaluate(model, suite, dataset, progress=self.supervision.evaluated)
+        facts = {
+            "suite": self.suite.record(),
+            "reach": {
+                label: rungs.attack.reach(dataset.image_shape)
+                for label, rungs in self.suite.categories.items()
+            },
+            "examples": len(outcomes.natural),
+            "seconds": time.perf_counter() - started,
+            "accuracies": outcomes.accuracies(),
+        }
+        self.attempt.keep_outcomes(self.suite.id, outcomes, facts)
 
 
-class _AttemptReporter(Reporter):
-    """Keeps each epoch in the store before anybody else is told of it."""
-
-    def __init__(self, attempt: Attempt, report: Report) -> None:
-        self._attempt = attempt
-        self._report = report
-
-    def epoch_done(self, row: EpochRow, checkpoint: Callable[[], Checkpoint]) -> None:
-        self._attempt.epoch_done(row, checkpoint)
-        self._report(row)
+def _worked(attempt: LeaseState) -> float:
+    """Seconds of an attempt in which it did not rest."""
+    told = attempt.ended or attempt.beat
+    return attempt.seconds - float(told.get("rested", 0.0))
 
 
 @lru_cache(maxsize=1)
@@ -131,6 +232,8 @@ def _dataset(settings: DataSettings, expected: str, device: torch.device) -> Dat
 def _failure_kind(error: BaseException) -> str:
     if isinstance(error, DivergedError):
         return "diverged"
+    if isinstance(error, TimeLimitError):
+        return "time_limit"
     is_memory = isinstance(error, (torch.OutOfMemoryError, MemoryError))
     if is_memory or "can't allocate memory" in str(error):  # torch's RuntimeError on the CPU
         return "out_of_memory"

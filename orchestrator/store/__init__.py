@@ -1,32 +1,54 @@
 """The store: everything that must survive, by content.
 
-    trials/<id>/trial.json                       what the trial is, and where it was planned
-    trials/<id>/attempts/<token>/rows/NNNNNN.json          one epoch's facts
-    trials/<id>/attempts/<token>/checkpoints/NNNNNN.pt     the newest two, while in training
-    trials/<id>/attempts/<token>/weights.pt                the trained model
+    store.json, store.json.copy                  what this is, and its version
+    trials/<id>/trial.json                       what the trial is
+    trials/<id>/attempts/<number>/               one go at it, under a lease
+        lease.json, beat.json, ended.json        who, that it lives, how it ended (and why)
+        origin.json                              from where it went on, with the rows until there
+        rows/EEEEEE.json                         one epoch's facts
+        checkpoints/EEEEEE-SSSSSS.pt             the newest two, by epochs and steps done
+        last_steps.jsonl                         before a loss became NaN
+        weights.pt                               the trained model
+        outcomes/<suite id>.npz                  bits
     trials/<id>/result.json                      names the attempt whose weights count
-    trials/<id>/evaluations/<suite id>.npz, .json          bits, and the accuracies from them
-    trials/<id>/failure.json                     why it failed, until it is tried again
-    sweeps/<name>/...                            tables, pictures, the resolved spec
+    trials/<id>/dropped.json                     that, once the weights were given up to make room
+    trials/<id>/evaluations/<suite id>.json      accuracies, and the attempt that has their bits
+    families/<family>/EEEEEE-<id>                trials that differ in their length alone
+    sweeps/<name>/...                            tables, pictures, the resolved spec, its starts
 
 Many may attempt a trial; `result.json` is created once, and who comes second has lost.
 """
 
 from __future__ import annotations
 
+from orchestrator.store.attempt import Attempt
 from orchestrator.store.files import Files, LocalFiles
-from orchestrator.store.trials import Attempt, Failure, Progress, StoredTrial
+from orchestrator.store.trials import Failure, FailureKind, Progress, StoredTrial
 
-__all__ = ["Attempt", "Failure", "Files", "LocalFiles", "Progress", "Store", "StoredTrial"]
+__all__ = [
+    "Attempt",
+    "Failure",
+    "FailureKind",
+    "Files",
+    "LocalFiles",
+    "Progress",
+    "Store",
+    "StoredTrial",
+]
 
 
 class Store:
     """Trials by id, in `files`."""
 
-    def __init__(self, files: Files) -> None:
-        """A store over a file layer."""
+    def __init__(self, files: Files, impatient: Files | None = None) -> None:
+        """A store over a file layer.
+
+        Args:
+            impatient: the same files for signs of life, which must not wait where `files` does.
+        """
         self.files = files
+        self._impatient = impatient or files
 
     def trial(self, trial_id: str) -> StoredTrial:
         """The trial's place, whether or not anything is in it."""
-        return StoredTrial(self.files, trial_id)
+        return StoredTrial(self.files, trial_id, self._impatient)

@@ -1,20 +1,47 @@
 """Files by name in one place: what the store asks of a file system.
 
-Five verbs on bytes, so that an object store can stand where a folder does. Writes are whole or
+Seven verbs on bytes, so that an object store can stand where a folder does. Writes are whole or
 not at all, and `create` decides a race: of several writers of one name exactly one is told yes.
+What a place cannot do it says in one of three ways: later (`UnreachableError`), with more room
+(`FullError`), or not before a person has changed something (`RefusedError`).
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
-from contextlib import suppress
-from pathlib import Path
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePosixPath
 from typing import Protocol
+
+MARK = "store.json"
+"""The file in the root by which a store is known; `version` says what is in it."""
+
+
+class UnreachableError(OSError):
+    """The place does not answer now and may later: a server, a network, a share is away."""
+
+
+class FullError(OSError):
+    """There is no room left."""
+
+
+class RefusedError(OSError):
+    """The place answers, and says no until a person changes a setting, a key or a permission."""
 
 
 class Files(Protocol):
-    """A flat name space; names are parts joined by `/`."""
+    """A flat name space; names are parts joined by `/`, and no file's name is a folder's too.
+
+    Every verb may raise `UnreachableError`, `FullError` or `RefusedError`.
+    """
+
+    @property
+    def url(self) -> str:
+        """The place as a person is told of it; there is no secret in it."""
 
     def read(self, name: str) -> bytes | None:
         """The content, or None where there is none."""
@@ -23,10 +50,20 @@ class Files(Protocol):
         """Put the content in place of any other."""
 
     def create(self, name: str, data: bytes) -> bool:
-        """Put the content in place if nothing is there; whether this call did."""
+        """Put the content in place if nothing is there; whether it is this content that is there.
+
+        So the same call again, after an answer that was lost on the way, says the same; writers
+        who race must put something of their own into the content.
+        """
 
     def names(self, folder: str) -> list[str]:
-        """What lies directly in `folder`, sorted: files and folders by their last part."""
+        """What lies directly in `folder`, sorted: files and folders by their last part.
+
+        Folders that were emptied may still be among them.
+        """
+
+    def sizes(self, folder: str) -> dict[str, int]:
+        """Bytes of every file below `folder`, at any depth, by its full name."""
 
     def remove(self, name: str) -> None:
         """Delete, if it is there."""
@@ -36,64 +73,233 @@ class Files(Protocol):
 
 
 class LocalFiles:
-    """A folder, on one disk or on a share that all machines mount."""
+    """A folder, on one disk or on a share that all machines mount.
+
+    A share that is not mounted looks like an empty folder. So once a mark was seen in the root,
+    by this object or by the one that it was copied from, nothing is said to be absent, and
+    nothing is changed, while the mark is gone. A hard-mounted NFS share does its own waiting:
+    calls on it hang, and go on.
+    """
 
     def __init__(self, root: Path) -> None:
         """`root` is made at the first write."""
         self.root = root
+        self._is_marked = False
+
+    @property
+    def url(self) -> str:
+        return str(self.root)
 
     def read(self, name: str) -> bytes | None:
-        try:
-            return (self.root / name).read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
+        with self._reading():
+            try:
+                return (self.root / name).read_bytes()
+            except _ABSENT:
+                self._look_for_mark()
+                return None
 
     def write(self, name: str, data: bytes) -> None:
-        temporary = self._temporary(name, data)
-        try:
+        with self._changing(), self._temporary(name, data) as temporary:
             temporary.replace(self.root / name)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+            _flush(temporary.parent)
 
     def create(self, name: str, data: bytes) -> bool:
-        temporary = self._temporary(name, data)
-        try:
-            os.link(temporary, self.root / name)  # fails where a file is, unlike a rename
-        except FileExistsError:
-            return False
-        finally:
-            temporary.unlink(missing_ok=True)
-        return True
+        target = self.root / name
+        with self._changing(), self._temporary(name, data) as temporary:
+            try:
+                os.link(temporary, target)  # fails where a file is, unlike a rename
+            except FileExistsError:
+                return self.read(name) == data
+            except OSError as error:
+                if error.errno in _NO_LINKS:
+                    raise RefusedError(
+                        f"storage must be on a file system with hard links, by which one of "
+                        f"several writers is chosen, and {self.url} has none ({error.strerror}); "
+                        f"put it on ext4, XFS or NFS, or give an s3:// URL"
+                    ) from error
+                raise
+            _flush(target.parent)
+            return True
 
     def names(self, folder: str) -> list[str]:
-        try:
-            found = [path.name for path in (self.root / folder).iterdir()]
-        except (FileNotFoundError, NotADirectoryError):
-            return []
-        return sorted(name for name in found if not name.startswith(_TEMPORARY))
+        with self._reading():
+            found = [name for name, _ in self._entries(folder)]
+            if not found:
+                self._look_for_mark()
+            return sorted(found)
+
+    def sizes(self, folder: str) -> dict[str, int]:
+        with self._reading():
+            found = dict(self._below(folder))
+            self._look_for_mark()  # again: it may have gone in the middle of the walk
+            return found
 
     def remove(self, name: str) -> None:
-        (self.root / name).unlink(missing_ok=True)
+        with self._changing(), suppress(*_ABSENT):
+            (self.root / name).unlink()
 
     def rename(self, name: str, other: str) -> None:
-        with suppress(FileNotFoundError):
-            (self.root / name).replace(self.root / other)
+        source, target = self.root / name, self.root / other
+        with self._changing():
+            if source.is_file():
+                self._make_folder(other)
+                with suppress(FileNotFoundError):  # another was faster
+                    source.replace(target)
+                _flush(target.parent)
 
-    def _temporary(self, name: str, data: bytes) -> Path:
-        """A file of the content, flushed to the disk, beside where it is to go."""
-        folder = (self.root / name).parent
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{_TEMPORARY}{secrets.token_hex(8)}"
+    def unfinished(self, seconds: float) -> dict[str, int]:
+        """Bytes by name of temporary files that did not change for so long: who wrote them was
+        killed. By the clocks of this machine and of the share, so give them hours."""
+        with self._reading():
+            found = {}
+            for path in self.root.rglob(f"{_TEMPORARY}*"):
+                with suppress(FileNotFoundError):  # in its place by now
+                    status = path.stat()
+                    if time.time() - status.st_mtime > seconds:
+                        found[path.relative_to(self.root).as_posix()] = status.st_size
+            return found
+
+    def remove_empty_folders(self, folder: str) -> None:
+        """Remove those below `folder`, and itself, in which no file is."""
+        with self._changing():
+            for path, _, _ in os.walk(self.root / folder, topdown=False):
+                try:
+                    Path(path).rmdir()
+                except OSError as error:
+                    if error.errno not in {errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT}:
+                        raise
+
+    def _entries(self, folder: str) -> list[tuple[str, os.DirEntry[str]]]:
         try:
-            with path.open("xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-        except BaseException:
-            path.unlink(missing_ok=True)
+            with os.scandir(self.root / folder) as entries:
+                return [(e.name, e) for e in entries if not e.name.startswith(_TEMPORARY)]
+        except _ABSENT:
+            return []
+
+    def _below(self, folder: str) -> Iterator[tuple[str, int]]:
+        for last, entry in self._entries(folder):
+            name = f"{folder}/{last}" if folder else last
+            if entry.is_dir():
+                yield from self._below(name)
+                continue
+            try:
+                size = entry.stat().st_size
+            except FileNotFoundError:  # removed since
+                continue
+            yield name, size
+
+    @contextmanager
+    def _temporary(self, name: str, data: bytes) -> Iterator[Path]:
+        """A file of the content, flushed to the disk, beside where it is to go."""
+        path = (self.root / name).parent / f"{_TEMPORARY}{secrets.token_hex(8)}"
+        try:
+            try:
+                _write_new(path, data)
+            except FileNotFoundError:
+                self._make_folder(name)
+                _write_new(path, data)
+            yield path
+        finally:
+            with suppress(OSError):  # moved into place by now, or the place itself is away
+                path.unlink()
+
+    def _make_folder(self, name: str) -> None:
+        """Make the folder of a file; the root itself only where no mark was seen in it yet."""
+        if not self._is_marked:
+            self.root.mkdir(parents=True, exist_ok=True)
+        folder = self.root
+        for part in PurePosixPath(name).parts[:-1]:
+            parent, folder = folder, folder / part
+            with suppress(FileExistsError):
+                folder.mkdir()
+                _flush(parent)
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        with self._explained():
+            if not self._is_marked:
+                self._look_for_mark()
+            yield
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Both before and after: what was written as the share went away lies elsewhere."""
+        with self._explained():
+            self._look_for_mark()
+            try:
+                yield
+            except FileNotFoundError:  # of a folder: or is it all that is gone?
+                self._look_for_mark()
+                raise
+            self._look_for_mark()
+
+    def _look_for_mark(self) -> None:
+        """See the mark, or see that there was none before either.
+
+        Raises:
+            UnreachableError: it was there and is gone.
+        """
+        try:
+            (self.root / MARK).stat()
+        except (FileNotFoundError, NotADirectoryError) as error:
+            if self._is_marked:
+                raise UnreachableError(
+                    f"{self.root / MARK}, the mark of the storage, is gone: mount the share again, "
+                    f"or put the folder back"
+                ) from error
+        else:
+            self._is_marked = True
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if error.errno in _AWAY:
+                raise UnreachableError(
+                    f"{self.url} cannot be reached ({error.strerror}): see that its disk or share "
+                    f"is there"
+                ) from error
+            if error.errno in _FULL:
+                raise FullError(
+                    f"{self.url} is full ({error.strerror}): make room on its disk or in its quota"
+                ) from error
+            if error.errno in _FORBIDDEN:
+                raise RefusedError(
+                    f"{error.filename or self.url} must be open to this user ({error.strerror}): "
+                    f"change its permissions, or give another storage"
+                ) from error
             raise
-        return path
+
+
+def _write_new(path: Path, data: bytes) -> None:
+    with path.open("xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _flush(folder: Path) -> None:
+    """See that the names in a folder outlast a power cut, where the file system has a way."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_FOLDER_FLUSH:
+            raise
+    finally:
+        os.close(descriptor)
 
 
 _TEMPORARY = ".writing-"
+_ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+_AWAY = {
+    *(errno.ESTALE, errno.EIO, errno.EREMOTEIO, errno.ETIMEDOUT, errno.EAGAIN, errno.EINTR),
+    *(errno.ENOTCONN, errno.ECONNRESET, errno.ECONNREFUSED, errno.ECONNABORTED, errno.EPIPE),
+    *(errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETDOWN, errno.ENETUNREACH, errno.ENETRESET),
+    *(errno.ENODEV, errno.ENXIO, errno.ENOLINK, errno.ECOMM),
+}
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS}
+_NO_FOLDER_FLUSH = {errno.EINVAL, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EBADF}

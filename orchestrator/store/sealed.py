@@ -21,17 +21,16 @@ logger = logging.getLogger(__name__)
 def read_record(files: Files, name: str) -> dict[str, Any] | None:
     """The record, or None where there is none or it is damaged."""
     data = files.read(name)
-    if data is None:
-        return None
-    try:
-        sealed = json.loads(data)
-        if sealed["sha256"] == _seal(sealed["record"]):
-            record: dict[str, Any] = sealed["record"]
-            return record
-    except (ValueError, KeyError, TypeError):
-        pass  # not JSON, or not ours: damaged all the same
-    set_aside(files, name, "its checksum does not agree")
-    return None
+    record = None if data is None else _opened(data)
+    if data is not None and record is None:
+        set_aside(files, name, "its checksum does not agree")
+    return record
+
+
+def peek_record(files: Files, name: str) -> dict[str, Any] | None:
+    """The same of a record whose name stays taken where it is damaged: nothing is set aside."""
+    data = files.read(name)
+    return None if data is None else _opened(data)
 
 
 def write_record(files: Files, name: str, record: dict[str, Any]) -> None:
@@ -61,9 +60,13 @@ def read_blob(files: Files, name: str) -> bytes | None:
 
 def write_blob(files: Files, name: str, data: bytes) -> None:
     """Write bytes and their checksum, the checksum first: nobody finds a blob without one."""
-    line = f"{hashlib.sha256(data).hexdigest()}  {PurePosixPath(name).name}\n"
-    files.write(f"{name}.sha256", line.encode())
+    files.write(f"{name}.sha256", checksum_line(name, data))
     files.write(name, data)
+
+
+def checksum_line(name: str, data: bytes) -> bytes:
+    """What lies beside a whole blob."""
+    return f"{hashlib.sha256(data).hexdigest()}  {PurePosixPath(name).name}\n".encode()
 
 
 def remove_blob(files: Files, name: str) -> None:
@@ -76,6 +79,17 @@ def set_aside(files: Files, name: str, reason: str) -> None:
     """Move a damaged file to `NAME.damaged`, and say so."""
     logger.warning("%s is set aside as %s.damaged: %s", name, name, reason)
     files.rename(name, f"{name}.damaged")
+
+
+def _opened(data: bytes) -> dict[str, Any] | None:
+    try:
+        sealed = json.loads(data)
+        if sealed["sha256"] == _seal(sealed["record"]):
+            record: dict[str, Any] = sealed["record"]
+            return record
+    except (ValueError, KeyError, TypeError):
+        pass  # not JSON, or not ours: damaged all the same
+    return None
 
 
 def _sealed(record: dict[str, Any]) -> bytes:

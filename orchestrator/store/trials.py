@@ -1,169 +1,235 @@
-"""One trial's place in the store, and the attempts at it."""
+"""One trial's place in the store: what is known of it, whoever works on it."""
 
 from __future__ import annotations
 
 import logging
-import secrets
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Literal
 
+from orchestrator.store.attempt import Attempt, Origin, checkpoint_name
 from orchestrator.store.files import Files
-from orchestrator.store.sealed import (
-    create_record,
-    read_blob,
-    read_record,
-    remove_blob,
-    set_aside,
-    write_blob,
-    write_record,
-)
+from orchestrator.store.lease import LeaseState, Watch, create, newest, numbers, state
+from orchestrator.store.result import published, retract, trained_facts, weights_name
+from orchestrator.store.sealed import create_record, read_blob, read_record, set_aside
 from trainer.checkpoint import Checkpoint, DamagedError, Weights
+from trainer.config import Trial
 from trainer.outcomes import Outcomes
 from trainer.training import EpochRow
 
 logger = logging.getLogger(__name__)
 
-KEPT_CHECKPOINTS = 2
-"""The newest, and the one before in case the newest proves damaged."""
+FailureKind = Literal[
+    "diverged", "exception", "out_of_memory", "time_limit", "hung", "worker_lost", "data"
+]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
     """Why a trial has no result."""
 
-    kind: Literal["diverged", "exception", "out_of_memory", "worker_lost", "data"]
+    kind: FailureKind
     message: str
     details: str
     at: str  # UTC, ISO 8601
 
     @property
     def is_deterministic(self) -> bool:
-        """Whether the same trial would fail again: it is then retried only on request."""
-        return self.kind in {"diverged", "exception", "out_of_memory"}
+        """Whether the same trial would fail again: it is then run again only on request."""
+        return self.kind not in {"worker_lost", "data"}
+
+    @property
+    def is_retried(self) -> bool:
+        """Whether another attempt may do better by itself: it was not the numbers that failed."""
+        return self.kind in {"worker_lost", "hung", "out_of_memory"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
     """How far a trial has come."""
 
-    trained: bool
+    result: Mapping[str, Any] | None  # of training: attempt, epochs, seconds, when, where
+    evaluation: Mapping[str, Any] | None  # its record under the suite that was asked for
     epochs_done: int  # of the attempt that came farthest
-    failure: Failure | None
+    steps_done: int  # of the epoch after these
+    lease: LeaseState | None  # of the newest attempt
+
+    @property
+    def trained(self) -> bool:
+        """Whether its weights are there."""
+        return self.result is not None
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether anything of it is kept."""
+        return self.trained or self.epochs_done > 0 or self.steps_done > 0
+
+    @property
+    def failure(self) -> Failure | None:
+        """How the newest attempt ended, if it failed."""
+        ended = self.lease.ended if self.lease else None
+        if not ended or ended["how"] != "failed":
+            return None
+        return Failure(**ended["failure"], at=ended["at"])
+
+    @property
+    def is_held(self) -> bool:
+        """Whether somebody works on it, as far as one look can tell."""
+        return self.lease is not None and not self.lease.is_over
 
 
 class StoredTrial:
     """What the store holds of one trial."""
 
-    def __init__(self, files: Files, trial_id: str) -> None:
-        """The trial of that id."""
+    def __init__(self, files: Files, trial_id: str, impatient: Files) -> None:
+        """The trial of that id: see `Store`."""
         self._files = files
+        self._impatient = impatient
         self._folder = f"trials/{trial_id}"
+        self._attempts = f"{self._folder}/attempts"
         self.id = trial_id
 
-    def describe(self, record: Mapping[str, Any], provenance: Mapping[str, Any]) -> None:
-        """Say what the trial is, unless that is said."""
-        about = {"trial": dict(record), "provenance": dict(provenance)}
+    def describe(self, trial: Trial) -> None:
+        """Say what the trial is, and whose longer or shorter sibling, unless that is said."""
+        about = {"trial": trial.record(), "family": trial.family}
         create_record(self._files, f"{self._folder}/trial.json", about)
+        member = f"{FAMILIES}/{trial.family}/{trial.training.epochs:06d}-{self.id}"
+        self._files.create(member, b"")
 
-    def progress(self) -> Progress:
-        """What is done, from the records alone."""
-        names = self._files.names(self._folder)
-        trained = "result.json" in names and self._result() is not None
-        failure = read_record(self._files, f"{self._folder}/failure.json")
+    def progress(self, suite_id: str) -> Progress:
+        """What is done, from names, sizes and records alone."""
+        sizes = self._files.sizes(self._folder)
+        points = sorted(_points(sizes))
+        lease = newest(self._files, self._attempts) if sizes else None
+        result = trained_facts(self._files, self._folder, sizes)
+        epochs_done, steps_done, _ = points[-1] if points else (0, 0, 0)
         return Progress(
-            trained=trained,
-            epochs_done=0 if trained else self._farthest()[1],
-            failure=None if failure is None else Failure(**failure),
+            result=result,
+            evaluation=self._evaluation(suite_id, sizes) if result else None,
+            epochs_done=epochs_done,
+            steps_done=steps_done,
+            lease=lease,
         )
 
-    def begin(self) -> Attempt:
-        """A new attempt, from the farthest good checkpoint of those before."""
-        token = f"{_now().replace(':', '')}-{secrets.token_hex(4)}"
-        checkpoint, rows = self._resume_point()
-        attempt = Attempt(self._files, self._folder, token, checkpoint)
-        for row in rows:
-            attempt.keep_row(row)
-        return attempt
+    def next_attempt(self, watch: Watch, lasts: float) -> int | None:
+        """The number under which an attempt may begin now; None while another is at work."""
+        held = newest(self._files, self._attempts)
+        if held is not None and not watch.is_free(held, lasts):
+            return None
+        return 1 if held is None else held.number + 1
+
+    def begin(
+        self, trial: Trial, number: int, *, lasts: float, about: Mapping[str, Any]
+    ) -> Attempt | None:
+        """The attempt of that number; None where another was first to begin it."""
+        lease = create(
+            self._files,
+            self._attempts,
+            number,
+            lasts=lasts,
+            about=about,
+            is_shared=False,
+            impatient=self._impatient,
+        )
+        return None if lease is None else Attempt(self._files, self._folder, lease, trial)
+
+    def give_up(self, kind: FailureKind, message: str, details: str) -> None:
+        """Record a failure that nobody at work could; whoever still is loses the trial."""
+        held = newest(self._files, self._attempts)
+        number = 1 if held is None else held.number + 1
+        lease = create(
+            self._files,
+            self._attempts,
+            number,
+            lasts=1.0,
+            about={},
+            is_shared=False,
+            impatient=self._impatient,
+        )
+        if lease is not None:
+            lease.end("failed", failure={"kind": kind, "message": message, "details": details})
+
+    def past_attempts(self) -> list[LeaseState]:
+        """All so far, the newest last."""
+        return [state(self._files, self._attempts, n) for n in numbers(self._files, self._attempts)]
+
+    def resume_point(self, trial: Trial) -> tuple[Checkpoint | None, Origin | None]:
+        """The farthest good checkpoint: of the trial, or else of a shorter sibling whose steps so
+        far were the same."""
+        if (found := self._farthest_good()) is not None:
+            return found
+        for sibling in shorter_siblings(self._files, trial) if _is_prolongable(trial) else ():
+            shorter = StoredTrial(self._files, sibling, self._impatient)
+            if (found := shorter._farthest_good()) is not None:
+                return found
+        return None, None
 
     def rows(self) -> list[EpochRow]:
         """One row an epoch, of the published attempt or else of the farthest."""
-        result = self._result()
-        token = result["attempt"] if result is not None else self._farthest()[0]
-        return [] if token is None else self._attempt_rows(token)
+        sizes = self._files.sizes(self._folder)
+        result = trained_facts(self._files, self._folder, sizes)
+        points = sorted(_points(sizes))
+        if result is not None:
+            return self._attempt_rows(result["attempt"])
+        return self._attempt_rows(points[-1][2]) if points else []
 
     def weights(self) -> Weights | None:
-        """The trained model; None where there is none, or it is damaged and now set aside."""
-        result = self._result()
+        """The trained model; None where there is none, it was given up, or it is damaged and its
+        result now set aside."""
+        result = published(self._files, self._folder)
         if result is None:
             return None
-        data = read_blob(self._files, f"{self._folder}/attempts/{result['attempt']}/weights.pt")
+        data = read_blob(self._files, weights_name(self._folder, result))
         if data is not None:
             with suppress(DamagedError):
                 return Weights.from_bytes(data)
-        set_aside(self._files, f"{self._folder}/result.json", "its weights are gone or damaged")
+        if published(self._files, self._folder) == result:  # not given up meanwhile
+            retract(self._files, self._folder, "its weights are gone or damaged")
         return None
 
-    def training_facts(self) -> dict[str, Any]:
-        """Of the published attempt: token, epochs, seconds, when, where; empty before."""
-        return self._result() or {}
-
-    def save_outcomes(
-        self, suite_id: str, outcomes: Outcomes, facts: Mapping[str, Any]
-    ) -> dict[str, Any]:
-        """Keep the bits, then the accuracies, whose record says that the bits are whole."""
-        name = f"{self._folder}/evaluations/{suite_id}"
-        write_blob(self._files, f"{name}.npz", outcomes.to_bytes())
-        record = {**facts, "at": _now()}
-        write_record(self._files, f"{name}.json", record)
-        return record
-
     def evaluation(self, suite_id: str) -> dict[str, Any] | None:
-        """The accuracies under a suite; None where there are none, or they are damaged."""
-        return read_record(self._files, f"{self._folder}/evaluations/{suite_id}.json")
+        """The accuracies under a suite; None where there are none, or they or their bits are
+        damaged."""
+        return self._evaluation(suite_id, self._files.sizes(self._folder))
 
     def outcomes(self, suite_id: str) -> Outcomes | None:
         """The bits under a suite; None where there are none, or they are damaged."""
-        data = read_blob(self._files, f"{self._folder}/evaluations/{suite_id}.npz")
+        record = read_record(self._files, f"{self._folder}/evaluations/{suite_id}.json")
+        if record is None:
+            return None
+        folder = f"{self._attempts}/{record['attempt']:06d}"
+        data = read_blob(self._files, f"{folder}/outcomes/{suite_id}.npz")
         return None if data is None else Outcomes.from_bytes(data)
 
-    def forget_failure(self) -> None:
-        """It is being tried again."""
-        self._files.remove(f"{self._folder}/failure.json")
+    def _evaluation(self, suite_id: str, sizes: Mapping[str, int]) -> dict[str, Any] | None:
+        name = f"{self._folder}/evaluations/{suite_id}.json"
+        record = read_record(self._files, name) if name in sizes else None
+        if record is None:
+            return None
+        bits = f"{self._attempts}/{record['attempt']:06d}/outcomes/{suite_id}.npz"
+        return record if sizes.get(bits) == record["bytes"] else None
 
-    def fail(self, kind: str, message: str, details: str) -> None:
-        """Record why there is no result."""
-        failure = {"kind": kind, "message": message, "details": details, "at": _now()}
-        write_record(self._files, f"{self._folder}/failure.json", failure)
+    def _attempt_rows(self, number: int) -> list[EpochRow]:
+        folder = f"{self._attempts}/{number:06d}"
+        origin = read_record(self._files, f"{folder}/origin.json") or {"rows": []}
+        names = [name for name in self._files.names(f"{folder}/rows") if name.endswith(".json")]
+        own = (read_record(self._files, f"{folder}/rows/{name}") for name in names)
+        rows = [*origin["rows"], *(row for row in own if row is not None)]
+        return list({row["epoch"]: row for row in rows}.values())
 
-    def _result(self) -> dict[str, Any] | None:
-        return read_record(self._files, f"{self._folder}/result.json")
+    def _is_degraded(self, number: int) -> bool:
+        """Whether any step up to now was taken in micro-batches."""
+        origin = read_record(self._files, f"{self._attempts}/{number:06d}/origin.json") or {}
+        about = state(self._files, self._attempts, number).about
+        return bool(origin.get("degraded")) or about.get("micro_batches", 1) > 1
 
-    def _attempt_rows(self, token: str) -> list[EpochRow]:
-        folder = f"{self._folder}/attempts/{token}/rows"
-        names = [name for name in self._files.names(folder) if name.endswith(".json")]
-        rows = [read_record(self._files, f"{folder}/{name}") for name in names]
-        return [row for row in rows if row is not None]
-
-    def _checkpoints(self) -> list[tuple[int, str]]:
-        """(epochs done, attempt) of every checkpoint, the farthest last."""
-        attempts = self._files.names(f"{self._folder}/attempts")
-        return sorted(
-            (int(name.removesuffix(".pt")), token)
-            for token in attempts
-            for name in self._files.names(f"{self._folder}/attempts/{token}/checkpoints")
-            if name.endswith(".pt")
-        )
-
-    def _farthest(self) -> tuple[str | None, int]:
-        checkpoints = self._checkpoints()
-        return (checkpoints[-1][1], checkpoints[-1][0]) if checkpoints else (None, 0)
-
-    def _resume_point(self) -> tuple[Checkpoint | None, list[EpochRow]]:
-        for epochs_done, token in reversed(self._checkpoints()):
-            name = _checkpoint_name(f"{self._folder}/attempts/{token}", epochs_done)
+    def _farthest_good(self) -> tuple[Checkpoint, Origin] | None:
+        for epochs_done, steps_done, number in sorted(
+            _points(self._files.sizes(self._folder)), reverse=True
+        ):
+            name = checkpoint_name(f"{self._attempts}/{number:06d}", epochs_done, steps_done)
             data = read_blob(self._files, name)
             if data is None:
                 continue
@@ -172,62 +238,39 @@ class StoredTrial:
             except DamagedError as error:
                 set_aside(self._files, name, str(error))
                 continue
-            rows = [row for row in self._attempt_rows(token) if row["epoch"] <= epochs_done]
-            if len(rows) == epochs_done:
-                return checkpoint, rows
-            logger.warning("%s is passed over: rows of its epochs are missing", name)
-        return None, []
+            rows = [row for row in self._attempt_rows(number) if row["epoch"] <= epochs_done]
+            if len(rows) < epochs_done:
+                logger.warning(
+                    "%s: %d of the rows of its %d epochs are damaged or gone; training goes on",
+                    name,
+                    epochs_done - len(rows),
+                    epochs_done,
+                )
+            degraded = self._is_degraded(number)
+            return checkpoint, Origin(
+                trial=self.id, attempt=number, degraded=degraded, rows=tuple(rows)
+            )
+        return None
 
 
-class Attempt:
-    """One go at training a trial. Nobody else writes in its folder."""
+FAMILIES = "families"
+"""Folder of the store: under each family's id the lengths and ids of its trials."""
 
-    def __init__(self, files: Files, folder: str, token: str, resume: Checkpoint | None) -> None:
-        """In the folder of a trial, under a token of its own."""
-        self._files = files
-        self._trial_folder = folder
-        self._folder = f"{folder}/attempts/{token}"
-        self._token = token
-        self.resume = resume
-        self.rows: list[EpochRow] = []  # of every epoch so far, those of earlier attempts too
-
-    def keep_row(self, row: EpochRow) -> None:
-        """Keep one epoch's facts."""
-        self.rows.append(row)
-        write_record(self._files, f"{self._folder}/rows/{int(row['epoch']):06d}.json", dict(row))
-
-    def epoch_done(self, row: EpochRow, checkpoint: Callable[[], Checkpoint]) -> None:
-        """Keep the epoch's facts, then its checkpoint; of the older ones one."""
-        self.keep_row(row)
-        epochs_done = int(row["epoch"])
-        name = _checkpoint_name(self._folder, epochs_done)
-        write_blob(self._files, name, checkpoint().to_bytes())
-        outdated = epochs_done - KEPT_CHECKPOINTS
-        if outdated > 0:
-            remove_blob(self._files, _checkpoint_name(self._folder, outdated))
-
-    def publish(self, weights: Weights, facts: Mapping[str, Any]) -> bool:
-        """Make this attempt's weights the trial's; False where another was first, whose weights
-        are then the trial's, and these no more."""
-        write_blob(self._files, f"{self._folder}/weights.pt", weights.to_bytes())
-        result = {"attempt": self._token, **facts, "at": _now()}
-        first = create_record(self._files, f"{self._trial_folder}/result.json", result)
-        if not first:
-            remove_blob(self._files, f"{self._folder}/weights.pt")
-        self._remove_checkpoints()
-        return first
-
-    def _remove_checkpoints(self) -> None:
-        """Of all attempts: the trial is trained, whoever did it."""
-        for token in self._files.names(f"{self._trial_folder}/attempts"):
-            folder = f"{self._trial_folder}/attempts/{token}/checkpoints"
-            for name in self._files.names(folder):
-                self._files.remove(f"{folder}/{name}")
+_POINT = re.compile(r"/attempts/(\d{6})/checkpoints/(\d{6})-(\d{6})\.pt$")
 
 
-def _checkpoint_name(folder: str, epochs_done: int) -> str:
-    return f"{folder}/checkpoints/{epochs_done:06d}.pt"
+def _points(sizes: Mapping[str, int]) -> list[tuple[int, int, int]]:
+    """(epochs done, steps done, attempt) of every checkpoint."""
+    found = (_POINT.search(name) for name in sizes)
+    return [(int(m[2]), int(m[3]), int(m[1])) for m in found if m]
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+def _is_prolongable(trial: Trial) -> bool:
+    return trial.training.optimiser.is_constant
+
+
+def shorter_siblings(files: Files, trial: Trial) -> list[str]:
+    """Ids of trials that differ from this one in being shorter alone, the longest first."""
+    members = (name.split("-") for name in files.names(f"{FAMILIES}/{trial.family}"))
+    lengths = sorted(((int(epochs), trial_id) for epochs, trial_id in members), reverse=True)
+    return [trial_id for epochs, trial_id in lengths if epochs < trial.training.epochs]

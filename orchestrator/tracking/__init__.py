@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from orchestrator.tracking.mlflow_tracker import MlflowTracker
@@ -13,15 +14,21 @@ EMBEDDED = "sqlite"
 __all__ = ["MlflowTracker", "NoTracker", "Tracker", "open_tracker", "tracking_uri"]
 
 
-def tracking_uri(tracking: str, storage: Path) -> str:
+def tracking_uri(tracking: str, storage: str) -> str:
     """The MLflow URI that a specification's `tracking` stands for: `sqlite` is a database under
     the storage, anything else itself."""
-    return f"sqlite:///{storage / 'mlflow.db'}" if tracking == EMBEDDED else tracking
+    return f"sqlite:///{storage}/mlflow.db" if tracking == EMBEDDED else tracking
 
 
-def open_tracker(tracking: str, storage: Path, sweep: str) -> Tracker:
-    """The tracker of a sweep; it connects in the background."""
+def open_tracker(
+    tracking: str, storage: str, sweep: str, is_ours: Callable[[str], bool]
+) -> Tracker:
+    """The tracker of a sweep; it connects in the background.
+
+    Args:
+        is_ours: whether this process is to make a run that is not there yet, by its key.
+    """
     if tracking == OFF:
         return NoTracker()
-    artifacts = storage / "mlflow-artifacts" if tracking == EMBEDDED else None
-    return MlflowTracker(tracking_uri(tracking, storage), sweep, artifacts)
+    artifacts = Path(storage) / "mlflow-artifacts" if tracking == EMBEDDED else None
+    return MlflowTracker(tracking_uri(tracking, storage), sweep, artifacts, is_ours)

@@ -15,8 +15,11 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from filelock import FileLock
 
 from orchestrator.tracking.tracker import Tracker
 from trainer.problems import redacted
@@ -35,6 +38,7 @@ _EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # whic
 _STATUS = {"done": "FINISHED", "failed": "FAILED", "stopped": "KILLED", "running": "RUNNING"}
 _MAX_METRICS, _MAX_PARAMS, _MAX_VALUE = 900, 90, 500  # under the server's limits for a request
 _FAILURES_TO_GIVE_UP = 3
+_OTHERS_SECONDS = 10.0  # that another start may take to make a run that it claimed
 
 T = TypeVar("T")
 
@@ -42,17 +46,22 @@ T = TypeVar("T")
 class MlflowTracker(Tracker):
     """Sends to an MLflow store or server."""
 
-    def __init__(self, uri: str, sweep: str, artifacts: Path | None) -> None:
+    def __init__(
+        self, uri: str, sweep: str, artifacts: Path | None, is_ours: Callable[[str], bool]
+    ) -> None:
         """Begin at once, in the background.
 
         Args:
             uri: of the tracking store; may hold a password, which is never shown.
             sweep: the experiment's name.
             artifacts: where a new experiment keeps files; None: as the server decides.
+            is_ours: whether this process is to make a run that is not there yet, by its key: it
+                is another's while one that claimed it first still runs.
         """
         self._uri = uri
         self._sweep = sweep
         self._artifacts = artifacts
+        self._is_ours = is_ours
         self._tasks: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._failures = 0
         self._runs: dict[str, str] = {}  # run ids by trial id
@@ -128,15 +137,9 @@ class MlflowTracker(Tracker):
 
         for noisy in ("mlflow", "alembic", "urllib3"):
             logging.getLogger(noisy).setLevel(logging.ERROR)
-        self._client: MlflowClient = MlflowClient(tracking_uri=self._uri)
-        experiment = self._client.get_experiment_by_name(self._sweep)
-        if experiment is None:
-            location = None if self._artifacts is None else self._artifacts.as_uri()
-            self._experiment = self._client.create_experiment(
-                self._sweep, location, _EXPERIMENT_TAGS
-            )
-        else:
-            self._experiment = experiment.experiment_id
+        with self._schema_lock():
+            self._client: MlflowClient = MlflowClient(tracking_uri=self._uri)
+            self._experiment = self._found_experiment()
         parent = None
         token = None
         while True:
@@ -151,19 +154,52 @@ class MlflowTracker(Tracker):
             if not token:
                 break
         if parent is None:
-            run = self._client.create_run(
-                self._experiment, tags={SWEEP_TAG: self._sweep}, run_name=self._sweep
-            )
-            parent = run.info.run_id
+            parent, _ = self._found_or_made("sweep", {SWEEP_TAG: self._sweep}, self._sweep)
         self._parent = parent
+
+    def _schema_lock(self) -> AbstractContextManager[Any]:
+        """Of an embedded database, which two first starts would make at once."""
+        if not self._uri.startswith("sqlite:///"):
+            return nullcontext()
+        return FileLock(f"{self._uri.removeprefix('sqlite:///')}.lock")
+
+    def _found_experiment(self) -> str:
+        from mlflow.exceptions import MlflowException  # noqa: PLC0415 (as above)
+
+        experiment = self._client.get_experiment_by_name(self._sweep)
+        if experiment is None:
+            location = None if self._artifacts is None else self._artifacts.as_uri()
+            try:
+                return self._client.create_experiment(self._sweep, location, _EXPERIMENT_TAGS)
+            except MlflowException:  # made by another start meanwhile, or truly refused
+                experiment = self._client.get_experiment_by_name(self._sweep)
+                if experiment is None:
+                    raise
+        return str(experiment.experiment_id)
 
     def _run_of(self, trial_id: str, name: str, params: Mapping[str, Any]) -> str:
         if trial_id not in self._runs:
             tags = {TRIAL_TAG: trial_id, "mlflow.parentRunId": self._parent}
-            run = self._client.create_run(self._experiment, tags=tags, run_name=name).info.run_id
+            run, is_new = self._found_or_made(trial_id, tags, name)
             self._runs[trial_id] = run
-            self._log_params(run, params)
+            if is_new:
+                self._log_params(run, params)
         return self._runs[trial_id]
+
+    def _found_or_made(self, key: str, tags: Mapping[str, str], name: str) -> tuple[str, bool]:
+        """The run of the first of the tags, and whether it was made here: other starts of the
+        sweep may be about to make it as well."""
+        tag, value = next(iter(tags.items()))
+        is_ours = self._is_ours(key)
+        deadline = time.monotonic() + _OTHERS_SECONDS
+        while True:
+            found = self._client.search_runs([self._experiment], f"tags.`{tag}` = '{value}'")
+            if found:
+                return found[0].info.run_id, False
+            if is_ours or time.monotonic() > deadline:
+                run = self._client.create_run(self._experiment, tags=dict(tags), run_name=name)
+                return run.info.run_id, True
+            time.sleep(_OTHERS_SECONDS / 20)
 
     def _log_params(self, run: str, params: Mapping[str, Any]) -> None:
         from mlflow.entities import Param  # noqa: PLC0415

@@ -9,12 +9,16 @@ import numpy as np
 import pytest
 
 from orchestrator.spec import SweepSpec, read_spec
-from orchestrator.store import LocalFiles, Store
+from orchestrator.store import Attempt, LocalFiles, Store
+from orchestrator.store.lease import Watch
+from orchestrator.store.version import enter
 from trainer.checkpoint import Weights
+from trainer.config import Trial
 from trainer.evaluation import Suite
 from trainer.outcomes import Outcomes
 
 Read = Callable[..., SweepSpec]
+Begin = Callable[[Trial], Attempt]
 Finish = Callable[..., None]
 
 
@@ -40,24 +44,43 @@ def store(tmp_path: Path) -> Store:
 
 
 @pytest.fixture
-def finish(store: Store) -> Finish:
+def begin(store: Store) -> Begin:
+    """An attempt at a trial, in the turn of those before it: `begin(trial)`."""
+
+    def begin_next(trial: Trial) -> Attempt:
+        enter(store.files)
+        stored = store.trial(trial.id)
+        stored.describe(trial)
+        number = stored.next_attempt(Watch(), 60.0)
+        assert number is not None, "another attempt is under way"
+        attempt = stored.begin(trial, number, lasts=60.0, about={})
+        assert attempt is not None
+        return attempt
+
+    return begin_next
+
+
+@pytest.fixture
+def finish(begin: Begin) -> Finish:
     """Put a trained and evaluated trial into the store.
 
-    `finish(trial_id, suite, natural, {"pgd": [[1, 0], [0, 0]]})`: bits of N examples, and of
+    `finish(trial, suite, natural, {"pgd": [[1, 0], [0, 0]]})`: bits of N examples, and of
     each category L rows of N.
     """
 
     def put(
-        trial_id: str, suite: Suite, natural: Sequence[int], robust: Mapping[str, list[list[int]]]
+        trial: Trial, suite: Suite, natural: Sequence[int], robust: Mapping[str, list[list[int]]]
     ) -> None:
-        stored = store.trial(trial_id)
-        facts = {"epochs": 2, "seconds": 12.5, "collapsed": False}
-        assert stored.begin().publish(Weights(trial={}, model={}), facts)
+        attempt = begin(trial)
+        facts = {"epochs": 2, "seconds": 12.5, "collapsed": False, "degraded": False}
+        attempt.publish(Weights(trial={}, model={}), facts, keeps_last=True)
         outcomes = Outcomes(
             natural=np.array(natural, dtype=bool),
             robust={label: np.array(bits, dtype=bool) for label, bits in robust.items()},
             ladders={label: rungs.ladder for label, rungs in suite.categories.items()},
         )
-        stored.save_outcomes(suite.id, outcomes, {"accuracies": outcomes.accuracies()})
+        facts = {"seconds": 1.5, "accuracies": outcomes.accuracies()}
+        attempt.keep_outcomes(suite.id, outcomes, facts)
+        attempt.end("done")
 
     return put

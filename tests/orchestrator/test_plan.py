@@ -13,13 +13,15 @@ from typer.testing import CliRunner
 
 from orchestrator.plan import Plan, PlannedTrial, make_plan
 from orchestrator.spec import SweepSpec
-from orchestrator.store import Store
+from orchestrator.store import Attempt, Store
 from orchestrator.sweep import app
 from trainer.checkpoint import Checkpoint
+from trainer.config import Trial
 from trainer.data import fingerprint
 from trainer.problems import BadInput
 
 Read = Callable[..., SweepSpec]
+Begin = Callable[[Trial], Attempt]
 Finish = Callable[..., None]
 
 SWEEP = """\
@@ -34,13 +36,22 @@ seeds: [3, 1]
 NATURAL, ROBUST = [1, 1, 0, 1], {"pgd": [[1, 1, 0, 0], [1, 0, 0, 0]]}
 
 
-def train_epochs(store: Store, trial_id: str, epochs: int) -> None:
-    """Leave a trial as one that was killed after some epochs."""
-    attempt = store.trial(trial_id).begin()
+def train_epochs(begin: Begin, trial: Trial, epochs: int) -> None:
+    """Leave a trial as one that was stopped after some epochs."""
+    attempt = begin(trial)
     for done in range(1, epochs + 1):
-        weights = {"weight": torch.full((2,), float(done))}
-        checkpoint = Checkpoint(epochs_done=done, model=weights, optimiser={}, weighting={})
-        attempt.epoch_done({"epoch": done, "seconds": 0.5}, lambda now=checkpoint: now)
+        attempt.keep_row({"epoch": done, "seconds": 0.5})
+        attempt.keep_checkpoint(
+            Checkpoint(
+                epochs_done=done,
+                steps_done=0,
+                epoch={},
+                model={"weight": torch.full((2,), float(done))},
+                optimiser={},
+                weighting={},
+            )
+        )
+    attempt.end("stopped")
 
 
 def statuses(plan: Plan) -> list[str]:
@@ -74,23 +85,28 @@ def test_trials_stand_on_the_data_that_are_there(spec: SweepSpec, store: Store) 
     assert planned.id == planned.trial.id
 
 
-def test_statuses_are_the_stores(spec: SweepSpec, store: Store, finish: Finish) -> None:
+def test_statuses_are_the_stores(
+    spec: SweepSpec, store: Store, begin: Begin, finish: Finish
+) -> None:
     trials = make_plan(spec, store).trials
-    finish(trials[0].id, spec.suite, NATURAL, ROBUST)
-    train_epochs(store, trials[1].id, 3)
-    store.trial(trials[2].id).fail("diverged", "losses must be finite", "")
-    finish(trials[3].id, spec.suite.model_copy(update={"examples": 3}), NATURAL, ROBUST)
+    finish(trials[0].trial, spec.suite, NATURAL, ROBUST)
+    train_epochs(begin, trials[1].trial, 3)
+    begin(trials[2].trial).fail("diverged", "losses must be finite", "")
+    finish(trials[3].trial, spec.suite.model_copy(update={"examples": 3}), NATURAL, ROBUST)
+    begin(trials[4].trial)
     plan = make_plan(spec, store)
-    assert statuses(plan) == ["done", "stopped", "failed", "stopped", *["pending"] * 4]
-    assert plan.counts() == {"done": 1, "stopped": 2, "failed": 1, "pending": 4}
-    assert [planned.todo for planned in plan.trials[:5]] == [
+    expected = ["done", "stopped", "failed", "stopped", "running", *["pending"] * 3]
+    assert statuses(plan) == expected
+    assert plan.counts() == {"done": 1, "stopped": 2, "failed": 1, "running": 1, "pending": 3}
+    assert [planned.todo for planned in plan.trials[:6]] == [
         "",
         "1 of 4 epochs, evaluation",
         "",
         "evaluation",
         "4 epochs, evaluation",
+        "4 epochs, evaluation",
     ]
-    assert [planned.epochs_left for planned in plan.trials[:5]] == [0, 1, 4, 0, 4]
+    assert [planned.epochs_left for planned in plan.trials[:6]] == [0, 1, 4, 0, 4, 4]
 
 
 def test_other_suite_makes_only_evaluations_pending(
@@ -98,7 +114,7 @@ def test_other_suite_makes_only_evaluations_pending(
 ) -> None:
     spec = read(SWEEP)
     for planned in make_plan(spec, store).trials:
-        finish(planned.id, spec.suite, NATURAL, ROBUST)
+        finish(planned.trial, spec.suite, NATURAL, ROBUST)
     assert set(statuses(make_plan(spec, store))) == {"done"}
     stronger = make_plan(read(SWEEP, "evaluation.pgd.ladder=[1, 2, 50]"), store)
     assert {(planned.status, planned.todo) for planned in stronger.trials} == {
@@ -111,7 +127,7 @@ def test_edited_sweep_has_only_the_difference_to_do(
 ) -> None:
     spec = read(SWEEP)
     for planned in make_plan(spec, store).trials:
-        finish(planned.id, spec.suite, NATURAL, ROBUST)
+        finish(planned.trial, spec.suite, NATURAL, ROBUST)
     edited = read(SWEEP.replace("[0.2, 0.4]", "[0.1, 0.2, 0.4]").replace("[3, 1]", "[3, 1, 0]"))
     pending = make_plan(edited, store).pending(retry_failed=False)
     assert [planned.title for planned in pending] == [
@@ -131,19 +147,21 @@ def test_edited_sweep_has_only_the_difference_to_do(
         ("diverged", False),
         ("exception", False),
         ("out_of_memory", False),
+        ("hung", False),
+        ("time_limit", False),
         ("worker_lost", True),
         ("data", True),
     ],
 )
 def test_what_would_fail_again_is_left_until_asked_for(
-    spec: SweepSpec, store: Store, kind: str, is_retried: bool
+    spec: SweepSpec, store: Store, begin: Begin, kind: str, is_retried: bool
 ) -> None:
-    first = make_plan(spec, store).trials[0].id
-    store.trial(first).fail(kind, "why", "Traceback ...")
+    planned = make_plan(spec, store).trials[0]
+    begin(planned.trial).fail(kind, "why", "Traceback ...")
 
     def is_pending(*, retry_failed: bool) -> bool:
         pending = make_plan(spec, store).pending(retry_failed=retry_failed)
-        return first in [planned.id for planned in pending]
+        return planned.id in [each.id for each in pending]
 
     assert is_pending(retry_failed=False) is is_retried
     assert is_pending(retry_failed=True)
@@ -153,11 +171,33 @@ def test_damaged_evaluation_is_to_be_made_again(
     spec: SweepSpec, store: Store, finish: Finish, tmp_path: Path
 ) -> None:
     first = make_plan(spec, store).trials[0]
-    finish(first.id, spec.suite, NATURAL, ROBUST)
+    finish(first.trial, spec.suite, NATURAL, ROBUST)
     record = tmp_path / "runs" / "trials" / first.id / "evaluations" / f"{spec.suite.id}.json"
     record.write_bytes(record.read_bytes()[:-20])
     again: PlannedTrial = make_plan(spec, store).trials[0]
     assert (again.status, again.todo) == ("stopped", "evaluation")
+
+
+@pytest.mark.parametrize(
+    ("schedule", "todo"),
+    [
+        ("[[0, 1]]", "2 of 6 epochs, evaluation; goes on from {}"),
+        (
+            "[[0, 1], [0.5, 0.1]]",
+            "6 epochs, evaluation; anew: the learning rates of {} (4 epochs) differ from the "
+            "first on",
+        ),
+    ],
+)
+def test_longer_trials_say_whether_they_go_on_from_their_shorter_siblings(
+    read: Read, store: Store, begin: Begin, schedule: str, todo: str
+) -> None:
+    rates = f"training.optimiser.schedule={schedule}"
+    shorter = make_plan(read(SWEEP, rates), store).trials[1]
+    train_epochs(begin, shorter.trial, 4)
+    longer = make_plan(read(SWEEP, rates, "training.epochs=6"), store)
+    assert longer.trials[1].todo == todo.format(shorter.id)
+    assert longer.trials[2].todo == "6 epochs, evaluation"
 
 
 def test_missing_data_are_the_sweep_files_mistake(read: Read, store: Store) -> None:
@@ -189,13 +229,12 @@ def test_finished_sweep_is_written_anew_without_ray_or_its_machine(
     spec: SweepSpec, store: Store, finish: Finish, tmp_path: Path
 ) -> None:
     for planned in make_plan(spec, store).trials:
-        finish(planned.id, spec.suite, NATURAL, ROBUST)
+        finish(planned.trial, spec.suite, NATURAL, ROBUST)
     arguments = ["--set", "tracking=none", "--set", "resources.cpu=4096", "--json"]
     result = CliRunner().invoke(app, ["sweep.yaml", *arguments])
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["counts"] == {"done": 8}
     left = {path.name for path in (tmp_path / "runs" / "sweeps" / "sweep").iterdir()}
     assert {"spec.yaml", "trials.csv", "front.csv", "front.json", "front.png", "front.svg"} <= left
-    assert "held.json" not in left
     ray = sys.modules.get("ray")
     assert ray is None or not ray.is_initialized()

@@ -25,7 +25,13 @@ def trials(read: Callable[..., SweepSpec], store: Store) -> tuple[PlannedTrial, 
 
 def at(planned: PlannedTrial, *, epochs_done: int, trained: bool) -> PlannedTrial:
     """The same trial, farther."""
-    state = Progress(trained=trained, epochs_done=epochs_done, failure=None)
+    state = Progress(
+        result={} if trained else None,
+        evaluation=None,
+        epochs_done=epochs_done,
+        steps_done=0,
+        lease=None,
+    )
     return PlannedTrial(**{**vars(planned), "progress": state})
 
 

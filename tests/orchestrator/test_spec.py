@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from orchestrator.plan import make_plan
+from orchestrator.policy import Policy
 from orchestrator.spec import SweepSpec
 from orchestrator.store import Store
 from orchestrator.sweep import app
@@ -70,8 +71,9 @@ def test_defaults_are_those_of_the_data_set(
 
 def test_defaults_of_the_sweep_itself(read: Read, tmp_path: Path) -> None:
     spec = read(DIGITS)
-    assert (spec.name, spec.seeds, spec.tracking, spec.retries) == ("sweep", (0,), "sqlite", 2)
-    assert spec.storage == tmp_path / "runs"
+    assert (spec.name, spec.seeds, spec.tracking) == ("sweep", (0,), "sqlite")
+    assert spec.policy == Policy()
+    assert spec.storage == str(tmp_path / "runs")
     assert [str(each) for each in spec.objectives] == [
         "max:robustness_score",
         "min:sacrificed_accuracy",
@@ -228,7 +230,7 @@ def test_resolved_file_means_the_same_trials(read: Read, path: Path) -> None:
     again = read(spec.resolved_yaml())
     assert [cell.trial for cell in again.cells] == [cell.trial for cell in spec.cells]
     assert ids(again) == ids(spec)
-    assert (again.suite, again.seeds, again.retries) == (spec.suite, spec.seeds, 5)
+    assert (again.suite, again.seeds, again.policy.retries) == (spec.suite, spec.seeds, 5)
     assert again.resolved_yaml() == spec.resolved_yaml()
 
 

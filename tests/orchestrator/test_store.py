@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import multiprocessing
-import resource
 import shutil
 import subprocess
 import tempfile
@@ -12,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,149 +19,28 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
-
-from orchestrator.store import Attempt, LocalFiles, Store
-from orchestrator.store.sealed import read_blob, read_record, write_blob, write_record
-from trainer.checkpoint import Checkpoint, Weights
-from trainer.outcomes import Outcomes
-
-TRIAL = "t0123456789abcdef"
-
-# --- files
-
-
-class FilesAreADictionary(RuleBasedStateMachine):
-    """Whatever is done to a folder, it holds what a dictionary would."""
-
-    names = st.sampled_from(["a/x", "a/y", "a/b/x", "c/x", "d"])
-    contents = st.binary(max_size=20)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._folder = tempfile.TemporaryDirectory()
-        self._files = LocalFiles(Path(self._folder.name) / "store")
-        self._model: dict[str, bytes] = {}
-
-    @rule(name=names, data=contents)
-    def write(self, name: str, data: bytes) -> None:
-        self._files.write(name, data)
-        self._model[name] = data
-
-    @rule(name=names, data=contents)
-    def create(self, name: str, data: bytes) -> None:
-        assert self._files.create(name, data) is (name not in self._model)
-        self._model.setdefault(name, data)
-
-    @rule(name=names)
-    def remove(self, name: str) -> None:
-        self._files.remove(name)
-        self._model.pop(name, None)
-
-    @rule(name=names)
-    def set_aside(self, name: str) -> None:
-        self._files.rename(name, f"{name}.damaged")
-        if name in self._model:
-            self._model[f"{name}.damaged"] = self._model.pop(name)
-
-    @invariant()
-    def same(self) -> None:
-        for name in ["a/x", "a/y", "a/b/x", "c/x", "d", "a/x.damaged", "nowhere/x", "d/x"]:
-            assert self._files.read(name) == self._model.get(name)
-        present = {name.removeprefix("a/") for name in self._model if name.startswith("a/")}
-        listed = {name for name in self._files.names("a") if name != "b"}
-        assert listed == {name for name in present if not name.startswith("b/")}
-
-    def teardown(self) -> None:
-        self._folder.cleanup()
-
-
-FilesAreADictionary.TestCase.settings = settings(
-    deadline=None, derandomize=True, max_examples=15, stateful_step_count=15
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    rule,
+    run_state_machine_as_test,
 )
-test_files_are_a_dictionary = FilesAreADictionary.TestCase
 
-
-def test_no_folder_is_made_before_the_first_write(tmp_path: Path) -> None:
-    files = LocalFiles(tmp_path / "runs")
-    assert (files.read("a/b"), files.names("a")) == (None, [])
-    files.remove("a/b")
-    assert not files.root.exists()
-
-
-def test_reader_never_sees_half_a_file(tmp_path: Path) -> None:
-    files = LocalFiles(tmp_path)
-    versions = [bytes([number]) * 300_000 for number in range(4)]
-    files.write("it", versions[0])
-    is_over = threading.Event()
-    seen: list[bytes | None] = []
-
-    def keep_reading() -> None:
-        while not is_over.is_set():
-            seen.append(files.read("it"))
-
-    reader = threading.Thread(target=keep_reading)
-    reader.start()
-    for number in range(60):
-        files.write("it", versions[number % 4])
-    is_over.set()
-    reader.join()
-    assert len(seen) > 10
-    assert set(seen) <= set(versions)
-    assert files.names("") == ["it"]
-
-
-def test_write_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
-    files = LocalFiles(tmp_path)
-    files.write("it", b"old")
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))  # as a full disk would be
-    try:
-        with pytest.raises(OSError, match="too large"):
-            files.write("it", b"new" * 1000)
-        with pytest.raises(OSError, match="too large"):
-            files.create("other", b"new" * 1000)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert files.read("it") == b"old"
-    assert [path.name for path in tmp_path.iterdir()] == ["it"]
-
-
-def create_at_once(files: LocalFiles, barrier: Any, name: str, writer: int) -> bool:
-    barrier.wait()
-    return files.create(name, b"%d" % writer)
-
-
-def test_one_of_many_threads_creates(tmp_path: Path) -> None:
-    files = LocalFiles(tmp_path)
-    barrier = threading.Barrier(8)
-
-    def create_all(writer: int) -> list[bool]:
-        return [create_at_once(files, barrier, f"race/{name}", writer) for name in range(25)]
-
-    with ThreadPoolExecutor(8) as threads:
-        told = np.array(list(threads.map(create_all, range(8))))
-    assert told.sum(axis=0).tolist() == [1] * 25
-    winners = [int(files.read(f"race/{name}") or b"-1") for name in range(25)]
-    assert winners == told.argmax(axis=0).tolist()
-
-
-def test_one_of_many_processes_creates(tmp_path: Path) -> None:
-    fork = multiprocessing.get_context("fork")
-    barrier, results = fork.Barrier(4), fork.SimpleQueue()
-
-    def create_all(writer: int) -> None:
-        files = LocalFiles(tmp_path)
-        results.put([create_at_once(files, barrier, f"{name}", writer) for name in range(25)])
-
-    processes = [fork.Process(target=create_all, args=(writer,)) for writer in range(4)]
-    for process in processes:
-        process.start()
-    told = np.array([results.get() for _ in processes])
-    for process in processes:
-        process.join()
-    assert told.sum(axis=0).tolist() == [1] * 25
-
+from orchestrator.store import Attempt, LocalFiles, Store, StoredTrial, lease
+from orchestrator.store.attempt import Origin
+from orchestrator.store.lease import LostError, Watch
+from orchestrator.store.sealed import (
+    peek_record,
+    read_blob,
+    read_record,
+    write_blob,
+    write_record,
+)
+from tests.orchestrator.working import IN_MEMORY, MakeTrial
+from trainer.checkpoint import Checkpoint, Weights
+from trainer.config import Trial
+from trainer.outcomes import Outcomes
+from trainer.training import EpochRow
 
 # --- records and blobs
 
@@ -225,6 +103,17 @@ def test_foreign_content_is_no_record(
     assert files.read("a/it.json.damaged") == content
 
 
+def test_record_whose_name_stays_taken_is_not_set_aside(tmp_path: Path) -> None:
+    files = LocalFiles(tmp_path)
+    assert peek_record(files, "it.json") is None
+    write_record(files, "it.json", RECORD)
+    assert peek_record(files, "it.json") == RECORD
+    files.write("it.json", b"{")
+    assert peek_record(files, "it.json") is None
+    assert files.names("") == ["it.json"]
+    assert not files.create("it.json", b"another")
+
+
 def test_blob_without_checksum_does_not_count(tmp_path: Path) -> None:
     files = LocalFiles(tmp_path)
     files.write("it", b"bytes")
@@ -261,22 +150,64 @@ def test_checksums_are_those_of_sha256sum(tmp_path: Path) -> None:
 
 # --- trials
 
+LASTS = 60.0
+
+
+@pytest.fixture(scope="module")
+def trial(small_trial: MakeTrial) -> Trial:
+    """Of three epochs at one learning rate: a longer one could go on from it."""
+    return small_trial()
+
+
+@pytest.fixture(scope="module")
+def falling(small_trial: MakeTrial) -> Trial:
+    """Of three epochs at a learning rate that falls half way."""
+    return small_trial(training={"optimiser": {"schedule": [[0, 1], [0.5, 0.1]]}})
+
 
 @pytest.fixture
-def trial_folder(tmp_path: Path) -> Path:
-    return tmp_path / "runs" / "trials" / TRIAL
+def stored(store: Store, trial: Trial) -> StoredTrial:
+    return store.trial(trial.id)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, trial: Trial) -> Path:
+    return tmp_path / "runs" / "trials" / trial.id
+
+
+@pytest.fixture
+def begin(stored: StoredTrial, trial: Trial) -> Callable[..., Attempt]:
+    """Begin the attempt after all so far, whoever is at work."""
+
+    def attempt(**about: Any) -> Attempt:
+        number = len(stored.past_attempts()) + 1
+        found = stored.begin(trial, number, lasts=LASTS, about=about)
+        assert found is not None
+        return found
+
+    return attempt
+
+
+def state_after(epochs: int, steps: int = 0) -> Checkpoint:
+    """A checkpoint whose weights say where it stands."""
+    return Checkpoint(
+        epochs_done=epochs,
+        steps_done=steps,
+        model={"weight": torch.tensor([epochs + steps / 100])},
+        optimiser={"lr": 0.1},
+        weighting={},
+        epoch={"steps": steps} if steps else {},
+    )
+
+
+def row(epoch: int) -> EpochRow:
+    return {"epoch": epoch, "loss/natural": 1 / epoch}
 
 
 def run_epochs(attempt: Attempt, epochs: range) -> Attempt:
-    """Keep epochs whose weights say their number."""
-    for done in epochs:
-        checkpoint = Checkpoint(
-            epochs_done=done,
-            model={"weight": torch.tensor([float(done)])},
-            optimiser={"lr": 0.1},
-            weighting={},
-        )
-        attempt.epoch_done({"epoch": done, "loss/natural": 1 / done}, lambda it=checkpoint: it)
+    for epoch in epochs:
+        attempt.keep_row(row(epoch))
+        attempt.keep_checkpoint(state_after(epoch))
     return attempt
 
 
@@ -290,147 +221,625 @@ def weights(value: float) -> Weights:
     return Weights(trial={"seed": 0}, model={"weight": torch.tensor([value])})
 
 
-def test_newest_two_checkpoints_are_kept(store: Store, trial_folder: Path) -> None:
-    run_epochs(store.trial(TRIAL).begin(), range(1, 6))
-    (checkpoints,) = trial_folder.glob("attempts/*/checkpoints")
-    names = ["000004.pt", "000004.pt.sha256", "000005.pt", "000005.pt.sha256"]
-    assert sorted(path.name for path in checkpoints.iterdir()) == names
-    assert store.trial(TRIAL).progress().epochs_done == 5
+def published(attempt: Attempt, value: float, *, keeps_last: bool = False) -> bool:
+    return attempt.publish(weights(value), {"epochs": 3, "seconds": 1.5}, keeps_last=keeps_last)
 
 
-def test_new_attempt_goes_on_from_the_farthest_checkpoint(store: Store) -> None:
-    run_epochs(store.trial(TRIAL).begin(), range(1, 3))
-    second = store.trial(TRIAL).begin()
-    assert second.resume is not None
-    assert second.resume.epochs_done == 2
-    assert second.resume.model["weight"].tolist() == [2.0]
-    assert [row["epoch"] for row in second.rows] == [1, 2]
+def value_of(stored: StoredTrial) -> float | None:
+    found = stored.weights()
+    return None if found is None else float(found.model["weight"])
+
+
+def outcomes_of(bits: list[bool]) -> Outcomes:
+    return Outcomes(
+        natural=np.array([True, True, False]),
+        robust={"pgd": np.array([bits, [False] * 3])},
+        ladders={"pgd": (1, 5)},
+    )
+
+
+def checkpoints(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("checkpoints/*"))
+
+
+def test_newest_two_checkpoints_of_an_attempt_are_kept(
+    begin: Callable[..., Attempt], stored: StoredTrial, folder: Path
+) -> None:
+    attempt = begin()
+    for epochs, steps in [(0, 3), (1, 0), (1, 2), (1, 4)]:
+        attempt.keep_checkpoint(state_after(epochs, steps))
+    names = ["000001-000002.pt", "000001-000004.pt"]
+    both = [f"attempts/000001/checkpoints/{name}{end}" for name in names for end in ("", ".sha256")]
+    assert checkpoints(folder) == both
+    progress = stored.progress("")
+    assert (progress.epochs_done, progress.steps_done) == (1, 4)
+    attempt.keep_checkpoint(state_after(1, 4))
+    assert checkpoints(folder) == both
+
+
+POSITIONS = [(0, 1), (0, 10), (0, 9), (1, 0), (1, 2), (2, 0), (10, 0), (9, 99)]
+
+
+@settings(max_examples=20)
+@given(st.lists(st.sampled_from(POSITIONS), min_size=1, max_size=3, unique=True))
+def test_farthest_checkpoint_is_gone_on_from_whoever_wrote_it(
+    small_trial: MakeTrial, positions: list[tuple[int, int]]
+) -> None:
+    with tempfile.TemporaryDirectory(dir=IN_MEMORY) as folder:
+        trial = small_trial()
+        stored = Store(LocalFiles(Path(folder))).trial(trial.id)
+        for number, position in enumerate(positions, start=1):
+            attempt = stored.begin(trial, number, lasts=LASTS, about={})
+            assert attempt is not None
+            attempt.keep_checkpoint(state_after(*position))
+        checkpoint, origin = stored.resume_point(trial)
+        assert checkpoint is not None
+        assert origin is not None
+        assert checkpoint.position == max(positions)
+        assert origin.attempt == 1 + positions.index(max(positions))
+        progress = stored.progress("")
+        assert (progress.epochs_done, progress.steps_done) == max(positions)
+
+
+def test_new_attempt_goes_on_with_the_rows_so_far(
+    begin: Callable[..., Attempt], stored: StoredTrial, trial: Trial
+) -> None:
+    run_epochs(begin(), range(1, 3)).keep_checkpoint(state_after(2, 4))
+    second = begin()
+    checkpoint, origin = stored.resume_point(trial)
+    assert checkpoint is not None
+    assert origin is not None
+    assert checkpoint.position == (2, 4)
+    assert checkpoint.epoch == {"steps": 4}
+    second.go_on_from(origin)
     run_epochs(second, range(3, 5))
-    third = store.trial(TRIAL).begin()
-    assert third.resume is not None
-    assert third.resume.epochs_done == 4
-    assert third.rows == [{"epoch": n, "loss/natural": 1 / n} for n in (1, 2, 3, 4)]
-    assert store.trial(TRIAL).rows() == third.rows
+    assert second.rows == stored.rows() == [row(epoch) for epoch in (1, 2, 3, 4)]
+    checkpoint, origin = stored.resume_point(trial)
+    assert checkpoint is not None
+    assert origin == Origin(
+        trial=trial.id, attempt=2, degraded=False, rows=tuple(row(n) for n in (1, 2, 3, 4))
+    )
+
+
+def test_row_after_the_checkpoint_is_told_again(
+    begin: Callable[..., Attempt], stored: StoredTrial, trial: Trial
+) -> None:
+    run_epochs(begin(), range(1, 2)).keep_row(row(2))
+    _, origin = stored.resume_point(trial)
+    assert origin is not None
+    assert origin.rows == (row(1),)
 
 
 @pytest.mark.parametrize(
-    ("damaged", "epochs_done"),
+    ("damaged", "position"),
     [
-        (["checkpoints/000003.pt"], 2),
-        (["checkpoints/000003.pt.sha256"], 2),
-        (["checkpoints/000003.pt", "checkpoints/000002.pt"], 0),
-        (["rows/000003.json"], 2),
-        (["rows/000001.json"], 0),
+        (["000003-000000.pt"], (2, 0)),
+        (["000003-000000.pt.sha256"], (2, 0)),
+        (["000003-000000.pt", "000002-000000.pt"], (1, 7)),
+        (["000003-000000.pt", "000002-000000.pt", "000001-000007.pt"], None),
     ],
 )
-def test_what_is_damaged_is_computed_again(
-    store: Store, trial_folder: Path, damaged: list[str], epochs_done: int
+def test_damaged_checkpoint_is_set_aside(
+    begin: Callable[..., Attempt],
+    stored: StoredTrial,
+    folder: Path,
+    trial: Trial,
+    *,
+    damaged: list[str],
+    position: tuple[int, int] | None,
 ) -> None:
-    run_epochs(store.trial(TRIAL).begin(), range(1, 4))
+    begin().keep_checkpoint(state_after(1, 7))
+    run_epochs(begin(), range(1, 4))
     for name in damaged:
-        (path,) = trial_folder.glob(f"attempts/*/{name}")
+        (path,) = folder.glob(f"attempts/*/checkpoints/{name}")
         flip_a_bit(path)
-    attempt = store.trial(TRIAL).begin()
-    resumed = 0 if attempt.resume is None else attempt.resume.epochs_done
-    assert resumed == len(attempt.rows) == epochs_done
-    aside = {path.name for path in trial_folder.rglob("*.damaged")}
-    blamed = {name.split("/")[1].removesuffix(".sha256") for name in damaged}
-    assert aside == {f"{name}.damaged" for name in blamed}
+    checkpoint, _ = stored.resume_point(trial)
+    assert (checkpoint and checkpoint.position) == position
+    aside = {path.name for path in folder.rglob("*.damaged")}
+    assert aside == {f"{name.removesuffix('.sha256')}.damaged" for name in damaged}
 
 
-def test_publishing_ends_the_training(store: Store, trial_folder: Path) -> None:
-    stored = store.trial(TRIAL)
-    attempt = run_epochs(stored.begin(), range(1, 4))
-    assert attempt.publish(weights(7.0), {"epochs": 3, "seconds": 1.5})
-    progress = stored.progress()
-    assert (progress.trained, progress.epochs_done) == (True, 0)
-    found = stored.weights()
-    assert found is not None
-    assert found.model["weight"].tolist() == [7.0]
-    assert found.trial == {"seed": 0}
-    assert stored.training_facts()["seconds"] == 1.5
+def test_whole_file_of_another_format_is_no_checkpoint(
+    begin: Callable[..., Attempt], stored: StoredTrial, folder: Path, trial: Trial
+) -> None:
+    run_epochs(begin(), range(1, 3))
+    write_blob(LocalFiles(folder), "attempts/000001/checkpoints/000002-000000.pt", b"of old")
+    checkpoint, _ = stored.resume_point(trial)
+    assert checkpoint is not None
+    assert checkpoint.position == (1, 0)
+
+
+def test_damaged_row_costs_no_training(
+    begin: Callable[..., Attempt],
+    stored: StoredTrial,
+    folder: Path,
+    trial: Trial,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    run_epochs(begin(), range(1, 4))
+    flip_a_bit(folder / "attempts/000001/rows/000002.json")
+    checkpoint, origin = stored.resume_point(trial)
+    assert checkpoint is not None
+    assert origin is not None
+    assert checkpoint.position == (3, 0)
+    assert [row["epoch"] for row in origin.rows] == [1, 3]
+    assert "1 of the rows of its 3 epochs are damaged or gone" in caplog.text
+
+
+def test_degradation_is_remembered_through_all_that_goes_on_from_it(
+    begin: Callable[..., Attempt], stored: StoredTrial, trial: Trial
+) -> None:
+    run_epochs(begin(micro_batches=1), range(1, 2))
+    _, origin = stored.resume_point(trial)
+    assert origin is not None
+    assert not origin.degraded
+    for epoch, micro_batches in ((2, 4), (3, 1), (4, 1)):
+        attempt = begin(micro_batches=micro_batches)
+        attempt.go_on_from(origin)
+        run_epochs(attempt, range(epoch, epoch + 1))
+        _, origin = stored.resume_point(trial)
+        assert origin is not None
+        assert origin.attempt == epoch
+        assert origin.degraded
+
+
+# --- siblings
+
+
+@pytest.mark.parametrize("is_constant", [True, False])
+def test_longer_trial_goes_on_from_the_longest_shorter_one_where_the_rate_is_constant(
+    store: Store, trial: Trial, falling: Trial, *, is_constant: bool
+) -> None:
+    shortest = trial if is_constant else falling
+
+    def lasting(epochs: int) -> Trial:
+        training = shortest.training.model_copy(update={"epochs": epochs})
+        return shortest.model_copy(update={"training": training})
+
+    for epochs in (3, 5, 4, 9):
+        sibling = lasting(epochs)
+        stored = store.trial(sibling.id)
+        stored.describe(sibling)
+        attempt = stored.begin(sibling, 1, lasts=LASTS, about={})
+        assert attempt is not None
+        run_epochs(attempt, range(1, epochs + 1))
+        published(attempt, 1.0, keeps_last=True)
+    longer = lasting(7)
+    store.trial(longer.id).describe(longer)
+    checkpoint, origin = store.trial(longer.id).resume_point(longer)
+    if is_constant:
+        assert checkpoint is not None
+        assert origin is not None
+        assert checkpoint.position == (5, 0)
+        assert origin.trial == lasting(5).id
+        assert [row["epoch"] for row in origin.rows] == [1, 2, 3, 4, 5]
+    else:
+        assert (checkpoint, origin) == (None, None)
+
+
+def test_sibling_of_another_seed_is_none(store: Store, trial: Trial) -> None:
+    other = trial.model_copy(update={"seed": 1})
+    stored = store.trial(other.id)
+    stored.describe(other)
+    attempt = stored.begin(other, 1, lasts=LASTS, about={})
+    assert attempt is not None
+    run_epochs(attempt, range(1, 3))
+    training = trial.training.model_copy(update={"epochs": 9})
+    longer = trial.model_copy(update={"training": training})
+    assert store.trial(longer.id).resume_point(longer) == (None, None)
+
+
+# --- results
+
+
+@pytest.mark.parametrize(("is_constant", "keeps_last"), [(1, 1), (1, 0), (0, 1), (0, 0)])
+def test_publishing_ends_the_training(
+    store: Store,
+    trial: Trial,
+    falling: Trial,
+    tmp_path: Path,
+    *,
+    is_constant: bool,
+    keeps_last: bool,
+) -> None:
+    it = trial if is_constant else falling
+    stored, folder = store.trial(it.id), tmp_path / "runs" / "trials" / it.id
+    first = stored.begin(it, 1, lasts=LASTS, about={})
+    second = stored.begin(it, 2, lasts=LASTS, about={})
+    assert first is not None
+    assert second is not None
+    run_epochs(first, range(1, 3)).keep_checkpoint(state_after(2, 4))
+    run_epochs(second, range(1, 4))
+    assert published(second, 7.0, keeps_last=keeps_last)
+    progress = stored.progress("")
+    assert progress.trained
+    assert progress.result is not None
+    assert (progress.result["attempt"], progress.result["seconds"]) == (2, 1.5)
+    assert value_of(stored) == 7.0
     assert [row["epoch"] for row in stored.rows()] == [1, 2, 3]
-    assert not list(trial_folder.rglob("checkpoints/*"))
+    last = "attempts/000002/checkpoints/000003-000000.pt"
+    kept = [last, f"{last}.sha256"] if is_constant and keeps_last else []
+    assert checkpoints(folder) == kept
 
 
-def test_one_of_several_attempts_is_the_trials(store: Store, trial_folder: Path) -> None:
-    attempts = [run_epochs(store.trial(TRIAL).begin(), range(1, 2)) for _ in range(6)]
+def test_first_of_several_attempts_to_publish_is_the_trials(
+    begin: Callable[..., Attempt], stored: StoredTrial, folder: Path
+) -> None:
+    attempts = [run_epochs(begin(), range(1, 2)) for _ in range(6)]
     barrier = threading.Barrier(6)
 
     def publish(number: int) -> bool:
         barrier.wait()
-        return attempts[number].publish(weights(float(number)), {})
+        return published(attempts[number], float(number))
 
     with ThreadPoolExecutor(6) as threads:
         told = list(threads.map(publish, range(6)))
     assert sum(told) == 1
-    found = store.trial(TRIAL).weights()
-    assert found is not None
-    assert found.model["weight"].tolist() == [float(told.index(True))]
-    assert len(list(trial_folder.rglob("weights.pt"))) == 1
-    assert not list(trial_folder.rglob("checkpoints/*"))
+    assert value_of(stored) == float(told.index(True))
+    assert len(list(folder.rglob("weights.pt"))) == 1
+    assert checkpoints(folder) == []
 
 
 @pytest.mark.parametrize("damage", [flip_a_bit, Path.unlink, lambda path: path.write_bytes(b"")])
 def test_result_without_whole_weights_is_set_aside(
-    store: Store, trial_folder: Path, damage: Callable[[Path], object]
+    begin: Callable[..., Attempt],
+    stored: StoredTrial,
+    folder: Path,
+    damage: Callable[[Path], object],
 ) -> None:
-    stored = store.trial(TRIAL)
-    run_epochs(stored.begin(), range(1, 3)).publish(weights(1.0), {})
-    (path,) = trial_folder.rglob("weights.pt")
+    published(run_epochs(begin(), range(1, 3)), 1.0)
+    (path,) = folder.rglob("weights.pt")
     damage(path)
-    assert stored.progress().trained
     assert stored.weights() is None
-    assert not stored.progress().trained
-    assert (trial_folder / "result.json.damaged").exists()
-    again = stored.begin()
-    assert (again.resume, again.rows) == (None, [])
-    assert again.publish(weights(1.0), {})
-    assert stored.weights() is not None
+    assert not stored.progress("").trained
+    assert (folder / "result.json.damaged").exists()
+    assert published(begin(), 2.0)
+    assert value_of(stored) == 2.0
 
 
-def test_weights_of_another_format_are_no_weights(store: Store, trial_folder: Path) -> None:
-    stored = store.trial(TRIAL)
-    stored.begin().publish(weights(1.0), {})
-    (path,) = trial_folder.rglob("weights.pt")
-    write_blob(LocalFiles(path.parent), "weights.pt", b"whole, but not of torch.save")
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"")])
+def test_result_whose_weights_are_short_is_seen_by_their_size(
+    begin: Callable[..., Attempt],
+    stored: StoredTrial,
+    folder: Path,
+    damage: Callable[[Path], object],
+) -> None:
+    published(begin(), 1.0)
+    assert stored.progress("").trained
+    (path,) = folder.rglob("weights.pt")
+    damage(path)
+    assert not stored.progress("").trained
+
+
+def test_whole_file_of_another_format_is_no_weights(
+    begin: Callable[..., Attempt], stored: StoredTrial, folder: Path
+) -> None:
+    published(begin(), 1.0)
+    write_blob(LocalFiles(folder), "attempts/000001/weights.pt", b"whole, but not of torch.save")
     assert stored.weights() is None
-    assert not stored.progress().trained
+    assert not stored.progress("").trained
 
 
-def test_outcomes_come_back_as_they_were(store: Store, trial_folder: Path) -> None:
-    stored = store.trial(TRIAL)
-    outcomes = Outcomes(
-        natural=np.array([True, True, False]),
-        robust={"pgd": np.array([[True, False, False], [False, False, False]])},
-        ladders={"pgd": (1, 5)},
-    )
-    kept = stored.save_outcomes("e1", outcomes, {"accuracies": outcomes.accuracies()})
-    assert stored.evaluation("e1") == kept
+def test_damaged_result_is_published_anew(
+    begin: Callable[..., Attempt], stored: StoredTrial, folder: Path
+) -> None:
+    published(begin(), 1.0)
+    flip_a_bit(folder / "result.json")
+    assert not stored.progress("").trained
+    assert value_of(stored) is None
+    assert published(begin(), 2.0)
+    assert value_of(stored) == 2.0
+
+
+def test_outcomes_come_back_as_they_were(
+    begin: Callable[..., Attempt], stored: StoredTrial, folder: Path
+) -> None:
+    attempt = begin()
+    published(attempt, 1.0)
+    kept = outcomes_of([True, False, False])
+    attempt.keep_outcomes("e1", kept, {"accuracies": kept.accuracies()})
+    record = stored.evaluation("e1")
+    assert record is not None
+    assert record["accuracies"] == kept.accuracies()
+    assert stored.progress("e1").evaluation == record
     assert stored.evaluation("e2") is None
+    assert stored.outcomes("e2") is None
     found = stored.outcomes("e1")
     assert found is not None
-    assert found.accuracies() == kept["accuracies"]
+    assert found.accuracies() == kept.accuracies()
     assert found.ladders == {"pgd": (1, 5)}
-    flip_a_bit(trial_folder / "evaluations" / "e1.npz")
+    flip_a_bit(folder / "attempts/000001/outcomes/e1.npz")
     assert stored.outcomes("e1") is None
-    assert stored.evaluation("e1") == kept
+    assert stored.evaluation("e1") is None, "without its bits an evaluation is none"
+    begin().keep_outcomes("e1", kept, {"accuracies": kept.accuracies()})
+    assert stored.outcomes("e1") is not None
 
 
-def test_failure_stands_until_the_trial_is_tried_again(store: Store) -> None:
-    stored = store.trial(TRIAL)
-    assert stored.progress().failure is None
-    stored.fail("diverged", "losses must be finite", "Traceback ...")
-    failure = stored.progress().failure
+def test_evaluation_of_weights_that_are_gone_is_none(
+    begin: Callable[..., Attempt], stored: StoredTrial, folder: Path
+) -> None:
+    attempt, kept = begin(), outcomes_of([True] * 3)
+    published(attempt, 1.0)
+    attempt.keep_outcomes("e1", kept, {"accuracies": kept.accuracies()})
+    (folder / "attempts/000001/weights.pt").unlink()
+    assert stored.progress("e1").evaluation is None
+
+
+# --- who is at work, how it ended
+
+
+def test_failure_stands_until_another_attempt_begins(
+    begin: Callable[..., Attempt], stored: StoredTrial
+) -> None:
+    assert stored.progress("").failure is None
+    attempt = begin()
+    assert stored.progress("").is_held
+    attempt.fail("diverged", "losses must be finite", "Traceback ...")
+    progress = stored.progress("")
+    assert not progress.is_held
+    assert progress.failure is not None
+    assert (progress.failure.kind, progress.failure.message) == (
+        "diverged",
+        "losses must be finite",
+    )
+    assert progress.failure.details == "Traceback ..."
+    begin()
+    assert stored.progress("").failure is None
+    ends = [state.ended and state.ended["how"] for state in stored.past_attempts()]
+    assert ends == ["failed", None]
+
+
+def test_attempt_begins_only_after_the_one_before(stored: StoredTrial, trial: Trial) -> None:
+    watch = Watch()
+    assert stored.next_attempt(watch, LASTS) == 1
+    first = stored.begin(trial, 1, lasts=LASTS, about={"sweep": "front"})
+    assert first is not None
+    assert stored.begin(trial, 1, lasts=LASTS, about={}) is None
+    assert stored.next_attempt(watch, LASTS) is None
+    first.end("stopped")
+    assert stored.next_attempt(watch, LASTS) == 2
+    (state,) = stored.past_attempts()
+    assert state.about == {"sweep": "front"}
+
+
+def test_trial_that_is_given_up_is_lost_to_whoever_is_at_work(
+    begin: Callable[..., Attempt], stored: StoredTrial, folder: Path
+) -> None:
+    attempt = begin()
+    with attempt.kept(lambda: None):
+        stored.give_up("worker_lost", "its worker died 3 times", "its last words")
+    failure = stored.progress("").failure
     assert failure is not None
-    assert (failure.kind, failure.message) == ("diverged", "losses must be finite")
-    assert failure.details == "Traceback ..."
-    stored.forget_failure()
-    assert stored.progress().failure is None
+    assert (failure.kind, failure.details) == ("worker_lost", "its last words")
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    kept = outcomes_of([True] * 3)
+    origin = Origin(trial="t1", attempt=1, degraded=False, rows=())
+    writes: list[Callable[[], object]] = [
+        lambda: attempt.keep_row(row(1)),
+        lambda: attempt.keep_checkpoint(state_after(1)),
+        lambda: attempt.keep_last_steps([{"epoch": 1}]),
+        lambda: attempt.go_on_from(origin),
+        lambda: published(attempt, 1.0),
+        lambda: attempt.keep_outcomes("e1", kept, {}),
+    ]
+    with attempt.kept(lambda: None):
+        for write in writes:
+            with pytest.raises(LostError, match=r"attempts/000001 is succeeded by 000002$"):
+                write()
+    assert before == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    attempt.end("lost")
+    assert stored.progress("").failure == failure
 
 
-def test_trial_is_described_once(store: Store, trial_folder: Path) -> None:
-    store.trial(TRIAL).describe({"seed": 0}, {"host": "first"})
-    store.trial(TRIAL).describe({"seed": 0}, {"host": "second"})
-    about = read_record(LocalFiles(trial_folder), "trial.json")
-    assert about == {"trial": {"seed": 0}, "provenance": {"host": "first"}}
+def test_attempt_that_loses_its_lease_while_it_publishes_has_not(
+    trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Writing the weights took longer than the lease lasts."""
+    now = 0.0
+    monkeypatch.setattr(lease, "clock", lambda: now)
+
+    class Slow(LocalFiles):
+        def write(self, name: str, data: bytes) -> None:
+            nonlocal now
+            now += LASTS if name.endswith("weights.pt") else 0.1
+            super().write(name, data)
+
+    stored = Store(Slow(tmp_path)).trial(trial.id)
+    attempt = stored.begin(trial, 1, lasts=LASTS, about={})
+    assert attempt is not None
+    with pytest.raises(LostError, match="could not be renewed for 60 s"):
+        published(attempt, 1.0)
+    assert not stored.progress("").trained
+
+
+def test_last_steps_are_lines_of_json(begin: Callable[..., Attempt], folder: Path) -> None:
+    begin().keep_last_steps([{"epoch": 1, "loss": 0.5}, {"epoch": 1, "loss": float("nan")}])
+    lines = (folder / "attempts/000001/last_steps.jsonl").read_text().splitlines()
+    assert lines == ['{"epoch": 1, "loss": 0.5}', '{"epoch": 1, "loss": NaN}']
+
+
+def test_trial_is_described_once(stored: StoredTrial, trial: Trial, folder: Path) -> None:
+    stored.describe(trial)
+    before = (folder / "trial.json").stat().st_mtime_ns
+    stored.describe(trial)
+    about = read_record(LocalFiles(folder), "trial.json")
+    assert about == {"trial": trial.record(), "family": trial.family}
+    assert (folder / "trial.json").stat().st_mtime_ns == before
+    (member,) = (folder.parent.parent / "families" / trial.family).iterdir()
+    assert member.name == f"000003-{trial.id}"
+
+
+# --- all of it, in any order
+
+
+class TrialAmongWorkers(RuleBasedStateMachine):
+    """Several workers begin, write, publish, evaluate, fall silent, come back and end, and files
+    are damaged meanwhile: what is read is always something that was written, whole."""
+
+    workers = st.integers(0, 2)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._folder = tempfile.TemporaryDirectory(dir=IN_MEMORY)
+        self._root = Path(self._folder.name)
+        self._stored = Store(LocalFiles(self._root)).trial(self.trial.id)
+        self._now = 0.0
+        self._clock = lease.clock
+        lease.clock = lambda: self._now
+        self._watches = [Watch() for _ in range(3)]
+        self._at_work: dict[int, Attempt] = {}
+        self._reached: dict[int, int] = {}  # epochs by worker
+        self._checkpoints: set[tuple[int, int]] = set()  # all that were ever written
+        self._published: dict[int, float] = {}  # values by attempt that was told yes
+        self._is_damaged = False
+
+    trial: Trial
+
+    def _still(self, worker: int) -> Attempt | None:
+        """The worker's attempt, if it may go on."""
+        attempt = self._at_work.get(worker)
+        with suppress(LostError):
+            if attempt is not None:
+                attempt.check()
+                return attempt
+        return None
+
+    @rule(worker=workers)
+    def begin(self, worker: int) -> None:
+        number = self._stored.next_attempt(self._watches[worker], LASTS)
+        if number is None or worker in self._at_work:
+            return
+        attempt = self._stored.begin(self.trial, number, lasts=LASTS, about={})
+        if attempt is not None:
+            checkpoint, origin = self._stored.resume_point(self.trial)
+            if origin is not None:
+                attempt.go_on_from(origin)
+            self._reached[worker] = checkpoint.epochs_done if checkpoint else 0
+            self._at_work[worker] = attempt
+
+    @rule(worker=workers)
+    def train_an_epoch(self, worker: int) -> None:
+        attempt = self._at_work.get(worker)
+        if attempt is None:
+            return
+        epoch = self._reached[worker] + 1
+        try:
+            attempt.keep_checkpoint(state_after(epoch - 1, 1))
+            self._checkpoints.add((epoch - 1, 1))
+            attempt.keep_row(row(epoch))
+            attempt.keep_checkpoint(state_after(epoch))
+            self._checkpoints.add((epoch, 0))
+            self._reached[worker] = epoch
+        except LostError:
+            assert self._still(worker) is None
+
+    @rule(worker=workers)
+    def publish(self, worker: int) -> None:
+        attempt = self._at_work.get(worker)
+        if attempt is None:
+            return
+        was_trained = self._stored.weights() is not None
+        try:
+            first = published(attempt, float(attempt.number))
+        except LostError:
+            assert self._still(worker) is None
+            return
+        assert not (first and was_trained and attempt.number not in self._published)
+        if first:
+            self._published[attempt.number] = float(attempt.number)
+            assert value_of(self._stored) == float(attempt.number)
+        else:
+            assert was_trained or self._is_damaged
+
+    @rule(worker=workers)
+    def evaluate(self, worker: int) -> None:
+        attempt = self._at_work.get(worker)
+        if attempt is not None and self._stored.weights() is not None:
+            kept = outcomes_of([True, False, True])
+            with suppress(LostError):
+                attempt.keep_outcomes("e1", kept, {"accuracies": kept.accuracies()})
+                assert self._stored.evaluation("e1") is not None
+
+    @rule(worker=workers, how=st.sampled_from(["done", "stopped", "die"]))
+    def leave(self, worker: int, how: str) -> None:
+        attempt = self._at_work.pop(worker, None)
+        if attempt is not None and how != "die":
+            attempt.end(how)
+
+    @rule(beating=st.sets(workers), seconds=st.sampled_from([20.0, 45.0, 61.0]))
+    def let_time_pass(self, beating: set[int], seconds: float) -> None:
+        for worker in beating & self._at_work.keys():
+            with self._at_work[worker].kept(lambda: None):
+                pass
+        self._now += seconds
+        for watch in self._watches:
+            self._stored.next_attempt(watch, LASTS)
+
+    @rule(which=st.integers(0, 99), share=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 9))
+    def damage(self, which: int, share: float, bit: int) -> None:
+        paths = sorted(path for path in self._root.rglob("*") if path.is_file())
+        if paths:
+            path = paths[which % len(paths)]
+            data = path.read_bytes()
+            position = int(share * len(data))
+            if bit < 8 and data:
+                flipped = bytes([data[position] ^ 1 << bit])
+                path.write_bytes(data[:position] + flipped + data[position + 1 :])
+            else:
+                path.write_bytes(data[:position])
+            self._is_damaged = True
+
+    @invariant()
+    def one_is_at_work(self) -> None:
+        assert sum(self._still(worker) is not None for worker in range(3)) <= 1
+
+    @invariant()
+    def weights_are_whole_and_those_of_a_publisher(self) -> None:
+        value = value_of(self._stored)
+        assert value is None or value in self._published.values()
+        if not self._is_damaged and self._published:
+            assert [value] == list(self._published.values())
+
+    @invariant()
+    def one_goes_on_from_what_was_written(self) -> None:
+        checkpoint, origin = self._stored.resume_point(self.trial)
+        if checkpoint is not None:
+            assert origin is not None
+            assert checkpoint.position in self._checkpoints
+            assert float(checkpoint.model["weight"]) == pytest.approx(
+                checkpoint.epochs_done + checkpoint.steps_done / 100
+            )
+            epochs = [each["epoch"] for each in origin.rows]
+            assert epochs == sorted(set(epochs))
+            assert list(origin.rows) == [row(int(epoch)) for epoch in epochs]
+            if not self._is_damaged:
+                assert epochs == list(range(1, checkpoint.epochs_done + 1))
+        if not self._is_damaged and not self._published and self._checkpoints:
+            assert checkpoint is not None
+            assert checkpoint.position == max(self._checkpoints)
+
+    @invariant()
+    def outcomes_are_whole(self) -> None:
+        found = self._stored.outcomes("e1")
+        if found is not None:
+            assert found.accuracies() == outcomes_of([True, False, True]).accuracies()
+        record = self._stored.evaluation("e1")
+        if record is not None:
+            assert record["accuracies"] == outcomes_of([True, False, True]).accuracies()
+            assert found is not None
+
+    def teardown(self) -> None:
+        lease.clock = self._clock
+        self._folder.cleanup()
+
+
+@pytest.mark.slow
+def test_trial_among_workers_is_what_was_written(small_trial: MakeTrial) -> None:
+    """See `TrialAmongWorkers`."""
+    TrialAmongWorkers.trial = small_trial()
+    run_state_machine_as_test(
+        TrialAmongWorkers,
+        settings=settings(
+            deadline=None, derandomize=True, max_examples=150, stateful_step_count=30
+        ),
+    )

@@ -10,13 +10,15 @@ import pandas as pd
 import pytest
 
 from orchestrator.extraction import cells, extract_front
-from orchestrator.front import front_record
+from orchestrator.front_files import front_record
 from orchestrator.plan import PlannedTrial, make_plan
 from orchestrator.spec import SweepSpec
-from orchestrator.store import Store
+from orchestrator.store import Attempt, Store
 from orchestrator.table import sweep_table
 from orchestrator.table_files import read_table
+from trainer.config import Trial
 
+Begin = Callable[[Trial], Attempt]
 Finish = Callable[..., None]
 Bits = tuple[list[int], Mapping[str, list[list[int]]]]
 
@@ -50,7 +52,7 @@ def planned(spec: SweepSpec, store: Store) -> dict[str, PlannedTrial]:
 
 @pytest.fixture
 def table(
-    spec: SweepSpec, store: Store, planned: dict[str, PlannedTrial], finish: Finish
+    spec: SweepSpec, planned: dict[str, PlannedTrial], begin: Begin, finish: Finish
 ) -> pd.DataFrame:
     """Five trials of eight are done, one has failed."""
     for title, bits in {
@@ -60,8 +62,8 @@ def table(
         "pareto rho=0.2 seed=0": STRONG,
         "pareto rho=0.4 seed=1": STRONG,
     }.items():
-        finish(planned[title].id, spec.suite, *bits)
-    store.trial(planned["flow seed=1"].id).fail("diverged", "losses must be finite", "")
+        finish(planned[title].trial, spec.suite, *bits)
+    begin(planned["flow seed=1"].trial).fail("diverged", "losses must be finite", "")
     return sweep_table(spec)
 
 
@@ -70,7 +72,8 @@ def test_columns_are_those_of_the_contract(table: pd.DataFrame) -> None:
         *("trial_id", "method", "seed", "status", "split"),
         *("natural_accuracy", "robust_accuracy_pgd", "robust_accuracy_flow"),
         *("worst_pgd", "worst_flow", "union_accuracy"),
-        *("robustness_score", "sacrificed_accuracy", "seconds", "collapsed", "failure"),
+        *("robustness_score", "sacrificed_accuracy", "seconds", "collapsed"),
+        *("degraded", "failure"),
         *("on_front", "rho"),
     ]
 
@@ -130,7 +133,7 @@ def test_front_is_of_single_trials_and_keeps_ties(table: pd.DataFrame) -> None:
 def test_scores_are_empty_where_no_reference_is_done(
     spec: SweepSpec, planned: dict[str, PlannedTrial], finish: Finish
 ) -> None:
-    finish(planned["flow seed=0"].id, spec.suite, *STRONG)
+    finish(planned["flow seed=0"].trial, spec.suite, *STRONG)
     table = sweep_table(spec)
     assert table.loc[1, "natural_accuracy"] == 1 / 2
     assert table[["robustness_score", "sacrificed_accuracy"]].isna().all(axis=None)
@@ -138,21 +141,21 @@ def test_scores_are_empty_where_no_reference_is_done(
 
 
 def test_one_failed_reference_leaves_the_others_mean(
-    spec: SweepSpec, store: Store, planned: dict[str, PlannedTrial], finish: Finish
+    spec: SweepSpec, planned: dict[str, PlannedTrial], begin: Begin, finish: Finish
 ) -> None:
-    store.trial(planned["standard seed=0"].id).fail("exception", "why", "")
-    finish(planned["standard seed=1"].id, spec.suite, *STANDARD_1)
-    finish(planned["flow seed=0"].id, spec.suite, *STRONG)
+    begin(planned["standard seed=0"].trial).fail("exception", "why", "")
+    finish(planned["standard seed=1"].trial, spec.suite, *STANDARD_1)
+    finish(planned["flow seed=0"].trial, spec.suite, *STRONG)
     table = sweep_table(spec)
     assert table.loc[1, "robustness_score"] == pytest.approx(STRONG_ROBUST - 1 / 8)
     assert table.loc[1, "sacrificed_accuracy"] == pytest.approx(1 / 4)
 
 
 def test_failure_that_was_overcome_is_not_told(
-    spec: SweepSpec, store: Store, planned: dict[str, PlannedTrial], finish: Finish
+    spec: SweepSpec, planned: dict[str, PlannedTrial], begin: Begin, finish: Finish
 ) -> None:
-    first = planned["standard seed=0"].id
-    store.trial(first).fail("worker_lost", "its worker died 3 times", "")
+    first = planned["standard seed=0"].trial
+    begin(first).fail("worker_lost", "its worker died 3 times", "")
     finish(first, spec.suite, *STANDARD_0)
     row = sweep_table(spec).iloc[0]
     assert row["status"] == "done"
@@ -192,7 +195,7 @@ def test_whole_settings_stay_whole_where_other_rows_are_empty(
         "evaluation: {pgd: {ladder: [1]}, flow: null, rt: null}\n"
     )
     for each in make_plan(spec, store).trials:
-        finish(each.id, spec.suite, [1, 1], {"pgd": [[1, 0]]})
+        finish(each.trial, spec.suite, [1, 1], {"pgd": [[1, 0]]})
     table = sweep_table(spec)
     table.to_csv(tmp_path / "trials.csv", index=False)
     rows = (tmp_path / "trials.csv").read_text().splitlines()

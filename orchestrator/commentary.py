@@ -1,0 +1,72 @@
+"""What a start says of its trials while they run: to the display, the tracker, the meter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from orchestrator.budget import Meter
+from orchestrator.plan import Plan, PlannedTrial
+from orchestrator.progress import Display, Tally
+from orchestrator.store import Store
+from orchestrator.tracking import Tracker
+from trainer.training import EpochRow
+
+
+class Commentary:
+    """Listens to trials: see `orchestrator.execution.tuning.Listener`."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        plan: Plan,
+        pending: Sequence[PlannedTrial],
+        console: Console,
+        tracker: Tracker,
+        meter: Meter,
+    ) -> None:
+        """On the pending trials of a plan."""
+        self.pending = tuple(pending)
+        self._store = store
+        self._suite_id = plan.suite_id
+        self._planned = {planned.id: planned for planned in pending}
+        self._tally = Tally.of(pending)
+        self._display = Display(console, self._tally)
+        self._tracker = tracker
+        self._meter = meter
+        self.shown = self._display.shown
+
+    def started(self, trial_id: str) -> None:
+        """A worker took the trial up."""
+        self._meter.started(trial_id)
+        self._tally.started(trial_id)
+        self._display.update()
+
+    def epoch_done(self, trial_id: str, row: EpochRow) -> None:
+        """An epoch of the trial is in the store."""
+        self._tally.epoch_done(trial_id)
+        self._display.update()
+        planned = self._planned[trial_id]
+        self._tracker.trial(
+            trial_id,
+            name=planned.title,
+            params=planned.trial.content(),
+            rows=lambda: [row],
+            scores={},
+            status="running",
+        )
+
+    def let_go(self, trial_id: str) -> None:
+        """A worker let go of the trial, which is not over."""
+        self._meter.ended(trial_id)
+        self._tally.let_go(trial_id)
+        self._display.update()
+
+    def ended(self, trial_id: str) -> None:
+        """The trial is done or has failed: the store says which."""
+        self._meter.ended(trial_id)
+        failure = self._store.trial(trial_id).progress(self._suite_id).failure
+        self._tally.trial_ended(trial_id, failed=failure is not None)
+        self._display.update()

@@ -1,0 +1,34 @@
+"""Workers that have gone silent: stopped, or stuck where no thread of theirs runs.
+
+Ray takes such a process for a living one, and would wait for it for ever.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+from contextlib import suppress
+
+import ray
+
+from orchestrator.store.lease import LeaseState
+
+logger = logging.getLogger(__name__)
+
+
+def end_worker(lease: LeaseState) -> None:
+    """Kill the process that holds a lease, on whatever machine of the cluster it is, so that its
+    trial comes back to the queue."""
+    if lease.owner is None:
+        return
+    node = lease.about["node"]
+    logger.warning("%s, at work in %s, is silent: it is ended", lease.owner, lease.folder)
+    # Nobody waits for the answer: where the machine is cut off, there will be none.
+    _kill.options(resources={f"node:{node}": 0.001}).remote(lease.owner.process)
+
+
+@ray.remote(num_cpus=0, max_retries=0)
+def _kill(process: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(process, signal.SIGKILL)

@@ -1,0 +1,147 @@
+"""Between a trial at work and what is wanted of it: orders, checkpoints in time, limits.
+
+The trial's own thread comes by at every step. A second one, that of its lease, looks around
+meanwhile, and ends the process where the first does not come any more.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from orchestrator.orders import Orders
+from orchestrator.policy import Policy
+from orchestrator.store import Attempt
+from orchestrator.store.lease import clock
+from trainer.checkpoint import Checkpoint
+from trainer.training import EpochRow
+
+logger = logging.getLogger(__name__)
+
+SECONDS_BETWEEN_LOOKS = 0.2
+"""While paused."""
+
+
+class StoppedError(Exception):
+    """The sweep was asked to stop; what can be kept is kept."""
+
+
+class TimeLimitError(RuntimeError):
+    """The trial has had its time."""
+
+
+class Supervision:
+    """The reporter of a trial in training, and of its evaluation."""
+
+    def __init__(
+        self,
+        attempt: Attempt,
+        policy: Policy,
+        *,
+        epochs: int,
+        read_orders: Callable[[], Orders],
+        spent: float,
+        report: Callable[[EpochRow], None],
+        give_up: Callable[[], None],
+    ) -> None:
+        """Over one attempt.
+
+        Args:
+            epochs: of the whole training.
+            read_orders: what is wanted now.
+            spent: seconds of the attempts before.
+            report: told each epoch's row once it is kept.
+            give_up: ends a process whose trial hangs; that is recorded by then.
+        """
+        self._attempt = attempt
+        self._policy = policy
+        self._epochs = epochs
+        self._read_orders = read_orders
+        self._spent = spent
+        self._report = report
+        self._give_up = give_up
+        self._orders = Orders()
+        self._checkpoints_written = 0
+        self._rested = 0.0
+        self._came_by = self._saved = clock()
+
+    def tick(self) -> None:
+        """From the lease's thread, every second."""
+        self._orders = self._read_orders()
+        silence = clock() - self._came_by
+        limit = 60 * self._policy.limits.silent_minutes
+        if silence > limit and not self._orders.paused:
+            message = (
+                f"no step for {silence:.0f} s (limits.silent_minutes is "
+                f"{self._policy.limits.silent_minutes:g})"
+            )
+            logger.error("the trial of %s hangs: %s", self._attempt.folder, message)
+            self._attempt.fail("hung", message, "")
+            self._give_up()
+
+    def come_by(self, checkpoint: Callable[[], Checkpoint] | None) -> None:
+        """From the trial's own thread, at every step.
+
+        Args:
+            checkpoint: the state to go on from, where there is one.
+
+        Raises:
+            StoppedError, TimeLimitError, LostError: the trial is to end here.
+        """
+        self._came_by = clock()
+        self._attempt.check()
+        limit = self._policy.limits.hours
+        if limit is not None and self._spent + self._attempt.elapsed - self._rested > 3600 * limit:
+            raise TimeLimitError(f"must end within {limit:g} h (limits.hours)")
+        orders = self._orders
+        is_due = clock() - self._saved > 60 * self._policy.checkpoints.minutes
+        is_asked = orders.checkpoints > self._checkpoints_written
+        if checkpoint is not None and (is_due or is_asked or orders.stop or orders.paused):
+            self._save(checkpoint())
+            self._checkpoints_written = orders.checkpoints
+        if orders.stop:
+            raise StoppedError
+        if orders.paused:
+            self._rest()
+
+    @property
+    def keeps_last_checkpoint(self) -> bool:
+        """Whether that of a trained trial stays."""
+        return self._policy.retention.checkpoints == "last"
+
+    def step_done(self, checkpoint: Callable[[], Checkpoint]) -> None:
+        """As `trainer.training.Reporter` has it."""
+        self.come_by(checkpoint)
+
+    def epoch_done(self, row: EpochRow, checkpoint: Callable[[], Checkpoint]) -> None:
+        """As `trainer.training.Reporter` has it: everything is kept before anybody is told."""
+        self._attempt.keep_row(row)
+        self._attempt.note(epoch=int(row["epoch"]))
+        is_due = int(row["epoch"]) % self._policy.checkpoints.epochs == 0
+        if is_due or int(row["epoch"]) == self._epochs:
+            self._save(checkpoint())
+        self._report(row)
+        self.come_by(None if is_due else checkpoint)
+
+    def evaluated(self, done: int, count: int) -> None:
+        """As `trainer.evaluation.evaluate` tells it."""
+        self._attempt.note(evaluated=done / count)
+        self.come_by(None)
+
+    def _save(self, checkpoint: Checkpoint) -> None:
+        self._attempt.keep_checkpoint(checkpoint)
+        self._saved = clock()
+
+    def _rest(self) -> None:
+        """Until the sweep is resumed; memory is kept, no step is taken."""
+        before, began = self._rested, clock()
+        while self._orders.paused and not self._orders.stop:
+            self._attempt.note(paused=True, rested=self._rested)
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+            self._came_by = clock()
+            self._rested = before + self._came_by - began
+            self._attempt.check()
+        self._attempt.note(paused=False, rested=self._rested)
+        if self._orders.stop:
+            raise StoppedError

@@ -1,0 +1,187 @@
+"""Bytes that trials take in the storage, before they take them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from orchestrator.plan import PlannedTrial
+from orchestrator.policy import RetentionSettings
+from orchestrator.spec import SweepSpec
+from orchestrator.store.attempt import KEPT_CHECKPOINTS
+from orchestrator.store.files import Files
+from trainer.config import Trial
+from trainer.data import DataSettings
+from trainer.evaluation import Suite
+from trainer.models import ModelSettings, build
+from trainer.schedule import OptimiserSettings
+
+BYTES_OF_RECORDS = 8_000
+"""Of a trial: what it is, its attempts, its result, its evaluation; measured, rounded up."""
+
+BYTES_OF_ROW = 1_000
+"""Of one epoch; measured, rounded up."""
+
+BYTES_A_BIT = 1 / 6
+"""Of outcomes: a random bit, stored as a byte and compressed; real ones take less."""
+
+BYTES_OF_TENSOR = 400
+"""Of its name, shape and padding in a file of weights; measured, rounded up."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Footprint:
+    """Of trials that are still to run."""
+
+    bytes: int | None  # at its largest; None: a network of them is not known yet
+    free: int | None  # bytes in the storage; None: nobody can tell
+    stored: int | None  # bytes in the storage already, where the budget counts them
+
+    def warnings(self, spec: SweepSpec) -> list[str]:
+        """What will not fit."""
+        needed, cap = self.bytes, spec.policy.budget.disk_gb
+        if needed is None:
+            return []
+        told = []
+        if self.free is not None and needed > self.free:
+            told.append(
+                f"the trials to run take about {in_words(needed)}, and {spec.storage} has "
+                f"{in_words(self.free)} free: make room, or give another storage"
+            )
+        if cap is not None and self.stored is not None and self.stored + needed > 1e9 * cap:
+            told.append(
+                f"budget.disk_gb is {cap:g}, {in_words(self.stored)} are used, and the trials to "
+                f"run take about {in_words(needed)} more: the sweep will stop at the cap"
+            )
+        return told
+
+
+@dataclass(frozen=True, kw_only=True)
+class Images:
+    """Of a published data set: what a network and an evaluation need to know of it."""
+
+    shape: tuple[int, int, int]
+    classes: int
+    tested: int
+
+
+IMAGES: Mapping[str, Images] = {
+    "digits": Images(shape=(1, 8, 8), classes=10, tested=359),
+    "mnist": Images(shape=(1, 28, 28), classes=10, tested=10_000),
+    "fashion_mnist": Images(shape=(1, 28, 28), classes=10, tested=10_000),
+    "cifar10": Images(shape=(3, 32, 32), classes=10, tested=10_000),
+    "caltech256": Images(shape=(3, 224, 224), classes=257, tested=6_122),
+}
+"""Stated here, so that a forecast reads no images, which may not even be on this machine."""
+
+
+def footprint(
+    spec: SweepSpec,
+    trials: Iterable[PlannedTrial],
+    pending: Sequence[PlannedTrial],
+    files: Files,
+    *,
+    at_once: int,
+    stored: int | None,
+) -> Footprint:
+    """Of the pending trials of a sweep, `at_once` of them in training: weights, outcomes and rows
+    of each, the last checkpoint where it is kept, and the checkpoints of those in training.
+
+    Networks are known by what trials of the sweep that are trained have left, or else by the
+    sizes of their tensors.
+
+    Args:
+        stored: bytes in the storage already, where the budget counts them.
+    """
+    trained = {
+        (planned.trial.data, planned.trial.model): int(planned.progress.result["bytes"])
+        for planned in trials
+        if planned.progress.result is not None
+    }
+    weights: dict[tuple[DataSettings, ModelSettings], int | None] = {**trained}
+    kept, largest = 0, 0
+    for planned in pending:
+        trial = planned.trial
+        network = (trial.data, trial.model)
+        if network not in weights:
+            weights[network] = bytes_of_weights(trial)
+        size = weights[network]
+        if size is None:
+            return Footprint(bytes=None, free=_free(files), stored=stored)
+        kept += _bytes_of_outcomes(trial.data, spec.suite)
+        if not planned.progress.trained:
+            checkpoint = size * (1 + _moments(trial.training.optimiser))
+            stays = _keeps_checkpoint(spec.policy.retention, trial)
+            kept += size + checkpoint * stays + BYTES_OF_RECORDS
+            kept += BYTES_OF_ROW * planned.epochs_left
+            largest = max(largest, checkpoint)
+    in_training = min(at_once, len(pending)) * KEPT_CHECKPOINTS * largest
+    return Footprint(bytes=kept + in_training, free=_free(files), stored=stored)
+
+
+def bytes_of_weights(trial: Trial) -> int | None:
+    """Of a trial's network in a file; None where its images are not known without reading them,
+    or the network cannot be made without numbers in it."""
+    images = IMAGES.get(trial.data.name)
+    if images is None:
+        return None
+    half = (0.5,) * images.shape[0]
+    try:
+        with torch.device("meta"):  # shapes alone
+            model = build(
+                trial.model,
+                image_shape=images.shape,
+                num_classes=images.classes,
+                mean=half,
+                std=half,
+            )
+    except Exception:  # a network of the user's own may do anything when it is made
+        return None
+    tensors = model.state_dict().values()
+    return sum(int(tensor.nbytes) + BYTES_OF_TENSOR for tensor in tensors)
+
+
+def bytes_stored(files: Files) -> int:
+    """Of the whole storage; a walk over all its files."""
+    return sum(files.sizes("").values())
+
+
+def in_words(count: float) -> str:
+    """Bytes for people, in powers of 1000: `812 B`, `3.4 GB`."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 999.5:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} TB"
+
+
+def _moments(optimiser: OptimiserSettings) -> int:
+    """Tensors of the weights' size that the optimiser keeps."""
+    return 2 if optimiser.name == "adam" else int(optimiser.momentum > 0)
+
+
+def _keeps_checkpoint(retention: RetentionSettings, trial: Trial) -> bool:
+    return retention.checkpoints == "last" and trial.training.optimiser.is_constant
+
+
+def _bytes_of_outcomes(data: DataSettings, suite: Suite) -> int:
+    """0 where the number of images is not known: outcomes are small beside weights."""
+    images = IMAGES.get(data.name)
+    tested = data.test_examples or (images.tested if images else 0)
+    available = tested if suite.split == "test" else data.validation
+    examples = min(suite.examples or available, available)
+    rungs = sum(len(category.ladder) for category in suite.categories.values())
+    return int(BYTES_A_BIT * examples * (1 + rungs))
+
+
+def _free(files: Files) -> int | None:
+    if "://" in files.url:
+        return None
+    place = Path(files.url)
+    while not place.exists():
+        place = place.parent
+    return shutil.disk_usage(place).free

@@ -1,0 +1,194 @@
+"""What the rest of a sweep will take: hours, judged by what is done, and room in the storage."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+
+from orchestrator.budget import Usage
+from orchestrator.footprint import Footprint, footprint, in_words
+from orchestrator.plan import Plan, PlannedTrial
+from orchestrator.policy import Resources
+from orchestrator.progress import duration
+from orchestrator.spec import SweepSpec
+from orchestrator.store import Files
+
+Basis = Literal["cell", "method", "sweep"]
+"""Trials that another is judged by: those of its own cell, of its method, or any."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forecast:
+    """Of a sweep, from now on. Hours are None where nothing is done yet to judge them by."""
+
+    trials: int  # left
+    basis: Mapping[str, int]  # how many of them are judged by what: see `Basis`
+    used: Usage  # so far
+    core_hours: float | None
+    gpu_hours: float | None
+    hours: float | None  # on the clock, `at_once` trials at a time
+    at_once: int
+    footprint: Footprint
+    warnings: tuple[str, ...]
+
+    def record(self) -> dict[str, Any]:
+        """As JSON knows it."""
+        return {
+            "trials": self.trials,
+            "judged_by": dict(self.basis),
+            "core_hours": self.core_hours,
+            "gpu_hours": self.gpu_hours,
+            "hours": self.hours,
+            "at_once": self.at_once,
+            "in_all": self._in_all(),
+            "bytes": self.footprint.bytes,
+            "free_bytes": self.footprint.free,
+            "warnings": list(self.warnings),
+        }
+
+    def lines(self) -> Iterator[tuple[str, str]]:
+        """For people: what each line is about, and what it says."""
+        if self.trials:
+            yield "left", self._left()
+            room = "unknown" if self.footprint.free is None else in_words(self.footprint.free)
+            needed = self.footprint.bytes
+            takes = "not known before a trial is trained" if needed is None else in_words(needed)
+            yield "disk", f"to run: {takes}; free: {room}"
+        for warning in self.warnings:
+            yield "warning", warning
+
+    def _in_all(self) -> dict[str, float | None]:
+        """Hours of the whole sweep, once it is done."""
+        return {
+            name: None if left is None else left + getattr(self.used, name)
+            for name, left in (("core_hours", self.core_hours), ("gpu_hours", self.gpu_hours))
+        }
+
+    def _left(self) -> str:
+        if self.core_hours is None or self.gpu_hours is None or self.hours is None:
+            return f"{self.trials} trials; how long is not known before one is done"
+        judged = ", ".join(f"{count} by their {basis}" for basis, count in self.basis.items())
+        gpu = f", {self.gpu_hours:.3g} GPU-hours" if self.gpu_hours else ""
+        in_all = self.used.core_hours + self.core_hours
+        return (
+            f"about {self.core_hours:.3g} core-hours{gpu}, {duration(3600 * self.hours)} with "
+            f"{self.at_once} at once; in all {in_all:.3g} core-hours "
+            f"({self.trials} trials, judged by those done: {judged})"
+        )
+
+
+def forecast(
+    spec: SweepSpec, plan: Plan, used: Usage, files: Files, *, stored: int | None
+) -> Forecast:
+    """Of a plan as the store has it, given what the sweep has used.
+
+    As many trials will run at once as do now; where none does, as many as this machine has room
+    for.
+
+    Args:
+        stored: bytes in the storage, where the budget counts them.
+    """
+    pending = plan.pending(retry_failed=False)
+    running = plan.counts().get("running", 0)
+    at_once = max(1, min(running or room_here(spec.policy.resources), len(pending)))
+    basis, seconds = _seconds(plan, pending)
+    per_trial = spec.policy.resources
+    gpus = per_trial.gpu
+    if used.core_hours and not used.gpu_hours:  # it runs where there is no GPU, as it may
+        gpus = 0.0
+    hours = None if seconds is None else seconds / 3600
+    room = footprint(spec, plan.trials, pending, files, at_once=at_once, stored=stored)
+    core_hours = None if hours is None else hours * per_trial.cpu
+    gpu_hours = None if hours is None else hours * gpus
+    left = {
+        "core_hours": core_hours,
+        "gpu_hours": gpu_hours,
+        "hours": None if hours is None else hours / at_once,
+    }
+    return Forecast(
+        trials=len(pending),
+        basis=basis,
+        used=used,
+        **left,
+        at_once=at_once,
+        footprint=room,
+        warnings=(*room.warnings(spec), *_over_budget(spec, used, left)),
+    )
+
+
+def room_here(resources: Resources) -> int:
+    """Trials that this machine can run at once."""
+    room = (os.cpu_count() or 1) / resources.cpu
+    gpus = torch.cuda.device_count()
+    if resources.gpu and gpus:
+        room = min(room, gpus / resources.gpu)
+    return max(1, int(room))
+
+
+def _over_budget(spec: SweepSpec, used: Usage, left: Mapping[str, float | None]) -> Iterator[str]:
+    for name, more in left.items():
+        cap, so_far = getattr(spec.policy.budget, name), getattr(used, name)
+        if cap is not None and more is not None and so_far + more > cap:
+            yield (
+                f"budget.{name} is {cap:g}, {so_far:.3g} are used, and the trials to run take "
+                f"about {more:.3g} more: the sweep will stop at the cap"
+            )
+
+
+def _seconds(plan: Plan, pending: Iterable[PlannedTrial]) -> tuple[dict[str, int], float | None]:
+    """What the pending trials are judged by, and the sum of their own times; None where one of
+    them cannot be judged."""
+    training, evaluation = _Pace(), _Pace()
+    for planned in plan.trials:
+        result, evaluated = planned.progress.result, planned.evaluation
+        if result is not None and result["seconds"]:
+            training.add(planned, result["seconds"], result["epochs"])
+        if evaluated is not None:
+            evaluation.add(planned, evaluated["seconds"], 1)
+    bases: Counter[str] = Counter()
+    total = 0.0
+    for planned in pending:
+        judged = [evaluation.of(planned, 1)]
+        if planned.epochs_left:
+            judged.append(training.of(planned, planned.epochs_left))
+        known = [each for each in judged if each is not None]
+        if len(known) < len(judged):
+            return {}, None
+        bases[max((basis for basis, _ in known), key=_ORDER.index)] += 1
+        total += sum(seconds for _, seconds in known)
+    return dict(bases), total
+
+
+_ORDER: tuple[Basis, ...] = ("cell", "method", "sweep")
+
+
+class _Pace:
+    """Seconds that a unit of work took, by whom it was done."""
+
+    def __init__(self) -> None:
+        self._seconds: defaultdict[tuple[Basis, str], float] = defaultdict(float)
+        self._units: defaultdict[tuple[Basis, str], float] = defaultdict(float)
+
+    def add(self, planned: PlannedTrial, seconds: float, units: float) -> None:
+        """A trial has done so much."""
+        for key in _likenesses(planned):
+            self._seconds[key] += seconds
+            self._units[key] += units
+
+    def of(self, planned: PlannedTrial, units: float) -> tuple[Basis, float] | None:
+        """Seconds that a trial will need for so much, by those that are most like it."""
+        for key in _likenesses(planned):
+            if self._units.get(key):
+                return key[0], units * self._seconds[key] / self._units[key]
+        return None
+
+
+def _likenesses(planned: PlannedTrial) -> list[tuple[Basis, str]]:
+    cell = json.dumps([planned.method, dict(planned.settings)])
+    return [("cell", cell), ("method", planned.method), ("sweep", "")]

@@ -1,0 +1,85 @@
+"""The front of a table of trials as files: tables, numbers and pictures."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from orchestrator.extraction import Front, cells, settings_columns, settings_of
+from orchestrator.figures.front import draw_front
+from orchestrator.store import Files
+
+logger = logging.getLogger(__name__)
+
+FILES = ("front.csv", "front.json", "cells.csv", "front.png", "front.svg")
+
+
+def front_record(front: Front) -> dict[str, Any]:
+    """The front as plain JSON values: what `front.json` holds. Empty values are null."""
+    settings = settings_columns(front.points, front.objectives)
+    return {
+        "objectives": [
+            {"name": objective.name, "direction": str(objective.direction)}
+            for objective in front.objectives
+        ],
+        "reference_point": list(front.reference_point),
+        "hypervolume": front.hypervolume,
+        "knee": front.knee,
+        "trials": {"used": front.used, "dropped": front.dropped},
+        "points": [
+            {
+                "trial_id": trial["trial_id"],
+                "method": _plain(trial.get("method")),
+                "seed": _plain(trial.get("seed")),
+                "objectives": {o.name: _plain(trial[o.name]) for o in front.objectives},
+                "settings": {k: _plain(v) for k, v in settings_of(trial, settings).items()},
+            }
+            for _, trial in front.points.astype("object").iterrows()
+        ],
+    }
+
+
+def write_front(front: Front, table: pd.DataFrame, directory: Path, *, note: str) -> list[Path]:
+    """Write `FILES` into `directory`, made where missing, and return their paths.
+
+    Each file is finished in a temporary folder there, then renamed into its place. `note`
+    goes into the pictures' small print.
+
+    Raises:
+        OSError: `directory` cannot be made or written.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".front-", dir=directory) as name:
+        staging = Path(name)
+        front.points.to_csv(staging / "front.csv", index=False)
+        cells(table, front.objectives).to_csv(staging / "cells.csv", index=False)
+        (staging / "front.json").write_text(as_json(front_record(front)) + "\n", encoding="utf-8")
+        draw_front(table, front, staging / "front.png", staging / "front.svg", note=note)
+        paths = [(staging / file).replace(directory / file) for file in FILES]
+    logger.info("front of %d trials written to %s", len(front.points), directory)
+    return paths
+
+
+def put(paths: Iterable[Path], files: Files, folder: str) -> None:
+    """Put local files, each whole, into a folder of the storage."""
+    for path in paths:
+        files.write(f"{folder}/{path.name}", path.read_bytes())
+
+
+def _plain(value: Any) -> Any:
+    """A cell as JSON knows it; null where it is empty, text where it is not finite."""
+    if pd.isna(value):
+        return None
+    plain = value.item() if hasattr(value, "item") else value
+    return str(plain) if isinstance(plain, float) and not math.isfinite(plain) else plain
+
+
+def as_json(record: dict[str, Any]) -> str:
+    return json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)

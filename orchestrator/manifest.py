@@ -1,0 +1,114 @@
+"""The manifest of a sweep: what its starts have found, for those who only look.
+
+A start looks at each of its trials in the store, and at the data, so that nothing damaged or
+missing escapes it. Who wants to know how a sweep stands has 10,000 trials to ask about, perhaps
+over a network, and perhaps no data: `sweeps/<name>/plan.json` has the data's fingerprints, by
+which trials are named, and the results of those that are done. It is checked by its own
+SHA-256; without it everything is looked up. Of several writers the last one wins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from orchestrator.plan import NOTHING, Plan, PlannedTrial
+from orchestrator.spec import SweepSpec
+from orchestrator.store import Files, Progress
+from orchestrator.store.sealed import read_record, write_record
+from trainer.data import DataSettings, MissingData, fingerprint
+from trainer.settings import content_id
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What is known without looking."""
+
+    fingerprints: Mapping[str, str] = field(default_factory=dict)  # by id of the data's content
+    settled: Mapping[str, Progress] = field(default_factory=dict)  # of trials that are done
+
+    def fingerprint(self, data: DataSettings) -> str:
+        """As the sweep's last start found the data, or else as they are here; never downloads.
+
+        Raises:
+            MissingData: they are neither known nor here.
+        """
+        return self.fingerprints.get(_data_id(data)) or fingerprint(_as_it_is(data))
+
+    def fingerprint_here(self, data: DataSettings) -> str:
+        """As the data are here: what a start would stand on; without any, as the sweep's last
+        start found them.
+
+        Raises:
+            MissingData: they are neither here nor known.
+        """
+        known = self.fingerprints.get(_data_id(data))
+        try:
+            return fingerprint(data if known is None else _as_it_is(data))
+        except MissingData:
+            if known is None:
+                raise
+            return known
+
+
+def write_manifest(files: Files, spec: SweepSpec, plan: Plan) -> None:
+    """Keep what a plan has found."""
+    fingerprints = {planned.trial.data: planned.trial.fingerprint for planned in plan.trials}
+    record = {
+        "suite": plan.suite_id,
+        "fingerprints": {_data_id(data): found for data, found in fingerprints.items()},
+        "trials": [_entry(planned) for planned in plan.trials],
+    }
+    write_record(files, _place(spec), record)
+
+
+def read_manifest(files: Files, spec: SweepSpec) -> Manifest:
+    """What is known of a sweep under its suite; nothing where there is no manifest."""
+    record = read_record(files, _place(spec))
+    if record is None:
+        return Manifest()
+    is_of_suite = record["suite"] == spec.suite.id
+    done = (entry for entry in record["trials"] if is_of_suite and "evaluation" in entry)
+    return Manifest(
+        fingerprints=record["fingerprints"],
+        settled={entry["id"]: _settled(entry) for entry in done},
+    )
+
+
+def _place(spec: SweepSpec) -> str:
+    return f"{spec.folder}/plan.json"
+
+
+def _entry(planned: PlannedTrial) -> dict[str, Any]:
+    entry = {
+        "id": planned.id,
+        "method": planned.method,
+        "seed": planned.trial.seed,
+        "settings": dict(planned.settings),
+        "epochs": planned.trial.training.epochs,
+        "status": planned.status,
+    }
+    if planned.status == "done":
+        evaluation = dict(planned.evaluation or {})
+        evaluation.pop("suite", None)  # the same for all, and the specification has it
+        entry |= {"result": dict(planned.progress.result or {}), "evaluation": evaluation}
+    return entry
+
+
+def _settled(entry: Mapping[str, Any]) -> Progress:
+    return Progress(
+        result=entry["result"],
+        evaluation=entry["evaluation"],
+        epochs_done=entry["epochs"],
+        steps_done=NOTHING.steps_done,
+        lease=None,
+    )
+
+
+def _data_id(data: DataSettings) -> str:
+    return content_id("d", data.content())
+
+
+def _as_it_is(data: DataSettings) -> DataSettings:
+    return data.model_copy(update={"download": False})

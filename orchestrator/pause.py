@@ -1,0 +1,51 @@
+"""Let a sweep rest: `python -m orchestrator.pause SPEC`; `orchestrator.resume` lets it go on."""
+
+from __future__ import annotations
+
+import typer
+from rich.console import Console
+
+from orchestrator import orders
+from orchestrator.arguments import Assignments, SpecPath, Storage, command, read_sweep
+from orchestrator.exit_code import ExitCode
+from orchestrator.preflight import check_storage
+from orchestrator.starts import all_starts
+from orchestrator.store.files import FullError, RefusedError, UnreachableError
+from orchestrator.store.opening import open_files
+from orchestrator.store.version import enter
+from trainer.problems import BadInput
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def main(spec_path: SpecPath, *, storage: Storage = None, assignments: Assignments = None) -> None:
+    """Ask every start of a sweep, now and later, to rest until it is resumed.
+
+    Trials at work save a checkpoint and keep their memory; no other is taken up.
+    """
+    console = Console(highlight=False, markup=False)
+    try:
+        spec = read_sweep(spec_path, storage, assignments)
+        files = open_files(spec.storage)
+        check_storage(spec, files)
+        enter(files)
+        is_new = orders.pause(files, spec.name)
+        running = [start for start in all_starts(files, spec.name) if not start.is_over]
+    except (BadInput, UnreachableError, RefusedError, FullError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(ExitCode.BAD_INPUT) from None
+    said = "is paused" if is_new else "was paused before"
+    if running:
+        effect = (
+            "its trials at work save a checkpoint and rest within seconds, keeping their memory; "
+            "no other is taken up"
+        )
+    else:
+        effect = "nobody runs it now; a start will wait"
+    go_on = command("resume", spec_path, storage, assignments)
+    console.print(f"{spec.name} {said}: {effect}; to go on: {go_on}", soft_wrap=True)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,78 @@
+"""How trials are run, apart from what they are: nothing here changes a result or an id."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from trainer.settings import Count, NonNegative, Positive, Settings
+
+
+def _share_or_whole(gpus: float) -> float:
+    if gpus > 1 and gpus % 1:
+        raise ValueError("must be a share of one GPU or a whole number of them")
+    return gpus
+
+
+class Resources(Settings):
+    """What one trial occupies while it runs."""
+
+    cpu: Positive = Field(1.0, description="cores a trial; its threads, rounded up")
+    gpu: Annotated[NonNegative, AfterValidator(_share_or_whole)] = Field(
+        0.0, description="GPUs a trial; 0.5 lets two trials share one"
+    )
+
+
+class CheckpointSettings(Settings):
+    """How often a trial in training is saved."""
+
+    epochs: Count = Field(1, description="epochs between checkpoints; the last epoch has one")
+    minutes: Positive = Field(10.0, description="at most so long between two, within epochs too")
+
+
+class RetentionSettings(Settings):
+    """What stays in the storage."""
+
+    checkpoints: Literal["last", "until_done"] = Field(
+        "last",
+        description="last: of a trial that a longer one could go on from, the last one stays",
+    )
+    weights: Literal["all", "front"] = Field(
+        "all", description="front: when all is done, those of the front and the reference stay"
+    )
+
+
+class LimitSettings(Settings):
+    """When a trial is given up."""
+
+    silent_minutes: Positive = Field(30.0, description="without a step, or a batch evaluated")
+    hours: Positive | None = Field(None, description="of its own time, over all attempts")
+
+
+class BudgetSettings(Settings):
+    """What a sweep may use, over all its starts; at the cap it stops, and goes on with a higher."""
+
+    gpu_hours: Positive | None = Field(None, description="GPUs a trial times its hours, summed")
+    core_hours: Positive | None = Field(None, description="cores a trial times its hours, summed")
+    hours: Positive | None = Field(None, description="in which any start of the sweep ran")
+    disk_gb: Positive | None = Field(None, description="of the whole storage, 10^9 bytes")
+
+
+class Policy(Settings):
+    """The keys of a sweep file that say how its trials are run."""
+
+    resources: Resources = Resources()
+    checkpoints: CheckpointSettings = CheckpointSettings()
+    retention: RetentionSettings = RetentionSettings()
+    limits: LimitSettings = LimitSettings()
+    budget: BudgetSettings = BudgetSettings()
+    retries: Annotated[int, Field(ge=0)] = Field(
+        2, description="of a trial whose worker died, hung or had no memory, in one start"
+    )
+    halve_batch: bool = Field(
+        False, description="retry for want of memory with each batch in twice as many parts"
+    )
+    lease: Positive = Field(
+        60.0, description="seconds of silence after which another may take a worker's trial"
+    )

@@ -1,0 +1,42 @@
+"""Let a sweep that was paused go on: `python -m orchestrator.resume SPEC`."""
+
+from __future__ import annotations
+
+import typer
+from rich.console import Console
+
+from orchestrator import orders
+from orchestrator.arguments import Assignments, SpecPath, Storage, command, read_sweep
+from orchestrator.exit_code import ExitCode
+from orchestrator.preflight import check_storage
+from orchestrator.starts import all_starts
+from orchestrator.store.files import RefusedError, UnreachableError
+from orchestrator.store.opening import open_files
+from trainer.problems import BadInput
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def main(spec_path: SpecPath, *, storage: Storage = None, assignments: Assignments = None) -> None:
+    """Ask every start of a paused sweep to go on; one that nobody runs stays so."""
+    console = Console(highlight=False, markup=False)
+    try:
+        spec = read_sweep(spec_path, storage, assignments)
+        files = open_files(spec.storage)
+        check_storage(spec, files)
+        was_paused = orders.resume(files, spec.name)
+        running = [start for start in all_starts(files, spec.name) if not start.is_over]
+    except (BadInput, UnreachableError, RefusedError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(ExitCode.BAD_INPUT) from None
+    said = "goes on: trials at work take their next step within seconds"
+    if not was_paused:
+        said = "was not paused"
+    elif not running:
+        said = f"may go on; nobody runs it now: {command('sweep', spec_path, storage, assignments)}"
+    console.print(f"{spec.name} {said}", soft_wrap=True)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,65 @@
+"""Weights that a sweep gives up when all is done: `retention: {weights: front}`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Set
+
+import yaml
+
+from orchestrator.cells import REFERENCE
+from orchestrator.store import Files, Store
+from orchestrator.store.housekeeping.activity import at_work
+from orchestrator.store.housekeeping.membership import Member, all_sweeps, members, rows
+from orchestrator.store.layout import SWEEPS, TRIALS
+from orchestrator.store.result import give_up_weights
+
+logger = logging.getLogger(__name__)
+
+
+def drop_weights(
+    store: Store, *, sweep: str, keep: Set[str], candidates: Set[str]
+) -> frozenset[str]:
+    """Delete the weights and checkpoints of candidates that neither this sweep nor another keeps,
+    and say of which. Their results, rows and evaluations stay, and so does the trial as trained.
+
+    A trial at which somebody may be at work is left alone. Broken off and called again, it comes
+    to the same.
+
+    Args:
+        sweep: that asks for it, all of whose trials are done.
+        keep: ids of the trials whose weights it keeps: its front and its references.
+        candidates: ids of the sweep's trials.
+    """
+    files = store.files
+    unwanted = candidates - keep
+    for other in all_sweeps(files):
+        if other == sweep or not unwanted:
+            continue
+        found = members(files, other)
+        if found is None:
+            logger.info("no weights are dropped: sweep %r does not say what it holds", other)
+            return frozenset()
+        unwanted -= _kept(files, other, found)
+    idle = (trial_id for trial_id in sorted(unwanted) if at_work(files, trial_id) is None)
+    return frozenset(it for it in idle if give_up_weights(files, f"{TRIALS}/{it}"))
+
+
+def _kept(files: Files, sweep: str, found: dict[str, Member]) -> Set[str]:
+    """Trials of which a sweep keeps the weights: all, unless it too asks for those of its front
+    alone, and is done, so that its front is known."""
+    front = files.read(f"{SWEEPS}/{sweep}/front.csv")
+    points = None if front is None else rows(front)
+    is_done = all(member.status == "done" for member in found.values())
+    if points is None or not is_done or not _keeps_front_alone(files, sweep):
+        return found.keys()
+    on_front = {row["trial_id"] for row in points}
+    return on_front | {it for it, member in found.items() if member.method == REFERENCE}
+
+
+def _keeps_front_alone(files: Files, sweep: str) -> bool:
+    try:
+        spec = yaml.safe_load(files.read(f"{SWEEPS}/{sweep}/spec.yaml") or b"")
+        return bool(spec["retention"]["weights"] == "front")
+    except (yaml.YAMLError, TypeError, KeyError):  # damaged, or of a version without
+        return False

@@ -1,0 +1,128 @@
+"""Starts of a sweep: who runs it, since when, and what it has used.
+
+A start holds the sweep against others, unless it joins them: trials are shared by their own
+leases, so any number of starts that join work through one sweep. All of them stay on record under
+`sweeps/<name>/starts/`, each with the hours that it used.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from orchestrator.store import Files
+from orchestrator.store.lease import (
+    Lease,
+    LeaseState,
+    Watch,
+    create,
+    numbers,
+    state,
+    utc_now,
+)
+from orchestrator.store.sealed import create_record
+
+logger = logging.getLogger(__name__)
+
+SECONDS_BETWEEN_LOOKS = 0.5
+"""At a start of which it is not known whether it still runs."""
+
+
+class HeldError(RuntimeError):
+    """Another start of the same sweep is running it."""
+
+
+def place(sweep: str) -> str:
+    """The folder of a sweep's starts."""
+    return f"sweeps/{sweep}/starts"
+
+
+def all_starts(files: Files, sweep: str) -> list[LeaseState]:
+    """Of a sweep so far, the newest last."""
+    return [state(files, place(sweep), number) for number in numbers(files, place(sweep))]
+
+
+@contextmanager
+def begun(
+    files: Files,
+    impatient: Files,
+    sweep: str,
+    *,
+    joins: bool,
+    lasts: float,
+    on_tick: Callable[[Lease], None],
+) -> Iterator[Lease]:
+    """A start of the sweep, for the time of the block.
+
+    A start whose process is known to be gone is succeeded at once. One on another machine is
+    watched for as long as its lease lasts: it gives a sign of life, or is succeeded.
+
+    Args:
+        impatient: the same files for signs of life, which must not wait where `files` does.
+        joins: share the sweep with whoever runs it.
+        on_tick: called every second from a thread of its own.
+
+    Raises:
+        HeldError: who holds it, on which host, since when.
+    """
+    watch = Watch()
+    lease = None
+    while lease is None:
+        number = max(numbers(files, place(sweep)), default=0) + 1
+        lease = create(
+            files,
+            place(sweep),
+            number,
+            lasts=lasts,
+            about={"joins": joins},
+            is_shared=True,
+            impatient=impatient,
+        )
+    how = "refused"
+    try:
+        with lease.kept(lambda: on_tick(lease)):  # alive to others also while it waits
+            if not joins:
+                _wait_for_others(files, sweep, lease, watch, lasts)
+            how = "over"
+            yield lease
+    finally:
+        lease.end(how)
+
+
+def _wait_for_others(files: Files, sweep: str, lease: Lease, watch: Watch, lasts: float) -> None:
+    """Of several that begin at once the one with the lowest number goes on."""
+    before = [other for other in all_starts(files, sweep) if other.number < lease.number]
+    first_seen = {other.number: other.beat.get("count") for other in before}
+    while before:
+        looked_at = [state(files, place(sweep), other.number) for other in before]
+        before = [other for other in looked_at if not watch.is_free(other, lasts)]
+        for other in looked_at:
+            if other not in before:
+                _close(files, other)
+        for other in before:
+            has_beaten = other.beat.get("count") != first_seen[other.number]
+            if has_beaten or (other.owner is not None and other.owner.is_here()):
+                raise HeldError(
+                    f"sweep {sweep!r} is run by {other.owner or 'another start'} since "
+                    f"{other.since}; wait for it, stop it, or share its work with --join"
+                )
+            if watch.silence(other) < SECONDS_BETWEEN_LOOKS:
+                logger.warning(
+                    "sweep %r was run by %s since %s, of which nothing is known from here: "
+                    "waiting up to %g s for a sign of life",
+                    sweep,
+                    other.owner or "another start",
+                    other.since,
+                    other.lasts or lasts,
+                )
+        if before:
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+
+
+def _close(files: Files, start: LeaseState) -> None:
+    """Say for a start that cannot that it is over, so that nobody waits for it again."""
+    if start.ended is None:
+        record = {**start.beat, "how": "silent", "at": utc_now()}
+        create_record(files, f"{start.folder}/ended.json", record)

@@ -1,0 +1,166 @@
+"""How a sweep stands: `python -m orchestrator.status SPEC`.
+
+It reads the storage alone and writes nothing: while the sweep runs, from another machine, or long
+after. Where the data are not, trials are named by what the sweep's last start found.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from orchestrator.arguments import (
+    Assignments,
+    SpecPath,
+    Storage,
+    check_version,
+    command,
+    read_sweep,
+)
+from orchestrator.exit_code import ExitCode
+from orchestrator.front import show
+from orchestrator.spec import SweepSpec
+from orchestrator.starts import all_starts
+from orchestrator.status.display import MOST_ROWS, chosen, hidden, lines, table, told
+from orchestrator.status.standing import Observer, Standing
+from orchestrator.status.story import matching, story
+from orchestrator.status.vigil import keep_vigil
+from orchestrator.store.files import RefusedError, UnreachableError
+from orchestrator.store.opening import open_files
+from orchestrator.store.read_only import ReadOnly, only_read
+from trainer.problems import BadInput, Problem
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def main(
+    spec_path: SpecPath,
+    *,
+    storage: Storage = None,
+    assignments: Assignments = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Look every 2 s until the sweep is over.")
+    ] = False,
+    why: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TRIAL", help="The whole story of one trial; its id or how it begins."
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Say how a sweep stands, from its storage alone; nothing is written."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    console = Console(highlight=False, markup=False)
+    rest = f"{command('status', spec_path, storage, assignments)} --json"
+    try:
+        if watch and (as_json or why is not None):
+            raise BadInput(Problem("--watch", "", "must stand without --json and --why"))
+        spec = read_sweep(spec_path, storage, assignments)
+        with only_read(open_files(spec.storage)) as files:
+            check_version(spec, files)
+            observer = Observer(spec, files)
+            standing = _first_look(spec, files, observer)
+            if standing is None:
+                begin = command("sweep", spec_path, storage, assignments)
+                _say_that_nothing_is_there(spec, begin, console, as_json=as_json)
+            elif watch:
+                keep_vigil(
+                    spec, observer, standing, damaged=files.damaged, rest=rest, console=console
+                )
+            elif why is not None:
+                _tell(spec, standing, files, why, console=console, as_json=as_json)
+            elif as_json:
+                trials = observer.trials(standing, standing.plan.trials)
+                record = standing.record(spec, trials)
+                _print_json({**record, "damaged": sorted(files.damaged)})
+            else:
+                _show(spec, observer, standing, files=files, rest=rest, console=console)
+    except (BadInput, UnreachableError, RefusedError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(ExitCode.BAD_INPUT) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(128 + signal.SIGINT) from None
+
+
+def _first_look(spec: SweepSpec, files: ReadOnly, observer: Observer) -> Standing | None:
+    """How the sweep stands; None where nobody ever started it, nor has the data to name its
+    trials by.
+
+    Raises:
+        BadInput: it was started, and neither its manifest nor its data are there any more.
+    """
+    try:
+        return observer.look()
+    except BadInput:
+        if all_starts(files, spec.name):
+            raise
+        return None
+
+
+def _show(
+    spec: SweepSpec,
+    observer: Observer,
+    standing: Standing,
+    *,
+    files: ReadOnly,
+    rest: str,
+    console: Console,
+) -> None:
+    rows = list(observer.trials(standing, chosen(standing.plan.trials, MOST_ROWS)))
+    console.print(table(spec, rows))
+    more = hidden(standing.plan, rows, rest)
+    console.print(lines(spec, standing, files.damaged, more), soft_wrap=True)
+    written = [name for name in files.names(spec.folder) if "." in name] or ["nothing yet"]
+    show(standing.front, f"{files.url}/{spec.folder}", written, console)
+
+
+def _say_that_nothing_is_there(
+    spec: SweepSpec, begin: str, console: Console, *, as_json: bool
+) -> None:
+    if as_json:
+        _print_json({"name": spec.name, "storage": spec.storage, "starts": [], "trials": []})
+    else:
+        console.print(f"{spec.name}: nothing in {spec.storage} yet; {begin}", soft_wrap=True)
+
+
+def _tell(
+    spec: SweepSpec,
+    standing: Standing,
+    files: ReadOnly,
+    prefix: str,
+    *,
+    console: Console,
+    as_json: bool,
+) -> None:
+    found = matching(standing.plan.trials, prefix)
+    if len(found) != 1:
+        ids = ", ".join(planned.id for planned in found[:5]) or "none"
+        raise BadInput(
+            Problem(
+                "--why",
+                "",
+                f"must be the id of one trial of the sweep, or how one alone begins, got "
+                f"{prefix!r}; that begin so: {ids}{', ...' if len(found) > 5 else ''}",
+            )
+        )
+    its_story = story(spec, standing, found[0], files)
+    if as_json:
+        _print_json(its_story.record())
+    else:
+        console.print(told(its_story), soft_wrap=True)
+
+
+def _print_json(record: Mapping[str, Any]) -> None:
+    typer.echo(json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+if __name__ == "__main__":
+    app()

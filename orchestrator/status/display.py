@@ -1,0 +1,168 @@
+"""How a sweep stands, for a person: a few lines, and a table of trials."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence, Sized
+
+from rich.table import Table
+from rich.text import Text
+
+from orchestrator.footprint import in_words
+from orchestrator.plan import Plan, PlannedTrial
+from orchestrator.progress import duration
+from orchestrator.spec import SweepSpec
+from orchestrator.status.standing import Standing, TrialStanding, silent_since
+from orchestrator.status.story import Story
+from orchestrator.store.lease import LeaseState
+
+MOST_ROWS = 40
+"""Trials in one picture."""
+
+_FIRST = ("running", "failed", "stopped", "pending", "done")
+"""Statuses, in the order in which rows are dropped last."""
+
+
+def chosen(trials: Sequence[PlannedTrial], limit: int) -> list[PlannedTrial]:
+    """At most so many trials to show: all in the plan's order, or else those first that are
+    neither simply done nor pending."""
+    if len(trials) <= limit:
+        return list(trials)
+    return sorted(trials, key=lambda planned: _FIRST.index(planned.status))[:limit]
+
+
+def hidden(plan: Plan, rows: Sized, rest: str) -> str:
+    """How many trials of a plan have no row, and the command that tells of all; else empty."""
+    count = len(plan.trials) - len(rows)
+    return f"and {count} more: {rest}" if count else ""
+
+
+def summary(spec: SweepSpec, standing: Standing) -> str:
+    """One line: trials by status, and whether anybody works on them."""
+    plan, runners = standing.plan, standing.runners
+    silent = sum(silent_since(start, spec, standing.at) is not None for start in runners)
+    at_work = len(runners) - silent
+    run = f"{at_work} start{'s' * (at_work > 1)} at work" if at_work else "nobody runs it"
+    run += f", {silent} silent" if silent else ""
+    run += ", paused" if standing.paused else ""
+    counts = ", ".join(f"{count} {status}" for status, count in plan.counts().items())
+    epochs = sum(planned.trial.training.epochs for planned in plan.trials)
+    done = epochs - sum(planned.epochs_left for planned in plan.trials)
+    return f"{counts}; {done} of {epochs} epochs; {run}"
+
+
+def table(spec: SweepSpec, rows: Sequence[TrialStanding]) -> Table:
+    """A row a trial; columns that are empty throughout are left out, since terminals are narrow."""
+    first = ("trial_id", "method", *spec.settings, "seed")
+    names = (*first, "state", "epoch", "time", "tries", "host", "failure")
+    cells = [_cells(spec, row) for row in rows]
+    used = [i for i in range(len(names)) if any(line[i] for line in cells)]
+    shown = Table(box=None)
+    for i in used:
+        shown.add_column(names[i], overflow="fold", no_wrap=names[i] in {*first, "epoch", "time"})
+    for line in cells:
+        shown.add_row(*(Text(line[i]) for i in used))
+    return shown
+
+
+def lines(spec: SweepSpec, standing: Standing, damaged: Collection[str], more: str) -> Text:
+    """What is said of the sweep as a whole, the front apart.
+
+    Args:
+        damaged: files that were found so.
+        more: of the trials that are not shown, if any are not.
+    """
+    trials = [("trials", more)] if more else []
+    return _titled([*_lines(spec, standing, damaged), *trials])
+
+
+def told(story: Story) -> Text:
+    """The story of a trial."""
+    said = [
+        ("trial", f"{story.trial_id}  {story.status}"),
+        ("what", story.what),
+        ("folder", story.folder),
+    ]
+    for attempt in story.attempts:
+        span = f"{attempt.since} to {attempt.until or 'now'}, {duration(attempt.seconds)}"
+        said.append((f"attempt {attempt.number}", f"{attempt.who}, {span}: {attempt.how}"))
+        said.append(("", f"began {attempt.origin}"))
+    if story.failure is not None:
+        failure = story.failure
+        said.append(("failure", f"{failure.kind} at {failure.at}: {failure.message}"))
+        said += [("", line) for line in failure.details.rstrip().splitlines()]
+    if story.last_steps is not None:
+        said.append(("last steps", story.last_steps))
+    said += [("next", sentence) for sentence in story.next]
+    return _titled(said)
+
+
+def _lines(
+    spec: SweepSpec, standing: Standing, damaged: Collection[str]
+) -> Iterator[tuple[str, str]]:
+    yield "sweep", f"{spec.name}: {summary(spec, standing)} ({standing.at})"
+    for start in standing.runners:
+        yield "run by", _runner(start, spec, standing.at)
+    if not standing.runners and standing.starts:
+        last = standing.starts[-1]
+        end = (last.ended or {}).get("at")
+        how = f"ended {end}" if end else "its process is gone"
+        yield "last start", f"{last.owner or 'unknown'} since {last.since}, {how}"
+    if standing.paused is not None:
+        by = standing.paused["by"]
+        yield (
+            "paused",
+            f"by process {by['process']} on {by['host']} since {standing.paused['since']}",
+        )
+    used, budget = standing.used, spec.policy.budget
+    costs = (
+        _cost("core-hours", used.core_hours, budget.core_hours),
+        _cost("GPU-hours", used.gpu_hours, budget.gpu_hours),
+        _cost("hours", used.hours, budget.hours),
+        f"{in_words(standing.kept_bytes)} of weights and outcomes",
+    )
+    yield "used", ", ".join(costs)
+    yield from standing.forecast.lines()
+    for name in sorted(damaged):
+        yield "damaged", f"{name}: the next start sets it aside and makes it anew"
+
+
+def _runner(start: LeaseState, spec: SweepSpec, now: str) -> str:
+    silent = silent_since(start, spec, now)
+    joined = ", joined" if start.about.get("joins") else ""
+    heard = f", silent since {silent}" if silent else ""
+    return f"{start.owner or 'unknown: its record is damaged'} since {start.since}{joined}{heard}"
+
+
+def _cost(unit: str, used: float, cap: float | None) -> str:
+    return f"{used:.3g}{'' if cap is None else f' of {cap:g}'} {unit}"
+
+
+def _cells(spec: SweepSpec, row: TrialStanding) -> list[str]:
+    planned, failure = row.planned, row.planned.progress.failure
+    values = [planned.settings[name] for name in spec.settings]
+    return [
+        planned.id,
+        planned.method,
+        *("" if value is None else str(value) for value in values),
+        str(planned.trial.seed),
+        _state(row),
+        f"{row.epochs} of {planned.trial.training.epochs}",
+        duration(row.seconds) if row.attempts else "",
+        str(row.attempts or ""),
+        row.host or "",
+        "" if failure is None else failure.kind.replace("_", " "),
+    ]
+
+
+def _state(row: TrialStanding) -> str:
+    if row.silent_since is not None:
+        return f"silent since {row.silent_since}"
+    if row.is_resting:
+        return "running, paused"
+    if row.evaluated is not None:
+        return f"running, {row.evaluated:.0%} evaluated"
+    return row.planned.status
+
+
+def _titled(lines: Iterable[tuple[str, str]]) -> Text:
+    return Text("\n".join(f"{title:12}{text}" for title, text in lines))

@@ -1,0 +1,219 @@
+"""How a sweep stands, seen from outside: read from its storage alone, and nothing written.
+
+What runs is judged by one look, with this machine's clock: a lease whose owner's last sign of
+life is three times as old as the lease lasts is called silent. Clocks may be off, so nothing is
+decided by that; a start that would take over waits and listens instead.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from orchestrator import orders
+from orchestrator.budget import SECONDS_BETWEEN_WEIGHINGS, Usage, usage
+from orchestrator.extraction import Front, extract_front
+from orchestrator.footprint import bytes_stored
+from orchestrator.forecast import Forecast, forecast
+from orchestrator.front_files import front_record
+from orchestrator.manifest import read_manifest
+from orchestrator.plan import Plan, PlannedTrial, make_plan, refreshed
+from orchestrator.results import missing
+from orchestrator.spec import SweepSpec
+from orchestrator.starts import all_starts
+from orchestrator.store import Files, Store
+from orchestrator.store.lease import LeaseState, clock, utc_now
+from orchestrator.table import trials_table
+
+SILENCES = 3
+"""Times that a lease lasts, after which its owner is called silent."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialStanding:
+    """How one trial stands."""
+
+    planned: PlannedTrial
+    epochs: int  # done, of training; a running one may be further than its last checkpoint
+    evaluated: float | None  # share of the evaluation, while one is under way
+    seconds: float  # of its own time, over all attempts
+    attempts: int
+    host: str | None  # of the newest attempt
+    silent_since: str | None
+    is_resting: bool  # at work, but paused
+
+    def record(self) -> dict[str, Any]:
+        """As JSON knows it."""
+        planned, failure = self.planned, self.planned.progress.failure
+        return {
+            "trial_id": planned.id,
+            "method": planned.method,
+            "settings": dict(planned.settings),
+            "seed": planned.trial.seed,
+            "status": planned.status,
+            "silent_since": self.silent_since,
+            "is_resting": self.is_resting,
+            "epochs_done": self.epochs,
+            "epochs": planned.trial.training.epochs,
+            "evaluated": self.evaluated,
+            "seconds": self.seconds,
+            "attempts": self.attempts,
+            "host": self.host,
+            "failure": None if failure is None else vars(failure),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """How a sweep stands."""
+
+    at: str  # UTC, by the clock here
+    plan: Plan
+    starts: tuple[LeaseState, ...]  # but for those that were refused
+    paused: dict[str, Any] | None  # by whom, since when
+    front: Front  # of what is done
+    forecast: Forecast
+    kept_bytes: int  # of the weights and outcomes of its trials
+
+    @property
+    def used(self) -> Usage:
+        """So far, over all starts."""
+        return self.forecast.used
+
+    @property
+    def runners(self) -> tuple[LeaseState, ...]:
+        """The starts that are not known to be over; some may be silent."""
+        return tuple(start for start in self.starts if not start.is_over)
+
+    def record(self, spec: SweepSpec, trials: Iterable[TrialStanding]) -> dict[str, Any]:
+        """As JSON knows it."""
+        return {
+            "name": spec.name,
+            "at": self.at,
+            "storage": spec.storage,
+            "starts": [_start_record(start, spec, self.at) for start in self.runners],
+            "paused": self.paused,
+            "counts": self.plan.counts(),
+            "missing": missing(self.plan),
+            "front": front_record(self.front),
+            "used": {**vars(self.used), "bytes": self.kept_bytes},
+            "left": self.forecast.record(),
+            "budget": spec.policy.budget.model_dump(),
+            "trials": [trial.record() for trial in trials],
+        }
+
+
+class Observer:
+    """Looks at one sweep, once or again and again."""
+
+    def __init__(self, spec: SweepSpec, files: Files) -> None:
+        """Nothing is read yet; `files` are best ones that cannot be changed."""
+        self._spec = spec
+        self._files = files
+        self._store = Store(files)
+        self._plan: Plan | None = None
+        self._weighed, self._weight = -math.inf, 0
+
+    def look(self) -> Standing:
+        """Now. What was found done before is not looked at again.
+
+        Raises:
+            BadInput: the sweep has no manifest, and its data are not here: nobody can say what
+                its trials are called.
+        """
+        spec, files = self._spec, self._files
+        if self._plan is None:
+            known = read_manifest(files, spec)
+            self._plan = make_plan(
+                spec, self._store, fingerprint_of=known.fingerprint, settled=known.settled
+            )
+        else:
+            self._plan = refreshed(self._plan, self._store)
+        plan = self._plan
+        starts = all_starts(files, spec.name)
+        used = usage(starts)
+        table = trials_table(spec, plan)
+        return Standing(
+            at=utc_now(),
+            plan=plan,
+            starts=tuple(each for each in starts if (each.ended or {}).get("how") != "refused"),
+            paused=orders.paused(files, spec.name),
+            front=extract_front(
+                table, objectives=spec.objectives, reference_point=spec.reference_point
+            ),
+            forecast=forecast(spec, plan, used, files, stored=self._weigh()),
+            kept_bytes=_kept_bytes(plan),
+        )
+
+    def trials(self, standing: Standing, chosen: Iterable[PlannedTrial]) -> Iterator[TrialStanding]:
+        """How the chosen trials of a plan stand; those attempted more than once are read again."""
+        return (self._stands(standing, planned) for planned in chosen)
+
+    def _stands(self, standing: Standing, planned: PlannedTrial) -> TrialStanding:
+        progress, lease = planned.progress, planned.progress.lease
+        result, evaluation = progress.result or {}, progress.evaluation or {}
+        held = lease if planned.status == "running" else None
+        beat = {} if held is None else held.beat
+        host = result.get("provenance", {}).get("host")
+        return TrialStanding(
+            planned=planned,
+            epochs=max(progress.epochs_done, beat.get("epoch", 0), result.get("epochs", 0)),
+            evaluated=beat.get("evaluated"),
+            seconds=self._seconds(planned),
+            attempts=evaluation.get("attempt", 0) if lease is None else lease.number,
+            host=host if lease is None or lease.owner is None else lease.owner.host,
+            silent_since=None if held is None else silent_since(held, self._spec, standing.at),
+            is_resting=bool(beat.get("paused")),
+        )
+
+    def _seconds(self, planned: PlannedTrial) -> float:
+        """What a trial that is done took; of another what all its attempts have."""
+        result, evaluation = planned.progress.result or {}, planned.evaluation
+        lease = planned.progress.lease
+        if evaluation is not None:
+            return float(result["seconds"] + evaluation["seconds"])
+        if lease is None or lease.number == 1:
+            return 0.0 if lease is None else lease.seconds
+        return sum(attempt.seconds for attempt in self._store.trial(planned.id).past_attempts())
+
+    def _weigh(self) -> int | None:
+        """The storage, which takes a walk over all of it: now and then, where it is capped."""
+        if self._spec.policy.budget.disk_gb is None:
+            return None
+        if clock() - self._weighed > SECONDS_BETWEEN_WEIGHINGS:
+            self._weighed, self._weight = clock(), bytes_stored(self._files)
+        return self._weight
+
+
+def silent_since(lease: LeaseState, spec: SweepSpec, now: str) -> str | None:
+    """When the owner of a lease that is not over was last heard of, if that is too long ago."""
+    heard = lease.beat.get("at") or lease.since
+    lasts = timedelta(seconds=lease.lasts or spec.policy.lease)
+    if heard is None or lease.is_over:
+        return None
+    age = datetime.fromisoformat(now) - datetime.fromisoformat(heard)
+    return str(heard) if age > SILENCES * lasts else None
+
+
+def _start_record(start: LeaseState, spec: SweepSpec, now: str) -> dict[str, Any]:
+    owner = start.owner
+    return {
+        "host": None if owner is None else owner.host,
+        "process": None if owner is None else owner.process,
+        "since": start.since,
+        "joined": bool(start.about.get("joins")),
+        "silent_since": silent_since(start, spec, now),
+    }
+
+
+def _kept_bytes(plan: Plan) -> int:
+    facts = (
+        record
+        for planned in plan.trials
+        for record in (planned.progress.result, planned.evaluation)
+        if record is not None
+    )
+    return sum(int(record["bytes"]) for record in facts)

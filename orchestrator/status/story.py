@@ -1,0 +1,160 @@
+"""The story of one trial: what it is, each attempt at it, why it waits or failed, what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.plan import PlannedTrial
+from orchestrator.spec import SweepSpec
+from orchestrator.status.standing import Standing, silent_since
+from orchestrator.store import Failure, FailureKind, Files, Store
+from orchestrator.store.lease import LeaseState
+from orchestrator.store.sealed import read_record
+
+REMEDIES: Mapping[FailureKind, str] = {
+    "diverged": "lower training.optimiser.learning_rate or lengthen training.epsilon_warmup, which "
+    "makes it another trial; its last steps show how it went",
+    "exception": "mend what the message says",
+    "out_of_memory": "give it more memory, set halve_batch, or lower training.batch_size, which "
+    "makes it another trial",
+    "time_limit": "raise limits.hours",
+    "hung": "raise limits.silent_minutes if a step may take so long",
+    "worker_lost": "see that its machine stays up and has memory enough",
+    "data": "put the data files that the sweep was planned on on every machine",
+}
+"""What a person can do about each kind of failure."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttemptTold:
+    """One attempt at a trial."""
+
+    number: int
+    who: str
+    since: str | None
+    until: str | None  # None: not let go
+    seconds: float
+    how: str  # it ended, or how it goes
+    origin: str  # where it began
+
+
+@dataclass(frozen=True, kw_only=True)
+class Story:
+    """All that is known of one trial, for a person who asks."""
+
+    trial_id: str
+    title: str
+    what: str
+    folder: str
+    status: str
+    attempts: tuple[AttemptTold, ...]
+    failure: Failure | None
+    last_steps: str | None  # their file
+    next: tuple[str, ...]  # why it waits, and what to do
+
+    def record(self) -> dict[str, Any]:
+        """As JSON knows it."""
+        failure = None if self.failure is None else vars(self.failure)
+        attempts = [vars(attempt) for attempt in self.attempts]
+        return {**vars(self), "failure": failure, "attempts": attempts, "next": list(self.next)}
+
+
+def matching(trials: Sequence[PlannedTrial], prefix: str) -> list[PlannedTrial]:
+    """The trials whose ids begin so; one alone where the id is whole."""
+    whole = [planned for planned in trials if planned.id == prefix]
+    return whole or [planned for planned in trials if planned.id.startswith(prefix)]
+
+
+def story(spec: SweepSpec, standing: Standing, planned: PlannedTrial, files: Files) -> Story:
+    """Of a trial of the sweep's plan; its attempts and failure are read from the store now."""
+    stored = Store(files).trial(planned.id)
+    past = stored.past_attempts()
+    trial = planned.trial
+    folder = f"trials/{planned.id}"
+    last_steps = f"{past[-1].folder}/last_steps.jsonl" if past else ""
+    return Story(
+        trial_id=planned.id,
+        title=planned.title,
+        what=f"{trial.data.name}, {trial.model.name}, {planned.title}, {trial.training.epochs} "
+        f"epochs; {'a reference of the scores' if planned.is_reference else 'scored'}",
+        folder=f"{files.url}/{folder}",
+        status=planned.status,
+        attempts=tuple(
+            AttemptTold(
+                number=attempt.number,
+                who=str(attempt.owner or "unknown: its record is damaged"),
+                since=attempt.since,
+                until=(attempt.ended or {}).get("at"),
+                seconds=attempt.seconds,
+                how=_how(attempt, spec, standing, is_newest=attempt is past[-1]),
+                origin=_origin(attempt, planned, files),
+            )
+            for attempt in past
+        ),
+        failure=planned.progress.failure,
+        last_steps=f"{files.url}/{last_steps}" if last_steps and files.read(last_steps) else None,
+        next=tuple(_next(spec, standing, planned)),
+    )
+
+
+def _how(attempt: LeaseState, spec: SweepSpec, standing: Standing, *, is_newest: bool) -> str:
+    """It ended, or how it goes."""
+    ended = attempt.ended
+    if ended is not None:
+        failure = ended.get("failure")
+        return str(ended["how"]) if failure is None else f"failed: {failure['kind']}"
+    if attempt.is_over:
+        return "its process is gone"
+    if not is_newest:
+        return "taken over for want of a sign of life"
+    silent = silent_since(attempt, spec, standing.at)
+    return "at work" if silent is None else f"silent since {silent}"
+
+
+def _origin(attempt: LeaseState, planned: PlannedTrial, files: Files) -> str:
+    origin = read_record(files, f"{attempt.folder}/origin.json")
+    result = planned.progress.result
+    if origin is not None:
+        is_own = origin["trial"] == planned.id
+        whose = "" if is_own else f"of {origin['trial']}, a shorter sibling, "
+        return f"from attempt {origin['attempt']} {whose}with {len(origin['rows'])} epochs done"
+    if result is not None and result["attempt"] < attempt.number:
+        return "to evaluate what was trained"
+    return "from the beginning"
+
+
+def _next(spec: SweepSpec, standing: Standing, planned: PlannedTrial) -> Iterator[str]:
+    """Sentences on why it waits, and what to do."""
+    status, failure, lease = planned.status, planned.progress.failure, planned.progress.lease
+    if status == "done":
+        yield "nothing is left to do"
+    elif failure is not None:
+        yield REMEDIES[failure.kind]
+        again = "with --retry-failed" if failure.is_deterministic else "by itself"
+        yield f"the next start of the sweep runs it again {again}"
+    elif status == "running" and lease is not None:
+        silent = silent_since(lease, spec, standing.at)
+        if silent is None:
+            yield f"held by {lease.owner or 'an owner whose record is damaged'}: wait for it"
+        else:
+            lasts = lease.lasts or spec.policy.lease
+            yield f"a start takes it over once it has heard nothing for {lasts:g} s"
+    else:
+        yield from _waits(spec, standing, planned)
+
+
+def _waits(spec: SweepSpec, standing: Standing, planned: PlannedTrial) -> Iterator[str]:
+    pending = standing.plan.pending(retry_failed=False)
+    waiting = [other for other in pending if other.status != "running"]
+    before = [other.id for other in waiting].index(planned.id)
+    yield f"to do: {planned.todo}"
+    yield f"before it in the order: {before} others"
+    if standing.paused is not None:
+        yield f"the sweep is paused since {standing.paused['since']}: orchestrator.resume"
+    if reached := standing.used.reached(spec.policy.budget):
+        yield f"{reached}: raise it"
+    heard = [s for s in standing.runners if silent_since(s, spec, standing.at) is None]
+    if not heard:
+        yield "nobody runs the sweep now: start it with orchestrator.sweep"

@@ -1,0 +1,87 @@
+"""Looking at a sweep again and again, until it is over: `python -m orchestrator.status --watch`.
+
+It is over when nobody runs it and nothing is left to do, or when those who were seen to run it
+have stopped. Before its first start, it is waited for.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterator
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from orchestrator.spec import SweepSpec
+from orchestrator.status.display import MOST_ROWS, chosen, hidden, lines, summary, table
+from orchestrator.status.standing import Observer, Standing
+from orchestrator.store.files import UnreachableError
+from orchestrator.store.lease import Watch
+
+SECONDS_BETWEEN_LOOKS = 2.0
+
+FEWEST_ROWS = 5
+"""Trials in a picture, even where the terminal is too low for it."""
+
+OTHER_LINES = 14
+"""Of a picture, beside its trials."""
+
+
+def keep_vigil(
+    spec: SweepSpec,
+    observer: Observer,
+    standing: Standing,
+    *,
+    damaged: Collection[str],
+    rest: str,
+    console: Console,
+) -> None:
+    """Show a sweep, as it was first seen and from then on: a picture on a terminal, and a line
+    whenever something changes elsewhere.
+
+    Args:
+        damaged: files that were found so, which may grow.
+        rest: a command that tells of all trials.
+    """
+    looks = _looks(spec, observer, standing)
+    if not console.is_terminal:
+        last = None
+        for now, trouble in looks:
+            line = f"{summary(spec, now)}{trouble}"
+            if line != last:
+                console.print(f"{now.at} {line}", soft_wrap=True)
+            last = line
+        return
+    with Live(console=console, auto_refresh=False) as live:
+        for now, trouble in looks:
+            limit = min(MOST_ROWS, max(FEWEST_ROWS, console.height - OTHER_LINES))
+            rows = list(observer.trials(now, chosen(now.plan.trials, limit)))
+            text = lines(spec, now, damaged, hidden(now.plan, rows, rest))
+            picture = Group(table(spec, rows), text, _footer(now, trouble))
+            live.update(picture, refresh=True)
+
+
+def _looks(spec: SweepSpec, observer: Observer, first: Standing) -> Iterator[tuple[Standing, str]]:
+    """How the sweep stands, and what keeps from seeing it, until it is over."""
+    standing, trouble = first, ""
+    watch, was_run = Watch(), False
+    while True:
+        yield standing, trouble
+        lasts = spec.policy.lease
+        is_run = any(not watch.is_free(start, lasts) for start in standing.runners)
+        was_run = was_run or is_run
+        if not is_run and (was_run or not standing.plan.pending(retry_failed=False)):
+            return
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+        try:
+            standing, trouble = observer.look(), ""
+        except UnreachableError as error:
+            trouble = f"; not seen since: {error}"
+
+
+def _footer(standing: Standing, trouble: str) -> RenderableType:
+    front = standing.front
+    return Text(
+        f"{'front':12}{len(front.points)} trials, hypervolume {front.hypervolume:.6g}{trouble}"
+    )

@@ -1,0 +1,239 @@
+"""Look after a storage: `python -m orchestrator.store ls|verify|gc STORAGE`."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.filesize import decimal
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from orchestrator.exit_code import ExitCode
+from orchestrator.store.files import Files, FullError, RefusedError, UnreachableError
+from orchestrator.store.housekeeping.collection import UncertainError, remove, survey
+from orchestrator.store.housekeeping.garbage import Garbage, Kind
+from orchestrator.store.housekeeping.inventory import Entry, UnknownSweepError, inventory
+from orchestrator.store.housekeeping.verification import Finding, contents, sealed, verify
+from orchestrator.store.opening import open_files
+from orchestrator.store.version import VersionError, look
+
+SHOWN_NAMES = 10
+"""Of each kind of garbage."""
+
+Storage = Annotated[str, typer.Argument(metavar="STORAGE", help="A folder, or s3://BUCKET/PREFIX.")]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document; all else goes to stderr.")
+]
+
+app = typer.Typer(
+    add_completion=False, pretty_exceptions_enable=False, help="Look after a storage."
+)
+
+
+@app.command("ls")
+def list_trials(
+    storage: Storage = "runs",
+    *,
+    sweep: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only the trials of this sweep.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the trials: what each is, how far it is, what it takes, and which sweeps name it."""
+    with _opened(storage) as files:
+        entries = inventory(files, sweep=sweep)
+        if as_json:
+            _print_json([asdict(entry) for entry in entries])
+        else:
+            _show_entries(entries, files.url)
+
+
+@app.command("verify")
+def verify_files(
+    storage: Storage = "runs",
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what is damaged, and leave it where it is.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Read every file that has a checksum; set aside what is damaged, so that it is made anew."""
+    with _opened(storage) as files:
+        sizes = contents(files)
+        checked = sealed(sizes)
+        with _bar(sum(checked.values())) as advance:
+            findings = list(
+                verify(files, sizes, dry_run=dry_run, on_read=lambda name: advance(checked[name]))
+            )
+        is_damaged = any(finding.is_damage for finding in findings)
+        if as_json:
+            _print_json(
+                {
+                    "files": len(checked),
+                    "bytes": sum(checked.values()),
+                    "findings": [asdict(finding) for finding in findings],
+                }
+            )
+        else:
+            _show_findings(findings, checked, dry_run=dry_run)
+    raise typer.Exit(ExitCode.SOME_FAILED if is_damaged else ExitCode.DONE)
+
+
+@app.command("gc")
+def collect_garbage(
+    storage: Storage = "runs",
+    *,
+    delete: Annotated[bool, typer.Option("--delete", help="Delete it; else only say it.")] = False,
+    unreferenced: Annotated[
+        bool, typer.Option("--unreferenced", help="Also the trials that no sweep here names.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List what nothing will ask for again, and how many bytes it takes."""
+    with _opened(storage) as files:
+        found = survey(files, unreferenced=unreferenced)
+        garbage = found.garbage
+        if delete:
+            with _bar(sum(item.bytes for item in garbage)) as advance:
+                garbage = tuple(_told(remove(files, garbage), advance))
+        if as_json:
+            _print_json(
+                {
+                    "deleted": delete,
+                    "bytes": sum(item.bytes for item in garbage),
+                    "garbage": [asdict(item) for item in garbage],
+                    "left_alone": list(found.left_alone),
+                }
+            )
+        else:
+            _show_garbage(garbage, found.left_alone, deleted=delete)
+
+
+@contextmanager
+def _opened(storage: str) -> Iterator[Files]:
+    """The files of a storage, for the time of the block; what is wrong with it ends the command."""
+    logging.basicConfig(level=logging.ERROR, format="%(levelname)s: %(message)s")
+    try:
+        files = open_files(storage)
+        if not look(files):
+            raise VersionError(f"storage must be one that a sweep has made, got {files.url}")
+    except (ValueError, RefusedError, UnreachableError) as error:
+        raise _failed(error, ExitCode.BAD_INPUT) from None
+    try:
+        yield files
+    except (VersionError, UncertainError, UnknownSweepError, RefusedError) as error:
+        raise _failed(error, ExitCode.BAD_INPUT) from None
+    except (UnreachableError, FullError) as error:
+        raise _failed(error, ExitCode.LOST) from None
+
+
+def _failed(error: Exception, code: ExitCode) -> typer.Exit:
+    typer.echo(f"error: {error}", err=True)
+    return typer.Exit(code)
+
+
+@contextmanager
+def _bar(total: int) -> Iterator[Callable[[int], None]]:
+    """A bar over bytes on stderr, if that is a terminal."""
+    console = Console(stderr=True)
+    columns = (BarColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
+    done = 0
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task("", total=total)
+
+        def advance(size: int) -> None:
+            nonlocal done
+            done += size
+            description = f"{decimal(done)} of {decimal(total)}"
+            bar.update(task, completed=done, description=description)
+
+        yield advance
+
+
+def _told(garbage: Iterable[Garbage], advance: Callable[[int], None]) -> Iterator[Garbage]:
+    for item in garbage:
+        advance(item.bytes)
+        yield item
+
+
+def _show_entries(entries: list[Entry], url: str) -> None:
+    table = _table("trial", "data", "model", "method", "seed", "state", "epochs")
+    for column in ("suites", "attempts", "size", "sweeps", "changed"):
+        table.add_column(column, no_wrap=True)
+    for entry in entries:
+        epochs = f"{entry.epochs_done}/{_shown(entry.epochs)}"
+        what = (entry.id, entry.data, entry.model, entry.method, entry.seed, entry.state, epochs)
+        counts = (entry.evaluations, entry.attempts, decimal(entry.bytes))
+        row = (*what, *counts, ", ".join(entry.sweeps), entry.changed)
+        table.add_row(*(Text(_shown(cell)) for cell in row))
+    if entries:
+        _print(table)
+    total = decimal(sum(entry.bytes for entry in entries))
+    _print(f"{len(entries)} trials, {total} in {url}")
+
+
+def _show_findings(findings: list[Finding], checked: dict[str, int], *, dry_run: bool) -> None:
+    table = _table("", "file", "")
+    for finding in findings:
+        table.add_row(*map(Text, (finding.kind, finding.name, finding.consequence)))
+    if findings:
+        _print(table)
+    damaged = sum(finding.is_damage for finding in findings)
+    read = f"{len(checked)} files, {decimal(sum(checked.values()))} read"
+    aside = "" if dry_run or not damaged else " and set aside; start the sweeps again to mend them"
+    _print(f"{read}: {damaged or 'none'} damaged{aside}")
+
+
+def _show_garbage(
+    garbage: tuple[Garbage, ...], left_alone: tuple[str, ...], *, deleted: bool
+) -> None:
+    for kind in Kind:
+        items = [item for item in garbage if item.kind is kind]
+        if items:
+            size = decimal(sum(item.bytes for item in items))
+            _print(f"{kind:14}{len(items)} files, {size}")
+            for item in items[:SHOWN_NAMES]:
+                _print(f"{'':14}{item.name}")
+            if len(items) > SHOWN_NAMES:
+                _print(f"{'':14}and {len(items) - SHOWN_NAMES} more, see --json")
+    if left_alone:
+        _print(f"{'left alone':14}{len(left_alone)} trials and sweeps that may be at work")
+    total = decimal(sum(item.bytes for item in garbage))
+    _print(f"{total} {'deleted' if deleted else 'to be deleted; do it with --delete'}")
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, no_wrap=True)
+    return table
+
+
+def _print(what: Table | str) -> None:
+    """One line a row, however long, where it is no terminal that it goes to."""
+    width = None if sys.stdout.isatty() else 10_000
+    console = Console(highlight=False, markup=False, width=width)
+    console.print(what, soft_wrap=isinstance(what, str))
+
+
+def _print_json(record: Any) -> None:
+    typer.echo(json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def _shown(value: object) -> str:
+    return "?" if value is None else str(value)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,168 @@
+"""The collection of garbage over a whole store, and its removal.
+
+What belongs to a trial or a sweep at which somebody may be at work is left alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import groupby
+
+from orchestrator.store.files import Files, LocalFiles
+from orchestrator.store.housekeeping.activity import at_work, is_run
+from orchestrator.store.housekeeping.garbage import Garbage, Kind, garbage_of_trial, is_prolongable
+from orchestrator.store.housekeeping.membership import all_sweeps, members
+from orchestrator.store.layout import SWEEPS, TRIALS, by_folder
+from orchestrator.store.lease import LeaseState
+from orchestrator.store.read_only import ReadOnly
+from orchestrator.store.trials import FAMILIES
+
+UNFINISHED_SECONDS = 3600.0
+"""Without a byte, after which a file that is being written no longer is."""
+
+READERS = 8
+"""Trials looked at at once."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Survey:
+    """What a look at the whole store found."""
+
+    garbage: tuple[Garbage, ...]
+    left_alone: tuple[str, ...]  # folders of trials and sweeps at which somebody may be at work
+
+
+class UncertainError(ValueError):
+    """It cannot be told which trials no sweep names."""
+
+
+def survey(files: Files, *, unreferenced: bool) -> Survey:
+    """Find garbage; nothing is changed.
+
+    Args:
+        unreferenced: whether trials that no sweep names are garbage too.
+
+    Raises:
+        UncertainError: they are asked for, and a sweep is run, or does not say what it names.
+    """
+    looked = ReadOnly(files)
+    sizes = by_folder(files.sizes(TRIALS))
+    run = [sweep for sweep in all_sweeps(files) if is_run(looked, sweep)]
+    with ThreadPoolExecutor(READERS) as pool:
+        leases = dict(zip(sizes, pool.map(lambda it: at_work(looked, it), sizes), strict=True))
+        idle = [trial_id for trial_id, lease in leases.items() if lease is None]
+        unnamed = _unnamed(looked, idle, run) if unreferenced else set()
+        kept = [trial_id for trial_id in idle if trial_id not in unnamed]
+        found = pool.map(lambda it: garbage_of_trial(looked, f"{TRIALS}/{it}", sizes[it]), kept)
+        garbage = [item for items in found for item in items]
+    if unreferenced:
+        garbage += _of_unnamed(files, unnamed, sizes)
+    busy = {f"{TRIALS}/{it}": lease for it, lease in leases.items() if lease is not None}
+    garbage += _of_sweeps(looked, run, busy.values())
+    left_alone = (*busy, *(f"{SWEEPS}/{sweep}" for sweep in run))
+    garbage += [item for item in _of_root(files) if item.place not in left_alone]
+    return Survey(garbage=tuple(garbage), left_alone=left_alone)
+
+
+def remove(files: Files, garbage: Iterable[Garbage]) -> Iterator[Garbage]:
+    """Delete garbage one by one, and tell of each; what somebody is at work at by now stays."""
+    looked = ReadOnly(files)
+    for place, items in groupby(sorted(garbage, key=_turn), key=lambda item: item.place):
+        folder, _, name = place.partition("/")
+        if folder == TRIALS and at_work(looked, name) is not None:
+            continue
+        if folder == SWEEPS and is_run(looked, name):
+            continue
+        kinds = set()
+        for item in items:
+            files.remove(item.name)
+            kinds.add(item.kind)
+            yield item
+        if Kind.UNREFERENCED in kinds and isinstance(files, LocalFiles):
+            files.remove_empty_folders(place)
+
+
+def _turn(item: Garbage) -> tuple[str, int, bool, str]:
+    """By place; a blob before its checksum. Of a whole trial, which may be broken off in the
+    middle, first what says that something is done, and last that its attempts are over."""
+    last = item.name.rpartition("/")[2]
+    rank = {"lease.json": 1, "ended.json": 2}.get(last, 0)
+    return item.place, rank, "/attempts/" in item.name, item.name
+
+
+def _unnamed(files: Files, trial_ids: Iterable[str], run: Iterable[str]) -> set[str]:
+    """Trials that no sweep names. One that a longer trial could go on from is as good as named
+    while any sweep has trials to do: these are not in the store yet."""
+    for sweep in run:
+        raise UncertainError(
+            f"sweep {sweep!r} must be over before trials that no sweep names are looked for: it "
+            f"may be about to name some; stop it, wait for it, or start it once more if it is gone"
+        )
+    named: set[str] = set()
+    is_all_done = True
+    for sweep in all_sweeps(files):
+        found = members(files, sweep)
+        if found is None:
+            raise UncertainError(
+                f"sweep {sweep!r} must say what it names, and neither plan.json nor trials.csv "
+                f"under sweeps/{sweep}/ does; start it once more, or delete that folder"
+            )
+        named |= found.keys()
+        is_all_done &= all(member.status == "done" for member in found.values())
+    unnamed = {it for it in trial_ids if _TRIAL_ID.fullmatch(it)} - named
+    if is_all_done:
+        return unnamed
+    return {it for it in unnamed if not is_prolongable(files, f"{TRIALS}/{it}")}
+
+
+def _of_unnamed(
+    files: Files, unnamed: set[str], sizes: Mapping[str, Mapping[str, int]]
+) -> Iterator[Garbage]:
+    """All of these trials, and what families say of them or of trials long gone."""
+    of_families = {
+        name: size
+        for name, size in files.sizes(FAMILIES).items()
+        if (trial_id := name.rpartition("-")[2]) in unnamed or trial_id not in sizes
+    }
+    for name, size in of_families.items():
+        place = f"{TRIALS}/{name.rpartition('-')[2]}"
+        yield Garbage(name=name, bytes=size, kind=Kind.UNREFERENCED, place=place)
+    for trial_id in unnamed:
+        for name, size in sizes[trial_id].items():
+            place = f"{TRIALS}/{trial_id}"
+            yield Garbage(name=name, bytes=size, kind=Kind.UNREFERENCED, place=place)
+
+
+def _of_sweeps(files: Files, run: Iterable[str], busy: Iterable[LeaseState]) -> Iterator[Garbage]:
+    """Of sweeps that nobody runs; a start whose worker is still there has orders for it."""
+    needed = {lease.about.get("start") for lease in busy}  # None: of a damaged lease, of any
+    for sweep, sizes in by_folder(files.sizes(SWEEPS)).items():
+        if sweep in run:
+            continue
+        for name, size in sizes.items():
+            kind = Kind.DAMAGED if name.endswith(".damaged") else None
+            if name.endswith("/orders.json") and not needed & {None, name.rpartition("/")[0]}:
+                kind = Kind.ORDERS
+            if kind is not None:
+                yield Garbage(name=name, bytes=size, kind=kind, place=f"{SWEEPS}/{sweep}")
+
+
+def _of_root(files: Files) -> Iterator[Garbage]:
+    """Of no trial or sweep, or known to the folder alone that they lie in."""
+    for name in files.names(""):
+        if name.endswith(".damaged"):
+            size = len(files.read(name) or b"")
+            yield Garbage(name=name, bytes=size, kind=Kind.DAMAGED, place="")
+    if isinstance(files, LocalFiles):
+        for name, size in files.unfinished(UNFINISHED_SECONDS).items():
+            folder, *rest = name.split("/")
+            is_owned = folder in {TRIALS, SWEEPS} and len(rest) > 1
+            place = f"{folder}/{rest[0]}" if is_owned else ""
+            yield Garbage(name=name, bytes=size, kind=Kind.UNFINISHED, place=place)
+
+
+_TRIAL_ID = re.compile(r"t[0-9a-f]{16}")
+"""What else a person may keep among the trials is nobody's to remove."""

@@ -1,0 +1,139 @@
+"""The trials of a store, one line each: what each is, how far it is, what it takes, whose it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from orchestrator.store import Store
+from orchestrator.store.files import Files
+from orchestrator.store.housekeeping.membership import all_sweeps, members, sweeps_by_trial
+from orchestrator.store.housekeeping.promises import is_promise
+from orchestrator.store.layout import TRIALS, by_folder
+from orchestrator.store.lease import LeaseState
+from orchestrator.store.read_only import ReadOnly
+from orchestrator.store.result import RESULT
+from orchestrator.store.sealed import peek_record
+from orchestrator.store.trials import Progress
+from trainer.methods import METHODS
+
+READERS = 8
+"""Trials looked at at once."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A trial as a line has it. What its `trial.json` would say is None where that is damaged."""
+
+    id: str
+    data: str | None
+    model: str | None
+    method: str | None  # with its settings, but for defaults
+    seed: int | None
+    state: str  # done, failed: KIND, running, stopped, pending
+    epochs_done: int
+    epochs: int | None
+    evaluations: int  # suites
+    attempts: int
+    bytes: int
+    sweeps: tuple[str, ...]  # that name it
+    changed: str | None  # UTC, by the clock of who wrote last; None: nobody has worked on it
+
+
+class UnknownSweepError(ValueError):
+    """No sweep of that name says what its trials are."""
+
+
+def inventory(files: Files, *, sweep: str | None) -> list[Entry]:
+    """All trials of which any file is there, by id; nothing is changed.
+
+    Args:
+        sweep: whose trials alone are wanted; None: all.
+
+    Raises:
+        UnknownSweepError: no sweep of that name says what its trials are.
+    """
+    looked = ReadOnly(files)
+    known = {name: members(looked, name) for name in all_sweeps(looked)}
+    if sweep is not None and known.get(sweep) is None:
+        told = ", ".join(name for name, found in known.items() if found is not None)
+        raise UnknownSweepError(
+            f"--sweep must be one that says what its trials are, got {sweep!r}; "
+            f"there are {told or 'none'}"
+        )
+    holders = sweeps_by_trial(known)
+    wanted = {
+        trial_id: sizes
+        for trial_id, sizes in sorted(by_folder(looked.sizes(TRIALS)).items())
+        if sweep is None or sweep in holders.get(trial_id, ())
+    }
+    store = Store(looked)
+    with ThreadPoolExecutor(READERS) as pool:
+        return list(
+            pool.map(lambda it: _entry(store, it, wanted[it], sweeps=holders.get(it, ())), wanted)
+        )
+
+
+def _entry(store: Store, trial_id: str, sizes: Mapping[str, int], sweeps: Sequence[str]) -> Entry:
+    progress = store.trial(trial_id).progress("")
+    about = (peek_record(store.files, f"{TRIALS}/{trial_id}/trial.json") or {}).get("trial")
+    evaluations = sum(is_promise(name) and not name.endswith(f"/{RESULT}") for name in sizes)
+    epochs = _at(about, "training", "epochs")
+    return Entry(
+        id=trial_id,
+        data=_at(about, "data", "name"),
+        model=_at(about, "model", "name"),
+        method=_method(_at(about, "method")),
+        seed=_at(about, "seed"),
+        state=_state(progress, evaluations),
+        epochs_done=progress.result["epochs"] if progress.result else progress.epochs_done,
+        epochs=epochs,
+        evaluations=evaluations,
+        attempts=0 if progress.lease is None else progress.lease.number,
+        bytes=sum(sizes.values()),
+        sweeps=tuple(sweeps),
+        changed=_changed(progress.lease),
+    )
+
+
+def _state(progress: Progress, evaluations: int) -> str:
+    """Under whatever suite: one that is evaluated is done, and a sweep with another suite may
+    have to evaluate it again."""
+    if progress.is_held:
+        return "running"
+    if progress.trained and evaluations:
+        return "done"
+    if progress.failure is not None:
+        return f"failed: {progress.failure.kind}"
+    return "stopped" if progress.has_begun else "pending"
+
+
+def _method(record: Mapping[str, Any] | None) -> str | None:
+    """`pareto rho=0.4`; of a user's own the name alone, since to read it is to run their code."""
+    if record is None:
+        return None
+    kind = str(record["method"])
+    own = {key: value for key, value in record.items() if key != "method"}
+    try:
+        content = METHODS[kind].model_validate(own).content()
+    except (KeyError, ValidationError):  # theirs, or as another version wrote it
+        content = {}
+    return " ".join([kind, *(f"{key}={value}" for key, value in content.items())])
+
+
+def _changed(lease: LeaseState | None) -> str | None:
+    if lease is None:
+        return None
+    told = (lease.ended or {}).get("at") or lease.beat.get("at")
+    return told or lease.since
+
+
+def _at(record: Any, *path: str) -> Any:
+    """What a record has at a path; None where it has nothing there."""
+    for key in path:
+        record = record.get(key) if isinstance(record, Mapping) else None
+    return record

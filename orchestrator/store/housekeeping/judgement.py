@@ -1,0 +1,99 @@
+"""Whether a file that carries a checksum is whole, and which of the two is damaged if they differ.
+
+A blob and its checksum are two files. Where they disagree, a checksum that agrees in half of its
+digits was the blob's, and is damaged itself: by chance that happens once in 10^20 times.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+import time
+from dataclasses import dataclass
+from enum import StrEnum
+
+from orchestrator.store.files import Files
+from orchestrator.store.housekeeping.activity import at_work
+from orchestrator.store.layout import SWEEPS, TRIALS
+from orchestrator.store.read_only import ReadOnly
+from orchestrator.store.sealed import checksum_line, peek_record
+
+SECONDS_BETWEEN_LOOKS = 0.5
+"""At what seems damaged: it may just be changing."""
+
+LOOKS, LOOKS_AT_WORK = 2, 60
+"""At it before it is judged; of a trial at work, that a slow write can come to its end."""
+
+DIGITS, PROOF = 64, 32
+"""Of a checksum, and how many of them show whose it is."""
+
+
+class Kind(StrEnum):
+    """What is wrong with a file."""
+
+    DAMAGED = "damaged"  # its checksum does not agree
+    TRUNCATED = "truncated"  # or empty
+    UNSEALED = "unsealed"  # its checksum is missing
+    GONE = "gone"  # though a record says that it is there
+    ORPHAN = "orphan"  # nobody asks for it: left over, and harmless
+
+
+@dataclass(frozen=True, kw_only=True)
+class Damage:
+    """A file that is not whole."""
+
+    name: str
+    kind: Kind
+    lost: str | None  # what cannot be trusted, itself or its blob; None: it is a checksum, and is
+    checksum: bytes = b""  # to be this, as what is left of it shows
+
+
+def is_record(name: str) -> bool:
+    """Whether a file has its checksum inside; of a sweep, tables for people have none."""
+    parts = name.split("/")
+    is_known = parts[0] == TRIALS or len(parts) > 3 or parts[-1] in {"plan.json", "paused.json"}
+    return parts[0] in {TRIALS, SWEEPS} and is_known and name.endswith(".json")
+
+
+def is_blob(name: str) -> bool:
+    """Whether a file has its checksum beside it."""
+    return name.startswith(f"{TRIALS}/") and name.endswith((".pt", ".npz"))
+
+
+def judged(files: Files, name: str) -> Damage | None:
+    """What is wrong with a record, or with a blob and its checksum; None where all is well, or
+    the file is gone by now."""
+    judge = _judged_blob if is_blob(name) else _judged_record
+    looks, looked = LOOKS, 1
+    while (damage := judge(files, name)) is not None and looked < looks:
+        folder, owner, *_ = name.split("/")
+        if folder == TRIALS and at_work(ReadOnly(files), owner) is not None:
+            looks = LOOKS_AT_WORK
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+        looked += 1
+    return damage
+
+
+def _judged_record(files: Files, name: str) -> Damage | None:
+    if peek_record(files, name) is not None or (data := files.read(name)) is None:
+        return None
+    kind = Kind.DAMAGED if data.rstrip().endswith(b"}") else Kind.TRUNCATED
+    return Damage(name=name, kind=kind, lost=name)
+
+
+def _judged_blob(files: Files, name: str) -> Damage | None:
+    data = files.read(name)
+    if data is None:
+        return None
+    line, expected = files.read(f"{name}.sha256"), checksum_line(name, data)
+    if line == expected:
+        return None
+    if line is None:
+        return Damage(name=name, kind=Kind.UNSEALED, lost=name)
+    kind = Kind.TRUNCATED if len(line) < len(expected) else Kind.DAMAGED
+    if sum(map(operator.eq, line[:DIGITS], expected[:DIGITS])) >= PROOF:
+        return Damage(name=f"{name}.sha256", kind=kind, lost=None, checksum=expected)
+    if line[DIGITS:] != expected[DIGITS:] or not re.match(rb"[0-9a-f]{64}", line):
+        return Damage(name=f"{name}.sha256", kind=kind, lost=name)
+    has_end = data[-22:].startswith(b"PK\5\6")  # of an archive, as NumPy and PyTorch write
+    return Damage(name=name, kind=Kind.DAMAGED if has_end else Kind.TRUNCATED, lost=name)

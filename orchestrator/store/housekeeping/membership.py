@@ -1,0 +1,74 @@
+"""Which sweeps name which trials: trials are shared, and do not know by whom.
+
+A sweep names its trials in `plan.json`, under a checksum, at each start, and in `trials.csv` when
+a start is over. Both count: between the two a sweep may be on its way to other trials.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from orchestrator.store.files import Files
+from orchestrator.store.layout import SWEEPS
+from orchestrator.store.sealed import peek_record
+
+
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """A trial as a sweep has it."""
+
+    id: str
+    method: str  # label in the sweep file
+    status: str  # as of the sweep's last start
+
+
+def all_sweeps(files: Files) -> list[str]:
+    """Names of the sweeps of which any file is there."""
+    return sorted({name.split("/")[1] for name in files.sizes(SWEEPS)})
+
+
+def members(files: Files, sweep: str) -> dict[str, Member] | None:
+    """A sweep's trials by id; None where it has not said, or what it said is damaged."""
+    folder = f"{SWEEPS}/{sweep}"
+    table, plan = files.read(f"{folder}/trials.csv"), peek_record(files, f"{folder}/plan.json")
+    if plan is None and (table is None or files.read(f"{folder}/plan.json") is not None):
+        return None
+    found = {} if table is None else _of_table(table)
+    if plan is None:
+        return found
+    planned = plan["trials"]
+    known = {t["id"]: Member(id=t["id"], method=t["method"], status=t["status"]) for t in planned}
+    return {**(found or {}), **known}
+
+
+def rows(table: bytes) -> list[dict[str, str]] | None:
+    """The rows of a table of trials; None where it is no whole one."""
+    text = table.decode(errors="replace")
+    found = list(csv.DictReader(io.StringIO(text, newline=""), restkey="", restval=""))
+    is_whole = text.endswith("\n") and all(row.get("trial_id", "")[:1] == "t" for row in found)
+    return found if found and is_whole else None
+
+
+def sweeps_by_trial(of_sweep: Mapping[str, Iterable[str] | None]) -> dict[str, list[str]]:
+    """Names of the sweeps that name a trial, by its id."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for sweep, trial_ids in of_sweep.items():
+        for trial_id in trial_ids or ():
+            found[trial_id].append(sweep)
+    return dict(found)
+
+
+def _of_table(table: bytes) -> dict[str, Member] | None:
+    found = rows(table)
+    if found is None:
+        return None
+    return {
+        row["trial_id"]: Member(
+            id=row["trial_id"], method=row.get("method", ""), status=row.get("status", "")
+        )
+        for row in found
+    }

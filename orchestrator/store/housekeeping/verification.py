@@ -1,0 +1,155 @@
+"""Verification: every file that carries a checksum is read and judged by it.
+
+What is damaged is set aside, as a reader would do who came upon it, and so is the record that
+says that it is whole: the next start of a sweep makes it anew. A checksum that was damaged itself,
+and still shows that its blob is whole, is made again. All of it is safe beside a running sweep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from orchestrator.store.files import Files
+from orchestrator.store.housekeeping.activity import at_work
+from orchestrator.store.housekeeping.judgement import Damage, Kind, is_blob, is_record, judged
+from orchestrator.store.housekeeping.promises import is_promise, promise_of, promised
+from orchestrator.store.layout import SWEEPS, TRIALS, by_folder
+from orchestrator.store.read_only import ReadOnly
+from orchestrator.store.result import RESULT, retract
+from orchestrator.store.sealed import peek_record, set_aside
+from orchestrator.store.trials import FAMILIES
+from orchestrator.store.version import damaged_marks, enter
+
+READERS = 4
+"""Files read at once, each whole in memory."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """A file that is not as it should be."""
+
+    name: str
+    kind: Kind
+    consequence: str  # for people; empty where there is none
+
+    @property
+    def is_damage(self) -> bool:
+        """Whether something was lost, or nearly."""
+        return self.kind is not Kind.ORPHAN
+
+
+def contents(files: Files) -> dict[str, int]:
+    """Bytes by name of all that belongs to trials, sweeps and families."""
+    return {name: n for it in (TRIALS, SWEEPS, FAMILIES) for name, n in files.sizes(it).items()}
+
+
+def sealed(sizes: Mapping[str, int]) -> dict[str, int]:
+    """Of these the records and blobs, which carry a checksum."""
+    return {name: n for name, n in sizes.items() if is_record(name) or is_blob(name)}
+
+
+def verify(
+    files: Files, sizes: Mapping[str, int], *, dry_run: bool, on_read: Callable[[str], None]
+) -> Iterator[Finding]:
+    """Find what is damaged or left over; what is damaged is set aside, unless it is a `dry_run`.
+
+    Args:
+        sizes: the `contents`.
+        on_read: told each of the `sealed` once it is judged.
+
+    Raises:
+        VersionError: the mark and its copy are both damaged.
+    """
+    for name in damaged_marks(files):
+        kind = Kind.GONE if files.read(name) is None else Kind.DAMAGED
+        yield Finding(name=name, kind=kind, consequence="it is made again from the other one")
+    if not dry_run:
+        enter(files)
+    names = list(sealed(sizes))
+    with ThreadPoolExecutor(READERS) as pool:
+        damages = pool.map(lambda name: judged(files, name), names)
+        for name, damage in zip(names, damages, strict=True):
+            on_read(name)
+            if damage is not None:
+                yield _treated(files, damage, dry_run=dry_run)
+    by_trial = by_folder(_below(TRIALS, sizes))
+    for trial_id, its_sizes in by_trial.items():
+        yield from _gone(files, f"{TRIALS}/{trial_id}", its_sizes, dry_run=dry_run)
+        yield from _left_over(files, trial_id, its_sizes)
+    for name in _below(FAMILIES, sizes):
+        trial_id = name.rpartition("-")[2]
+        if trial_id not in by_trial and not files.sizes(f"{TRIALS}/{trial_id}"):
+            yield Finding(name=name, kind=Kind.ORPHAN, consequence="there is no such trial")
+
+
+def _below(folder: str, sizes: Mapping[str, int]) -> dict[str, int]:
+    return {name: size for name, size in sizes.items() if name.startswith(f"{folder}/")}
+
+
+def _treated(files: Files, damage: Damage, *, dry_run: bool) -> Finding:
+    """What is damaged, and what comes of it."""
+    if damage.lost is None:
+        if not dry_run:
+            files.write(f"{damage.name}.damaged", files.read(damage.name) or b"")
+            files.write(damage.name, damage.checksum)  # never a moment without one
+        consequence = "what it belongs to is whole: it is made again"
+        return Finding(name=damage.name, kind=damage.kind, consequence=consequence)
+    promise = damage.lost if is_promise(damage.lost) else promise_of(files, damage.lost)
+    if not dry_run:
+        for name in {damage.name, damage.lost} - {promise}:
+            set_aside(files, name, f"it is {damage.kind}")
+        _take_back(files, promise, f"it is {damage.kind}")
+    return Finding(name=damage.name, kind=damage.kind, consequence=_consequence(promise))
+
+
+def _gone(
+    files: Files, folder: str, sizes: Mapping[str, int], *, dry_run: bool
+) -> Iterator[Finding]:
+    """Records of a trial whose blobs are not there."""
+    for name in sizes:
+        record = peek_record(files, name) if is_promise(name) else None
+        blob = None if record is None else promised(name, record)
+        if blob is None or blob in sizes:
+            continue
+        place, _, last = blob.rpartition("/")
+        if last in files.names(place) or peek_record(files, name) != record:
+            continue  # written, or given up, since the listing
+        if not dry_run:
+            _take_back(files, name, "what it names is gone")
+        yield Finding(name=name, kind=Kind.GONE, consequence=_consequence(name))
+
+
+def _left_over(files: Files, trial_id: str, sizes: Mapping[str, int]) -> Iterator[Finding]:
+    """What is in a trial's folder and nobody asks for."""
+    folder = f"{TRIALS}/{trial_id}"
+    found = {}
+    if f"{folder}/trial.json" not in sizes:
+        found[folder] = "nothing says what trial it is"
+    for name in sizes:
+        if name.endswith(".sha256"):
+            blob = name.removesuffix(".sha256")
+            if blob not in sizes and f"{blob}.damaged" not in sizes:
+                found[name] = "there is nothing that it belongs to"
+        elif not (is_record(name) or is_blob(name) or name.endswith(_UNSEALED)):
+            found[name] = "no trial has such a file"
+    if found and at_work(ReadOnly(files), trial_id) is None:  # else it may be on its way
+        for name, why in found.items():
+            yield Finding(name=name, kind=Kind.ORPHAN, consequence=why)
+
+
+_UNSEALED = (".damaged", "/last_steps.jsonl")
+
+
+def _take_back(files: Files, promise: str | None, reason: str) -> None:
+    if promise is not None and promise.endswith(f"/{RESULT}"):
+        retract(files, promise.removesuffix(f"/{RESULT}"), reason)
+    elif promise is not None:
+        set_aside(files, promise, reason)
+
+
+def _consequence(promise: str | None) -> str:
+    if promise is None:
+        return ""
+    return f"the trial is {'trained' if promise.endswith(f'/{RESULT}') else 'evaluated'} again"

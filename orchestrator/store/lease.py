@@ -1,0 +1,240 @@
+"""Leases: who works at a place of the store, and what stops one who has lost it.
+
+    <place>/000003/lease.json    who, since when, and how long it lasts without a sign of life
+    <place>/000003/beat.json     the sign of life: rewritten by its owner alone
+    <place>/000003/ended.json    let go, and how
+
+The number is the fencing token: it is created once, so of several takers one has it, and a
+higher one takes the place away from every lower. What a lease's owner writes lies below its own
+number, where no successor writes, and it writes only while `check` lets it.
+
+No machine's clock is compared with another's. Who waits for a lease to expire sees, by a clock of
+its own, that its beat does not change for as long as it lasts; its owner, by its own, that its
+last successful beat began that long ago, which is earlier.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from orchestrator.store.files import Files
+from orchestrator.store.owner import Owner
+from orchestrator.store.sealed import create_record, peek_record, read_record, write_record
+
+logger = logging.getLogger(__name__)
+
+BEATS = 4
+"""Signs of life in the time that a lease lasts: three may be lost."""
+
+SECONDS_BETWEEN_TICKS = 1.0
+"""Of a lease that is kept: how soon its owner notices what is asked of it."""
+
+
+class LostError(RuntimeError):
+    """The lease is another's, or could not be renewed in its time: stop, and write no more."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeaseState:
+    """What the store says of a lease."""
+
+    number: int
+    folder: str
+    owner: Owner | None  # None: its record was damaged
+    since: str | None  # UTC, by its owner's clock
+    lasts: float | None  # seconds
+    about: Mapping[str, Any]
+    beat: Mapping[str, Any]  # what its owner last said of its work; empty before
+    ended: Mapping[str, Any] | None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it was let go, or its owner is known to be gone. False may mean unknown."""
+        return self.ended is not None or (self.owner is not None and self.owner.is_gone())
+
+    @property
+    def seconds(self) -> float:
+        """For which it was held, as far as is known."""
+        return float((self.ended or self.beat).get("elapsed", 0.0))
+
+
+def numbers(files: Files, place: str) -> list[int]:
+    """Of all leases at a place so far, in order."""
+    return sorted(int(name) for name in files.names(place) if name.isdecimal())
+
+
+def state(files: Files, place: str, number: int) -> LeaseState:
+    """What the store says of one lease."""
+    folder = f"{place}/{number:06d}"
+    record = peek_record(files, f"{folder}/lease.json") or {}  # set aside, it could be taken again
+    ended = read_record(files, f"{folder}/ended.json")
+    return LeaseState(
+        number=number,
+        folder=folder,
+        owner=Owner.read(record["owner"]) if record else None,
+        since=record.get("since"),
+        lasts=record.get("lasts"),
+        about=record.get("about", {}),
+        beat=({} if ended else read_record(files, f"{folder}/beat.json")) or {},
+        ended=ended,
+    )
+
+
+def newest(files: Files, place: str) -> LeaseState | None:
+    """The lease that counts at a place; None where there never was one."""
+    found = numbers(files, place)
+    return state(files, place, found[-1]) if found else None
+
+
+class Watch:
+    """What was heard of the leases of others, by this process's own clock."""
+
+    def __init__(self) -> None:
+        """Nothing yet."""
+        self._heard: dict[str, tuple[Any, float]] = {}
+
+    def silence(self, lease: LeaseState) -> float:
+        """Seconds since a lease was first seen with the beat that it has now."""
+        count = lease.beat.get("count")
+        before = self._heard.get(lease.folder)
+        if before is None or before[0] != count:
+            before = self._heard[lease.folder] = (count, clock())
+        return clock() - before[1]
+
+    def is_free(self, lease: LeaseState, default: float) -> bool:
+        """Whether its place may be taken: it is over, or silent for longer than it lasts."""
+        if lease.is_over:
+            return True
+        lasts = default if lease.lasts is None else lease.lasts
+        return self.silence(lease) > lasts
+
+
+class Lease:
+    """A lease of this process."""
+
+    def __init__(
+        self,
+        files: Files,
+        place: str,
+        number: int,
+        lasts: float,
+        *,
+        is_shared: bool,
+        impatient: Files,
+    ) -> None:
+        """Of a number that this process has just created: see `create`."""
+        self._files = files
+        self._impatient = impatient
+        self._place = place
+        self._lasts = lasts
+        self._is_shared = is_shared
+        self._began = self._renewed = clock()
+        self._facts: dict[str, Any] = {}
+        self._beats = 0
+        self._loss: str | None = None
+        self._stops = threading.Event()
+        self.number = number
+        self.folder = f"{place}/{number:06d}"
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since it was taken."""
+        return clock() - self._began
+
+    def note(self, **facts: Any) -> None:
+        """Say with the next beat how the work goes."""
+        self._facts |= facts
+
+    def check(self) -> None:
+        """See that this process may go on.
+
+        Raises:
+            LostError: another has the place, or the store was out of reach for too long.
+        """
+        silence = clock() - self._renewed
+        if self._loss is None and silence > self._lasts:
+            self._loss = f"could not be renewed for {silence:.0f} s, it lasts {self._lasts:g} s"
+        if self._loss is not None:
+            raise LostError(f"the lease {self.folder} {self._loss}")
+
+    def renew(self) -> None:
+        """Give a sign of life, unless a successor is there."""
+        began = clock()
+        found = [] if self._is_shared else numbers(self._impatient, self._place)
+        if found and found[-1] > self.number:
+            self._loss = f"is succeeded by {found[-1]:06d}"
+        if self._loss is None:
+            self._beats += 1
+            beat = {**self._facts, "count": self._beats, "elapsed": self.elapsed, "at": utc_now()}
+            write_record(self._impatient, f"{self.folder}/beat.json", beat)
+            self._renewed = began
+
+    @contextmanager
+    def kept(self, on_tick: Callable[[], None]) -> Iterator[None]:
+        """Give signs of life from a thread of its own for the time of the block, and call
+        `on_tick` there every second."""
+        self.renew()
+        thread = threading.Thread(target=self._keep, args=(on_tick,), name="lease", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._stops.set()
+            thread.join()
+
+    def _keep(self, on_tick: Callable[[], None]) -> None:
+        while not self._stops.wait(min(SECONDS_BETWEEN_TICKS, self._lasts / BEATS)):
+            with suppress(OSError):  # out of reach: `check` knows how long that may last
+                if clock() - self._renewed >= self._lasts / BEATS:
+                    self.renew()
+                on_tick()
+
+    def end(self, how: str, **facts: Any) -> None:
+        """Let go; the first end counts."""
+        record = {**self._facts, **facts, "how": how, "elapsed": self.elapsed, "at": utc_now()}
+        create_record(self._files, f"{self.folder}/ended.json", record)
+
+
+def create(
+    files: Files,
+    place: str,
+    number: int,
+    *,
+    lasts: float,
+    about: Mapping[str, Any],
+    is_shared: bool,
+    impatient: Files,
+) -> Lease | None:
+    """The lease of that number; None where the number is another's.
+
+    Args:
+        is_shared: whether it leaves the place to lower numbers as well.
+        impatient: the same files for signs of life, which must not wait where `files` does.
+    """
+    record = {
+        "owner": Owner.here().record(),
+        "nonce": secrets.token_hex(8),  # no two takers write the same
+        "since": utc_now(),
+        "lasts": lasts,
+        "about": dict(about),
+    }
+    lease = Lease(files, place, number, lasts, is_shared=is_shared, impatient=impatient)
+    return lease if create_record(files, f"{lease.folder}/lease.json", record) else None
+
+
+def clock() -> float:
+    """Seconds that pass also while the machine sleeps, where it can tell."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+def utc_now() -> str:
+    """For people: ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,79 @@
+"""Who holds a lease: a process of a machine, as it can be told from every other."""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Owner:
+    """A process: its number is used again, its number and its start on a machine are not."""
+
+    host: str
+    process: int
+    started: str
+    machine: str  # that is up since then, and the part of it whose process numbers count
+
+    @classmethod
+    def here(cls) -> Owner:
+        """This process."""
+        process = os.getpid()
+        return cls(
+            host=socket.gethostname(),
+            process=process,
+            started=_started(process) or "",
+            machine=_machine(),
+        )
+
+    @classmethod
+    def read(cls, record: dict[str, Any]) -> Owner:
+        """As `record` wrote it."""
+        return cls(**record)
+
+    def record(self) -> dict[str, Any]:
+        """In plain values."""
+        return asdict(self)
+
+    def is_here(self) -> bool:
+        """Whether it is known to run, on this machine."""
+        return self.machine == _machine() and self.started == _started(self.process)
+
+    def is_gone(self) -> bool:
+        """Whether it is known to have ended; what runs on another machine cannot be asked."""
+        return self.machine == _machine() and self.started != _started(self.process)
+
+    def __str__(self) -> str:
+        return f"process {self.process} on {self.host}"
+
+
+@lru_cache(maxsize=1)
+def _machine() -> str:
+    """Containers share a kernel, and may share a name, but not their process numbers."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+    except OSError:  # no /proc on this system: its name has to do
+        return socket.gethostname()
+
+
+def _started(process: int) -> str | None:
+    """When a process of this machine began, in the kernel's own ticks; None where it is gone, or
+    killed and not yet reaped by its parent."""
+    try:
+        stat = Path(f"/proc/{process}/stat").read_text()
+    except OSError:
+        if Path("/proc/self/stat").exists():
+            return None
+        try:  # no /proc on this system: the number has to do
+            os.kill(process, 0)
+        except OSError:
+            return None
+        return "unknown"
+    fields = stat.rpartition(")")[2].split()  # from the third on: the second may hold spaces
+    state, started = fields[0], fields[19]
+    return None if state in "ZX" else started

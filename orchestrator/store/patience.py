@@ -1,0 +1,131 @@
+"""Files that wait for a place to come back, and for room."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from orchestrator.store.files import Files, FullError, UnreachableError
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
+"""Seconds between tries: each twice the one before."""
+
+REMIND_SECONDS = 60.0
+"""Of a full place, which is waited for without end."""
+
+_LOOK_SECONDS = 0.1  # between questions whether the wait is given up
+
+T = TypeVar("T")
+
+
+class Patient:
+    """The same files; a verb that finds the place full or unreachable tries again.
+
+    Trying again is safe: `create` says of the same content the same twice, and the rest come out
+    the same however often they are done.
+    """
+
+    def __init__(
+        self,
+        files: Files,
+        *,
+        tell: Callable[[str], None],
+        is_given_up: Callable[[], bool],
+        patience: float,
+    ) -> None:
+        """A full place is waited for without end, one that is away for `patience` seconds and
+        the try then under way; when `is_given_up`, neither. `tell` hears when a wait begins and
+        ends."""
+        self._files = files
+        self._tell = tell
+        self._is_given_up = is_given_up
+        self._patience = patience
+
+    @property
+    def url(self) -> str:
+        return self._files.url
+
+    def read(self, name: str) -> bytes | None:
+        return self._patiently(lambda: self._files.read(name))
+
+    def write(self, name: str, data: bytes) -> None:
+        self._patiently(lambda: self._files.write(name, data))
+
+    def create(self, name: str, data: bytes) -> bool:
+        return self._patiently(lambda: self._files.create(name, data))
+
+    def names(self, folder: str) -> list[str]:
+        return self._patiently(lambda: self._files.names(folder))
+
+    def sizes(self, folder: str) -> dict[str, int]:
+        return self._patiently(lambda: self._files.sizes(folder))
+
+    def remove(self, name: str) -> None:
+        self._patiently(lambda: self._files.remove(name))
+
+    def rename(self, name: str, other: str) -> None:
+        self._patiently(lambda: self._files.rename(name, other))
+
+    def _patiently(self, do: Callable[[], T]) -> T:
+        wait: _Wait | None = None
+        while True:
+            try:
+                answer = do()
+            except (UnreachableError, FullError) as error:
+                if wait is None or wait.kind is not type(error):
+                    wait = _Wait(type(error))
+                    self._tell(self._begun(error))
+                elif isinstance(error, FullError) and wait.is_time_to_remind():
+                    self._tell(f"{self.url} is still full; everything that writes there waits")
+                out_of_patience = (
+                    isinstance(error, UnreachableError) and wait.seconds >= self._patience
+                )
+                if out_of_patience or not self._pause(wait.next_pause()):
+                    raise
+            else:
+                if wait is not None:
+                    found = "has room again" if wait.kind is FullError else "is back"
+                    self._tell(f"{self.url} {found} after {wait.seconds:.0f} s; going on")
+                return answer
+
+    def _begun(self, error: OSError) -> str:
+        if isinstance(error, FullError):
+            return f"{error}; waiting for room, and going on by itself when there is some"
+        return f"{error}; waiting up to {self._patience:.0f} s for it"
+
+    def _pause(self, seconds: float) -> bool:
+        """Sleep; False as soon as the wait is given up."""
+        until = time.monotonic() + seconds
+        while not self._is_given_up():
+            left = until - time.monotonic()
+            if left <= 0:
+                return True
+            time.sleep(min(left, _LOOK_SECONDS))
+        return False
+
+
+class _Wait:
+    """One wait for one kind of trouble."""
+
+    def __init__(self, kind: type[OSError]) -> None:
+        self.kind = kind
+        self._began = self._told = time.monotonic()
+        self._pause = FIRST_PAUSE
+
+    @property
+    def seconds(self) -> float:
+        """So far."""
+        return time.monotonic() - self._began
+
+    def next_pause(self) -> float:
+        """Twice the one before, up to the longest."""
+        pause, self._pause = self._pause, min(2 * self._pause, LONGEST_PAUSE)
+        return pause
+
+    def is_time_to_remind(self) -> bool:
+        """Once every so often."""
+        if time.monotonic() - self._told < REMIND_SECONDS:
+            return False
+        self._told = time.monotonic()
+        return True

@@ -1,0 +1,136 @@
+"""Pausing a sweep and letting it go on, from another process than those that run it."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from orchestrator import orders, pause, resume
+from orchestrator.execution.work import Ending
+from orchestrator.plan import make_plan
+from orchestrator.starts import begun
+from orchestrator.store import LocalFiles, Store
+from orchestrator.store.version import enter, look
+from tests.orchestrator.conftest import Read
+from tests.orchestrator.working import contents, mission, run
+
+SWEEP = """\
+data: {name: digits, train_examples: 160}
+training: {epochs: 3, batch_size: 32}
+methods: {pgd: {}}
+evaluation: {pgd: {ladder: [1, 2]}, flow: null, rt: null, examples: 40}
+"""
+
+
+@pytest.fixture
+def files(read: Read, store: Store) -> LocalFiles:
+    """The storage of a sweep that was never started."""
+    read(SWEEP)
+    assert isinstance(store.files, LocalFiles)
+    return store.files
+
+
+def ask(door: object, *arguments: str) -> str:
+    result = CliRunner().invoke(door.app, ["sweep.yaml", *arguments])  # type: ignore[attr-defined]
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_sweep_that_nobody_runs_is_paused_and_goes_on(files: LocalFiles) -> None:
+    assert ask(pause) == (
+        "sweep is paused: nobody runs it now; a start will wait; "
+        "to go on: python -m orchestrator.resume sweep.yaml\n"
+    )
+    assert look(files), "what was made by it is a store like any other"
+    asked = orders.paused(files, "sweep")
+    assert asked is not None
+    assert asked["by"]["process"] == os.getpid()
+    assert ask(pause).startswith("sweep was paused before: nobody runs it now")
+    assert orders.paused(files, "sweep") == asked
+    assert ask(resume) == (
+        "sweep may go on; nobody runs it now: python -m orchestrator.sweep sweep.yaml\n"
+    )
+    assert orders.paused(files, "sweep") is None
+    assert ask(resume) == "sweep was not paused\n"
+
+
+def test_starts_are_told_by_what_they_read(files: LocalFiles) -> None:
+    enter(files)
+    with begun(files, files, "sweep", joins=False, lasts=60.0, on_tick=lambda _: None) as lease:
+        assert "its trials at work save a checkpoint and rest within seconds" in ask(pause)
+        assert orders.read(files, "sweep", lease.folder).paused
+        assert ask(resume) == (
+            "sweep goes on: trials at work take their next step within seconds\n"
+        )
+        assert not orders.read(files, "sweep", lease.folder).paused
+
+
+def test_only_the_sweep_that_is_named(files: LocalFiles) -> None:
+    ask(pause, "--set", "name=other")
+    assert orders.paused(files, "sweep") is None
+    assert orders.paused(files, "other") is not None
+
+
+def test_storage_is_the_one_that_is_given(files: LocalFiles, tmp_path: Path) -> None:
+    told = ask(pause, "--storage", "else where", "--set", "seeds=[1]")
+    assert told.endswith(
+        "python -m orchestrator.resume sweep.yaml --storage 'else where' --set 'seeds=[1]'\n"
+    )
+    assert orders.paused(LocalFiles(tmp_path / "else where"), "sweep") is not None
+    assert orders.paused(files, "sweep") is None
+
+
+@pytest.mark.parametrize("door", [pause, resume])
+def test_what_is_no_store_is_refused(files: LocalFiles, tmp_path: Path, door: object) -> None:
+    files.write("sweeps/of/another", b"")
+    before = contents(tmp_path)
+    result = CliRunner().invoke(door.app, ["sweep.yaml"])  # type: ignore[attr-defined]
+    assert result.exit_code == 2
+    assert "storage: must be a store of this project: " in result.stderr
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.slow
+def test_trial_rests_while_its_sweep_is_paused(read: Read, store: Store, files: LocalFiles) -> None:
+    """Paused after its first epoch, it takes no step, and then ends as if nothing had been."""
+    spec = read(SWEEP, "training.epochs=25")
+    enter(files)
+    planned = make_plan(spec, store).trials[0]
+    epochs_at: dict[str, int] = {}
+    seen: list[int] = []
+
+    def let_go_on() -> None:
+        while not is_resting():
+            time.sleep(0.05)
+        epochs_at["rest"] = len(seen)
+        time.sleep(1.5)
+        epochs_at["later"] = len(seen)
+        ask(resume)
+
+    def is_resting() -> bool:
+        lease = store.trial(planned.id).past_attempts()[-1]
+        return bool(lease.beat.get("paused"))
+
+    def report(row: dict[str, float]) -> None:
+        seen.append(int(row["epoch"]))
+        if row["epoch"] == 1:
+            ask(pause)
+            person.start()
+        time.sleep(0.1)
+
+    person = threading.Thread(target=let_go_on)
+    policy = spec.policy.model_copy(update={"lease": 8.0})
+    at_work = mission(
+        policy, read_orders=partial(orders.read, files, "sweep", "sweeps/sweep/starts/000001")
+    )
+    ending, epochs = run(planned.trial, spec.suite, store, at_work, report=report)
+    person.join()
+    assert ending is Ending.DONE
+    assert epochs == list(range(1, 26))
+    assert 1 <= epochs_at["rest"] == epochs_at["later"] < 25

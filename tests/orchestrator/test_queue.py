@@ -1,0 +1,361 @@
+"""The queue of one start: order, others at work, endings, retries."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from orchestrator.execution import queue as queue_module
+from orchestrator.execution.queue import Queue
+from orchestrator.execution.work import Ending
+from orchestrator.store import Attempt, Failure, FailureKind, Store, lease
+from orchestrator.store.sealed import read_record, write_record
+from tests.orchestrator.working import MakeTrial, fork, on_digits, run, small_suite, started
+from trainer.config import Trial
+from trainer.evaluation import Suite
+
+LEASE = 60.0
+
+
+class Clock:
+    """Stands still unless it is moved."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(lease, "clock", clock)
+    monkeypatch.setattr(queue_module, "clock", clock)
+    return clock
+
+
+@pytest.fixture(scope="module")
+def suite() -> Suite:
+    return small_suite(examples=8)
+
+
+@pytest.fixture(scope="module")
+def trials(small_trial: MakeTrial) -> dict[str, Trial]:
+    """Three, by id."""
+    made = (on_digits(small_trial, seed=seed, training={"epochs": 1}) for seed in range(3))
+    return {trial.id: trial for trial in made}
+
+
+@pytest.fixture
+def a(trials: dict[str, Trial]) -> str:
+    return next(iter(trials))
+
+
+@pytest.fixture
+def b(trials: dict[str, Trial]) -> str:
+    return list(trials)[1]
+
+
+@pytest.fixture
+def make(trials: dict[str, Trial], store: Store, suite: Suite) -> Callable[..., Queue]:
+    def queue(*ids: str, retries: int = 2) -> Queue:
+        return Queue(ids or trials, store, suite_id=suite.id, lease=LEASE, retries=retries)
+
+    return queue
+
+
+@pytest.fixture
+def begin(trials: dict[str, Trial], store: Store) -> Callable[..., Attempt]:
+    """Begin an attempt in this process; `elsewhere`, as if it were one of another machine."""
+
+    def attempt(trial_id: str, number: int, *, elsewhere: bool = False) -> Attempt:
+        found = store.trial(trial_id).begin(trials[trial_id], number, lasts=LEASE, about={})
+        assert found is not None
+        if elsewhere:
+            name = f"{found.folder}/lease.json"
+            record: Any = read_record(store.files, name)
+            record["owner"]["machine"] = "another"
+            write_record(store.files, name, record)
+        return found
+
+    return attempt
+
+
+def drained(queue: Queue) -> list[tuple[str, int]]:
+    handed_out = []
+    while (found := queue.next()) is not None:
+        handed_out.append(found)
+    return handed_out
+
+
+def died(kind: FailureKind = "worker_lost") -> Failure:
+    return Failure(kind=kind, message="ActorDiedError", details="its socket", at="")
+
+
+def test_trials_come_in_the_plans_order(
+    make: Callable[..., Queue], trials: dict[str, Trial]
+) -> None:
+    queue = make()
+    assert queue.is_ready
+    assert drained(queue) == [(trial_id, 1) for trial_id in trials]
+    assert queue.out == set(trials)
+    assert queue.is_empty
+    assert not queue.is_ready
+    assert queue.next() is None
+
+
+def test_asking_whether_anything_is_ready_changes_nothing(
+    make: Callable[..., Queue], trials: dict[str, Trial]
+) -> None:
+    queue = make()
+    assert [queue.is_ready for _ in range(3)] == [True] * 3
+    assert queue.out == set()
+    assert drained(queue) == [(trial_id, 1) for trial_id in trials]
+
+
+def test_trial_at_work_elsewhere_is_passed_over_and_looked_at_again(
+    make: Callable[..., Queue], begin: Callable[..., Attempt], clock: Clock, a: str, b: str
+) -> None:
+    theirs = begin(a, 1)
+    queue = make(a, b)
+    assert drained(queue) == [(b, 1)]
+    assert not queue.is_empty
+    theirs.end("stopped")
+    assert queue.next() is None, "it has just been looked at"
+    clock.now += queue_module.SECONDS_BETWEEN_LOOKS
+    assert queue.next() == (a, 2)
+
+
+def test_expired_lease_of_another_is_taken_over(
+    make: Callable[..., Queue], begin: Callable[..., Attempt], clock: Clock, a: str
+) -> None:
+    begin(a, 1, elsewhere=True)
+    queue = make(a)
+    for _ in range(int(LEASE // 5)):
+        assert queue.next() is None
+        clock.now += 5
+    assert queue.next() is None
+    clock.now += 5
+    assert queue.next() == (a, 2)
+
+
+def test_dead_process_of_this_machine_is_succeeded_at_once(
+    make: Callable[..., Queue], begin: Callable[..., Attempt], a: str
+) -> None:
+    process = started(begin, a, 1)
+    process.join()
+    assert make(a).next() == (a, 2)
+
+
+def test_trial_done_elsewhere_is_dropped(
+    make: Callable[..., Queue], trials: dict[str, Trial], suite: Suite, store: Store, a: str
+) -> None:
+    queue = make()
+    assert run(trials[a], suite, store)[0] is Ending.DONE
+    assert drained(queue) == [(trial_id, 1) for trial_id in trials if trial_id != a]
+    assert queue.is_empty
+
+
+def test_trial_failed_elsewhere_is_dropped(
+    make: Callable[..., Queue], begin: Callable[..., Attempt], a: str, b: str
+) -> None:
+    queue = make(a, b)
+    begin(a, 1).fail("diverged", "NaN", "")
+    assert drained(queue) == [(b, 1)]
+
+
+def test_failure_from_before_this_start_is_tried_again(
+    make: Callable[..., Queue], begin: Callable[..., Attempt], a: str
+) -> None:
+    """The plan has left out those that are not to be."""
+    begin(a, 1).fail("diverged", "NaN", "")
+    assert make(a).next() == (a, 2)
+
+
+def test_failure_of_whoever_was_faster_is_not_ours_to_retry(
+    make: Callable[..., Queue], begin: Callable[..., Attempt], clock: Clock, a: str, b: str
+) -> None:
+    queue = make(a, b)
+    assert queue.next() == (a, 1)
+    theirs = begin(a, 1)
+    assert not queue.ended(a, Ending.BUSY)
+    theirs.fail("diverged", "NaN", "")
+    clock.now += queue_module.SECONDS_BETWEEN_LOOKS
+    assert queue.is_ready
+    begin(b, 1).fail("exception", "KeyError", "")
+    assert drained(queue) == []
+    assert queue.is_empty
+
+
+@pytest.mark.parametrize("kind", ["out_of_memory", "hung", "worker_lost"])
+def test_trial_is_retried_so_often(
+    make: Callable[..., Queue], begin: Callable[..., Attempt], a: str, kind: FailureKind
+) -> None:
+    queue = make(a, retries=2)
+    ends = []
+    for number in (1, 2, 3):
+        assert queue.next() == (a, number)
+        begin(a, number).fail(kind, "failed", "")
+        ends.append(queue.ended(a, Ending.FAILED))
+    assert ends == [False, False, True]
+    assert queue.is_empty
+    assert not queue.out
+
+
+@pytest.mark.parametrize("kind", ["diverged", "exception", "time_limit", "data"])
+def test_what_would_fail_again_is_not_retried(
+    make: Callable[..., Queue], begin: Callable[..., Attempt], a: str, kind: FailureKind
+) -> None:
+    queue = make(a)
+    assert queue.next() == (a, 1)
+    begin(a, 1).fail(kind, "failed", "")
+    assert queue.ended(a, Ending.FAILED)
+    assert queue.is_empty
+
+
+def test_each_start_has_retries_of_its_own(
+    make: Callable[..., Queue], begin: Callable[..., Attempt], a: str
+) -> None:
+    for number in (1, 2):
+        begin(a, number).fail("worker_lost", "lost", "")
+    queue = make(a, retries=1)
+    assert queue.next() == (a, 3)
+    begin(a, 3).fail("worker_lost", "lost", "")
+    assert not queue.ended(a, Ending.FAILED)
+    assert queue.next() == (a, 4)
+
+
+@pytest.mark.parametrize("ending", [Ending.BUSY, Ending.LOST])
+def test_what_was_taken_away_uses_up_no_retry(
+    make: Callable[..., Queue], clock: Clock, a: str, ending: Ending
+) -> None:
+    queue = make(a, retries=0)
+    for _ in range(5):
+        assert queue.next() == (a, 1)
+        assert not queue.ended(a, ending)
+        assert not queue.out
+        assert queue.next() is None
+        clock.now += queue_module.SECONDS_BETWEEN_LOOKS
+    assert queue.next() == (a, 1)
+
+
+def test_stopped_trial_waits_for_another_start(make: Callable[..., Queue], a: str) -> None:
+    queue = make(a)
+    queue.next()
+    assert not queue.ended(a, Ending.STOPPED)
+    assert (queue.out, queue.is_empty) == (set(), True)
+
+
+def test_done_trial_is_over(make: Callable[..., Queue], a: str) -> None:
+    queue = make(a)
+    queue.next()
+    assert queue.ended(a, Ending.DONE)
+    assert (queue.out, queue.is_empty) == (set(), True)
+
+
+# --- workers that die
+
+
+def begin_and_exit(begin: Callable[..., Attempt], trial_id: str, number: int) -> None:
+    begin(trial_id, number)
+    os._exit(1)
+
+
+def test_trial_of_a_dead_worker_is_taken_up_again_and_given_up_in_the_end(
+    make: Callable[..., Queue], begin: Callable[..., Attempt], store: Store, suite: Suite, a: str
+) -> None:
+    queue = make(a, retries=2)
+    ends = []
+    for number in (1, 2, 3):
+        assert queue.next() == (a, number)
+        worker = started(begin_and_exit, begin, a, number)
+        worker.join()
+        ends.append(queue.worker_died(a, died()))
+    assert ends == [False, False, True]
+    assert (queue.out, queue.is_empty) == (set(), True)
+    failure = store.trial(a).progress(suite.id).failure
+    assert failure is not None
+    assert failure.kind == "worker_lost"
+    assert failure.message == "its worker died 3 times, last: ActorDiedError"
+    assert failure.details == "its socket"
+    assert not failure.is_deterministic
+
+
+def test_worker_that_died_with_a_word_is_believed(
+    make: Callable[..., Queue], begin: Callable[..., Attempt], store: Store, suite: Suite, a: str
+) -> None:
+    queue = make(a, retries=1)
+    queue.next()
+    begin(a, 1).fail("hung", "no step for 31 s", "")
+    assert not queue.worker_died(a, died())
+    assert queue.next() == (a, 2)
+    begin(a, 2).fail("hung", "no step for 32 s", "")
+    assert queue.worker_died(a, died())
+    failure = store.trial(a).progress(suite.id).failure
+    assert failure is not None
+    assert (failure.kind, failure.message) == ("hung", "no step for 32 s")
+
+
+def test_worker_that_died_before_it_began_did_not_fail_as_the_one_before(
+    make: Callable[..., Queue], begin: Callable[..., Attempt], a: str
+) -> None:
+    begin(a, 1).fail("exception", "KeyError", "")
+    queue = make(a, retries=1)
+    assert queue.next() == (a, 2)
+    assert not queue.worker_died(a, died())
+    assert queue.next() == (a, 2)
+
+
+def test_trial_given_up_is_lost_to_whoever_still_works_on_it(
+    make: Callable[..., Queue], begin: Callable[..., Attempt], a: str
+) -> None:
+    queue = make(a, retries=0)
+    assert queue.next() == (a, 1)
+    cut_off = begin(a, 1, elsewhere=True)
+    assert queue.worker_died(a, died())
+    with cut_off.kept(lambda: None), pytest.raises(lease.LostError, match="succeeded by 000002"):
+        cut_off.check()
+
+
+def work_through(
+    make: Callable[..., Queue], trials: dict[str, Trial], work: Any, done: Any
+) -> None:
+    """One of several starts that share the trials, until none is left."""
+    queue = make()
+    while not queue.is_empty:
+        found = queue.next()
+        if found is None:
+            continue
+        ending = work(trials[found[0]])
+        queue.ended(found[0], ending)
+        done.put((found, str(ending)))
+    done.put(None)
+
+
+@pytest.mark.slow
+def test_starts_that_share_trials_do_each_once(
+    make: Callable[..., Queue],
+    trials: dict[str, Trial],
+    store: Store,
+    suite: Suite,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(queue_module, "SECONDS_BETWEEN_LOOKS", 0.02)
+    done = fork.SimpleQueue()
+
+    def work(trial: Trial) -> Ending:
+        return run(trial, suite, store)[0]
+
+    processes = [started(work_through, make, trials, work, done) for _ in range(3)]
+    told = []
+    while told.count(None) < 3:
+        told.append(done.get())
+    for process in processes:
+        process.join()
+    finished = [word[0][0] for word in told if word is not None and word[1] == "done"]
+    assert sorted(finished) == sorted(trials)
+    for trial_id in trials:
+        assert len(store.trial(trial_id).past_attempts()) == 1

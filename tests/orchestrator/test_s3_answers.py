@@ -1,0 +1,281 @@
+"""What a server of S3 may answer, over real connections: later, full, refused; never a secret."""
+
+from __future__ import annotations
+
+import pickle
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from orchestrator.store import s3
+from orchestrator.store.files import FullError, RefusedError, UnreachableError
+from orchestrator.store.opening import open_files
+from orchestrator.store.s3 import S3Files
+
+KEY, SECRET = "AKIDEXAMPLE00000", "wJalrXUtnFEMI/K7MDENG+bPxRfiCY"
+
+
+@dataclass
+class Script:
+    """What the server answers: to each request the next, and the last one ever after."""
+
+    answers: list[tuple[int, str]] = field(default_factory=lambda: [(200, "")])
+    seen: list[tuple[str, str | None]] = field(default_factory=list)  # method, If-None-Match
+    is_over: threading.Event = field(default_factory=threading.Event)
+    hangs: bool = False
+    lost_bytes: int = 0  # promised and not sent
+
+    def next(self) -> tuple[int, str]:
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+
+@pytest.fixture(scope="module")
+def scripts() -> Iterator[list[Script]]:
+    """A server that follows the last of these scripts, and an environment that leads to it."""
+    scripts = [Script()]
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"  # boto3 waits a second for one that says no `100 Continue`
+
+        def answer(self) -> None:
+            script = scripts[-1]
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            script.seen.append((self.command, self.headers.get("If-None-Match")))
+            if script.hangs:
+                script.is_over.wait(30)
+                self.close_connection = True
+                return
+            status, code = script.next()
+            body = f"<Error><Code>{code}</Code><Message>so</Message></Error>".encode()
+            if status < 300:
+                body = b"content" if self.command == "GET" else b""
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body) + script.lost_bytes))
+            self.end_headers()
+            self.wfile.write(body)
+            self.close_connection = script.lost_bytes > 0
+
+        do_GET = do_PUT = do_DELETE = answer  # noqa: N815 (the names that the server looks for)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with (
+        ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server,
+        TemporaryDirectory() as home,
+        pytest.MonkeyPatch.context() as monkeypatch,
+    ):
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        lead_to(f"http://127.0.0.1:{server.server_port}", monkeypatch, Path(home))
+        monkeypatch.setattr(s3, "TRIES", 1)
+        yield scripts
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def script(scripts: list[Script]) -> Iterator[Script]:
+    """What the server does in this test."""
+    scripts.append(Script())
+    yield scripts[-1]
+    scripts[-1].is_over.set()
+
+
+@pytest.fixture(scope="module")
+def files(scripts: list[Script]) -> S3Files:
+    """At that server; a client takes a third of a second to make."""
+    return S3Files("s3://bucket/some/where")
+
+
+def lead_to(endpoint: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    environment = {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ACCESS_KEY_ID": KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "HOME": str(tmp_path),
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+
+VERBS: dict[str, Callable[[S3Files], object]] = {
+    "read": lambda files: files.read("a/it"),
+    "write": lambda files: files.write("a/it", b"new"),
+    "create": lambda files: files.create("a/it", b"new"),
+    "list": lambda files: files.names("a"),
+    "remove": lambda files: files.remove("a/it"),
+    "rename": lambda files: files.rename("a/it", "b/it"),
+}
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "expected", "said"),
+    [
+        (500, "InternalError", UnreachableError, "in trouble or busy"),
+        (503, "SlowDown", UnreachableError, "in trouble or busy"),
+        (503, "ServiceUnavailable", UnreachableError, "in trouble or busy"),
+        (429, "TooManyRequests", UnreachableError, "in trouble or busy"),
+        (400, "RequestTimeout", UnreachableError, "in trouble or busy"),
+        (507, "XMinioStorageFull", FullError, "make room"),
+        (403, "QuotaExceeded", FullError, "make room"),
+        (404, "NoSuchBucket", RefusedError, "make the bucket"),
+        (403, "AccessDenied", RefusedError, "let these keys list the bucket"),
+        (403, "InvalidAccessKeyId", RefusedError, "set AWS_ACCESS_KEY_ID"),
+        (403, "SignatureDoesNotMatch", RefusedError, "set AWS_ACCESS_KEY_ID"),
+        (400, "ExpiredToken", RefusedError, "AWS_SESSION_TOKEN"),
+        (400, "AuthorizationHeaderMalformed", RefusedError, "set AWS_DEFAULT_REGION"),
+        (403, "RequestTimeTooSkewed", RefusedError, "the clock"),
+        (501, "NotImplemented", RefusedError, "a server that knows conditional writes"),
+        (418, "IAmATeapot", RefusedError, "refuses with 418 IAmATeapot"),
+    ],
+)
+def test_answers_are_told_apart(
+    script: Script, files: S3Files, *, status: int, code: str, expected: type[OSError], said: str
+) -> None:
+    script.answers = [(status, code)]
+    for verb, do in VERBS.items():
+        with pytest.raises(expected, match=said) as caught:
+            do(files)
+        assert f"cannot {verb} s3://bucket/some/where/a" in str(caught.value)
+        assert caught.value.__cause__ is not None
+
+
+def test_absent_is_no_error(script: Script, files: S3Files) -> None:
+    script.answers = [(404, "NoSuchKey")]
+    assert files.read("a/it") is None
+    files.rename("a/it", "b/it")
+    assert {method for method, _ in script.seen} == {"GET", "PUT"}  # nothing was deleted
+
+
+def test_server_that_hangs_is_noticed_in_seconds(
+    script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(s3, "ANSWER_SECONDS", 0.3)
+    script.hangs = True
+    with pytest.raises(UnreachableError, match="timeout"):
+        S3Files("s3://bucket").read("a/it")
+
+
+def test_answer_that_breaks_off_is_not_taken_for_whole(script: Script, files: S3Files) -> None:
+    script.lost_bytes = 5
+    with pytest.raises(UnreachableError, match="AWS_ENDPOINT_URL is right, the server up"):
+        files.read("a/it")
+
+
+def test_server_that_is_not_there_is_away(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    lead_to("http://127.0.0.1:1", monkeypatch, tmp_path)
+    monkeypatch.setattr(s3, "TRIES", 1)
+    with pytest.raises(UnreachableError, match=r"Could not connect.*127\.0\.0\.1:1") as caught:
+        S3Files("s3://bucket").write("a/it", b"")
+    assert SECRET not in str(caught.value)
+    assert KEY not in str(caught.value)
+
+
+# --- conditional writes
+
+
+def test_conflict_is_asked_again(script: Script, files: S3Files) -> None:
+    script.answers = [(409, "ConditionalRequestConflict")] * 3 + [(412, "PreconditionFailed")]
+    script.answers.append((200, ""))  # what reads it: `content` is there
+    assert files.create("a/it", b"content")
+    assert script.seen == [("PUT", "*")] * 4 + [("GET", None)]
+
+
+def test_conflict_without_end_is_an_outage(script: Script, files: S3Files) -> None:
+    script.answers = [(409, "ConditionalRequestConflict")]
+    with pytest.raises(UnreachableError, match="being changed by others"):
+        files.create("a/it", b"content")
+
+
+def test_lost_race_is_told_by_the_content(script: Script, files: S3Files) -> None:
+    script.answers = [(412, "PreconditionFailed"), (200, "")]
+    assert not files.create("a/it", b"another's content")
+
+
+def test_server_is_asked_once_whether_it_minds_the_condition(script: Script) -> None:
+    script.answers = [(200, ""), (412, "PreconditionFailed"), (200, "")]
+    files = S3Files("s3://bucket")
+    assert files.create("a/it", b"1")
+    assert len(script.seen) == 2
+    assert files.create("a/other", b"1")
+    assert pickle.loads(pickle.dumps(files)).create("a/third", b"1")
+    assert script.seen == [("PUT", "*")] * 4
+
+
+def test_server_that_ignores_the_condition_is_refused(script: Script) -> None:
+    with pytest.raises(RefusedError, match=r"must refuse a write with If-None-Match: \* where"):
+        S3Files("s3://bucket").create("a/it", b"1")
+
+
+# --- keys and URLs
+
+
+def test_no_keys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    lead_to("http://127.0.0.1:1", monkeypatch, tmp_path)
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    with pytest.raises(RefusedError, match="there are no keys; set AWS_ACCESS_KEY_ID"):
+        S3Files("s3://bucket").read("a/it")
+
+
+@pytest.mark.parametrize("endpoint", ["nonsense", f"http://{KEY}:{SECRET[:5]}@127.0.0.1:1"])
+def test_endpoint_must_be_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, endpoint: str
+) -> None:
+    lead_to(endpoint, monkeypatch, tmp_path)
+    with pytest.raises(RefusedError, match="AWS_ENDPOINT_URL must be http://HOST:PORT") as caught:
+        S3Files("s3://bucket").read("a/it")
+    assert KEY not in str(caught.value)
+
+
+def test_profile_that_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    lead_to("http://127.0.0.1:1", monkeypatch, tmp_path)
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    with pytest.raises(RefusedError, match=r"profile \(nobody\) could not be found"):
+        S3Files("s3://bucket").read("a/it")
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("s3://bucket", "s3://bucket"),
+        ("s3://bucket/", "s3://bucket"),
+        ("s3://my.bucket-1/a/b c/", "s3://my.bucket-1/a/b c"),
+    ],
+)
+def test_bucket_is_opened_without_asking_anybody(url: str, shown: str) -> None:
+    assert open_files(url).url == shown
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"s3://{KEY}:{SECRET}@bucket/a",
+        f"s3://{KEY}:{SECRET}/bucket",
+        f"s3://{SECRET}@bucket",
+        f"s3://bucket/a?aws_secret_access_key={SECRET}",
+        f"s3://bucket/{SECRET}@x",
+    ],
+)
+def test_secrets_in_a_url_are_refused_and_never_shown(url: str) -> None:
+    with pytest.raises(ValueError, match="no keys, port or options in it; set AWS_ACC") as caught:
+        open_files(url)
+    for part in (KEY, *SECRET.split("/")):
+        assert part not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["s3://", "s3:///a", "s3://ab", "s3://My_Bucket/a", "s3://bucket/a//b", "s3://bucket/.."]
+)
+def test_malformed_urls_are_refused(url: str) -> None:
+    with pytest.raises(ValueError, match=r"storage must name a bucket|the prefix of s3://") as said:
+        open_files(url)
+    assert url in str(said.value)
