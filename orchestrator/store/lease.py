@@ -20,7 +20,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -192,10 +192,14 @@ class Lease:
 
     def _keep(self, on_tick: Callable[[], None]) -> None:
         while not self._stops.wait(min(SECONDS_BETWEEN_TICKS, self._lasts / BEATS)):
-            with suppress(OSError):  # out of reach: `check` knows how long that may last
+            try:
                 if clock() - self._renewed >= self._lasts / BEATS:
                     self.renew()
                 on_tick()
+            except OSError:
+                pass  # out of reach: `check` knows how long that may last
+            except Exception:
+                logger.exception("%s: what is done every second broke off", self.folder)
 
     def end(self, how: str, **facts: Any) -> None:
         """Let go; the first end counts."""
