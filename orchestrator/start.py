@@ -87,6 +87,11 @@ def start(
         meter = Meter(resources)
         budget = BudgetWatch(impatient, spec.name, policy.budget, meter)
         foreman = _Foreman(impatient, spec, interruption, budget, meter)
+        cluster = opened.enter_context(ExitStack())
+        is_elsewhere = bool(pending) and address is not None
+        if is_elsewhere:  # which may refuse us: then nothing is written
+            with interruption.outlasting():
+                cluster.enter_context(_connected(address, resources))
         enter(files)
         lease = opened.enter_context(
             begun(files, impatient, spec.name, joins=joins, lasts=policy.lease, on_tick=foreman)
@@ -97,9 +102,9 @@ def start(
         is_to_run = bool(pending) and not foreman.is_stopped()
         if is_to_run:
             console.print(f"{spec.name}: {len(plan.trials)} trials, {len(pending)} to run")
-            cluster = opened.enter_context(ExitStack())
-            with interruption.outlasting():
-                cluster.enter_context(_connected(address, resources))
+            if not is_elsewhere:
+                with interruption.outlasting():
+                    cluster.enter_context(_connected(address, resources))
         claims = RunClaims(impatient, spec.name, lease.folder)
         tracker = open_tracker(spec.tracking, spec.storage, spec.name, claims.is_ours)
         if is_to_run and not foreman.is_stopped():

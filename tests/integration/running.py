@@ -58,6 +58,20 @@ class Running:
         """A signal to the command and its children, as a terminal sends SIGINT on Ctrl-C."""
         os.killpg(self.id, number)
 
+    def kill_whole(self) -> set[int]:
+        """Kill the command and all that it has started, at once, as a power cut does; returns
+        which processes these were."""
+        processes = [int(path.name) for path in Path("/proc").glob("[0-9]*")]
+        parents = {process: _parent(process) for process in processes}
+        family = {self.id}
+        while more := {child for child, parent in parents.items() if parent in family} - family:
+            family |= more
+        for process in family:
+            os.kill(process, signal.SIGSTOP)  # that none sees another end
+        for process in family:
+            os.kill(process, signal.SIGKILL)
+        return family
+
     def output(self) -> str:
         """What it has printed so far."""
         return "".join(path.read_text() for path in self._output)
@@ -128,6 +142,14 @@ class Place:
                     found[int(process.name)] = traces[0].replace(b"\0", b" ").decode().strip()
         found.pop(os.getpid(), None)  # reads the output of commands here
         return found
+
+
+def _parent(process: int) -> int | None:
+    """Of a process; None where that is gone."""
+    try:
+        return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return None
 
 
 def assert_nothing_left(place: Place, *, seconds: float = 20.0) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -30,32 +33,75 @@ def trial_folders(storage: Path) -> dict[str, Path]:
 
 def attempts(trial: Path) -> list[Path]:
     """The attempts at a trial, the oldest first."""
-    return sorted(trial.glob("attempts/*"), key=lambda path: path.stat().st_ctime_ns)
+    return sorted(trial.glob("attempts/[0-9]*"))
+
+
+def worker(attempt: Path) -> int:
+    """The process that made, or makes, the attempt."""
+    return int(record(attempt / "lease.json")["owner"]["process"])
+
+
+def beat(attempt: Path) -> dict[str, Any]:
+    """Its last sign of life; empty before the first."""
+    path = attempt / "beat.json"
+    return record(path) if path.exists() else {}
+
+
+def ending(attempt: Path) -> str | None:
+    """How an attempt ended; None where it did not say."""
+    path = attempt / "ended.json"
+    return str(record(path)["how"]) if path.exists() else None
+
+
+def own_rows(attempt: Path) -> list[dict[str, float]]:
+    """The facts of each epoch that the attempt itself trained, the first epoch first."""
+    return [record(path) for path in sorted(attempt.glob("rows/*.json"))]
+
+
+def inherited_rows(attempt: Path) -> list[dict[str, float]]:
+    """The facts of the epochs before those: of the checkpoint from which it went on."""
+    origin = attempt / "origin.json"
+    return list(record(origin)["rows"]) if origin.exists() else []
 
 
 def rows(attempt: Path) -> list[dict[str, float]]:
     """An attempt's facts of each epoch, the first epoch first."""
-    return [record(path) for path in sorted(attempt.glob("rows/*.json"))]
+    return inherited_rows(attempt) + own_rows(attempt)
+
+
+def epochs_trained(trial: Path) -> int:
+    """Over all attempts at it."""
+    return sum(len(own_rows(attempt)) for attempt in attempts(trial))
+
+
+def checkpoints(trial: Path) -> set[tuple[int, int]]:
+    """Epochs, and steps of the epoch after these, at which its checkpoints stand."""
+    stems = [path.stem for path in trial.glob("attempts/*/checkpoints/*.pt")]
+    return {(int(epochs), int(steps)) for epochs, steps in (stem.split("-") for stem in stems)}
 
 
 def epochs_kept(trial: Path) -> int:
-    """The epoch of the newest checkpoint; 0 where there is none."""
-    checkpoints = trial.glob("attempts/*/checkpoints/*.pt.sha256")
-    return max((int(path.name.split(".")[0]) for path in checkpoints), default=0)
+    """Whole epochs at the farthest checkpoint; 0 where there is none."""
+    return max(checkpoints(trial), default=(0, 0))[0]
+
+
+def published(trial: Path) -> Path:
+    """The attempt whose weights count."""
+    return trial / "attempts" / f"{record(trial / 'result.json')['attempt']:06d}"
 
 
 def weights(trial: Path) -> dict[str, torch.Tensor]:
     """The trained model that counts."""
-    attempt = record(trial / "result.json")["attempt"]
-    file = trial / "attempts" / attempt / "weights.pt"
+    file = published(trial) / "weights.pt"
     model: dict[str, torch.Tensor] = torch.load(file, weights_only=True)["model"]
     return model
 
 
 def bits(trial: Path) -> dict[str, npt.NDArray[Any]]:
     """The outcomes of its only evaluation, by name."""
-    (file,) = trial.glob("evaluations/*.npz")
-    with np.load(file) as archive:
+    (evaluation,) = trial.glob("evaluations/*.json")
+    attempt = f"{record(evaluation)['attempt']:06d}"
+    with np.load(trial / "attempts" / attempt / "outcomes" / f"{evaluation.stem}.npz") as archive:
         return dict(archive)
 
 
@@ -71,10 +117,25 @@ def assert_same_result(trial: Path, other: Path) -> None:
         assert np.array_equal(outcome, other_outcomes[name]), f"{name} of {trial.name} differs"
 
 
-def times_of(storage: Path) -> dict[str, int]:
-    """When each file of the trials was last written, in nanoseconds, by its name in the storage."""
+def times_of(folder: Path) -> dict[str, int]:
+    """When each file below a folder was last written, in nanoseconds, by its name from there."""
     return {
-        str(path.relative_to(storage)): path.stat().st_mtime_ns
-        for path in (storage / "trials").rglob("*")
+        str(path.relative_to(folder)): path.stat().st_mtime_ns
+        for path in folder.rglob("*")
         if path.is_file()
     }
+
+
+def runs(storage: Path, sweep: str) -> Counter[tuple[str, str]]:
+    """How often (trial id or `sweep`, status) is among the runs of the sweep's experiment in the
+    embedded MLflow."""
+    with closing(sqlite3.connect(storage / "mlflow.db")) as database:
+        return Counter(
+            database.execute(
+                "SELECT CASE tags.key WHEN 'pareto.trial_id' THEN tags.value ELSE 'sweep' END,"
+                " runs.status FROM runs JOIN experiments USING (experiment_id)"
+                " JOIN tags ON tags.run_uuid = runs.run_uuid"
+                " WHERE experiments.name = ? AND tags.key IN ('pareto.trial_id', 'pareto.sweep')",
+                (sweep,),
+            )
+        )

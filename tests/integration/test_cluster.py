@@ -13,7 +13,8 @@ import pytest
 
 from orchestrator.address import NoClusterError, check_address
 from tests.integration.running import Finished, Place, Running, free_port, wait_until
-from tests.integration.stored import record, table, trial_folders
+from tests.integration.stored import attempts, epochs_kept, table, trial_folders, worker
+from tests.integration.undisturbed import NAME, Undisturbed, assert_results, assert_tracked_once
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
@@ -98,10 +99,7 @@ def test_sweep_runs_on_the_cluster_and_leaves_it_running(cluster: Cluster, tmp_p
     assert finished.code == 0, finished
     assert cluster.place.sessions() == sessions
     assert set(table(tmp_path, "small")["status"]) == {"done"}
-    workers = {
-        record(trial / "trial.json")["provenance"]["process"]
-        for trial in trial_folders(tmp_path).values()
-    }
+    workers = {worker(attempts(trial)[-1]) for trial in trial_folders(tmp_path).values()}
     assert len(workers) >= 2
     assert not any(node.is_over for node in cluster.nodes)
     wait_until(lambda: not workers & cluster.place.processes().keys(), of=None, seconds=30)
@@ -136,3 +134,24 @@ def test_address_where_nothing_or_something_else_answers_is_bad_input_in_seconds
             assert f"got '127.0.0.1:{port}'" in finished.stderr
             assert "Traceback" not in finished.stderr
     assert not storage.exists()
+
+
+def test_machine_that_is_lost_costs_the_sweep_an_epoch(
+    cluster: Cluster, undisturbed: Undisturbed, tmp_path: Path
+) -> None:
+    """The last test here: the cluster has one machine less afterwards."""
+    address = ("--address", f"127.0.0.1:{cluster.port}")
+    running = cluster.place.sweep(
+        undisturbed.spec, "--storage", tmp_path, *address, **cluster.token
+    )
+    trials = [tmp_path / "trials" / trial_id for trial_id in undisturbed.long_trials]
+    wait_until(lambda: all(map(epochs_kept, trials)), of=running, seconds=120)
+    first = {worker(attempts(trial)[0]) for trial in trials}
+    lost = cluster.nodes[1].kill_whole()
+    assert len(lost & first) == 1
+    finished = running.finished()
+    assert finished.code == 0, finished
+    assert sorted(len(attempts(trial)) for trial in trials) == [1, 2]
+    assert_results(undisturbed, tmp_path, faults=1)
+    assert_tracked_once(tmp_path, NAME)
+    assert not cluster.nodes[0].is_over

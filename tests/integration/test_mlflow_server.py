@@ -171,7 +171,7 @@ def test_killed_server_costs_the_sweep_nothing_and_is_told_later(
     finished = running.finished()
     _assert_said_incomplete(finished, server)
     assert set(table(tmp_path, "cut")["status"]) == {"done"}
-    times = times_of(tmp_path)
+    times = times_of(tmp_path / "trials")
 
     server.start()
     some = Tracked.of(server, "cut")
@@ -180,7 +180,7 @@ def test_killed_server_costs_the_sweep_nothing_and_is_told_later(
     assert finished.code == 0, finished
     assert finished.stderr == ""
     assert "incomplete" not in finished.stdout
-    assert times_of(tmp_path) == times
+    assert times_of(tmp_path / "trials") == times
     whole = Tracked.of(server, "cut")
     whole.assert_complete(tmp_path, "cut")
     assert whole.parent.info.run_id == some.parent.info.run_id

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import resource
 import shutil
-import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,8 @@ import pandas as pd
 import pytest
 
 from tests.integration.running import Finished, Place, assert_nothing_left
-from tests.integration.stored import record, table, times_of, trial_folders
+from tests.integration.stored import record, runs, table, times_of, trial_folders
+from tests.integration.undisturbed import assert_tracked_once
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
@@ -106,6 +106,9 @@ def test_files_are_those_of_the_contract(swept: Swept) -> None:
         "front.png",
         "front.svg",
         "cells.csv",
+        "plan.json",
+        "starts",
+        "runs",
     }
     assert (swept.folder / "front.png").read_bytes().startswith(b"\x89PNG")
     assert ElementTree.parse(swept.folder / "front.svg").getroot().tag.endswith("svg")
@@ -186,25 +189,20 @@ def test_front_command_draws_the_same_front_from_the_table(
 
 
 def test_embedded_mlflow_has_a_run_for_the_sweep_and_a_child_for_each_trial(swept: Swept) -> None:
-    with sqlite3.connect(swept.storage / "mlflow.db") as database:
-        statuses = database.execute("SELECT status FROM runs").fetchall()
-        children = database.execute(
-            "SELECT value FROM tags WHERE key = 'pareto.trial_id'"
-        ).fetchall()
-    assert statuses == [("FINISHED",)] * 7
-    assert {trial_id for (trial_id,) in children} == set(trial_folders(swept.storage))
+    assert_tracked_once(swept.storage, "tiny")
+    assert len(runs(swept.storage, "tiny")) == 7
 
 
 def test_second_start_trains_nothing_and_starts_no_ray(
     swept: Swept, place: Place, tmp_path: Path
 ) -> None:
     storage = swept.copied(tmp_path)
-    times, sessions = times_of(storage), place.sessions()
+    times, sessions = times_of(storage / "trials"), place.sessions()
     used = _cpu_seconds()
     finished = place.swept(swept.spec, "--storage", storage, "--tracking-uri", "none")
     assert finished.code == 0, finished
     assert _cpu_seconds() - used < 15
-    assert times_of(storage) == times
+    assert times_of(storage / "trials") == times
     assert place.sessions() == sessions
     assert table(storage, "tiny").equals(table(swept.storage, "tiny"))
 
@@ -213,7 +211,7 @@ def test_added_value_trains_the_difference_alone_and_says_little(
     swept: Swept, place: Place, tmp_path: Path
 ) -> None:
     storage = swept.copied(tmp_path)
-    times = times_of(storage)
+    times = times_of(storage / "trials")
     spec = tmp_path / "tiny.yaml"
     spec.write_text(SPEC.replace("RHO", "0.4, 0.8"))
     assert dry_run(place, spec, storage)["counts"] == {"done": 6, "pending": 2}
@@ -226,7 +224,9 @@ def test_added_value_trains_the_difference_alone_and_says_little(
     assert len(added) == 2
     assert len(trials) == 8
     assert set(trials["status"]) == {"done"}
-    assert {name: time for name, time in times_of(storage).items() if name in times} == times
+    assert {
+        name: time for name, time in times_of(storage / "trials").items() if name in times
+    } == times
 
     assert finished.stderr == ""
     assert "\x1b" not in finished.stdout
@@ -242,9 +242,9 @@ def test_dry_run_before_and_after(swept: Swept, place: Place, tmp_path: Path) ->
     assert before["counts"] == {"pending": 6}
     assert {trial["todo"] for trial in before["trials"]} == {"2 epochs, evaluation"}
 
-    times = times_of(swept.storage)
+    times = times_of(swept.storage / "trials")
     after = dry_run(place, swept.spec, swept.storage)
-    assert times_of(swept.storage) == times
+    assert times_of(swept.storage / "trials") == times
     assert after["counts"] == {"done": 6}
     ids = [[trial["trial_id"] for trial in plan["trials"]] for plan in (before, after)]
     assert ids[0] == ids[1]

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 
+import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from trainer.attacks import PGD
 from trainer.methods import Standard, Weighting
+from trainer.settings import Positive
 
 
 def _is_faulty() -> bool:
@@ -41,6 +45,54 @@ class _DyingWeighting(Weighting):
         if _is_faulty():
             os.kill(os.getpid(), signal.SIGKILL)
         return {}
+
+
+class Diverging(Standard):
+    """Standard training whose losses weigh more than a number can, from the first step."""
+
+    def weighting(self) -> Weighting:
+        return Weighting([float("inf") if _is_faulty() else 1.0])
+
+
+class Hoarding(Standard):
+    """Standard training that asks for more memory than any machine has."""
+
+    def weighting(self) -> Weighting:
+        return _HoardingWeighting([1.0])
+
+
+class _HoardingWeighting(Weighting):
+    def epoch_report(self) -> dict[str, float]:
+        if _is_faulty():
+            torch.zeros(2**50)
+        return {}
+
+
+class Hanging(Standard):
+    """Standard training that comes to no end."""
+
+    def weighting(self) -> Weighting:
+        return _SlowWeighting(seconds=3600.0)
+
+
+class Dawdling(Standard):
+    """Standard training that lives, and takes its time."""
+
+    seconds: Positive = Field(1.0, description="of rest before each step")
+
+    def weighting(self) -> Weighting:
+        return _SlowWeighting(seconds=self.seconds)
+
+
+class _SlowWeighting(Weighting):
+    def __init__(self, *, seconds: float) -> None:
+        super().__init__([1.0])
+        self._seconds = seconds
+
+    def weigh(self, losses: Tensor) -> Tensor:
+        if _is_faulty():
+            time.sleep(self._seconds)
+        return super().weigh(losses)
 
 
 class Refusing(PGD):

@@ -1,0 +1,140 @@
+"""A server of S3 on this machine: moto's, which answers conditional writes as S3 does.
+
+It is no part of the project's environment. `PARETO_S3_SERVER` names a `moto_server` to use; where
+it does not, the version of `tests/peers/moto.txt` is installed once, into `.peers/moto`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import boto3
+from filelock import FileLock
+
+from tests.integration.running import free_port
+
+ROOT = Path(__file__).parents[2]
+REQUIREMENTS = ROOT / "tests" / "peers" / "moto.txt"
+PEERS = ROOT / ".peers"
+
+START_SECONDS = 60.0
+
+
+class S3Server:
+    """One server and what leads to it; its content is in memory, so that a kill empties it."""
+
+    def __init__(self, program: Path) -> None:
+        """Start it on a free port."""
+        self._program = program
+        self._port = free_port()
+        self._buckets = itertools.count()
+        self._process = self._started()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Of every process that is to find the server."""
+        return {
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self._port}",
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def new_bucket(self) -> str:
+        """The `s3://` URL of a bucket with nothing in it."""
+        name = f"bucket-{next(self._buckets)}"
+        self.make_bucket(name)
+        return f"s3://{name}"
+
+    def make_bucket(self, name: str) -> None:
+        """That bucket, after a restart again."""
+        environment = self.environment
+        client = boto3.session.Session().client(
+            "s3",
+            endpoint_url=environment["AWS_ENDPOINT_URL"],
+            aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+            region_name=environment["AWS_DEFAULT_REGION"],
+        )
+        client.create_bucket(Bucket=name)
+
+    def stop(self) -> None:
+        """It accepts connections and says nothing more, as a server does that hangs."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """After a stop, with all that it had."""
+        self._process.send_signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        """It refuses connections from now on, and forgets everything."""
+        self._process.kill()
+        self._process.wait()
+
+    def restart(self) -> None:
+        """After a kill, at the same port, without a bucket."""
+        self._process = self._started()
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        """The process, once it listens.
+
+        Raises:
+            AssertionError: it ended, or does not listen in time.
+        """
+        process = subprocess.Popen(
+            [self._program, "-H", "127.0.0.1", "-p", str(self._port)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        deadline = time.monotonic() + START_SECONDS
+        while not _listens(self._port):
+            assert process.poll() is None, f"{self._program} ended with {process.returncode}"
+            if time.monotonic() > deadline:
+                process.kill()
+                raise AssertionError(f"{self._program} does not listen in {START_SECONDS:.0f} s")
+            time.sleep(0.05)
+        return process
+
+
+@contextmanager
+def s3_server() -> Iterator[S3Server]:
+    """A server for the time of the block."""
+    server = S3Server(_program())
+    try:
+        yield server
+    finally:
+        server.kill()
+
+
+def _listens(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
+
+
+def _program() -> Path:
+    """The `moto_server` to use, installed if need be."""
+    if given := os.environ.get("PARETO_S3_SERVER"):
+        return Path(given)
+    PEERS.mkdir(exist_ok=True)
+    folder = PEERS / "moto"
+    installed = folder / "installed.txt"  # a copy of the requirements, made last
+    with FileLock(PEERS / "moto.lock"):
+        if not installed.exists() or installed.read_bytes() != REQUIREMENTS.read_bytes():
+            subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+            python = str(folder / "bin" / "python")
+            pip = [python, "-m", "pip", "install", "--quiet", "--requirement", str(REQUIREMENTS)]
+            subprocess.run(pip, check=True)
+            shutil.copyfile(REQUIREMENTS, installed)
+    return folder / "bin" / "moto_server"

@@ -1,0 +1,111 @@
+"""Trials that fail by themselves: each fails alone, is recorded with its reason, and the front is
+drawn from the rest and says what is missing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.integration.running import Place, assert_nothing_left
+from tests.integration.stored import attempts, record, runs, table, times_of
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+
+SPEC = """\
+data: {name: digits, train_examples: 256}
+training: {epochs: 2, batch_size: 64}
+validation: {examples: 32}
+methods: METHODS
+evaluation:
+  examples: 48
+  pgd: {attack: ATTACK, epsilon: 0.2, ladder: [1, 2]}
+  flow: null
+  rt: null
+"""
+FAULTS = ("diverging", "raising", "hoarding", "hanging", "dawdling", "dying")
+METHODS = ", ".join(f"{fault}: {{method: 'faulty:{fault.title()}'}}" for fault in FAULTS)
+METHODS = METHODS.replace("Dawdling'", "Dawdling', seconds: 3")
+RETRIED = {"hoarding", "hanging", "dying"}
+LIMITS = ("--set", "limits={silent_minutes: 0.2, hours: 0.005}", "--set", "retries=1")
+"""12 s without a step, 18 s in all: of the healthy trials none takes so long."""
+
+
+def write_spec(folder: Path, methods: str, attack: str = "pgd") -> Path:
+    spec = folder / "short.yaml"
+    spec.write_text(SPEC.replace("METHODS", methods).replace("ATTACK", attack))
+    return spec
+
+
+def test_every_kind_of_failure_is_told_and_rerun_on_request(place: Place, tmp_path: Path) -> None:
+    spec, storage = write_spec(tmp_path, f"{{pgd: {{}}, {METHODS}}}"), tmp_path / "runs"
+    finished = place.swept(spec, "--storage", storage, *LIMITS, FAULTY="yes")
+    assert finished.code == 1, finished
+    assert "Traceback" not in finished.stderr
+    trials = table(storage, "short").set_index("method")
+    assert trials["status"].to_dict() == {
+        "standard": "done",
+        "pgd": "done",
+        **dict.fromkeys(FAULTS, "failed"),
+    }
+    said = trials["failure"]
+    assert said["diverging"].startswith("diverged: DivergedError: losses and weights of epoch 1")
+    assert said["raising"] == "exception: LookupError: no such weight"
+    assert said["hoarding"].startswith("out_of_memory: RuntimeError: ")
+    assert said["hanging"].startswith("hung: no step for ")
+    assert said["dawdling"].startswith("time_limit: TimeLimitError: must end within 0.005 h")
+    assert said["dying"].startswith("worker_lost: its worker died 2 times")
+    assert said[["standard", "pgd"]].isna().all()
+
+    folders = {fault: storage / "trials" / trials["trial_id"][fault] for fault in FAULTS}
+    begun = {fault: attempts(folder) for fault, folder in folders.items()}
+    tries = {fault: len(begun[fault]) for fault in FAULTS if fault != "dying"}
+    assert tries == {fault: 1 + (fault in RETRIED) for fault in tries}
+    details = record(begun["raising"][0] / "ended.json")["failure"]["details"]
+    assert "faulty.py" in details
+    last_steps = (begun["diverging"][0] / "last_steps.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in last_steps] == [1, 2, 3, 4]
+
+    assert set(table(storage, "short", "front.csv")["method"]) <= {"standard", "pgd"}
+    reasons = ("diverged", "exception", "out of memory", "hung", "time limit", "worker lost")
+    missing = "6 of 8 trials missing: " + ", ".join(f"1 {reason}" for reason in reasons)
+    assert missing in " ".join(finished.stdout.split())
+    assert sum(status == "FAILED" for _, status in runs(storage, "short")) == 6
+    assert_nothing_left(place)
+
+    times = times_of(storage / "trials")
+    finished = place.swept(spec, "--storage", storage, "--retry-failed")
+    assert finished.code == 0, finished
+    trials = table(storage, "short")
+    assert set(trials["status"]) == {"done"}
+    assert trials["failure"].isna().all()
+    assert set(runs(storage, "short").values()) == {1}
+    changed = times.items() - times_of(storage / "trials").items()
+    assert not [name for name, _ in changed if "/checkpoints/" not in name]
+
+
+def test_failing_evaluation_keeps_the_weights_and_leaves_scores_empty(
+    place: Place, tmp_path: Path
+) -> None:
+    spec, storage = write_spec(tmp_path, "{standard: {}}", "faulty:Refusing"), tmp_path / "runs"
+    finished = place.swept(spec, "--storage", storage, FAULTY="yes")
+    assert finished.code == 1, finished
+    (trial,) = table(storage, "short").to_dict("records")
+    assert trial["failure"] == "exception: LookupError: no such rung"
+    assert trial["robustness_score"] != trial["robustness_score"]
+    assert table(storage, "short", "front.csv").empty
+
+    times, sessions = times_of(storage / "trials"), place.sessions()
+    finished = place.swept(spec, "--storage", storage, FAULTY="yes")
+    assert finished.code == 1, finished
+    assert times_of(storage / "trials") == times
+    assert place.sessions() == sessions
+
+    finished = place.swept(spec, "--storage", storage, "--retry-failed")
+    assert finished.code == 0, finished
+    (trial,) = table(storage, "short").to_dict("records")
+    assert trial["status"] == "done"
+    assert trial["failure"] != trial["failure"]
+    assert trial["robustness_score"] == 0
+    assert times.items() <= times_of(storage / "trials").items()

@@ -1,0 +1,80 @@
+"""A sweep whose storage is a bucket, through kills and outages."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from orchestrator.store.opening import open_files
+from tests.integration.running import Place, wait_until
+from tests.integration.s3_server import S3Server, s3_server
+from tests.integration.undisturbed import UNTRACKED, Undisturbed, assert_results
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+
+HANG_SECONDS = 15.0
+OPTIONS = (*UNTRACKED, "--set", "lease=6")
+"""Leases expire in such an outage."""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[S3Server]:
+    """Found by the environment alone, by every command started here."""
+    with s3_server() as found, pytest.MonkeyPatch.context() as monkeypatch:
+        for name, value in found.environment.items():
+            monkeypatch.setenv(name, value)
+        yield found
+
+
+def copied(url: str, folder: Path) -> Path:
+    """All of a bucket as files."""
+    files = open_files(url)
+    for name in files.sizes(""):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(files.read(name) or b"")
+    return folder
+
+
+def rows(url: str) -> int:
+    """Epochs trained so far."""
+    return sum("/rows/" in name for name in open_files(url).sizes("trials"))
+
+
+def test_sweep_in_a_bucket_survives_its_driver_and_does_nothing_twice(
+    undisturbed: Undisturbed, own_place: Place, server: S3Server, tmp_path: Path
+) -> None:
+    url = f"{server.new_bucket()}/some/where"
+    killed = undisturbed.started(own_place, url, *OPTIONS)
+    wait_until(lambda: rows(url) >= 10, of=killed, seconds=120)
+    killed.send(signal.SIGKILL)
+    finished = undisturbed.started(own_place, url, *OPTIONS).finished()
+    assert finished.code == 0, finished
+    assert f"files       {url}/sweeps/" in finished.stdout
+    folder = copied(url, tmp_path / "copy")
+    assert_results(undisturbed, folder, faults=1)
+
+    sessions = own_place.sessions()
+    finished = undisturbed.started(own_place, url, *OPTIONS).finished()
+    assert finished.code == 0, finished
+    assert own_place.sessions() == sessions
+    assert_results(undisturbed, copied(url, tmp_path / "again"), faults=1)
+
+
+def test_server_that_hangs_for_longer_than_a_lease_is_waited_for(
+    undisturbed: Undisturbed, own_place: Place, server: S3Server, tmp_path: Path
+) -> None:
+    url = server.new_bucket()
+    running = undisturbed.started(own_place, url, *OPTIONS)
+    wait_until(lambda: rows(url) >= 10, of=running, seconds=120)
+    server.stop()
+    time.sleep(HANG_SECONDS)
+    server.go_on()
+    finished = running.finished()
+    assert finished.code == 0, finished
+    assert f"{url} is back after" in finished.stderr
+    assert_results(undisturbed, copied(url, tmp_path / "copy"), faults=2)

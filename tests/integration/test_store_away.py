@@ -1,0 +1,84 @@
+"""The storage full, or out of reach: a sweep waits, says so, and goes on by itself."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.integration.running import Place, wait_until
+from tests.integration.stored import epochs_kept
+from tests.integration.undisturbed import UNTRACKED, Undisturbed, assert_undisturbed
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+
+AWAY_SECONDS = 8.0
+
+
+@pytest.mark.parametrize("lease", [60.0, 3.0], ids=["leases-last", "leases-expire"])
+def test_storage_that_is_away_for_some_time_is_waited_for(
+    undisturbed: Undisturbed, own_place: Place, tmp_path: Path, lease: float
+) -> None:
+    storage, elsewhere = tmp_path / "runs", tmp_path / "elsewhere"
+    options = (*UNTRACKED, "--set", f"lease={lease}")
+    running = undisturbed.started(own_place, storage, *options)
+    trial = storage / "trials" / undisturbed.long_trials[0]
+    wait_until(lambda: epochs_kept(trial) >= 1, of=running, seconds=120)
+    storage.rename(elsewhere)
+    time.sleep(AWAY_SECONDS)
+    assert not storage.exists()
+    elsewhere.rename(storage)
+    finished = running.finished()
+    assert finished.code == 0, finished
+    assert f"{storage / 'store.json'}, the mark of the storage, is gone" in finished.stderr
+    assert_undisturbed(undisturbed, own_place, storage, *options, faults=int(lease < AWAY_SECONDS))
+
+
+@contextmanager
+def small_disk(folder: Path, megabytes: int) -> Iterator[None]:
+    """A file system of that size in a folder; where it cannot be had, the test is skipped."""
+    folder.mkdir()
+    options = ["-t", "tmpfs", "-o", f"size={megabytes}M", "none", str(folder)]
+    mounted = subprocess.run(["mount", *options], capture_output=True, text=True, check=False)
+    if mounted.returncode:
+        pytest.skip(f"no small disk can be made here: {mounted.stderr.strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def fill(disk: Path) -> Path:
+    """Leave no room; returns the file to remove for some."""
+    filler = disk / "filler"
+    with filler.open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(4096))
+        except OSError:
+            return filler
+
+
+def test_full_disk_is_waited_for(
+    undisturbed: Undisturbed, own_place: Place, tmp_path: Path
+) -> None:
+    disk = tmp_path / "disk"
+    with small_disk(disk, megabytes=16):
+        storage = disk / "runs"
+        running = undisturbed.started(own_place, storage)
+        trials = [storage / "trials" / trial_id for trial_id in undisturbed.long_trials]
+        wait_until(lambda: all(map(epochs_kept, trials)), of=running, seconds=120)
+        filler = fill(disk)
+        kept = [epochs_kept(trial) for trial in trials]
+        wait_until(lambda: f"{storage} is full" in running.output(), of=running, seconds=60)
+        time.sleep(AWAY_SECONDS)
+        assert max(map(epochs_kept, trials)) <= max(kept) + 1
+        filler.unlink()
+        finished = running.finished()
+        assert finished.code == 0, finished
+        assert "going on" in finished.stderr
+        assert_undisturbed(undisturbed, own_place, storage, faults=0)

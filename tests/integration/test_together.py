@@ -1,0 +1,144 @@
+"""Several starts at work in one storage: each trial is trained once, whoever dies meanwhile."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.integration.running import Finished, Place, Running, assert_nothing_left, wait_until
+from tests.integration.stored import (
+    attempts,
+    ending,
+    epochs_kept,
+    record,
+    table,
+    times_of,
+    trial_folders,
+    worker,
+)
+from tests.integration.undisturbed import (
+    EPOCHS,
+    NAME,
+    SPEC,
+    UNTRACKED,
+    Undisturbed,
+    assert_tracked_once,
+    assert_trained_once,
+    assert_undisturbed,
+)
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+
+SHORT_LEASE = (*UNTRACKED, "--set", "lease=4")
+
+
+def starts(storage: Path) -> list[Path]:
+    return sorted(storage.glob(f"sweeps/{NAME}/starts/*"))
+
+
+def ended_well(*running: Running) -> list[Finished]:
+    finished = [each.finished() for each in running]
+    assert [each.code for each in finished] == [0] * len(finished), finished
+    return finished
+
+
+def test_two_starts_work_through_one_sweep_and_a_third_is_refused(
+    undisturbed: Undisturbed, own_place: Place, tmp_path: Path
+) -> None:
+    first = undisturbed.started(own_place, tmp_path)
+    wait_until(lambda: starts(tmp_path), of=first, seconds=60)
+    second = undisturbed.started(own_place, tmp_path, "--join")
+    refused = undisturbed.started(own_place, tmp_path).finished()
+    assert not first.is_over, "the third start came too late to be one"
+    assert refused.code == 4, refused
+    (since,) = {record(starts(tmp_path)[0] / "lease.json")["since"]}
+    holder = f"process {first.id} on {socket.gethostname()} since {since}"
+    assert holder in refused.stderr
+    assert "--join" in refused.stderr
+
+    ended_well(first, second)
+    owners = {record(path / "lease.json")["about"]["start"] for path in all_attempts(tmp_path)}
+    assert len(owners) == 2, "one of the two found nothing to do"
+    assert_undisturbed(undisturbed, own_place, tmp_path, faults=0)
+
+
+def all_attempts(storage: Path) -> list[Path]:
+    return [attempt for trial in trial_folders(storage).values() for attempt in attempts(trial)]
+
+
+def test_two_sweeps_that_share_trials_train_each_once(
+    undisturbed: Undisturbed, own_place: Place, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.yaml"
+    other.write_text(SPEC.replace("methods: {", "methods: {pgd: {}, "))
+    running = (
+        undisturbed.started(own_place, tmp_path),
+        own_place.sweep(other, "--storage", tmp_path),
+    )
+    ended_well(*running)
+    assert_nothing_left(own_place)
+    undisturbed.assert_equalled_in(tmp_path)
+    assert table(tmp_path, "other")["status"].tolist() == ["done"] * 6
+    for trial in trial_folders(tmp_path).values():
+        assert_trained_once(trial, EPOCHS, faults=0)
+    for sweep in (NAME, "other"):
+        assert_tracked_once(tmp_path, sweep)
+
+
+def test_start_that_joined_brings_the_trials_of_a_killed_one_to_their_end(
+    undisturbed: Undisturbed, own_place: Place, tmp_path: Path
+) -> None:
+    first = undisturbed.started(own_place, tmp_path)
+    trial = tmp_path / "trials" / undisturbed.long_trials[0]
+    wait_until(lambda: epochs_kept(trial) >= 1, of=first, seconds=120)
+    second = undisturbed.started(own_place, tmp_path, "--join")
+    wait_until(lambda: len(starts(tmp_path)) == 2, of=second, seconds=60)
+    assert ending(attempts(trial)[0]) is None, "the second start came too late"
+    first.send(signal.SIGKILL)
+    ended_well(second)
+    assert_undisturbed(undisturbed, own_place, tmp_path, faults=1)
+
+
+def test_worker_that_stands_still_is_ended_and_replaced(
+    undisturbed: Undisturbed, own_place: Place, tmp_path: Path
+) -> None:
+    running = undisturbed.started(own_place, tmp_path, *SHORT_LEASE)
+    trial = tmp_path / "trials" / undisturbed.long_trials[0]
+    wait_until(lambda: epochs_kept(trial) >= 1, of=running, seconds=120)
+    (stopped,) = attempts(trial)
+    os.kill(worker(stopped), signal.SIGSTOP)
+    (finished,) = ended_well(running)
+    assert f"process {worker(stopped)} on {socket.gethostname()}, at work" in finished.stderr
+    assert ending(stopped) is None
+    assert_undisturbed(undisturbed, own_place, tmp_path, *SHORT_LEASE, faults=1)
+
+
+def test_machine_that_stood_still_overwrites_nothing_of_its_successor(
+    undisturbed: Undisturbed, own_place: Place, place: Place, tmp_path: Path
+) -> None:
+    first = undisturbed.started(own_place, tmp_path, *SHORT_LEASE)
+    trials = [tmp_path / "trials" / trial_id for trial_id in undisturbed.long_trials]
+    wait_until(lambda: all(map(epochs_kept, trials)), of=first, seconds=120)
+    machine = own_place.processes()
+    for process in machine:
+        os.kill(process, signal.SIGSTOP)
+    ended_well(undisturbed.started(place, tmp_path, *SHORT_LEASE, "--join"))
+    cut_off = [attempts(trial)[0] for trial in trials]
+    assert [ending(attempts(trial)[1]) for trial in trials] == ["done", "done"]
+    times = times_of(tmp_path / "trials")
+
+    for attempt in cut_off:
+        os.kill(worker(attempt), signal.SIGCONT)
+    wait_until(lambda: all(map(ending, cut_off)), of=None, seconds=60)
+    assert [ending(attempt) for attempt in cut_off] == ["lost", "lost"]
+    for process in machine:
+        os.kill(process, signal.SIGCONT)
+    ended_well(first)
+    since = times_of(tmp_path / "trials").items() - times.items()
+    lost = {f"{trial.name}/attempts/000001/ended.json" for trial in trials}
+    assert {name for name, _ in since} == lost
+    assert_undisturbed(undisturbed, own_place, tmp_path, *SHORT_LEASE, faults=1)
