@@ -121,7 +121,7 @@ def start(
                 policy,
                 store,
                 commentary,
-                start=lease.folder,
+                lease=lease,
                 foreman=foreman,
                 interruption=interruption,
             )
@@ -214,7 +214,7 @@ def _run(
     store: Store,
     commentary: Commentary,
     *,
-    start: str,
+    lease: Lease,
     foreman: _Foreman,
     interruption: Interruption,
 ) -> None:
@@ -227,9 +227,10 @@ def _run(
             store=store,
             policy=policy,
             sweep=spec.name,
-            start=start,
+            start=lease.folder,
             listener=commentary,
             is_stopped=foreman.is_stopped,
+            steady=lambda: lease.steady,
             keep_signals=interruption.keep,
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from orchestrator.execution.work import Ending
 from orchestrator.store import Failure, Store
@@ -64,8 +64,13 @@ class Queue:
             self.out.add(trial_id)
         return found
 
-    def silent(self) -> list[LeaseState]:
-        """Attempts handed out whose workers have not given a sign of life for too long."""
+    def silent(self, steady: Callable[[], float]) -> list[LeaseState]:
+        """Attempts handed out whose workers have not given a sign of life for too long.
+
+        Args:
+            steady: seconds for which the store has taken those of this start: before, a worker's
+                silence says nothing.
+        """
         held = {each: self._store.trial(each).progress(self._suite_id).lease for each in self.out}
         return [
             lease
@@ -73,7 +78,7 @@ class Queue:
             if lease is not None
             and lease.number == self._attempts[trial_id]  # not of another, before or after
             and not lease.is_over
-            and self._watch.silence(lease) > self._lease + SECONDS_BETWEEN_LOOKS
+            and min(self._watch.silence(lease), steady()) > self._lease + SECONDS_BETWEEN_LOOKS
         ]
 
     def _find(self) -> tuple[str, int] | None:
@@ -81,15 +86,16 @@ class Queue:
             if clock() - self._looked.get(trial_id, -math.inf) < SECONDS_BETWEEN_LOOKS:
                 continue
             stored = self._store.trial(trial_id)
+            number = stored.next_attempt(self._watch, self._lease)
+            if number is None:
+                self._looked[trial_id] = clock()
+                continue
+            # only now: what whoever let go of it has done is there to be seen
             progress = stored.progress(self._suite_id)
             is_ours = progress.lease is None or progress.lease.number <= self._attempts[trial_id]
-            if progress.evaluation is not None or (progress.failure and not is_ours):
-                self._waiting.remove(trial_id)  # another brought it to an end
-                continue
-            number = stored.next_attempt(self._watch, self._lease)
-            if number is not None:
+            if progress.evaluation is None and (progress.failure is None or is_ours):
                 return trial_id, number
-            self._looked[trial_id] = clock()
+            self._waiting.remove(trial_id)  # another brought it to an end
         return None
 
     def ended(self, trial_id: str, ending: Ending) -> bool:

@@ -97,6 +97,7 @@ def run_trials(
     start: str,
     listener: Listener,
     is_stopped: Callable[[], bool],
+    steady: Callable[[], float],
     keep_signals: Callable[[], None],
 ) -> None:
     """Run trials on the connected cluster until all have ended here or elsewhere, or `is_stopped`
@@ -107,6 +108,7 @@ def run_trials(
 
     Args:
         start: folder of the start of the sweep, where its workers find orders.
+        steady: seconds for which the store has taken the start's own signs of life.
         keep_signals: puts the command's own handlers back, where Tune has put its own.
     """
     assignment = Assignment(
@@ -147,7 +149,7 @@ def run_trials(
                 run_config=RunConfig(
                     storage_path=scratch,
                     stop=_Grace(is_stopped),
-                    callbacks=[_Relay(listener, queue, keep_signals)],
+                    callbacks=[_Relay(listener, queue, steady, keep_signals)],
                     verbose=0,
                 ),
             ).fit()
@@ -252,9 +254,16 @@ class _Grace(_Stateless, Stopper):
 class _Relay(_Stateless, Callback):
     """Tune's events to the queue and the listener."""
 
-    def __init__(self, listener: Listener, queue: Queue, keep_signals: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        listener: Listener,
+        queue: Queue,
+        steady: Callable[[], float],
+        keep_signals: Callable[[], None],
+    ) -> None:
         self._listener = listener
         self._queue = queue
+        self._steady = steady
         self._keep_signals = keep_signals
         self._looked = time.monotonic()
 
@@ -263,7 +272,7 @@ class _Relay(_Stateless, Callback):
             self._keep_signals()
         if time.monotonic() - self._looked > SECONDS_BETWEEN_LOOKS_AT_WORKERS:
             self._looked = time.monotonic()
-            for lease in self._queue.silent():
+            for lease in self._queue.silent(self._steady):
                 end_worker(lease)
 
     def on_trial_start(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:

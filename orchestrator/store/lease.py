@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from orchestrator.store.files import Files
+from orchestrator.store.files import Files, FullError
 from orchestrator.store.owner import Owner
 from orchestrator.store.sealed import create_record, peek_record, read_record, write_record
 
@@ -136,7 +136,8 @@ class Lease:
         self._place = place
         self._lasts = lasts
         self._is_shared = is_shared
-        self._began = self._renewed = clock()
+        self._began = self._renewed = self._steady_since = clock()
+        self._is_full = False  # the store, as the last sign of life found it
         self._facts: dict[str, Any] = {}
         self._beats = 0
         self._loss: str | None = None
@@ -148,6 +149,12 @@ class Lease:
     def elapsed(self) -> float:
         """Seconds since it was taken."""
         return clock() - self._began
+
+    @property
+    def steady(self) -> float:
+        """Seconds for which the store has taken every sign of life in time; 0 while it does not."""
+        is_late = clock() - self._renewed > self._lasts / 2
+        return 0.0 if is_late else clock() - self._steady_since
 
     def note(self, **facts: Any) -> None:
         """Say with the next beat how the work goes."""
@@ -175,7 +182,12 @@ class Lease:
             self._beats += 1
             beat = {**self._facts, "count": self._beats, "elapsed": self.elapsed, "at": utc_now()}
             write_record(self._impatient, f"{self.folder}/beat.json", beat)
+            if began - self._renewed > self._lasts / 2:
+                self._steady_since = began
             self._renewed = began
+            if self._is_full:
+                self._is_full = False
+                logger.warning("%s has room again; going on", self._files.url)
 
     @contextmanager
     def kept(self, on_tick: Callable[[], None]) -> Iterator[None]:
@@ -196,6 +208,10 @@ class Lease:
                 if clock() - self._renewed >= self._lasts / BEATS:
                     self.renew()
                 on_tick()
+            except FullError as error:  # who reads alone would not notice
+                if not self._is_full:
+                    self._is_full = True
+                    logger.warning("%s; everything that writes there waits", error)
             except OSError:
                 pass  # out of reach: `check` knows how long that may last
             except Exception:

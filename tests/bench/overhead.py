@@ -115,6 +115,7 @@ def one_round(spec: SweepSpec, trials: int) -> dict[str, float]:
             start=f"sweeps/{spec.name}/starts/000001",
             listener=_Silent(),
             is_stopped=lambda: False,
+            steady=lambda: 0.0,
             keep_signals=lambda: None,
         )
 

@@ -16,7 +16,9 @@ from tests.integration.undisturbed import UNTRACKED, Undisturbed, assert_results
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
-HANG_SECONDS = 15.0
+HANG_SECONDS = 25.0
+"""More than the client waits before it says so."""
+
 OPTIONS = (*UNTRACKED, "--set", "lease=6")
 """Leases expire in such an outage."""
 

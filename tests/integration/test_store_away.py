@@ -69,16 +69,18 @@ def test_full_disk_is_waited_for(
     disk = tmp_path / "disk"
     with small_disk(disk, megabytes=16):
         storage = disk / "runs"
-        running = undisturbed.started(own_place, storage)
+        options = ("--set", "lease=6")
+        running = undisturbed.started(own_place, storage, *options)
         trials = [storage / "trials" / trial_id for trial_id in undisturbed.long_trials]
         wait_until(lambda: all(map(epochs_kept, trials)), of=running, seconds=120)
         filler = fill(disk)
         kept = [epochs_kept(trial) for trial in trials]
-        wait_until(lambda: f"{storage} is full" in running.output(), of=running, seconds=60)
-        time.sleep(AWAY_SECONDS)
+        wait_until(lambda: f"{storage} is full" in running.output(), of=running, seconds=30)
+        time.sleep(6 + AWAY_SECONDS)
         assert max(map(epochs_kept, trials)) <= max(kept) + 1
         filler.unlink()
         finished = running.finished()
         assert finished.code == 0, finished
-        assert "going on" in finished.stderr
-        assert_undisturbed(undisturbed, own_place, storage, faults=0)
+        assert f"{storage} has room again; going on" in finished.stderr
+        assert "is ended" not in finished.stderr  # who cannot give a sign of life is not silent
+        assert_undisturbed(undisturbed, own_place, storage, *options, faults=1)

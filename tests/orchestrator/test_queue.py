@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from orchestrator.execution import queue as queue_module
 from orchestrator.execution.queue import Queue
 from orchestrator.execution.work import Ending
-from orchestrator.store import Attempt, Failure, FailureKind, Store, lease
+from orchestrator.store import Attempt, Failure, FailureKind, LocalFiles, Store, lease
 from orchestrator.store.sealed import read_record, write_record
 from tests.orchestrator.working import MakeTrial, fork, on_digits, run, small_suite, started
 from trainer.config import Trial
@@ -157,6 +158,29 @@ def test_trial_done_elsewhere_is_dropped(
     assert run(trials[a], suite, store)[0] is Ending.DONE
     assert drained(queue) == [(trial_id, 1) for trial_id in trials if trial_id != a]
     assert queue.is_empty
+
+
+def test_trial_done_elsewhere_just_as_it_is_looked_at_is_not_begun_again(
+    trials: dict[str, Trial], suite: Suite, tmp_path: Path, a: str
+) -> None:
+    behind = LocalFiles(tmp_path / "runs")
+
+    class Meanwhile(LocalFiles):
+        """Another start does the trial between two looks at it."""
+
+        def sizes(self, folder: str) -> dict[str, int]:
+            found = super().sizes(folder)
+            if is_looking:
+                is_looking.pop()
+                assert run(trials[a], suite, Store(behind))[0] is Ending.DONE
+            return found
+
+    is_looking: list[bool] = []
+    store = Store(Meanwhile(behind.root))
+    queue = Queue([a], store, suite_id=suite.id, lease=LEASE, retries=0)
+    is_looking.append(True)
+    found = queue.next()
+    assert found is None or not store.trial(a).begin(trials[a], found[1], lasts=LEASE, about={})
 
 
 def test_trial_failed_elsewhere_is_dropped(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from datetime import timedelta
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 from typing import Annotated, Literal
 
 import pytest
@@ -248,10 +248,10 @@ def test_what_expands_without_bound_is_refused_at_once(
 ) -> None:
     path = folder / "bomb.yaml"
     path.write_text(bomb)
-    start = perf_counter()
+    start = process_time()
     with pytest.raises(BadInput, match=message):
         Document.read(path)
-    assert perf_counter() - start < 1
+    assert process_time() - start < 1
 
 
 def test_depth_and_size_are_allowed_up_to_the_limit(folder: Path) -> None:
@@ -506,11 +506,11 @@ def test_passwords_are_hidden(text: str, safe: str) -> None:
 
 
 def test_redaction_takes_linear_time() -> None:
-    start = perf_counter()
+    start = process_time()
     for text in ("://a:" * 200_000, "a" * 1_000_000, "://" * 300_000 + "@", "@" * 1_000_000):
         redacted(text)
         redacted(f"{text} @")
-    assert perf_counter() - start < 1
+    assert process_time() - start < 1
 
 
 @given(st.text())
