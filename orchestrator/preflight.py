@@ -9,11 +9,11 @@ import torch
 from rich.console import Console
 from torch import nn
 
+from orchestrator.arguments import check_version
 from orchestrator.plan import PlannedTrial, blamed_on
 from orchestrator.policy import Resources
 from orchestrator.spec import SweepSpec
-from orchestrator.store.files import Files, LocalFiles, RefusedError, UnreachableError
-from orchestrator.store.version import VersionError, look
+from orchestrator.store.files import Files, LocalFiles
 from trainer.data import load
 from trainer.descent import refuse_unfit_parts
 from trainer.problems import BadInput
@@ -34,13 +34,7 @@ def check_storage(spec: SweepSpec, files: Files) -> None:
             raise spec.document.fail(
                 "storage", f"must be a folder that can be written, got {spec.storage}"
             )
-    try:
-        look(files)
-    except (VersionError, RefusedError, UnreachableError) as error:
-        message = str(error).removeprefix("storage ")
-        raise spec.document.fail(
-            "storage", f"must be a store of this project: {message}"
-        ) from error
+    check_version(spec, files)
 
 
 def check_content(spec: SweepSpec, pending: Sequence[PlannedTrial]) -> None:

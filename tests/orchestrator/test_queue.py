@@ -353,7 +353,7 @@ def work_through(
         found = queue.next()
         if found is None:
             continue
-        ending = work(trials[found[0]])
+        ending = work(trials[found[0]], found[1])
         queue.ended(found[0], ending)
         done.put((found, str(ending)))
     done.put(None)
@@ -370,8 +370,8 @@ def test_starts_that_share_trials_do_each_once(
     monkeypatch.setattr(queue_module, "SECONDS_BETWEEN_LOOKS", 0.02)
     done = fork.SimpleQueue()
 
-    def work(trial: Trial) -> Ending:
-        return run(trial, suite, store)[0]
+    def work(trial: Trial, number: int) -> Ending:
+        return run(trial, suite, store, number=number)[0]
 
     processes = [started(work_through, make, trials, work, done) for _ in range(3)]
     told = []

@@ -89,9 +89,10 @@ def run(
     store: Store,
     its_mission: Mission | None = None,
     *,
+    number: int | None = None,
     report: Callable[[EpochRow], None] | None = None,
 ) -> tuple[Ending, list[int]]:
-    """How the next attempt ended, and the epochs that it trained."""
+    """How an attempt ended, and the epochs that it trained; without a number it is the next."""
     epochs: list[int] = []
 
     def note(row: EpochRow) -> None:
@@ -104,7 +105,7 @@ def run(
         suite,
         store,
         its_mission or mission(),
-        number=next_number(trial, store),
+        number=number or next_number(trial, store),
         device=CPU,
         report=note,
     )
