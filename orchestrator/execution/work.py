@@ -11,7 +11,7 @@ import platform
 import socket
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -122,7 +122,7 @@ def carry_out(
             attempt.end(Ending.LOST)
         return Ending.LOST
     except Exception as error:
-        kind = _failure_kind(error)
+        kind = failure_kind(error)
         logger.warning("trial %s failed (%s): %s", trial.id, kind, error)
         attempt.fail(kind, f"{type(error).__name__}: {error}", traceback.format_exc())
         return Ending.FAILED
@@ -229,12 +229,24 @@ def _dataset(settings: DataSettings, expected: str, device: torch.device) -> Dat
     return load(settings, device)
 
 
-def _failure_kind(error: BaseException) -> str:
+def failure_kind(error: BaseException) -> str:
+    """The kind of failure that an error is recorded as: see `orchestrator.store.Failure`."""
     if isinstance(error, DivergedError):
         return "diverged"
     if isinstance(error, TimeLimitError):
         return "time_limit"
-    is_memory = isinstance(error, (torch.OutOfMemoryError, MemoryError))
-    if is_memory or "can't allocate memory" in str(error):  # torch's RuntimeError on the CPU
+    if any(map(_is_of_memory, _with_causes(error))):
         return "out_of_memory"
     return "data" if isinstance(error, MissingData) else "exception"
+
+
+def _is_of_memory(error: BaseException) -> bool:
+    is_said = "can't allocate memory" in str(error)  # torch's RuntimeError on the CPU
+    return is_said or isinstance(error, (torch.OutOfMemoryError, MemoryError))
+
+
+def _with_causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Want of memory may strike where what it ends raises in turn, as the writing of tensors."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

@@ -33,4 +33,4 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
     with new_place() as place:
         finished = place.swept(spec, "--storage", storage)
     assert finished.code == 0, finished
-    return Undisturbed(spec=spec, storage=storage, finished=finished)
+    return Undisturbed(spec=spec, storage=storage)

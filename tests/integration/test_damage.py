@@ -38,7 +38,6 @@ tracking: none
 
 ALL_AT_ONCE = ("--set", "resources.cpu=0.25")
 
-
 HASTY = ("--set", "lease=2")
 """Whose owner cannot be read any more, a lease is waited for."""
 
@@ -123,7 +122,7 @@ def kind(name: str) -> str:
 
 def one_of_each_kind(storage: Path) -> dict[str, Path]:
     """A file of each kind, no two of one trial; of a trial's the newest, and rather of one that is
-    not over."""
+    not over. The mark's copy stays: without both, a person must say what the storage is."""
     of_kind: defaultdict[str, dict[str, Path]] = defaultdict(dict)
     for path in sorted(storage.rglob("*")):
         name = str(path.relative_to(storage))

@@ -37,6 +37,7 @@ evaluation:
 """Two trials of under a second, then two of some seconds, two at once on two cores."""
 
 UNTRACKED = ("--tracking-uri", "none")
+
 END_SECONDS = 30.0
 """From the end of a command to that of all its processes."""
 
@@ -47,7 +48,6 @@ class Undisturbed:
 
     spec: Path
     storage: Path
-    finished: Finished
 
     @property
     def long_trials(self) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import json
 import os
 import resource
@@ -17,7 +18,7 @@ import numpy as np
 import pytest
 import torch
 
-from orchestrator.execution.work import Ending, carry_out
+from orchestrator.execution.work import Ending, carry_out, failure_kind
 from orchestrator.orders import Orders
 from orchestrator.policy import Policy
 from orchestrator.store import Failure, LocalFiles, Store, lease
@@ -512,6 +513,17 @@ def wide(*, image_shape, num_classes, width):
         nn.Flatten(), nn.Linear(size, width), nn.ReLU(), nn.Linear(width, num_classes)
     )
 """
+
+
+def test_want_of_memory_is_known_through_the_error_that_it_ends_in() -> None:
+    class NoRoom(io.BytesIO):
+        def write(self, data: Any) -> int:
+            raise MemoryError
+
+    with pytest.raises(Exception) as raised:
+        torch.save(torch.zeros(1000), NoRoom())
+    assert failure_kind(raised.value) == "out_of_memory"
+    assert failure_kind(ValueError("memory")) == "exception"
 
 
 @pytest.mark.slow
