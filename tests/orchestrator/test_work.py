@@ -517,7 +517,7 @@ def wide(*, image_shape, num_classes, width):
 
 def test_want_of_memory_is_known_through_the_error_that_it_ends_in() -> None:
     class NoRoom(io.BytesIO):
-        def write(self, data: Any) -> int:
+        def write(self, data: object) -> int:
             raise MemoryError
 
     with pytest.raises(Exception) as raised:
