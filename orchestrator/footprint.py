@@ -174,7 +174,7 @@ def _bytes_of_outcomes(data: DataSettings, suite: Suite) -> int:
     tested = data.test_examples or (images.tested if images else 0)
     available = tested if suite.split == "test" else data.validation
     examples = min(suite.examples or available, available)
-    rungs = sum(len(category.ladder) for category in suite.categories.values())
+    rungs = sum(len(category) for category in suite.categories.values())
     return int(BYTES_A_BIT * examples * (1 + rungs))
 
 

@@ -232,6 +232,18 @@ def read_kind(
         BadInput: no such class, one that is no concrete subclass of `base`, or its settings'
             own rules.
     """
+    cls = named_class(document, registry, base, label)
+    return document.without(base.__name__.lower()).read_as(cls)
+
+
+def named_class(
+    document: Document, registry: Mapping[str, type[_S]], base: type[Settings], label: str
+) -> type[_S]:
+    """The class that `read_kind` reads.
+
+    Raises:
+        BadInput: no such class, or one that is no concrete subclass of `base`.
+    """
     key = base.__name__.lower()
     kind = _kind(document, key, label)
     try:
@@ -244,7 +256,7 @@ def read_kind(
             f"must name a subclass of {base.__module__}.{base.__name__} that defines its "
             f"abstract methods, got {kind!r}",
         )
-    return document.without(key).read_as(cls)
+    return cls
 
 
 def _kind(document: Document, key: str, label: str) -> str:

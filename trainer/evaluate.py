@@ -85,7 +85,7 @@ def _table(outcomes: Outcomes) -> Table:
         table.add_column(column, justify="left" if column == "attack" else "right")
     table.add_row("none", "", f"{outcomes.natural_accuracy():.4f}")
     for category, bits in outcomes.robust.items():
-        for num_steps, rung in zip(outcomes.ladders[category], bits, strict=True):
+        for num_steps, rung in zip(outcomes.ladders[category] or ("",), bits, strict=True):
             table.add_row(category, str(num_steps), f"{rung.mean():.4f}")
         table.add_row(category, "mean", f"{outcomes.robust_accuracy(category):.4f}")
     table.add_row("union", "", f"{outcomes.union_accuracy():.4f}")

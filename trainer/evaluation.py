@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, SerializeAsAny, Strict
 from torch import Tensor, nn
 
 from trainer.attacks import ATTACKS, Attack, frozen
-from trainer.config import described, kind_of, read_kind
+from trainer.config import described, kind_of, named_class, read_kind
 from trainer.data import Dataset, Split
 from trainer.document import Document
 from trainer.outcomes import Outcomes
@@ -38,10 +38,20 @@ class _Ladder(Settings):
     ]
 
 
-class Rungs(_Ladder):
-    """One attack of a suite, at rising numbers of steps of one size."""
+class Rungs(Settings):
+    """One attack of a suite, at rising strengths: numbers of steps of one size, for most."""
 
     attack: SerializeAsAny[Attack]
+    ladder: Annotated[tuple[Count, ...], Strict(False)]  # empty: the attack has one strength
+
+    @classmethod
+    def whole(cls, attack: Attack) -> Rungs:
+        """The attack at its own strength alone."""
+        ladder = () if attack.rung is None else (getattr(attack, attack.rung),)
+        return cls(attack=attack, ladder=ladder)
+
+    def __len__(self) -> int:
+        return max(1, len(self.ladder))
 
 
 class _SuiteOptions(Settings):
@@ -75,9 +85,10 @@ class Suite(_SuiteOptions):
         """Everything, in the form that `read_suite` takes."""
         own = self.model_dump(mode="json", exclude={"categories"})
         for label, rungs in self.categories.items():
-            settings = rungs.attack.model_dump(mode="json", exclude={"num_steps"})
-            kind = kind_of(ATTACKS, rungs.attack)
-            own[label] = {"attack": kind, **settings, "ladder": list(rungs.ladder)}
+            attack = rungs.attack
+            settings = attack.model_dump(mode="json", exclude={attack.rung or ""})
+            ladder = {"ladder": list(rungs.ladder)} if rungs.ladder else {}
+            own[label] = {"attack": kind_of(ATTACKS, attack), **settings, **ladder}
         return own
 
 
@@ -110,12 +121,21 @@ def _read_rungs(document: Document, label: str) -> Rungs:
         near = difflib.get_close_matches(label, known, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise document.fail("", f"must be an attack's settings, or one of {', '.join(known)}{hint}")
-    if "num_steps" in document:
-        raise document.fail("num_steps", "must not be in an evaluation: `ladder` has the steps")
+    rung = named_class(document, ATTACKS, Attack, label).rung
+    if rung is None:
+        if "ladder" in document:
+            raise document.fail("ladder", "must be left out: the attack has a single strength")
+        return Rungs.whole(read_kind(document, ATTACKS, Attack, label))
+    if rung in document:
+        raise document.fail(rung, f"must not be in an evaluation: `ladder` has the {_noun(rung)}")
     ladder = document.only("ladder").read_as(_Ladder).ladder
-    num_steps = Document.from_plain({"num_steps": ladder[-1]}, document.where("ladder"))
-    attack = read_kind(document.without("ladder").merged_over(num_steps), ATTACKS, Attack, label)
+    longest = Document.from_plain({rung: ladder[-1]}, document.where("ladder"))
+    attack = read_kind(document.without("ladder").merged_over(longest), ATTACKS, Attack, label)
     return Rungs(attack=_with_quarter_steps(attack), ladder=ladder)
+
+
+def _noun(rung: str) -> str:
+    return rung.removeprefix("num_")
 
 
 def _with_quarter_steps(attack: Attack) -> Attack:
@@ -156,7 +176,7 @@ def evaluate(
     count = len(examples)
     natural = torch.zeros(count, dtype=torch.bool)
     robust = {
-        label: torch.zeros(len(rungs.ladder), count, dtype=torch.bool)
+        label: torch.zeros(len(rungs), count, dtype=torch.bool)
         for label, rungs in suite.categories.items()
     }
     for start in range(0, count, suite.batch_size):

@@ -40,7 +40,7 @@ def batch_losses(
                 continue
             keys = example_keys(derive_seed(trial.seed, "attack", branch, epoch), indices)
             attack = trial.attacks[branch].scaled(warmup)
-            inputs.append(attack.perturb(model, images, labels, keys))
+            inputs.append(attack.search(model, images, labels, keys))
         return branch_losses(model, inputs, labels, joint=training.batch_norm == "joint")
 
 

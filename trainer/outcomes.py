@@ -25,7 +25,7 @@ class Outcomes:
 
     natural: Bits  # N
     robust: Mapping[str, Bits]  # by category, L N
-    ladders: Mapping[str, tuple[int, ...]]  # by category, L
+    ladders: Mapping[str, tuple[int, ...]]  # by category, L; empty: one strength, one row
 
     def natural_accuracy(self) -> float:
         """Share of clean images classified rightly."""

@@ -233,8 +233,7 @@ def _validate(trial: Trial, dataset: Dataset, model: nn.Module, micro_batches: i
     it is right, if at all, on one class alone."""
     suite = Suite(
         categories={
-            label: Rungs(attack=attack, ladder=(attack.num_steps,))
-            for label, attack in trial.validation_attacks.items()
+            label: Rungs.whole(attack) for label, attack in trial.validation_attacks.items()
         },
         split="validation",
         examples=trial.validation.examples,

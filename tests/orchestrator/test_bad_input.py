@@ -24,7 +24,10 @@ OWN = "or your own as package.module:name"
 LADDER = "(numbers of steps; one run of the last gives all)"
 SEEDS = "(of every cell; three or more to judge by)"
 NAME = "(of the sweep: a folder of the storage and an MLflow experiment)"
-ATTACK_KEYS = "(known keys: num_steps, num_restarts, random_start, loss, epsilon, step_size)"
+ATTACK_KEYS = (
+    "(known keys: num_steps, num_restarts, random_start, loss, keep, step_decay, epsilon, "
+    "step_size)"
+)
 METHODS = "adversarial, average, flow, integrated, maximum, pareto, pgd, rt, standard"
 
 BAD_FILES = [

@@ -457,7 +457,7 @@ from pathlib import Path
 from trainer.attacks import Attack
 
 class Broken(Attack):
-    def perturb(self, model, images, labels, keys):
+    def search(self, model, images, labels, keys):
         if Path("{flag}").exists():
             raise RuntimeError("no room for the images")
         return images
@@ -641,7 +641,7 @@ def test_failed_evaluation_keeps_the_weights(
     trial: MakeTrial, own: Callable[[str], str], store: Store, tmp_path: Path
 ) -> None:
     flag = tmp_path / "broken"
-    attack = {"attack": own(ATTACK.format(flag=flag)), "ladder": [1]}
+    attack = {"attack": own(ATTACK.format(flag=flag))}
     suite = read_suite(Document.from_plain({"mine": attack, "examples": 20}, "test"))
     it = trial()
     flag.touch()

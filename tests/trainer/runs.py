@@ -134,7 +134,7 @@ class Darker(Attack):
     epsilon: float
     version = 3
 
-    def perturb(self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
+    def search(self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
         CALLS.append((self.epsilon, keys.tolist(), [image.numpy().tobytes() for image in images]))
         return (images - self.epsilon).clamp(0, 1)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, get_args
+from typing import Any, ClassVar, get_args
 
 import pytest
 import torch
@@ -22,7 +22,7 @@ from trainer.attacks import (
     RotationTranslation,
     frozen,
 )
-from trainer.attacks.ascent import LOSSES, AscentAttack, Parameters, cross_entropy, margin
+from trainer.attacks.ascent import LOSSES, AscentAttack, Parameters, cross_entropy, dlr, margin
 from trainer.data import Dataset
 from trainer.randomness import example_keys, uniform
 from trainer.warp import identity_points
@@ -409,6 +409,59 @@ def test_losses_example_by_example() -> None:
         [torch.log(torch.exp(logits[0] - 2).sum()), torch.log(torch.exp(logits[1] - 1).sum())]
     )
     torch.testing.assert_close(cross_entropy(logits, labels), expected)
+    torch.testing.assert_close(dlr(logits, labels), torch.tensor([-1.5 / 3.0, 2.0 / 3.0]))
+
+
+def test_dlr_does_not_know_the_scale_of_logits() -> None:
+    logits, labels = images_of(20, 5), torch.arange(20) % 5
+    torch.testing.assert_close(dlr(1000 * logits, labels), dlr(logits, labels), rtol=1e-4, atol=0)
+    assert torch.equal(dlr(logits, labels) > 0, margin(logits, labels) > 0)
+    with pytest.raises(ValueError, match="loss dlr must have at least 3 classes, got 2"):
+        dlr(logits[:, :2], labels % 2)
+
+
+class _Valley(nn.Module):
+    """Logits (0, -(mean - 0.6)^2) of an image: the loss of label 0 is largest at a mean of 0.6."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        loss = -((images.mean(dim=(1, 2, 3)) - 0.6) ** 2)
+        return torch.stack([torch.zeros_like(loss), loss], dim=1)
+
+
+@pytest.mark.parametrize("num_restarts", [1, 2])
+def test_best_iterate_is_kept_where_steps_go_too_far(num_restarts: int) -> None:
+    """From 0.5 by 0.11: 0.61, 0.50, 0.61, 0.50; the last is not the best."""
+    images, labels = torch.full((1, 1, 2, 2), 0.5), torch.tensor([0])
+    options: dict[str, Any] = {"random_start": False, "num_restarts": num_restarts}
+    attack = PGD(epsilon=0.3, step_size=0.11, num_steps=4, loss="margin", **options)
+    last = attack.perturb(_Valley(), images, labels, keys_of(1))
+    best = attack.model_copy(update={"keep": "best"}).perturb(_Valley(), images, labels, keys_of(1))
+    torch.testing.assert_close(last, images)
+    torch.testing.assert_close(best, torch.full_like(images, 0.61))
+
+
+@each_kind
+def test_best_iterate_is_never_weaker_than_the_last(
+    kind: str, trained: nn.Module, sixty_digits: tuple[Tensor, Tensor]
+) -> None:
+    (images, labels), keys = sixty_digits, keys_of(60)
+    sizes = {"step_size": 0.1} if kind != "integrated" else {"rt_step_size": 0.1}
+    attacks = [KINDS[kind](0.1, num_steps=4, keep=keep, **sizes) for keep in ("last", "best")]
+    last, best = (
+        loss_of(trained, attack.perturb(trained, images, labels, keys), labels)
+        for attack in attacks
+    )
+    assert (best >= last - ROUNDING).all()
+    assert (best > last + ROUNDING).any()
+
+
+def test_cosine_steps_shrink_to_nothing() -> None:
+    """Steps are step_size (1 + cos(pi t / T)) / 2 for t = 0 .. T - 1; they sum to (T + 1) / 2."""
+    weight = images_of(1, 4, 4) - 0.5
+    images, labels = torch.full((1, 1, 4, 4), 0.5), torch.zeros(1, dtype=torch.int64)
+    attack = PGD(epsilon=0.4, step_size=0.05, num_steps=8, random_start=False, step_decay="cosine")
+    adversarial = attack.perturb(two_class(weight), images, labels, keys_of(1))
+    torch.testing.assert_close(adversarial - images, (-0.05 * 4.5 * weight.sign())[None])
 
 
 # Restarts and random starts
@@ -525,16 +578,19 @@ def test_the_base_class_ladder_agrees_where_the_loss_only_rises() -> None:
 
 
 class Noise(Attack):
-    """A user's attack that defines `perturb` alone: noise that its keys draw, new at each step."""
+    """A user's attack that defines `search` alone: noise that its keys draw, new at each step."""
 
+    rung: ClassVar[str | None] = "num_steps"
+
+    num_steps: int
     radius_epsilon: float
 
-    def perturb(self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
+    def search(self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
         noise = uniform(keys, stream=self.num_steps, shape=tuple(images.shape[1:]))
         return (images + self.radius_epsilon * (2 * noise - 1)).clamp(0, 1)
 
 
-def test_an_attack_with_perturb_alone_has_ladder_and_warm_up() -> None:
+def test_an_attack_with_search_alone_has_ladder_and_warm_up() -> None:
     model, images = network(), images_of(50, 1, 8, 8)
     labels, keys = predictions(model, images), keys_of(50)
     attack = Noise(num_steps=1, radius_epsilon=0.8)

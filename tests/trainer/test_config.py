@@ -260,7 +260,7 @@ from trainer.methods import Average, Method
 class Grey(Attack):
     depth: float = 0.5
 
-    def perturb(self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
+    def search(self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
         return images * (1 - self.depth)
 
 class Mean(Average):
@@ -282,7 +282,7 @@ def own_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_ones_own_attack_and_method_are_part_of_the_trial(own_module: str) -> None:
-    grey = {"attack": f"{own_module}:Grey", "num_steps": 1, "depth": 0.25}
+    grey = {"attack": f"{own_module}:Grey", "depth": 0.25}
     trial = trial_of(
         data="digits",
         method={"method": f"{own_module}:Mean", "attack_names": ["grey"]},
@@ -294,7 +294,7 @@ def test_ones_own_attack_and_method_are_part_of_the_trial(own_module: str) -> No
         "version": 7,
         "attack_names": ["grey"],
     }
-    described = {"kind": "grey_attacks:Grey", "version": 1, "num_steps": 1, "depth": 0.25}
+    described = {"kind": "grey_attacks:Grey", "version": 1, "depth": 0.25}
     assert trial.content()["attacks"] == {"grey": described}
     assert trial.content()["validation_attacks"]["grey"] == described
     assert again(trial) == trial
@@ -313,7 +313,7 @@ def test_what_is_no_attack_is_refused(own_module: str, name: str, pieces: list[s
     message = problem_of(
         data="digits",
         method={"method": "standard"},
-        training={"attacks": {"grey": {"attack": f"{own_module}:{name}", "num_steps": 1}}},
+        training={"attacks": {"grey": {"attack": f"{own_module}:{name}"}}},
     )
     for piece in pieces:
         assert piece in message

@@ -144,7 +144,7 @@ def test_the_facts_of_a_step_are_those_of_its_whole_batch(
 
 
 def test_attacks_and_passes_are_of_one_part_at_a_time(small_trial: MakeTrial, own: str) -> None:
-    dark = {"attack": f"{own}:Darker", "num_steps": 1, "epsilon": 0.4}
+    dark = {"attack": f"{own}:Darker", "epsilon": 0.4}
     trial = small_trial(
         method={"method": "dark", "natural_weight": 0.5},
         training=SGD | {"attacks": {"dark": dark}},
@@ -166,7 +166,7 @@ def test_attacks_and_passes_are_of_one_part_at_a_time(small_trial: MakeTrial, ow
 
 def test_validation_is_in_batches_of_a_parts_size(small_trial: MakeTrial, own: str) -> None:
     """Its attack is given what the model classifies correctly, which is most of a batch."""
-    dark = {"attack": f"{own}:Darker", "num_steps": 1, "epsilon": 0.1}
+    dark = {"attack": f"{own}:Darker", "epsilon": 0.1}
     trial = small_trial(
         data={"train_examples": 600},
         validation={"every": 3, "examples": 64, "attacks": {"dark": dark}},

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from trainer.attacks import PGD, Flow, Integrated
+from trainer.attacks import PGD, Attack, Flow, Integrated
 from trainer.config import preset
 from trainer.data import Dataset
 from trainer.document import Document
@@ -25,6 +25,18 @@ CATEGORIES: dict[str, Any] = {
     "rt": {"epsilon": 0.2, "ladder": [2, 5], "num_restarts": 2},
 }
 """Strong enough to break some digits and weak enough to leave some."""
+
+
+class Dark(Attack):
+    """It has one strength, and so no ladder."""
+
+    depth: float = 1.0
+
+    def search(self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
+        return images * (1 - self.depth)
+
+
+OWN = f"{__name__}:Dark"
 
 
 def suite_of(**sections: Any) -> Suite:
@@ -42,6 +54,19 @@ def whole(trained: nn.Module, digits: Dataset) -> Outcomes:
 
 
 # Bits
+
+
+def test_attack_of_one_strength_has_one_row(trained: nn.Module, digits: Dataset) -> None:
+    outcomes = outcomes_of(trained, digits, dark={"attack": OWN})
+    assert outcomes.ladders == {"dark": ()}
+    with torch.no_grad():
+        answer = int(trained(torch.zeros(1, 1, 8, 8)).argmax())
+    labels = digits.test.labels.numpy()
+    assert (outcomes.robust["dark"] == (outcomes.natural & (labels == answer))).all()
+    assert outcomes.robust["dark"].shape == (1, len(labels))
+    assert outcomes.worst_accuracy("dark") == outcomes.robust_accuracy("dark")
+    again = Outcomes.from_bytes(outcomes.to_bytes())
+    assert again.ladders == {"dark": ()}
 
 
 def test_the_outcomes_have_the_suites_shape(whole: Outcomes, digits: Dataset) -> None:
@@ -250,6 +275,7 @@ def test_golden_id() -> None:
         {"strong": {"attack": "pgd", "epsilon": 1, "ladder": [2], "loss": "margin"}},
         {"none": {"attack": "flow", "epsilon": 0, "ladder": [2]}},
         {"both": {"attack": "integrated", "rt_epsilon": 0.4, "flow_epsilon": 0.1, "ladder": [3]}},
+        {"dark": {"attack": OWN, "depth": 0.5}},
     ],
 )
 def test_a_record_reads_back_as_the_same_suite(sections: dict[str, Any]) -> None:
@@ -274,6 +300,7 @@ def test_a_record_reads_back_as_the_same_suite(sections: dict[str, Any]) -> None
         ({"pgd": {"ladder": [1]}}, ["pgd.epsilon", "is required"]),
         ({"pgd": {"epsilon": -1, "ladder": [1]}}, ["pgd.epsilon", "must be >= 0", "got -1"]),
         ({"pdg": {"epsilon": 0.1, "ladder": [1]}}, ["pdg.attack", "did you mean 'pgd'"]),
+        ({"plain": {"attack": OWN, "ladder": [1]}}, ["plain.ladder", "must be left out"]),
         ({"split": "train", "pgd": CATEGORIES["pgd"]}, ["split", "'test' or 'validation'"]),
         ({"examples": 0, "pgd": CATEGORIES["pgd"]}, ["examples", "must be >= 1"]),
     ],

@@ -121,12 +121,12 @@ class Sender(PGD):
     number: int
     at: int
 
-    def perturb(self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
+    def search(self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
         global CALLS
         CALLS += 1
         if CALLS == self.at:
             os.kill(os.getpid(), self.number)
-        return super().perturb(model, images, labels, keys)
+        return super().search(model, images, labels, keys)
 """
 
 
@@ -374,7 +374,7 @@ from trainer.attacks import PGD
 class Sleeper(PGD):
     mark: str
 
-    def perturb(self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
+    def search(self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
         Path(self.mark).touch()
         for _ in range(1000):
             time.sleep(0.05)

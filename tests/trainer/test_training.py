@@ -214,7 +214,7 @@ def test_a_warm_up_begins_at_the_clean_image(small_trial: MakeTrial) -> None:
 
 
 def test_the_warm_up_is_linear_and_ends(small_trial: MakeTrial, own: str) -> None:
-    dark = {"attack": f"{own}:Darker", "num_steps": 1, "epsilon": 0.4}
+    dark = {"attack": f"{own}:Darker", "epsilon": 0.4}
     trial = small_trial(
         data={"train_examples": 128},
         method={"method": "dark"},
@@ -236,7 +236,7 @@ def seen_in_two_epochs(own: str, trial: Trial) -> list[list[tuple[int, bytes]]]:
 
 def dark_trial(small_trial: MakeTrial, own: str, **data: Any) -> Trial:
     """Four steps an epoch of adversarial training on the user's attack, two epochs."""
-    dark = {"attack": f"{own}:Darker", "num_steps": 1, "epsilon": 0.4}
+    dark = {"attack": f"{own}:Darker", "epsilon": 0.4}
     return small_trial(
         data={"train_examples": 150, **data},
         method={"method": "dark"},
@@ -292,7 +292,7 @@ def test_bfloat16_trains_float32_weights(small_trial: MakeTrial) -> None:
 
 
 def test_everything_of_ones_own_trains_and_evaluates(own: str) -> None:
-    dark = {"attack": f"{own}:Darker", "num_steps": 1, "epsilon": 0.2}
+    dark = {"attack": f"{own}:Darker", "epsilon": 0.2}
     document = Document.from_plain(
         {
             "data": {"name": f"{own}:STRIPES", "validation": 9},
@@ -320,7 +320,7 @@ def test_everything_of_ones_own_trains_and_evaluates(own: str) -> None:
     _, resumed = run(trial, resume=diary.checkpoints[2])
     assert_same_state(resumed.checkpoints[-1], diary.checkpoints[-1])
 
-    sections = {"dark": {"attack": f"{own}:Darker", "epsilon": 1, "ladder": [1, 2]}}
+    sections = {"dark": {"attack": f"{own}:Darker", "epsilon": 1}}
     suite = read_suite(Document.from_plain(sections, "test"))
     assert suite.content()["categories"]["dark"]["version"] == 3
     outcomes = evaluate(model, suite, load(trial.data, CPU), progress=None)

@@ -6,9 +6,10 @@ how these act on an image, and which set they are projected onto; never in the l
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import torch
 from pydantic import Field
@@ -17,10 +18,12 @@ from torch.nn import functional as F
 
 from trainer.attacks.attack import Attack, frozen
 from trainer.randomness import uniform
+from trainer.settings import Count
 
 Parameters = tuple[Tensor, ...]
-Observer = Callable[[int, Tensor], None]
-"""Told, for iterate 0 (the start), 1, ..., its number and the model's logits there (B K)."""
+Observer = Callable[[int, Tensor, Tensor], None]
+"""Told, for iterate 0 (the start), 1, ..., its number, its images (B C H W) and the model's logits
+there (B K)."""
 
 
 class Component(NamedTuple):
@@ -38,7 +41,20 @@ class AscentAttack(Attack):
     a box around zero.
     """
 
-    loss: Literal["cross_entropy", "margin"] = Field("cross_entropy", description="what is climbed")
+    rung: ClassVar[str | None] = "num_steps"
+
+    num_steps: Count = Field(description="gradient steps from each start")
+    num_restarts: Count = Field(1, description="runs from starts of their own; 1 is a single run")
+    random_start: bool = Field(True, description="start within the set at random, not at zero")
+    loss: Literal["cross_entropy", "margin", "dlr"] = Field(
+        "cross_entropy", description="what is climbed"
+    )
+    keep: Literal["last", "best"] = Field(
+        "last", description="iterate of a run to train on; an evaluation counts them all"
+    )
+    step_decay: Literal["none", "cosine"] = Field(
+        "none", description="how the step shrinks over the run, to 0 at its end"
+    )
 
     @abstractmethod
     def components(self, images: Tensor) -> tuple[Component, ...]:
@@ -64,26 +80,36 @@ class AscentAttack(Attack):
         )
         return self.project(images, parameters)
 
-    def perturb(self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
-        """The last iterate; with restarts, of those the one of the largest loss, per example."""
-        adversarial, highest = images, torch.full_like(labels, -torch.inf, dtype=torch.float32)
+    def search(self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
+        """The last iterate or the best one; of several restarts' the one of the largest loss,
+        example by example."""
+        best, highest = images, torch.full_like(labels, -torch.inf, dtype=torch.float32)
+
+        def observe(iterate: int, candidate: Tensor, logits: Tensor) -> None:
+            nonlocal best, highest
+            del iterate
+            losses = LOSSES[self.loss](logits, labels)
+            higher = losses > highest
+            best = torch.where(higher[:, None, None, None], candidate, best)
+            highest = torch.where(higher, losses, highest)
+
         with frozen(model):
             for restart in range(self.num_restarts):
-                start = self.start(images, keys, restart)
                 end = self._climb(
-                    model, images, labels, start=start, num_steps=self.num_steps, observe=None
+                    model,
+                    images,
+                    labels,
+                    start=self.start(images, keys, restart),
+                    num_steps=self.num_steps,
+                    observe=observe if self.keep == "best" else None,
                 )
-                candidate = self.apply(images, end).clamp(0, 1)  # rounding can leave it by an ulp
-                if self.num_restarts == 1:
-                    return candidate
+                if self.num_restarts == 1 and self.keep == "last":
+                    return end
                 with torch.no_grad():
-                    losses = LOSSES[self.loss](model(candidate), labels)
-                higher = losses > highest
-                adversarial = torch.where(higher[:, None, None, None], candidate, adversarial)
-                highest = torch.where(higher, losses, highest)
-        return adversarial
+                    observe(self.num_steps, end, model(end))
+        return best
 
-    def correct(
+    def withstood(
         self,
         model: nn.Module,
         images: Tensor,
@@ -92,25 +118,30 @@ class AscentAttack(Attack):
         ladder: tuple[int, ...],
     ) -> Tensor:
         """One run of the longest rung gives all: an example counts as broken at a rung when any
-        iterate up to it, the start included, is misclassified in any restart (len(ladder) B).
+        iterate up to it, the start included, is misclassified in any restart (L B).
         """
         withstands = torch.ones(len(ladder), len(labels), dtype=torch.bool, device=labels.device)
         for restart in range(self.num_restarts):
             alive = torch.ones_like(withstands[0])
 
-            def observe(iterate: int, logits: Tensor) -> None:
+            def observe(iterate: int, candidate: Tensor, logits: Tensor) -> None:
                 nonlocal alive
+                del candidate
                 alive = alive & (logits.argmax(1) == labels)
                 if iterate in ladder:
                     withstands[ladder.index(iterate)] &= alive
 
             with frozen(model):
-                start = self.start(images, keys, restart)
                 end = self._climb(
-                    model, images, labels, start=start, num_steps=ladder[-1], observe=observe
+                    model,
+                    images,
+                    labels,
+                    start=self.start(images, keys, restart),
+                    num_steps=ladder[-1],
+                    observe=observe,
                 )
                 with torch.no_grad():
-                    observe(ladder[-1], model(self.apply(images, end)))
+                    observe(ladder[-1], end, model(end))
         return withstands
 
     def _climb(
@@ -122,27 +153,44 @@ class AscentAttack(Attack):
         start: Parameters,
         num_steps: int,
         observe: Observer | None,
-    ) -> Parameters:
-        """Iterate number `num_steps` from `start`; the earlier ones are told to `observe`."""
+    ) -> Tensor:
+        """Images (B C H W) of iterate `num_steps` from `start`; `observe` is told those before."""
         step_sizes = [component.step_size for component in self.components(images)]
-        parameters = start
+        parameters, base = start, images
         for iterate in range(num_steps):
             parameters = tuple(w.detach().requires_grad_() for w in parameters)
             with torch.enable_grad():
-                logits = model(self.apply(images, parameters))
+                candidate = self.apply(base, parameters)
+                logits = model(candidate)
                 loss = LOSSES[self.loss](logits, labels).sum()
             if observe is not None:
-                observe(iterate, logits.detach())
+                observe(iterate, _within_range(candidate), logits.detach())
             gradients = torch.autograd.grad(loss, parameters)
+            share = STEP_SHARES[self.step_decay](iterate / num_steps)
             with torch.no_grad():
                 stepped = tuple(
-                    w + step_size * gradient.sign()
+                    w + share * step_size * gradient.sign()
                     for w, step_size, gradient in zip(
                         parameters, step_sizes, gradients, strict=True
                     )
                 )
                 parameters = self.project(images, stepped)
-        return tuple(w.detach() for w in parameters)
+                base = self.rebased(base, candidate.detach())
+        return _within_range(self.apply(base, parameters))
+
+    def rebased(self, base: Tensor, candidate: Tensor) -> Tensor:
+        """What the next iterate's parameters are applied to: what this one's were, the images.
+
+        Args:
+            base: B C H W, to which the parameters of this iterate were applied.
+            candidate: B C H W, what came of it.
+        """
+        del candidate
+        return base
+
+
+def _within_range(images: Tensor) -> Tensor:
+    return images.detach().clamp(0, 1)  # rounding can leave it by an ulp
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
@@ -162,7 +210,29 @@ def margin(logits: Tensor, labels: Tensor) -> Tensor:
     return wrong.amax(1) - true.squeeze(1)
 
 
+def dlr(logits: Tensor, labels: Tensor) -> Tensor:
+    """The margin in units of the distance from the largest logit to the third largest, B.
+
+    Unlike `margin` it does not change when all logits are multiplied by a number (Croce and Hein,
+    2020, Eq. 6).
+
+    Raises:
+        ValueError: fewer than three classes.
+    """
+    if logits.shape[1] < 3:
+        raise ValueError(f"loss dlr must have at least 3 classes, got {logits.shape[1]}")
+    largest = logits.float().topk(3, dim=1).values
+    return margin(logits, labels) / (largest[:, 0] - largest[:, 2] + 1e-12)
+
+
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "cross_entropy": cross_entropy,
     "margin": margin,
+    "dlr": dlr,
 }
+
+STEP_SHARES: dict[str, Callable[[float], float]] = {
+    "none": lambda done: 1.0,
+    "cosine": lambda done: (1 + math.cos(math.pi * done)) / 2,
+}
+"""Share of the step size that is left where `done`, in [0, 1), of a run's steps have been taken."""

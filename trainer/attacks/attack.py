@@ -1,7 +1,7 @@
 """What an attack is: settings that are checked when built, and two verbs.
 
-`perturb` makes the adversarial images that training learns from; `correct` gives the bits
-that evaluation keeps. An attack of your own needs `perturb` alone.
+`perturb` gives adversarial images, `correct` the bits that evaluation keeps; both look at their
+input first. An attack of your own needs `search` alone.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from typing import ClassVar, Self
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
-from trainer.settings import Count, Settings
+from trainer.attacks.batch import check_batch
+from trainer.settings import Settings
 
 
 class Attack(Settings, ABC):
@@ -24,11 +24,10 @@ class Attack(Settings, ABC):
     version: ClassVar[int] = 1
     """Of the attack's meaning: raise it when a change makes other bits, so that none is reused."""
 
-    num_steps: Count = Field(description="gradient steps from each start")
-    num_restarts: Count = Field(1, description="runs from starts of their own; 1 is a single run")
-    random_start: bool = Field(True, description="start within the set at random, not at zero")
+    rung: ClassVar[str | None] = None
+    """The field that an evaluation's ladder sets, such as `num_steps`; None where the attack has
+    one strength, and no ladder."""
 
-    @abstractmethod
     def perturb(self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
         """Adversarial images, B C H W in [0, 1], detached.
 
@@ -37,7 +36,58 @@ class Attack(Settings, ABC):
             images: B C H W in [0, 1]; not written to.
             labels: B, int64.
             keys: B, int64: the source of each example's random numbers (`randomness.uniform`).
+
+        Raises:
+            ValueError: input that breaks one of these rules; the model has not been attacked.
         """
+        check_batch(images, labels, keys, num_classes=_num_classes(model, images))
+        return self.search(model, images, labels, keys)
+
+    def correct(
+        self,
+        model: nn.Module,
+        images: Tensor,
+        labels: Tensor,
+        keys: Tensor,
+        ladder: tuple[int, ...],
+    ) -> Tensor:
+        """Whether the model withstands the attack at each rung of `ladder`.
+
+        Returns:
+            L B, bool; L is 1 where the ladder is empty, as it is for an attack without `rung`.
+            An example that a rung breaks counts as broken on every higher one.
+
+        Raises:
+            ValueError: as `perturb`.
+        """
+        check_batch(images, labels, keys, num_classes=_num_classes(model, images))
+        return self.withstood(model, images, labels, keys, ladder)
+
+    @abstractmethod
+    def search(self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
+        """`perturb`, on input that keeps its rules."""
+
+    def withstood(
+        self,
+        model: nn.Module,
+        images: Tensor,
+        labels: Tensor,
+        keys: Tensor,
+        ladder: tuple[int, ...],
+    ) -> Tensor:
+        """`correct`, on input that keeps its rules: here one search for each rung."""
+        strengths = [{str(self.rung): value} for value in ladder] or [{}]
+        withstands = torch.ones(
+            len(strengths), len(labels), dtype=torch.bool, device=labels.device
+        )
+        alive = withstands[0]
+        for row, strength in enumerate(strengths):
+            attack = self.model_copy(update=strength)
+            adversarial = attack.search(model, images, labels, keys)
+            with frozen(model), torch.no_grad():
+                alive = alive & (model(adversarial).argmax(1) == labels)
+            withstands[row] = alive
+        return withstands
 
     def scaled(self, factor: float) -> Self:
         """This attack with `factor` times each radius and step: the epsilon warm-up of training.
@@ -58,29 +108,13 @@ class Attack(Settings, ABC):
         del image_shape
         return ""
 
-    def correct(
-        self,
-        model: nn.Module,
-        images: Tensor,
-        labels: Tensor,
-        keys: Tensor,
-        ladder: tuple[int, ...],
-    ) -> Tensor:
-        """Whether the model withstands the attack at each number of steps of `ladder`.
 
-        Returns:
-            len(ladder) B, bool. An example that a rung breaks counts as broken on every
-            higher one: more steps search a larger set of iterates.
-        """
-        withstands = torch.ones(len(ladder), len(labels), dtype=torch.bool, device=labels.device)
-        alive = withstands[0]
-        for rung, num_steps in enumerate(ladder):
-            attack = self.model_copy(update={"num_steps": num_steps})
-            adversarial = attack.perturb(model, images, labels, keys)
-            with frozen(model), torch.no_grad():
-                alive = alive & (model(adversarial).argmax(1) == labels)
-            withstands[rung] = alive
-        return withstands
+def _num_classes(model: nn.Module, images: Tensor) -> int | None:
+    """K of the model's logits, from one image; None where there is none to ask with."""
+    if images.dim() != 4 or not len(images):
+        return None
+    with frozen(model), torch.no_grad():
+        return int(model(images[:1]).shape[1])
 
 
 @contextmanager

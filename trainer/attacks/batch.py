@@ -1,0 +1,38 @@
+"""What a batch must be before an attack sets to work on it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def check_batch(images: Tensor, labels: Tensor, keys: Tensor, *, num_classes: int | None) -> None:
+    """See that images (B C H W in [0, 1]), labels and keys (B, int64) are what attacks take.
+
+    Args:
+        num_classes: of the model; None where it could not be asked, as it needs images.
+
+    Raises:
+        ValueError: the rule that is broken, and by what.
+    """
+    shape = tuple(images.shape)
+    if images.dim() != 4 or 0 in shape:
+        raise ValueError(f"images must be B C H W, none of them 0, got shape {shape}")
+    if not images.is_floating_point():
+        remedy = "divide 8-bit images by 255"
+        raise ValueError(f"images must be floating point in [0, 1], got {images.dtype}; {remedy}")
+    for name, values in (("labels", labels), ("keys", keys)):
+        if values.dtype != torch.int64 or tuple(values.shape) != shape[:1]:
+            raise ValueError(
+                f"{name} must be int64 of shape ({shape[0]},), one for each image, "
+                f"got {values.dtype} of shape {tuple(values.shape)}"
+            )
+    lowest, highest = (float(extreme) for extreme in torch.aminmax(images))
+    if not (lowest >= 0 and highest <= 1):  # so that NaN is refused as well
+        remedy = "normalisation is the model's first layer"
+        raise ValueError(f"images must lie in [0, 1], got {lowest:g} to {highest:g}; {remedy}")
+    least, most = (int(extreme) for extreme in torch.aminmax(labels))
+    if least < 0 or (num_classes is not None and most >= num_classes):
+        last = "" if num_classes is None else f" and at most {num_classes - 1}"
+        wrong = least if least < 0 else most
+        raise ValueError(f"labels must be at least 0{last}, got {wrong}")
