@@ -180,7 +180,8 @@ def test_image_installs_the_dependencies_of_the_project_at_tested_versions() -> 
     )
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    expected = [*project["dependencies"], *extras["postgres"], *extras["dashboard"]]
+    chosen = [*extras["postgres"], *extras["dashboard"], *extras["autoattack"]]
+    expected = [*project["dependencies"], *chosen]
     assert listing.stdout.splitlines() == expected
     assert words[words.index("--constraint") + 1] == "constraints.txt"
 
