@@ -13,7 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 FEASIBLE_SHARE = 0.999
 """Of the largest robust mean: at the whole of it alpha is one-hot, at more none exists."""
 
-_TOLERANCES = {"abstol": 1e-12, "reltol": 1e-12, "feastol": 1e-12, "show_progress": False}
+_TOLERANCES = {"abstol": 1e-20, "reltol": 1e-12, "feastol": 1e-12, "show_progress": False}
+"""The relative one must decide: beside the largest loss the least spread may be next to nothing.
+The absolute one is for a spread of zero, which no relative tolerance reaches."""
 
 
 class NoSolutionError(ArithmeticError):
@@ -39,9 +41,11 @@ def solve_alpha(second_moments: ArrayLike, means: ArrayLike, r: float) -> Alpha:
     The problem is feasible only for r in [0, max m_1..]; beyond, the solver returns garbage
     without a word, so r is clipped first. The solver's tolerances are absolute, and unscaled its
     answer drifts as losses shrink: losses are divided by the largest, and the variables are
-    `beta_i = alpha_i M_ii^(1/4)`. Over four decades between the losses that leaves at most 1e-5
-    of error in alpha, and one problem in some 10,000 unsolved; with `M_ii^(1/2)` in its place it
-    is one in 100. Where no robust loss is left, r says nothing, and alpha is uniform.
+    `beta_i = alpha_i M_ii^(1/4)`. Over six decades between the losses alpha is then within 1e-7
+    of the exact optimum, and 4 of 12,000 problems were left unsolved; over four decades, none of
+    4,000. At r = 0 a robust loss that is next to nothing may be too much for the solver: one in
+    60 where it is zero. With nine decades between the losses alpha may be off by 0.01 and more.
+    Where no robust loss is left, r says nothing, and alpha is uniform.
 
     Args:
         second_moments: M, K K, uncentred: E[L_i L_j].
@@ -83,6 +87,7 @@ def solve_alpha(second_moments: ArrayLike, means: ArrayLike, r: float) -> Alpha:
         h=cvxopt.matrix(0.0, (K, 1)),
         A=cvxopt.matrix(equalities),
         b=cvxopt.matrix([r_in_effect / largest, 1.0]),
+        kktsolver="ldl",  # the default gives up where losses differ by decades
         options=_TOLERANCES,
     )
     if solution["status"] != "optimal":

@@ -137,6 +137,8 @@ class Pareto(Method):
     above the largest robust mean is clipped to it, `rho` asks for a share of that mean instead.
     """
 
+    version: ClassVar[int] = 2  # 1 solved for alpha less exactly where losses differ by decades
+
     r: NonNegative | None = Field(None, description="required robustness, in units of the loss")
     rho: Share | None = Field(
         None, description="required robustness as a share of the largest robust mean loss"

@@ -1,73 +1,12 @@
-"""The alpha problem: closed forms, an exact oracle, and the degenerate cases of training."""
+"""The alpha problem: closed forms, symmetries, and the degenerate cases of training."""
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from trainer.alpha import FEASIBLE_SHARE, Alpha, LossWindow, NoSolutionError, solve_alpha
-
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
-
-
-def deterministic(losses: list[float] | Vector) -> tuple[Matrix, Vector]:
-    """Moments of losses that do not vary."""
-    m = np.asarray(losses, dtype=np.float64)
-    return np.outer(m, m), m
-
-
-def random_losses(rng: np.random.Generator, K: int, decades: float) -> Matrix:
-    """50 mini-batches of K losses whose sizes differ by up to so many decades."""
-    sizes = 10 ** rng.uniform(-decades, 0, K)
-    if rng.random() < 0.2:
-        return np.tile(sizes, (50, 1))
-    correlated: Matrix = sizes * rng.gamma(4, 0.25, (50, K)) * rng.gamma(9, 1 / 9, (50, 1))
-    return correlated
-
-
-def moments(losses: Matrix) -> tuple[Matrix, Vector]:
-    return losses.T @ losses / len(losses), losses.mean(axis=0)
-
-
-def spread(losses: Matrix, alpha: Vector) -> float:
-    """The objective by its definition: sum_ij E[(alpha_i L_i - alpha_j L_j)^2]."""
-    weighted = losses * alpha
-    differences = weighted[:, :, None] - weighted[:, None, :]
-    return float((differences**2).mean(axis=0).sum())
-
-
-def exact_alpha(M: Matrix, m: Vector, r: float) -> Vector:
-    """The optimum by trying every support: on each, the KKT conditions are linear equations.
-
-    In the variables alpha_i sqrt(M_ii), so that every number is of the order of one.
-    """
-    K = len(m)
-    scale = np.sqrt(np.diag(M))
-    P = (4 * K * np.diag(np.diag(M)) - 4 * M) / np.outer(scale, scale)
-    A = np.stack([np.concatenate([[0.0], m[1:]]), np.ones(K)]) / scale
-    norms = np.abs(A).max(axis=1)
-    A, b = A / norms[:, None], np.array([r, 1.0]) / norms
-    best, lowest = None, np.inf
-    for size in range(1, K + 1):
-        for support in map(list, itertools.combinations(range(K), size)):
-            system = np.block(
-                [[P[np.ix_(support, support)], A[:, support].T], [A[:, support], np.zeros((2, 2))]]
-            )
-            target = np.concatenate([np.zeros(size), b])
-            solution = np.linalg.lstsq(system, target, rcond=1e-14)[0]
-            if np.abs(system @ solution - target).max() > 1e-9 or solution[:size].min() < -1e-12:
-                continue
-            x = np.zeros(K)
-            x[support] = solution[:size]
-            if x @ P @ x < lowest:
-                best, lowest = x, float(x @ P @ x)
-    assert best is not None, (M, m, r)
-    alpha: Vector = best / scale
-    return alpha
+from tests.trainer.loss_samples import Matrix, Vector, deterministic, moments, random_losses
+from trainer.alpha import FEASIBLE_SHARE, Alpha, NoSolutionError, solve_alpha
 
 
 def assert_feasible(solution: Alpha, m: Vector) -> None:
@@ -131,52 +70,7 @@ def test_two_losses_are_settled_by_the_constraints() -> None:
     np.testing.assert_allclose(solution.alpha, [0.7, 0.3], atol=1e-9)
 
 
-# The optimum
-
-
-@pytest.mark.parametrize("decades", [0, 1, 2, 4])
-@pytest.mark.parametrize("K", [2, 3, 4, 5, 6])
-def test_alpha_is_the_exact_optimum(K: int, decades: int) -> None:
-    rng = np.random.default_rng(100 * K + decades)
-    unsolved = 0
-    for _ in range(20):
-        M, m = moments(random_losses(rng, K, decades))
-        r = rng.choice([0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99]) * m[1:].max()
-        try:
-            solution = solve_alpha(M, m, r)
-        except NoSolutionError:
-            unsolved += 1
-            continue
-        message = f"M={M.tolist()} m={m.tolist()} r={r}"
-        np.testing.assert_allclose(solution.alpha, exact_alpha(M, m, r), atol=1e-5, err_msg=message)
-        assert_feasible(solution, m)
-    assert unsolved == 0
-
-
-def test_no_other_weights_spread_the_losses_less() -> None:
-    """By the definition of the objective, from the losses themselves."""
-    rng = np.random.default_rng(3)
-    for _ in range(30):
-        losses = random_losses(rng, 4, 1.0)
-        M, m = moments(losses)
-        solution = solve_alpha(M, m, rng.uniform(0.1, 0.9) * m[1:].max())
-        lowest = spread(losses, solution.alpha)
-        constraints = np.stack([np.concatenate([[0.0], m[1:]]), np.ones(4)])
-        directions = np.linalg.svd(constraints)[2][2:]  # along which both constraints hold
-        for _ in range(20):
-            other = solution.alpha + rng.normal(scale=0.05, size=2) @ directions
-            if (other >= 0).all():
-                assert spread(losses, other) >= lowest - 1e-12
-
-
-def test_the_quadratic_form_is_the_spread() -> None:
-    """1/2 a' P a with P = 4 K diag(M) - 4 M (Proposition 1), on which the oracle stands."""
-    rng = np.random.default_rng(4)
-    for K in (2, 4, 7):
-        losses, alpha = random_losses(rng, K, 2.0), rng.dirichlet(np.ones(K))
-        M, _ = moments(losses)
-        P = 4 * K * np.diag(np.diag(M)) - 4 * M
-        assert alpha @ P @ alpha / 2 == pytest.approx(spread(losses, alpha), rel=1e-12)
+# What changes alpha, and what does not
 
 
 def test_the_robust_share_rises_with_r_where_robust_losses_are_the_larger() -> None:
@@ -326,36 +220,3 @@ def test_an_unsolved_problem_is_an_error_of_its_own() -> None:
     with pytest.raises(NoSolutionError, match="no optimum"):
         solve_alpha(*deterministic([3, 1, 1e-9, 1]), 0)
     assert not issubclass(NoSolutionError, ValueError)
-
-
-# The window
-
-
-def test_moments_are_uncentred_means_over_the_window() -> None:
-    rows = np.random.default_rng(10).gamma(2, 1, (7, 3))
-    window = LossWindow(100)
-    for row in rows:
-        window.append(row.tolist())
-    M, m = window.moments()
-    np.testing.assert_allclose(m, rows.mean(axis=0), rtol=1e-14)
-    expected = np.array([[(rows[:, i] * rows[:, j]).mean() for j in range(3)] for i in range(3)])
-    np.testing.assert_allclose(M, expected, rtol=1e-14)
-    assert not np.allclose(M, np.cov(rows.T, bias=True))
-
-
-def test_the_window_slides() -> None:
-    window = LossWindow(3)
-    for value in range(10):
-        window.append([float(value), 1.0])
-        assert len(window) == min(value + 1, 3)
-    assert window.rows() == [[7.0, 1.0], [8.0, 1.0], [9.0, 1.0]]
-    M, m = window.moments()
-    np.testing.assert_allclose(m, [8, 1])
-    np.testing.assert_allclose(M, [[(49 + 64 + 81) / 3, 8], [8, 1]])
-
-
-def test_rows_are_a_list_of_its_own() -> None:
-    window = LossWindow(3)
-    window.append([1.0, 2.0])
-    window.rows().clear()
-    assert len(window) == 1

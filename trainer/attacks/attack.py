@@ -77,9 +77,7 @@ class Attack(Settings, ABC):
     ) -> Tensor:
         """`correct`, on input that keeps its rules: here one search for each rung."""
         strengths = [{str(self.rung): value} for value in ladder] or [{}]
-        withstands = torch.ones(
-            len(strengths), len(labels), dtype=torch.bool, device=labels.device
-        )
+        withstands = torch.ones(len(strengths), len(labels), dtype=torch.bool, device=labels.device)
         alive = withstands[0]
         for row, strength in enumerate(strengths):
             attack = self.model_copy(update=strength)
