@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from trainer.attacks import PGD, Attack, Flow, Integrated, RotationTranslation
-from trainer.attacks.spatial import degrees_of
+from trainer.attacks.units import degrees
 
 CIFAR = (3, 32, 32)
 
@@ -40,5 +40,5 @@ def test_the_stated_rotation_is_the_largest_in_the_set(epsilon: float) -> None:
     entries = torch.maximum((angles.cos() - 1).abs(), angles.sin().abs())
     first_outside = (entries > epsilon + 1e-12).nonzero()
     largest = angles[int(first_outside[0]) - 1] if len(first_outside) else angles[-1]
-    stated = float(degrees_of(epsilon).removesuffix(" deg"))
+    stated = float(degrees(epsilon, CIFAR).removesuffix(" deg"))
     assert stated == pytest.approx(math.degrees(float(largest)), rel=0.05)

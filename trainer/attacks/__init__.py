@@ -1,17 +1,37 @@
-"""Attacks: PGD, flow, rotation-translation, integrated; one loop (`ascent`)."""
+"""Attacks: sign-gradient ascent (PGD, flow, rotation-translation, integrated: one loop), rotations
+and translations tried one by one, vanilla targeted flow, AutoAttack."""
 
 from __future__ import annotations
 
 from trainer.attacks.attack import Attack, frozen
+from trainer.attacks.autoattack import AutoAttack
 from trainer.attacks.pixel import PGD
+from trainer.attacks.rigid import RotationTranslationGrid, WorstOf
 from trainer.attacks.spatial import Flow, Integrated, RotationTranslation
+from trainer.attacks.targeted_flow import TargetedFlow
 
 ATTACKS: dict[str, type[Attack]] = {
     "pgd": PGD,
     "flow": Flow,
     "rt": RotationTranslation,
     "integrated": Integrated,
+    "rt_grid": RotationTranslationGrid,
+    "rt_worst_of": WorstOf,
+    "targeted_flow": TargetedFlow,
+    "autoattack": AutoAttack,
 }
 """By name in a YAML file; your own as `package.module:Class`."""
 
-__all__ = ["ATTACKS", "PGD", "Attack", "Flow", "Integrated", "RotationTranslation", "frozen"]
+__all__ = [
+    "ATTACKS",
+    "PGD",
+    "Attack",
+    "AutoAttack",
+    "Flow",
+    "Integrated",
+    "RotationTranslation",
+    "RotationTranslationGrid",
+    "TargetedFlow",
+    "WorstOf",
+    "frozen",
+]

@@ -27,7 +27,7 @@ def check_batch(images: Tensor, labels: Tensor, keys: Tensor, *, num_classes: in
                 f"{name} must be int64 of shape ({shape[0]},), one for each image, "
                 f"got {values.dtype} of shape {tuple(values.shape)}"
             )
-    lowest, highest = (float(extreme) for extreme in torch.aminmax(images))
+    lowest, highest = (float(extreme) for extreme in torch.aminmax(images.detach()))
     if not (lowest >= 0 and highest <= 1):  # so that NaN is refused as well
         remedy = "normalisation is the model's first layer"
         raise ValueError(f"images must lie in [0, 1], got {lowest:g} to {highest:g}; {remedy}")

@@ -2,24 +2,22 @@
 
 Radii are in normalised grid units (flow: 0.05 is 0.8 pixels at width 32) and in entries of the
 affine matrix (rotation-translation: 0.1 is at most about 5.7 degrees, and 1.6 pixels at 32).
-The clean image is warped by the projected parameters at every step; Eq. 9 of the paper, read
-literally, would warp the warped image again, so that displacement grows like T(T+1)/2.
+The clean image is warped by the projected parameters at every step; what Eq. 9 of the paper says
+when read literally is the option `warps` of `Integrated`.
 """
 
 from __future__ import annotations
 
-import math
+from typing import Literal
 
 from pydantic import Field
 from torch import Tensor
 
 from trainer.attacks.ascent import AscentAttack, Component, Parameters
 from trainer.attacks.pixel import default_step
+from trainer.attacks.units import AFFINE_UNIT, FLOW_UNIT, degrees, pixels
 from trainer.settings import NonNegative, Positive
 from trainer.warp import Padding, affine_warp, flow_warp, integrated_warp
-
-FLOW_UNIT = "normalised grid units; epsilon * width / 2 is pixels"
-AFFINE_UNIT = "entries of the affine matrix; the last column's are normalised grid units"
 
 
 class _Spatial(AscentAttack):
@@ -68,12 +66,20 @@ class RotationTranslation(_Spatial):
 
     def reach(self, image_shape: tuple[int, int, int]) -> str:
         """With the largest rotation and translation, each by itself."""
-        moved = f"{degrees_of(self.epsilon)}, {pixels(self.epsilon, image_shape)}"
+        moved = f"{degrees(self.epsilon, image_shape)}, {pixels(self.epsilon, image_shape)}"
         return f"{self.epsilon:g} ({moved}, {self.padding})"
 
 
 class Integrated(_Spatial):
-    """Affine map and flow together, each with its radius and step (Eq. 7-9)."""
+    """Affine map and flow together, each with its radius and step (Eq. 7-9).
+
+    Eq. 9 read literally, `warps="iterate"`, warps the image of the step before by the w that all
+    steps have added up to. From w = 0 and until Eq. 8's projection binds, T steps then displace
+    by step_size * T(T+1)/2, not step_size * T; each resampling blurs the last one's image; and
+    the images leave the set that the radii state. On 200 MNIST images (a small CNN, trained
+    against the default form; radii 0.1 and 0.05, 10 steps) a pixel's mean displacement was 15 of
+    28 pixels, not 1.6, with 93 % of them beyond the set, and robust accuracy 0.015, not 0.31.
+    """
 
     rt_epsilon: NonNegative = Field(description=f"radius of w_RT in {AFFINE_UNIT}")
     flow_epsilon: NonNegative = Field(description=f"radius of w_F in {FLOW_UNIT}")
@@ -82,6 +88,9 @@ class Integrated(_Spatial):
     )
     flow_step_size: Positive | None = Field(
         None, description=f"in {FLOW_UNIT}; left out, 2.5 flow_epsilon / num_steps"
+    )
+    warps: Literal["clean", "iterate"] = Field(
+        "clean", description="image that a step warps: the clean one, or the step's before"
     )
 
     def components(self, images: Tensor) -> tuple[Component, ...]:
@@ -98,25 +107,13 @@ class Integrated(_Spatial):
         increment, flow = parameters
         return integrated_warp(images, increment, flow, padding=self.padding)
 
+    def rebased(self, base: Tensor, candidate: Tensor) -> Tensor:
+        """The clean image still, or under the literal Eq. 9 what it has become."""
+        return candidate if self.warps == "iterate" else base
+
     def reach(self, image_shape: tuple[int, int, int]) -> str:
-        """The affine part's, then the flow's."""
-        affine = f"{degrees_of(self.rt_epsilon)}, {pixels(self.rt_epsilon, image_shape)}"
+        """The affine part's, then the flow's: of one warp, where each step's compounds."""
+        affine = f"{degrees(self.rt_epsilon, image_shape)}, {pixels(self.rt_epsilon, image_shape)}"
         flow = f"{self.flow_epsilon:g} ({pixels(self.flow_epsilon, image_shape)}"
-        return f"{self.rt_epsilon:g} ({affine}) + {flow}, {self.padding})"
-
-
-def pixels(epsilon: float, image_shape: tuple[int, int, int]) -> str:
-    """Normalised grid units as pixels along the width."""
-    return f"{_two_digits(epsilon * image_shape[2] / 2)} px"
-
-
-def degrees_of(epsilon: float) -> str:
-    """The largest rotation whose affine entries, `cos - 1` and `sin`, are at most `epsilon`."""
-    by_sine = math.asin(epsilon) if epsilon < 1 else math.pi
-    rotation = min(by_sine, math.acos(max(1 - epsilon, -1)))
-    return f"{_two_digits(math.degrees(rotation))} deg"
-
-
-def _two_digits(value: float) -> str:
-    """Two significant digits without an exponent."""
-    return f"{float(f'{value:.2g}'):g}"
+        compounding = ", again at each step" if self.warps == "iterate" else ""
+        return f"{self.rt_epsilon:g} ({affine}) + {flow}, {self.padding}{compounding})"

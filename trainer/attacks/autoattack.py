@@ -1,0 +1,137 @@
+"""AutoAttack: the ensemble by which robust accuracies are published, from its own package."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+import torch
+from pydantic import AfterValidator, Field, Strict, model_validator
+from torch import Tensor, nn
+
+from trainer.attacks.attack import Attack, frozen
+from trainer.attacks.pixel import PGD
+from trainer.randomness import derive_seed
+from trainer.settings import NonNegative
+
+PACKAGE = "pyautoattack"
+EXTRA = "pareto-robustness-sweep[autoattack]"
+MOST_TARGETS = 9
+"""Target classes that the ensemble tries for an example: the likeliest but its own."""
+
+Member = Literal["apgd-ce", "apgd-t", "fab-t", "square"]
+
+
+def _each_once(members: tuple[Member, ...]) -> tuple[Member, ...]:
+    if len(set(members)) < len(members):
+        raise ValueError(f"must name each attack once, got {list(members)}")
+    return members
+
+
+class AutoAttack(Attack):
+    """The standard ensemble of Croce and Hein (2020) in the L-infinity ball, within [0, 1].
+
+    Its members, each run on what the ones before left right: APGD on cross entropy, targeted
+    APGD on the DLR loss, targeted FAB (100 steps each, the latter two at each of 9 target
+    classes), and Square, which needs no gradient (5000 queries). An example that withstands them
+    costs some 7,900 forward passes, 1,900 of them with a gradient. None of this can be set, so
+    that the number compares with published ones. Fewer than 10 classes are fewer targets.
+
+    The ensemble is `pyautoattack`'s (0.2.0), an optional extra. Unlike the other attacks', its
+    bits depend on the batch: it draws the random numbers of all examples at once, here from a
+    seed that derives from the batch's keys. So the same evaluation repeats bit for bit, another
+    batch size gives other bits, equal within noise. What it warns of (vanishing gradients, a
+    randomised model) is logged as information, under this module's name.
+    """
+
+    rung: ClassVar[str | None] = None
+
+    epsilon: NonNegative = Field(
+        description="radius in pixels of [0, 1]; for 8-bit input write 8/255"
+    )
+    attacks: Annotated[
+        tuple[Member, ...], Strict(False), Field(min_length=1), AfterValidator(_each_once)
+    ] = Field(
+        ("apgd-ce", "apgd-t", "fab-t", "square"), description="members of the ensemble, in order"
+    )
+
+    @model_validator(mode="after")
+    def _package_is_there(self) -> Self:
+        if importlib.util.find_spec(PACKAGE) is None:
+            raise ValueError(
+                f"attack autoattack must have the package {PACKAGE}, which is not installed; "
+                f"pip install '{EXTRA}', on every machine that runs trials"
+            )
+        return self
+
+    def search(self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
+        """Adversarial images of what the ensemble breaks, the clean ones of the rest.
+
+        Raises:
+            ValueError: `apgd-t` against fewer than 4 classes: its loss compares 4 logits.
+        """
+        with frozen(model), _global_state_restored():
+            with torch.no_grad():
+                num_classes = model(images[:1]).shape[1]
+            ensemble = self._ensemble(model, images, keys, num_classes)
+            adversarial: Tensor
+            adversarial, _ = ensemble.run_standard_evaluation(
+                images.contiguous(), labels, batch_size=len(images)
+            )
+        return adversarial
+
+    def reach(self, image_shape: tuple[int, int, int]) -> str:
+        """As PGD's: the same ball."""
+        return PGD(epsilon=self.epsilon, num_steps=1).reach(image_shape)
+
+    def _ensemble(self, model: nn.Module, images: Tensor, keys: Tensor, num_classes: int) -> Any:
+        if "apgd-t" in self.attacks and num_classes < 4:
+            others = [member for member in self.attacks if member != "apgd-t"]
+            raise ValueError(
+                f"autoattack.attacks must leave out apgd-t where there are fewer than 4 classes, "
+                f"got {num_classes}; write attacks: [{', '.join(others)}]"
+            )
+
+        def logits(batch: Tensor) -> Tensor:
+            own: Tensor = model(batch).to(torch.float32, copy=True)  # Square writes into them
+            return own
+
+        ensemble = importlib.import_module(PACKAGE).AutoAttack(
+            logits,
+            norm="Linf",
+            eps=self.epsilon,
+            version="standard",
+            seed=derive_seed("autoattack", *keys.tolist()),
+            device=images.device,
+        )
+        ensemble.attacks_to_run = list(self.attacks)
+        ensemble.verbose = False
+        for member in (ensemble.apgd_targeted, ensemble.fab):
+            member.n_target_classes = min(MOST_TARGETS, num_classes - 1)
+        for member in (ensemble, ensemble.apgd, ensemble.apgd_targeted):
+            member.logger = _AtMostInformation(logging.getLogger(__name__))
+        return ensemble
+
+
+@contextmanager
+def _global_state_restored() -> Iterator[None]:
+    """The package seeds torch's generators of every device, and ends any tracing of calls."""
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+    trace = sys.gettrace()
+    try:
+        with torch.random.fork_rng(devices=devices):
+            yield
+    finally:
+        sys.settrace(trace)
+
+
+class _AtMostInformation(logging.LoggerAdapter[logging.Logger]):
+    """The package says on every batch what is worth saying once a model."""
+
+    def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
+        super().log(min(level, logging.INFO), msg, *args, **kwargs)

@@ -1,0 +1,37 @@
+"""Radii of spatial attacks in the units that people think in: degrees and pixels."""
+
+from __future__ import annotations
+
+import math
+
+FLOW_UNIT = "normalised grid units; epsilon * width / 2 is pixels"
+AFFINE_UNIT = "entries of the affine matrix; the last column's are normalised grid units"
+
+
+def pixels(epsilon: float, image_shape: tuple[int, int, int]) -> str:
+    """Normalised grid units as pixels along the width."""
+    return f"{two_digits(epsilon * image_shape[2] / 2)} px"
+
+
+def degrees(epsilon: float, image_shape: tuple[int, int, int]) -> str:
+    """The largest rotation, by itself, within an affine radius."""
+    _, height, width = image_shape
+    return f"{two_digits(math.degrees(largest_rotation(epsilon, height, width)))} deg"
+
+
+def affine_radius(angle: float, height: int, width: int) -> float:
+    """The largest affine entry, beyond the identity's, of rotations by up to `angle` radians."""
+    aspect = max(width / height, height / width)
+    return max(1 - math.cos(angle), aspect * math.sin(min(angle, math.pi / 2)))
+
+
+def largest_rotation(epsilon: float, height: int, width: int) -> float:
+    """The largest angle, in radians, whose `affine_radius` is at most `epsilon`."""
+    aspect = max(width / height, height / width)
+    by_sine = math.asin(epsilon / aspect) if epsilon < aspect else math.pi
+    return min(by_sine, math.acos(max(1 - epsilon, -1)))
+
+
+def two_digits(value: float) -> str:
+    """Two significant digits without an exponent."""
+    return f"{float(f'{value:.2g}'):g}"
