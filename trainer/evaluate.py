@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 import torch
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import nn
 
 from trainer.checkpoint import DamagedError, Weights
-from trainer.config import preset, read_trial
-from trainer.data import load
+from trainer.comparison import Comparison, compare
+from trainer.config import Trial, preset, read_trial
+from trainer.data import Dataset, Split, fingerprint, load
 from trainer.document import Document
-from trainer.evaluation import evaluate, read_suite
+from trainer.evaluation import Suite, evaluate, examples_of, read_suite
+from trainer.origin import Origin, examples_id, model_id
 from trainer.outcomes import Outcomes
-from trainer.problems import BadInput
+from trainer.score_sheet import comparison_record, print_comparisons, print_scores, scores_record
 from trainer.training import new_model
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -26,71 +33,196 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 @app.command()
 def main(
-    weights_path: Annotated[Path, typer.Argument(metavar="WEIGHTS", help="A trained model.")],
+    weights: Annotated[Path, typer.Argument(metavar="WEIGHTS", help="A trained model.")],
     *,
-    suite_path: Annotated[
+    suite: Annotated[
         str | None,
-        typer.Option(
-            "--suite", metavar="SUITE", help="YAML file of attacks; else the data set's preset."
-        ),
+        typer.Option(metavar="SUITE", help="YAML file of attacks; else the data set's preset."),
     ] = None,
     assignments: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=YAML", help="Set a key, such as pgd.epsilon=0.1."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Keep the bits here, a NumPy archive.")
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="For the bits, a NumPy archive; by default beside WEIGHTS. Bits of the same "
+            "model, suite and images that are there are used again.",
+        ),
+    ] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(metavar="OUTCOMES", help="Bits of another model, to compare with in pairs."),
     ] = None,
     device: Annotated[str, typer.Option(help="Where to evaluate: cpu, cuda, ...")] = "cpu",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Attack a model at every rung of a suite and print its accuracies."""
+    """Attack a model at every rung of a suite; print its accuracies with 95 % intervals."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    with _told():
+        task = _read_task(weights, suite, assignments or [], torch.device(device))
+        path = _place(out or weights.with_name(f"{weights.stem}.{task.suite.id}.npz"))
+        other = None if against is None else _read_other(against, task.origin)
+        outcomes = _read_same(path, task.origin)
+    if outcomes is None:
+        outcomes = task.evaluate()
+        _write(path, outcomes.to_bytes())
+        typer.echo(f"bits are in {path}", err=True)
+    else:
+        typer.echo(f"bits are those of {path}; remove it to attack again", err=True)
+    with _told():
+        comparisons = None if other is None else compare(outcomes, other)
+    if as_json:
+        _print_record(task, outcomes, comparisons)
+    else:
+        _print_tables(task, outcomes, comparisons, names=(weights, against))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Task:
+    """One evaluation: what is attacked, with what, on what."""
+
+    trial: Trial
+    suite: Suite
+    dataset: Dataset
+    model: nn.Module
+    origin: Origin
+
+    def evaluate(self) -> Outcomes:
+        """The bits, with a bar on the way."""
+        split: Split = getattr(self.dataset, self.suite.split)
+        with _bar(len(examples_of(self.suite, split))) as progress:
+            outcomes = evaluate(self.model, self.suite, self.dataset, progress=progress)
+        return replace(outcomes, origin=self.origin)
+
+    def reaches(self) -> dict[str, str]:
+        """By category, the attack's radius in words."""
+        return {
+            label: rungs.attack.reach(self.dataset.image_shape)
+            for label, rungs in self.suite.categories.items()
+        }
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What is wrong with the input ends the command with exit code 2."""
     try:
-        weights = Weights.from_bytes(weights_path.read_bytes())
-        trial = read_trial(Document.from_plain(weights.trial, str(weights_path)))
-        document = preset(trial.data.name).section("evaluation")
-        if suite_path is not None:
-            document = Document.read(suite_path)
-        for assignment in assignments or []:
-            document = document.set(assignment)
-        suite = read_suite(document)
-        place = torch.device(device)
-        dataset = load(trial.data, place)
-        model = new_model(trial, dataset, place)
-        model.load_state_dict(weights.model)
-    except (BadInput, DamagedError, ValueError, OSError, RuntimeError) as error:
+        yield
+    except (ValueError, OSError, RuntimeError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(2) from None
-    with Console(stderr=True).status("evaluating") as status:
-        outcomes = evaluate(
-            model,
-            suite,
-            dataset,
-            progress=lambda done, count: status.update(f"{done} of {count} images"),
-        )
-    if out is not None:
-        out.write_bytes(outcomes.to_bytes())
-    if as_json:
-        record = {"examples": len(outcomes.natural), "accuracies": outcomes.accuracies()}
-        typer.echo(json.dumps({**record, "suite": suite.record()}, indent=2))
+
+
+def _read_task(
+    weights_path: Path, suite_path: str | None, assignments: list[str], device: torch.device
+) -> _Task:
+    try:
+        weights = Weights.from_bytes(weights_path.read_bytes())
+    except DamagedError as error:
+        raise ValueError(
+            f"WEIGHTS must be a trained model, got {weights_path} ({error})"
+        ) from error
+    trial = read_trial(Document.from_plain(weights.trial, str(weights_path)))
+    document = preset(trial.data.name).section("evaluation")
+    if suite_path is not None:
+        document = Document.read(suite_path)
+    for assignment in assignments:
+        document = document.set(assignment)
+    suite = read_suite(document)
+    dataset = load(trial.data, device)
+    model = new_model(trial, dataset, device)
+    model.load_state_dict(weights.model)
+    split: Split = getattr(dataset, suite.split)
+    rows = split.rows[examples_of(suite, split).to(split.rows.device)]
+    origin = Origin(
+        model=model_id(weights.model),
+        suite=suite.id,
+        examples=examples_id(fingerprint(trial.data), suite.split, rows),
+    )
+    return _Task(trial=trial, suite=suite, dataset=dataset, model=model, origin=origin)
+
+
+def _place(path: Path) -> Path:
+    """`path`, once it is seen that a file can be put there: attacks take long.
+
+    Raises:
+        ValueError: it is a folder, or nothing may be written beside it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        raise ValueError(f"--out must be a file that can be written, got {path}; choose another")
+    return path
+
+
+def _read_other(path: Path, origin: Origin) -> Outcomes:
+    """The bits to compare with; those of other things are refused before anything is attacked."""
+    try:
+        outcomes = Outcomes.from_bytes(path.read_bytes())
+    except DamagedError as error:
+        raise ValueError(f"--against must be a file of outcomes, got {path} ({error})") from error
+    if outcomes.origin is None:
+        typer.echo(f"warning: {path} does not say of which suite and images it is", err=True)
     else:
-        Console(highlight=False).print(_table(outcomes))
+        origin.check_comparable(outcomes.origin)
+    return outcomes
 
 
-def _table(outcomes: Outcomes) -> Table:
-    """Robust accuracy by category and rung, beside the natural accuracy and the union."""
-    table = Table(box=None)
-    for column in ("attack", "steps", "robust accuracy"):
-        table.add_column(column, justify="left" if column == "attack" else "right")
-    table.add_row("none", "", f"{outcomes.natural_accuracy():.4f}")
-    for category, bits in outcomes.robust.items():
-        for num_steps, rung in zip(outcomes.ladders[category] or ("",), bits, strict=True):
-            table.add_row(category, str(num_steps), f"{rung.mean():.4f}")
-        table.add_row(category, "mean", f"{outcomes.robust_accuracy(category):.4f}")
-    table.add_row("union", "", f"{outcomes.union_accuracy():.4f}")
-    table.caption = f"{len(outcomes.natural)} images"
-    return table
+def _read_same(path: Path, origin: Origin) -> Outcomes | None:
+    """The bits that an evaluation of the same content has left."""
+    try:
+        outcomes = Outcomes.from_bytes(path.read_bytes())
+    except (FileNotFoundError, DamagedError):
+        return None
+    return outcomes if outcomes.origin == origin else None
+
+
+def _write(path: Path, data: bytes) -> None:
+    temporary = path.with_name(f".{path.name}")
+    temporary.write_bytes(data)
+    temporary.replace(path)
+
+
+@contextmanager
+def _bar(count: int) -> Iterator[Callable[[int, int], None]]:
+    """A bar over images on stderr, if that is a terminal."""
+    console = Console(stderr=True)
+    columns = (BarColumn(), TextColumn("{task.completed} of {task.total} images"))
+    with Progress(
+        *columns,
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as bar:
+        shown = bar.add_task("", total=count)
+        yield lambda done, _: bar.update(shown, completed=done)
+
+
+def _print_record(
+    task: _Task, outcomes: Outcomes, comparisons: dict[str, Comparison] | None
+) -> None:
+    record = {**scores_record(outcomes), "reach": task.reaches(), "suite": task.suite.record()}
+    if comparisons is not None:
+        record["comparisons"] = comparison_record(comparisons)
+    typer.echo(json.dumps(record, indent=2, allow_nan=False))
+
+
+def _print_tables(
+    task: _Task,
+    outcomes: Outcomes,
+    comparisons: dict[str, Comparison] | None,
+    *,
+    names: tuple[Path, Path | None],
+) -> None:
+    weights, against = names
+    data, split, count = task.trial.data.name, task.suite.split, len(outcomes.natural)
+    caption = f"{weights} on {data}, {split}: {count} images, suite {task.suite.id}"
+    console = Console(highlight=False)
+    print_scores(console, outcomes, task.reaches(), caption)
+    if comparisons is not None:
+        console.print()
+        print_comparisons(console, comparisons, f"{weights} minus {against}, image by image")
 
 
 if __name__ == "__main__":

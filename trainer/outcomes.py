@@ -4,14 +4,38 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.checkpoint import DamagedError
+from trainer.origin import Origin
+
 Bits = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Measure:
+    """An accuracy by what each of N examples adds to it: `marks / full`, between 0 and 1.
+
+    Whole marks, so that sums are exact and differences of two models can be counted.
+    """
+
+    marks: NDArray[np.int64]  # N, from 0 to `full`
+    full: int  # 1: the accuracy is a share of the examples
+
+    @property
+    def value(self) -> float:
+        """The mean over the examples."""
+        return float(self.marks.sum() / (self.full * len(self.marks)))
+
+    def among(self, chosen: Bits) -> Measure:
+        """The same of the chosen examples alone."""
+        return Measure(marks=self.marks[chosen], full=self.full)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -26,10 +50,11 @@ class Outcomes:
     natural: Bits  # N
     robust: Mapping[str, Bits]  # by category, L N
     ladders: Mapping[str, tuple[int, ...]]  # by category, L; empty: one strength, one row
+    origin: Origin | None = None  # files of before it was kept have none
 
     def natural_accuracy(self) -> float:
         """Share of clean images classified rightly."""
-        return float(self.natural.mean())
+        return _share(self.natural).value
 
     def robust_accuracy(self, category: str) -> float:
         """Mean over the ladder's rungs of the share that withstands: the paper's measure.
@@ -37,41 +62,95 @@ class Outcomes:
         A ladder's mean is not robustness, since few small steps cannot cross the set: read it
         beside `worst_accuracy`.
         """
-        return float(self.robust[category].mean())
+        return self._mean_over_rungs(category).value
 
     def worst_accuracy(self, category: str) -> float:
         """Share that withstands the category's every rung."""
-        return float(self.robust[category][-1].mean())
+        return _share(self.robust[category][-1]).value
 
     def union_accuracy(self) -> float:
         """Share that withstands every attack: each example against its own worst case."""
-        worst = [bits[-1] for bits in self.robust.values()]
-        return float(np.logical_and.reduce([self.natural, *worst]).mean())
+        return self._union().value
 
     def accuracies(self) -> dict[str, float]:
         """All of these by name, in the order and under the names of a sweep's table."""
+        return {name: measure.value for name, measure in self._by_column().items()}
+
+    def measures(self) -> dict[str, Measure]:
+        """What `accuracies` are the means of, by the same names; with them
+        `mean_robust_accuracy`, over the categories: a robustness score is a difference of two."""
+        return self._by_column() | (
+            {"mean_robust_accuracy": self._mean_over_categories()} if self.robust else {}
+        )
+
+    def rungs(self, category: str) -> list[Measure]:
+        """The share that withstands each rung of a ladder; one, where there is no ladder."""
+        return [_share(bits) for bits in self.robust[category]]
+
+    def _by_column(self) -> dict[str, Measure]:
+        worst = {f"worst_{name}": _share(bits[-1]) for name, bits in self.robust.items()}
         return {
-            "natural_accuracy": self.natural_accuracy(),
-            **{f"robust_accuracy_{name}": self.robust_accuracy(name) for name in self.robust},
-            **{f"worst_{name}": self.worst_accuracy(name) for name in self.robust},
-            "union_accuracy": self.union_accuracy(),
+            "natural_accuracy": _share(self.natural),
+            **{f"robust_accuracy_{name}": self._mean_over_rungs(name) for name in self.robust},
+            **worst,
+            "union_accuracy": self._union(),
         }
 
+    def _mean_over_rungs(self, category: str) -> Measure:
+        bits = self.robust[category]
+        return Measure(marks=bits.sum(axis=0, dtype=np.int64), full=len(bits))
+
+    def _mean_over_categories(self) -> Measure:
+        """Each category weighs the same, however many rungs it has."""
+        means = [self._mean_over_rungs(category) for category in self.robust]
+        rungs = math.lcm(*(mean.full for mean in means))
+        marks = sum(mean.marks * (rungs // mean.full) for mean in means)
+        return Measure(marks=np.asarray(marks), full=rungs * len(means))
+
+    def _union(self) -> Measure:
+        worst = [bits[-1] for bits in self.robust.values()]
+        return _share(np.logical_and.reduce([self.natural, *worst]))
+
     def to_bytes(self) -> bytes:
-        """As a NumPy archive: `natural`, `robust/CATEGORY`, and `ladders` as JSON."""
+        """As a NumPy archive: `natural`, `robust/CATEGORY`; `ladders` and `origin` as JSON."""
         buffer = io.BytesIO()
         ladders = json.dumps({name: list(ladder) for name, ladder in self.ladders.items()})
         arrays: dict[str, Any] = {f"robust/{name}": bits for name, bits in self.robust.items()}
+        if self.origin is not None:
+            arrays["origin"] = np.array(json.dumps(asdict(self.origin)))
         np.savez_compressed(buffer, natural=self.natural, ladders=np.array(ladders), **arrays)
         return buffer.getvalue()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Outcomes:
-        """Read what `to_bytes` wrote; nothing in it is run."""
+        """Read what `to_bytes` wrote; nothing in it is run.
+
+        Raises:
+            DamagedError: the bytes hold something else.
+        """
+        try:
+            outcomes = cls._read(data)
+            rows = {name: max(1, len(ladder)) for name, ladder in outcomes.ladders.items()}
+            expected = {name: (count, len(outcomes.natural)) for name, count in rows.items()}
+            found = {name: bits.shape for name, bits in outcomes.robust.items()}
+        except Exception as error:  # NumPy raises what its readers do: BadZipFile, EOF, Key
+            raise DamagedError(f"not outcomes of an evaluation: {error}") from error
+        if outcomes.natural.ndim != 1 or expected != found:
+            raise DamagedError(f"outcomes must be of shapes {expected}, got {found}")
+        return outcomes
+
+    @classmethod
+    def _read(cls, data: bytes) -> Outcomes:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
             ladders = {k: tuple(v) for k, v in json.loads(str(archive["ladders"])).items()}
+            origin = json.loads(str(archive["origin"])) if "origin" in archive else None
             return cls(
                 natural=archive["natural"],
                 robust={name: archive[f"robust/{name}"] for name in ladders},
                 ladders=ladders,
+                origin=None if origin is None else Origin(**origin),
             )
+
+
+def _share(bits: Bits) -> Measure:
+    return Measure(marks=bits.astype(np.int64), full=1)

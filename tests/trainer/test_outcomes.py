@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
+import hypothesis.extra.numpy as arrays
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from trainer.checkpoint import DamagedError
+from trainer.origin import Origin
 from trainer.outcomes import Outcomes
+
+ORIGIN = Origin(model="w1", suite="e2", examples="x3")
 
 
 def bits(*rows: str) -> np.ndarray:
@@ -64,6 +72,77 @@ def test_accuracies_are_plain_numbers(outcomes: Outcomes) -> None:
     assert {type(value) for value in outcomes.accuracies().values()} == {float}
 
 
+@st.composite
+def any_outcomes(draw: st.DrawFn) -> Outcomes:
+    """Of attacks that break more from rung to rung, on 1 to 12 examples."""
+    natural = draw(arrays.arrays(bool, st.integers(1, 12)))
+    robust = {}
+    for category in draw(st.sets(st.sampled_from("abc"))):
+        rows = draw(arrays.arrays(bool, (draw(st.integers(1, 4)), len(natural))))
+        robust[category] = np.logical_and.accumulate(np.vstack([natural, rows]))[1:]
+    ladders = {category: tuple(range(1, len(rows) + 1)) for category, rows in robust.items()}
+    return Outcomes(natural=natural, robust=robust, ladders=ladders)
+
+
+# Measures
+
+
+@given(any_outcomes())
+@settings(max_examples=40)
+def test_accuracies_are_the_bits_own_means(outcomes: Outcomes) -> None:
+    """To the last digit: stored tables must not change."""
+    told = outcomes.accuracies()
+    assert told["natural_accuracy"] == outcomes.natural.mean()
+    for category, bits in outcomes.robust.items():
+        assert told[f"robust_accuracy_{category}"] == bits.mean()
+        assert told[f"worst_{category}"] == bits[-1].mean()
+        assert [rung.value for rung in outcomes.rungs(category)] == [row.mean() for row in bits]
+    assert {name: outcomes.measures()[name].value for name in told} == told
+
+
+@given(any_outcomes())
+@settings(max_examples=40)
+def test_the_union_is_at_most_every_worst_case(outcomes: Outcomes) -> None:
+    told = outcomes.accuracies()
+    for name, accuracy in told.items():
+        assert told["union_accuracy"] <= accuracy <= told["natural_accuracy"], name
+
+
+@given(any_outcomes())
+@settings(max_examples=40)
+def test_among_the_right_ones_an_accuracy_is_its_quotient_by_the_natural_one(
+    outcomes: Outcomes,
+) -> None:
+    """Since what errs on the clean image is broken already."""
+    natural = outcomes.natural_accuracy()
+    for name, measure in outcomes.measures().items():
+        among = measure.among(outcomes.natural)
+        assert len(among.marks) == outcomes.natural.sum()
+        if natural > 0:
+            assert among.value == pytest.approx(measure.value / natural), name
+
+
+def test_categories_weigh_the_same_in_their_mean(outcomes: Outcomes) -> None:
+    mean = outcomes.measures()["mean_robust_accuracy"]
+    assert mean.value == pytest.approx((0.4 + 0.55) / 2)
+    assert mean.full == 12  # 3 rungs and 2, in sixths, twice
+    assert mean.marks.tolist() == [6, 12, 10, 10, 8, 8, 3, 0, 0, 0]
+
+
+def test_without_attacks_there_is_no_mean_over_them() -> None:
+    clean = Outcomes(natural=bits("110")[0], robust={}, ladders={})
+    assert set(clean.measures()) == {"natural_accuracy", "union_accuracy"}
+
+
+def test_an_attack_of_one_strength_has_one_rung() -> None:
+    dark = Outcomes(natural=bits("110")[0], robust={"dark": bits("100")}, ladders={"dark": ()})
+    assert [rung.marks.tolist() for rung in dark.rungs("dark")] == [[1, 0, 0]]
+    assert dark.measures()["robust_accuracy_dark"].full == 1
+
+
+# Bytes
+
+
 def test_bytes_give_the_same_bits_back(outcomes: Outcomes) -> None:
     again = Outcomes.from_bytes(outcomes.to_bytes())
     assert again.natural.dtype == np.bool_
@@ -76,7 +155,28 @@ def test_bytes_give_the_same_bits_back(outcomes: Outcomes) -> None:
     assert again.accuracies() == outcomes.accuracies()
 
 
-@pytest.mark.parametrize("category", ["natural", "ladders", "robust", "my attack, 8/255", "é"])
+def test_the_origin_comes_back(outcomes: Outcomes) -> None:
+    assert Outcomes.from_bytes(replace(outcomes, origin=ORIGIN).to_bytes()).origin == ORIGIN
+
+
+def test_files_without_an_origin_are_read() -> None:
+    """As they were written before it was kept."""
+    buffer = io.BytesIO()
+    np.savez_compressed(
+        buffer,
+        natural=bits("110")[0],
+        ladders=np.array('{"pgd": [1, 5], "dark": []}'),
+        **{"robust/pgd": bits("110", "100"), "robust/dark": bits("010")},
+    )
+    outcomes = Outcomes.from_bytes(buffer.getvalue())
+    assert outcomes.origin is None
+    assert outcomes.ladders == {"pgd": (1, 5), "dark": ()}
+    assert outcomes.union_accuracy() == 0
+
+
+@pytest.mark.parametrize(
+    "category", ["natural", "ladders", "robust", "origin", "my attack, 8/255", "é"]
+)
 def test_a_category_may_have_any_name(category: str) -> None:
     named = Outcomes(natural=bits("11")[0], robust={category: bits("10")}, ladders={category: (3,)})
     again = Outcomes.from_bytes(named.to_bytes())
@@ -100,3 +200,17 @@ def test_no_object_is_unpickled(outcomes: Outcomes) -> None:
     np.savez(buffer, natural=np.array([{}], dtype=object), ladders=np.array("{}"))
     with pytest.raises(ValueError, match="allow_pickle"):
         Outcomes.from_bytes(buffer.getvalue())
+
+
+def test_bytes_of_something_else_are_refused(outcomes: Outcomes) -> None:
+    whole = outcomes.to_bytes()
+    flat = Outcomes(natural=outcomes.natural[None], robust={}, ladders={})
+    short = replace(outcomes, natural=outcomes.natural[1:])
+    fewer = replace(outcomes, ladders={"pgd": (1, 5), "rt": (1, 20)})
+    no_attack = replace(outcomes, ladders={**outcomes.ladders, "flow": (1,)})
+    broken = [it.to_bytes() for it in (flat, short, fewer, no_attack)]
+    array = io.BytesIO()
+    np.save(array, outcomes.natural)
+    for data in [b"", b"bits", whole[: len(whole) // 2], array.getvalue(), *broken]:
+        with pytest.raises(DamagedError, match="outcomes"):
+            Outcomes.from_bytes(data)

@@ -1,0 +1,131 @@
+"""Score sheet: what an evaluation shows of its outcomes, as tables for people, as a record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from trainer.comparison import Comparison
+from trainer.intervals import LEVEL, Estimate, estimate
+from trainer.outcomes import Measure, Outcomes
+
+_INTERVAL = f"{100 * LEVEL:g} % interval"
+
+
+def print_scores(
+    console: Console, outcomes: Outcomes, reaches: Mapping[str, str], caption: str
+) -> None:
+    """Accuracies with their intervals: every rung, then the clean images, means and the union.
+
+    Args:
+        reaches: by category, the attack's radius for people to read.
+        caption: what was evaluated, on what.
+    """
+    table = _table("attack", "reach", "steps", "accuracy", _INTERVAL, "correct only")
+
+    def add(head: tuple[str, str, object], measure: Measure) -> None:
+        correct_only = estimate(measure.among(outcomes.natural))
+        share = "" if correct_only is None else f"{correct_only.value:.4f}"
+        table.add_row(*(Text(str(cell)) for cell in (*head, *_cells(measure), share)))
+
+    for category, ladder in outcomes.ladders.items():
+        first = (category, reaches[category])
+        for strength, rung in zip(ladder or ("",), outcomes.rungs(category), strict=True):
+            add((*first, strength), rung)
+            first = ("", "")
+    measures = outcomes.measures()
+    table.add_row()
+    table.add_row("natural", "", "", *_cells(measures["natural_accuracy"]))
+    for category, ladder in outcomes.ladders.items():
+        if len(ladder) > 1:
+            add((category, "", "mean"), measures[f"robust_accuracy_{category}"])
+    if len(outcomes.ladders) > 1:
+        add(("mean of all", "", "mean"), measures["mean_robust_accuracy"])
+    add(("union", "", ""), measures["union_accuracy"])
+    right = f"correct only: of the {int(outcomes.natural.sum())} classified rightly when clean"
+    _print(console, table, caption, right)
+
+
+def print_comparisons(
+    console: Console, comparisons: Mapping[str, Comparison], caption: str
+) -> None:
+    """Differences with their intervals and tests, a row for each measure."""
+    table = _table("measure", "difference", _INTERVAL, "better", "worse", "p")
+    for name, comparison in comparisons.items():
+        change = comparison.difference
+        table.add_row(
+            Text(name),
+            f"{change.value:+.4f}",
+            _interval(change, "+.3f"),
+            str(comparison.wins),
+            str(comparison.losses),
+            f"{comparison.p_value:.2g}",
+        )
+    test = "McNemar's exact test where the measure is a share, else that of sign flips"
+    _print(console, table, caption, f"p: two-sided, of each measure by itself; {test}")
+
+
+def scores_record(outcomes: Outcomes) -> dict[str, Any]:
+    """All accuracies in plain values; an estimate is its value with the interval's ends, null
+    where there is no example to take it of."""
+    rungs = {
+        category: [
+            {"rung": strength, "robust_accuracy": _recorded(rung)}
+            | {"correct_only": _recorded(rung.among(outcomes.natural))}
+            for strength, rung in zip(ladder or (None,), outcomes.rungs(category), strict=True)
+        ]
+        for category, ladder in outcomes.ladders.items()
+    }
+    measures = outcomes.measures()
+    attacked = {name: it for name, it in measures.items() if name != "natural_accuracy"}
+    return {
+        "examples": len(outcomes.natural),
+        "accuracies": outcomes.accuracies(),
+        "estimates": {name: _recorded(measure) for name, measure in measures.items()},
+        "correct_only": {n: _recorded(it.among(outcomes.natural)) for n, it in attacked.items()},
+        "rungs": rungs,
+        "origin": None if outcomes.origin is None else asdict(outcomes.origin),
+    }
+
+
+def comparison_record(comparisons: Mapping[str, Comparison]) -> dict[str, Any]:
+    """Every comparison in plain values."""
+    return {
+        name: {**asdict(comparison), "difference": comparison.difference._asdict()}
+        for name, comparison in comparisons.items()
+    }
+
+
+def _recorded(measure: Measure) -> dict[str, float] | None:
+    found = estimate(measure)
+    return None if found is None else found._asdict()
+
+
+def _cells(measure: Measure) -> tuple[str, str]:
+    found = estimate(measure)
+    return ("", "") if found is None else (f"{found.value:.4f}", _interval(found, ".3f"))
+
+
+def _interval(found: Estimate, form: str) -> str:
+    return f"{found.low:{form}} to {found.high:{form}}"
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None)
+    for column in columns:
+        if column in ("attack", "reach", "measure"):
+            table.add_column(column, overflow="fold")
+        else:
+            table.add_column(column, justify="right", no_wrap=True)
+    return table
+
+
+def _print(console: Console, table: Table, *notes: str) -> None:
+    console.print(table)
+    for note in notes:
+        console.print(Text(note), soft_wrap=True)  # a path is not broken
