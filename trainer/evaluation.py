@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
@@ -15,6 +15,7 @@ from trainer.attacks import ATTACKS, Attack, frozen
 from trainer.config import described, kind_of, named_class, read_kind
 from trainer.data import Dataset, Split
 from trainer.document import Document
+from trainer.origin import Origin, examples_id, model_id
 from trainer.outcomes import Outcomes
 from trainer.randomness import derive_seed, example_keys
 from trainer.settings import Count, Provenance, Settings, content_id
@@ -154,6 +155,20 @@ def examples_of(suite: Suite, split: Split) -> Tensor:
     """
     count = len(split) if suite.examples is None else min(suite.examples, len(split))
     return torch.arange(count, device=split.labels.device) * len(split) // count
+
+
+def origin_of(
+    state: Mapping[str, Tensor], suite: Suite, dataset: Dataset, fingerprint: str
+) -> Origin:
+    """What the outcomes of a model with this state are of.
+
+    Args:
+        fingerprint: of the data set.
+    """
+    split: Split = getattr(dataset, suite.split)
+    rows = split.rows[examples_of(suite, split).to(split.rows.device)]
+    examples = examples_id(fingerprint, suite.split, rows)
+    return Origin(model=model_id(state), suite=suite.id, examples=examples)
 
 
 def evaluate(

@@ -40,7 +40,7 @@ class Attack(Settings, ABC):
         Raises:
             ValueError: input that breaks one of these rules; the model has not been attacked.
         """
-        check_batch(images, labels, keys, num_classes=_num_classes(model, images))
+        check_batch(images, labels, keys, num_classes=lambda: _num_classes(model, images))
         return self.search(model, images, labels, keys)
 
     def correct(
@@ -60,7 +60,7 @@ class Attack(Settings, ABC):
         Raises:
             ValueError: as `perturb`.
         """
-        check_batch(images, labels, keys, num_classes=_num_classes(model, images))
+        check_batch(images, labels, keys, num_classes=lambda: _num_classes(model, images))
         return self.withstood(model, images, labels, keys, ladder)
 
     @abstractmethod
@@ -107,10 +107,8 @@ class Attack(Settings, ABC):
         return ""
 
 
-def _num_classes(model: nn.Module, images: Tensor) -> int | None:
-    """K of the model's logits, from one image; None where there is none to ask with."""
-    if images.dim() != 4 or not len(images):
-        return None
+def _num_classes(model: nn.Module, images: Tensor) -> int:
+    """K of the model's logits, from one image."""
     with frozen(model), torch.no_grad():
         return int(model(images[:1]).shape[1])
 

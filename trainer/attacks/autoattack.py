@@ -8,7 +8,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 import torch
 from pydantic import AfterValidator, Field, Strict, model_validator
@@ -91,7 +91,7 @@ class AutoAttack(Attack):
 
     def _ensemble(self, model: nn.Module, images: Tensor, keys: Tensor, num_classes: int) -> Any:
         if "apgd-t" in self.attacks and num_classes < 4:
-            others = [member for member in self.attacks if member != "apgd-t"]
+            others = [member for member in get_args(Member) if member != "apgd-t"]
             raise ValueError(
                 f"autoattack.attacks must leave out apgd-t where there are fewer than 4 classes, "
                 f"got {num_classes}; write attacks: [{', '.join(others)}]"

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
 
-def check_batch(images: Tensor, labels: Tensor, keys: Tensor, *, num_classes: int | None) -> None:
+def check_batch(
+    images: Tensor, labels: Tensor, keys: Tensor, *, num_classes: Callable[[], int]
+) -> None:
     """See that images (B C H W in [0, 1]), labels and keys (B, int64) are what attacks take.
 
     Args:
-        num_classes: of the model; None where it could not be asked, as it needs images.
+        num_classes: of the model; asked for last, since on bad images a model fails in words of
+            its own.
 
     Raises:
         ValueError: the rule that is broken, and by what.
@@ -32,7 +37,7 @@ def check_batch(images: Tensor, labels: Tensor, keys: Tensor, *, num_classes: in
         remedy = "normalisation is the model's first layer"
         raise ValueError(f"images must lie in [0, 1], got {lowest:g} to {highest:g}; {remedy}")
     least, most = (int(extreme) for extreme in torch.aminmax(labels))
-    if least < 0 or (num_classes is not None and most >= num_classes):
-        last = "" if num_classes is None else f" and at most {num_classes - 1}"
+    last = num_classes() - 1
+    if least < 0 or most > last:
         wrong = least if least < 0 else most
-        raise ValueError(f"labels must be at least 0{last}, got {wrong}")
+        raise ValueError(f"labels must be at least 0 and at most {last}, got {wrong}")
