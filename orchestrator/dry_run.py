@@ -19,7 +19,9 @@ from orchestrator.budget import usage
 from orchestrator.footprint import bytes_stored
 from orchestrator.forecast import Forecast, forecast
 from orchestrator.manifest import read_manifest
-from orchestrator.plan import Plan, PlannedTrial, make_plan
+from orchestrator.plan import Plan, PlannedTrial
+from orchestrator.reevaluation import coverage, plan_start
+from orchestrator.results import suite_facts
 from orchestrator.spec import SweepSpec
 from orchestrator.starts import all_starts
 from orchestrator.status.display import MOST_ROWS, chosen, hidden
@@ -36,9 +38,12 @@ def show_plan(spec: SweepSpec, console: Console, *, as_json: bool) -> None:
     """
     with only_read(open_files(spec.storage)) as files:
         check_version(spec, files)
-        known = read_manifest(files, spec)
-        plan = make_plan(
-            spec, Store(files), fingerprint_of=known.fingerprint_here, settled=known.settled
+        own = spec if spec.reevaluation is None else spec.reevaluation.sweep
+        plan = plan_start(
+            spec,
+            Store(files),
+            fingerprint_of=read_manifest(files, own).fingerprint_here,
+            settled=read_manifest(files, spec).settled,
         )
         is_capped = spec.policy.budget.disk_gb is not None
         stored = bytes_stored(files) if is_capped else None
@@ -51,7 +56,10 @@ def show_plan(spec: SweepSpec, console: Console, *, as_json: bool) -> None:
     rows = chosen(plan.trials, MOST_ROWS)
     console.print(_table(spec, rows))
     counts = ", ".join(f"{count} {status}" for status, count in plan.counts().items())
-    said = [("sweep", f"{spec.name}: {counts}"), *coming.lines()]
+    said = [("sweep", f"{spec.name}: {counts}")]
+    if (covered := coverage(spec, plan)) is not None:
+        said += covered.lines()
+    said += coming.lines()
     if more := hidden(plan, rows, "--dry-run --json"):
         said.append(("trials", more))
     for title, text in said:
@@ -66,12 +74,14 @@ def _record(spec: SweepSpec, plan: Plan, coming: Forecast) -> dict[str, Any]:
             "seed": planned.trial.seed,
             "status": planned.status,
             "todo": planned.todo,
+            "left_out": planned.left_out,
             "settings": dict(planned.settings),
         }
         for planned in plan.trials
     ]
     left = coming.record()
-    return {"name": spec.name, "counts": plan.counts(), "left": left, "trials": trials}
+    record = {"name": spec.name, "counts": plan.counts(), "left": left, "trials": trials}
+    return record | suite_facts(spec, plan)
 
 
 def _table(spec: SweepSpec, rows: Iterable[PlannedTrial]) -> Table:
@@ -82,5 +92,6 @@ def _table(spec: SweepSpec, rows: Iterable[PlannedTrial]) -> Table:
         values = [planned.settings[name] for name in spec.settings]
         settings = ["" if value is None else str(value) for value in values]
         seed = str(planned.trial.seed)
-        shown.add_row(planned.id, planned.method, *settings, seed, planned.status, planned.todo)
+        todo = planned.todo or planned.left_out or ""
+        shown.add_row(planned.id, planned.method, *settings, seed, planned.status, todo)
     return shown

@@ -92,7 +92,7 @@ def main(
             table = read_table(table_path, objectives)
         reference_point = ends if reference is None else _reference_point(reference, objectives)
         front = extract_front(table, objectives=objectives, reference_point=reference_point)
-        paths = write_front(front, table, directory, note=note)
+        paths = write_front(front, table, directory, note=note, facts={})
         if shown is not None:
             put(paths, open_files(spec.storage), spec.folder)
     except (BadInput, ObjectiveError, TableError) as error:

@@ -6,7 +6,7 @@ import json
 import logging
 import math
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ FILES = ("front.csv", "front.json", "cells.csv", "front.png", "front.svg")
 
 
 def front_record(front: Front) -> dict[str, Any]:
-    """The front as plain JSON values: what `front.json` holds. Empty values are null."""
+    """The front as plain JSON values, as `front.json` has it. Empty values are null."""
     settings = settings_columns(front.points, front.objectives)
     return {
         "objectives": [
@@ -46,11 +46,13 @@ def front_record(front: Front) -> dict[str, Any]:
     }
 
 
-def write_front(front: Front, table: pd.DataFrame, directory: Path, *, note: str) -> list[Path]:
+def write_front(
+    front: Front, table: pd.DataFrame, directory: Path, *, note: str, facts: Mapping[str, Any]
+) -> list[Path]:
     """Write `FILES` into `directory`, made where missing, and return their paths.
 
     Each file is finished in a temporary folder there, then renamed into its place. `note`
-    goes into the pictures' small print.
+    goes into the pictures' small print, `facts` into `front.json` beside the front's record.
 
     Raises:
         OSError: `directory` cannot be made or written.
@@ -60,7 +62,8 @@ def write_front(front: Front, table: pd.DataFrame, directory: Path, *, note: str
         staging = Path(name)
         front.points.to_csv(staging / "front.csv", index=False)
         cells(table, front.objectives).to_csv(staging / "cells.csv", index=False)
-        (staging / "front.json").write_text(as_json(front_record(front)) + "\n", encoding="utf-8")
+        record = as_json({**front_record(front), **facts})
+        (staging / "front.json").write_text(f"{record}\n", encoding="utf-8")
         draw_front(table, front, staging / "front.png", staging / "front.svg", note=note)
         paths = [(staging / file).replace(directory / file) for file in FILES]
     logger.info("front of %d trials written to %s", len(front.points), directory)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Literal
 
+from orchestrator.errand import came_for
 from orchestrator.spec import SweepSpec
 from orchestrator.store import Files, Progress, Store
 from orchestrator.store.trials import FAMILIES
@@ -37,6 +38,8 @@ class PlannedTrial:
     is_reference: bool  # a standard trial that scores are taken against
     progress: Progress
     sibling: Sibling | None  # a shorter one, where this one has not begun
+    trains: bool  # False: if it has weights they are evaluated, and else it is left alone
+    left_out: str | None  # why it is left alone, in a word or two
 
     @property
     def evaluation(self) -> Mapping[str, Any] | None:
@@ -52,7 +55,8 @@ class PlannedTrial:
             return "failed"
         if self.progress.is_held:
             return "running"
-        return "stopped" if self.progress.has_begun else "pending"
+        was_begun = self.progress.has_begun and self.progress.lease is not None
+        return "stopped" if was_begun else "pending"
 
     @property
     def title(self) -> str:
@@ -72,7 +76,7 @@ class PlannedTrial:
     @property
     def todo(self) -> str:
         """What is left, in words."""
-        if self.status in {"done", "failed"}:
+        if self.status in {"done", "failed"} or self.left_out is not None:
             return ""
         if not self.epochs_left:
             return "evaluation"
@@ -116,7 +120,11 @@ class Plan:
         """Those to work on; a failed one is tried again only on request, or if it failed by no
         fault of its own (a worker lost, data not there)."""
         wanted = {"pending", "running", "stopped"} | ({"failed"} if retry_failed else set())
-        return tuple(t for t in self.trials if t.status in wanted or _may_be_luck(t))
+        return tuple(t for t in self.asked_for() if t.status in wanted or _may_be_luck(t))
+
+    def asked_for(self) -> tuple[PlannedTrial, ...]:
+        """Those that are not left out."""
+        return tuple(planned for planned in self.trials if planned.left_out is None)
 
 
 def _may_be_luck(planned: PlannedTrial) -> bool:
@@ -163,17 +171,23 @@ def make_plan(
 
 def refreshed(plan: Plan, store: Store) -> Plan:
     """The same trials as the store has them now. It is not asked about those that are done, nor
-    for siblings that came later."""
+    for siblings that came later. Of a trial that only waits for its evaluation, attempts that came
+    for something else say nothing."""
     begun = set(store.files.names("trials"))  # one look for the many of which nothing is there
 
     def look(planned: PlannedTrial) -> PlannedTrial:
         if planned.evaluation is not None or planned.id not in begun:
             return planned
-        progress = store.trial(planned.id).progress(plan.suite_id)
+        stored = store.trial(planned.id)
+        progress = stored.progress(plan.suite_id)
+        if progress.trained and progress.evaluation is None and not progress.is_held:
+            errand = None if planned.trains else plan.suite_id
+            attempts = [None, *came_for(stored.past_attempts(), errand)]
+            progress = replace(progress, lease=attempts[-1])
         sibling = None if progress.has_begun else planned.sibling
         return replace(planned, progress=progress, sibling=sibling)
 
-    return replace(plan, trials=_mapped(look, plan.trials, store.files))
+    return replace(plan, trials=mapped(look, plan.trials, store.files))
 
 
 def _with_siblings(plan: Plan, store: Store) -> Plan:
@@ -187,7 +201,7 @@ def _with_siblings(plan: Plan, store: Store) -> Plan:
         members = families.get(planned.trial.family, ())
         return replace(planned, sibling=_sibling(planned.trial, members, store))
 
-    return replace(plan, trials=_mapped(look, plan.trials, store.files))
+    return replace(plan, trials=mapped(look, plan.trials, store.files))
 
 
 def _named(
@@ -213,10 +227,12 @@ def _named(
                 is_reference=cell is spec.cells[0],
                 progress=NOTHING,
                 sibling=None,
+                trains=spec.reevaluation is None,
+                left_out=None,
             )
 
 
-def _mapped(
+def mapped(
     look: Callable[[PlannedTrial], PlannedTrial], trials: Sequence[PlannedTrial], files: Files
 ) -> tuple[PlannedTrial, ...]:
     """`look` at each, several at once where a look waits for a server."""

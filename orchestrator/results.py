@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from orchestrator.extraction import Front, extract_front
 from orchestrator.front_files import put, write_front
 from orchestrator.plan import Plan
+from orchestrator.reevaluation import coverage
 from orchestrator.spec import SweepSpec
 from orchestrator.store import Files
 
@@ -30,9 +32,17 @@ def write_results(
     trials = staging / "trials.csv"
     table.to_csv(trials, index=False)
     front = extract_front(table, objectives=spec.objectives, reference_point=spec.reference_point)
-    staged = (trials, *write_front(front, table, staging, note=_note(spec, plan)))
+    facts = suite_facts(spec, plan)
+    paths = write_front(front, table, staging, note=_note(spec, plan), facts=facts)
+    staged = (trials, *paths)
     put(staged, files, spec.folder)
     return Results(front=front, staged=staged)
+
+
+def suite_facts(spec: SweepSpec, plan: Plan) -> dict[str, Any]:
+    """What `front.json` says under `suite` where that is another than the sweep's own."""
+    covered = coverage(spec, plan)
+    return {} if covered is None else {"suite": covered.record()}
 
 
 def missing(plan: Plan) -> str:
@@ -40,19 +50,22 @@ def missing(plan: Plan) -> str:
     pending`; empty where there are none."""
     reasons = Counter(
         failure.kind if (failure := planned.progress.failure) else planned.status
-        for planned in plan.trials
+        for planned in plan.asked_for()
         if planned.status != "done"
     )
     if not reasons:
         return ""
     why = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in reasons.items())
-    return f"{reasons.total()} of {len(plan.trials)} trials missing: {why}"
+    return f"{reasons.total()} of {len(plan.asked_for())} trials missing: {why}"
 
 
 def _note(spec: SweepSpec, plan: Plan) -> str:
-    """Small print of the picture: the data, how far each category's attack reaches, and what is
-    missing."""
+    """Small print of the picture: the data, how far each category's attack reaches, what is
+    missing; on a line of its own, on how many trials another suite was tried."""
     evaluations = [planned.evaluation for planned in plan.trials if planned.evaluation]
     reach = evaluations[0].get("reach", {}) if evaluations else {}
     said = [spec.cells[0].trial.data.name, *(f"{k} {v}" for k, v in reach.items()), missing(plan)]
-    return ", ".join(part for part in said if part)
+    note = ", ".join(part for part in said if part)
+    if (covered := coverage(spec, plan)) is not None:
+        note += "\n" + "; ".join(text for _, text in covered.lines())
+    return note

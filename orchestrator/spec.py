@@ -30,7 +30,8 @@ from trainer.yaml_nodes import to_yaml
 MAX_NAME_BYTES = 100
 
 
-def _safe_file_name(name: str) -> str:
+def safe_file_name(name: str) -> str:
+    """The name, where it may be that of a file or folder on any machine, or a `ValueError`."""
     problem = None
     if name in {"", ".", ".."} or "/" in name or "\\" in name:
         problem = "must be a file name of its own"
@@ -80,7 +81,7 @@ class HypervolumeSettings(Settings):
 class _SweepFile(Policy):
     """The keys of a sweep file. Sections of type Any are read by those who know them."""
 
-    name: Annotated[str, AfterValidator(_safe_file_name)] = Field(
+    name: Annotated[str, AfterValidator(safe_file_name)] = Field(
         description="of the sweep: a folder of the storage and an MLflow experiment"
     )
     data: Any
@@ -123,15 +124,29 @@ class SweepSpec:
     policy: Policy
     storage: str  # the absolute path of a folder, or a URL
     tracking: str
+    reevaluation: Reevaluation | None = None
 
     @property
     def folder(self) -> str:
         """Where in the storage the sweep leaves its tables and pictures."""
-        return f"sweeps/{self.name}"
+        own = f"sweeps/{self.name}"
+        if self.reevaluation is None:
+            return own
+        return f"{own}/suites/{Path(self.reevaluation.suite_file).stem}-{self.suite.id}"
 
     def resolved_yaml(self) -> str:
         """The whole specification as YAML, passwords in URIs hidden."""
         return to_yaml(_without_passwords(self.document.value))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reevaluation:
+    """Why a sweep has another suite than its file says: its models are tried under that, and none
+    is trained. Tables and pictures go into a folder of their own."""
+
+    sweep: SweepSpec  # as its file says
+    suite_file: str  # its name, without folders
+    only_front: bool  # under the sweep's own suite; with the references
 
 
 def read_spec(path: str, assignments: Iterable[str], environment: Mapping[str, str]) -> SweepSpec:
@@ -186,6 +201,17 @@ def measured_columns(suite: Suite) -> list[str]:
     return ["natural_accuracy", *robust, *worst, "union_accuracy"]
 
 
+def columns_of_numbers(suite: Suite, cells: Iterable[Cell], settings: Iterable[str]) -> list[str]:
+    """The columns of `trials.csv` that may be objectives."""
+    numeric = [
+        name
+        for name in settings
+        if all(isinstance(cell.settings[name], (int, float, type(None))) for cell in cells)
+    ]
+    scores = ["robustness_score", "sacrificed_accuracy", "seconds"]
+    return [*measured_columns(suite), *scores, *numeric]
+
+
 def _read_objectives(
     document: Document, own: _SweepFile
 ) -> tuple[tuple[Objective, ...], tuple[float, ...]]:
@@ -221,13 +247,7 @@ def _check_columns(
     settings: Iterable[str],
 ) -> None:
     """See that the table will have every objective, before hours are spent on filling it."""
-    numeric = [
-        name
-        for name in settings
-        if all(isinstance(cell.settings[name], (int, float, type(None))) for cell in cells)
-    ]
-    scores = ["robustness_score", "sacrificed_accuracy", "seconds"]
-    columns = [*measured_columns(suite), *scores, *numeric]
+    columns = columns_of_numbers(suite, cells, settings)
     for objective in objectives:
         if objective.name not in columns:
             raise document.fail(

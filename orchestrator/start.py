@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import tempfile
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +19,10 @@ from orchestrator.commentary import Commentary
 from orchestrator.extraction import Front
 from orchestrator.interruption import Interruption, watched
 from orchestrator.manifest import write_manifest
-from orchestrator.plan import Plan, make_plan
+from orchestrator.plan import Plan, PlannedTrial
 from orchestrator.policy import Policy, Resources
 from orchestrator.preflight import check_content, check_storage, local_resources
+from orchestrator.reevaluation import plan_start, refuse_nothing_to_evaluate
 from orchestrator.results import write_results
 from orchestrator.retention import drop_weights
 from orchestrator.spec import SweepSpec
@@ -78,7 +80,8 @@ def start(
             patience=PATIENCE_SECONDS,
         )
         store = Store(files, impatient)
-        plan = make_plan(spec, store)
+        plan = plan_start(spec, store)
+        refuse_nothing_to_evaluate(spec, plan, files)
         pending = plan.pending(retry_failed=retry_failed)
         check_content(spec, pending)
         is_here = bool(pending) and address is None
@@ -101,7 +104,7 @@ def start(
         budget.look(lease)
         is_to_run = bool(pending) and not foreman.is_stopped()
         if is_to_run:
-            console.print(f"{spec.name}: {len(plan.trials)} trials, {len(pending)} to run")
+            console.print(f"{spec.name}: {len(plan.trials)} trials, {_to_do(spec, pending)}")
             if not is_elsewhere:
                 with interruption.outlasting():
                     cluster.enter_context(_connected(address, resources))
@@ -126,7 +129,7 @@ def start(
                 interruption=interruption,
             )
             cluster.close()
-            plan = make_plan(spec, store)
+            plan = plan_start(spec, store)
         write_manifest(files, spec, plan)
         table = trials_table(spec, plan)
         staging = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="front-")))
@@ -189,7 +192,15 @@ class _Foreman:
             logger.warning("%s", f"paused{by}: {command} goes on" if by else "resumed")
 
 
+def _to_do(spec: SweepSpec, pending: Sequence[PlannedTrial]) -> str:
+    if spec.reevaluation is None:
+        return f"{len(pending)} to run"
+    return f"{len(pending)} to evaluate under {spec.reevaluation.suite_file}"
+
+
 def _drop_weights(spec: SweepSpec, plan: Plan, front: Front, store: Store) -> None:
+    if spec.reevaluation is not None:  # its front is another, and decides nothing
+        return
     is_done = all(planned.status == "done" for planned in plan.trials)
     if is_done and spec.policy.retention.weights == "front":
         references = {planned.id for planned in plan.trials if planned.is_reference}

@@ -1,4 +1,4 @@
-"""Run a sweep: `python -m orchestrator.sweep SPEC`."""
+"""Run a sweep, or try its models under another suite: `python -m orchestrator.sweep SPEC`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 import os
 import shlex
 import signal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -18,12 +18,13 @@ from orchestrator.exit_code import ExitCode
 from orchestrator.front import show
 from orchestrator.front_files import front_record
 from orchestrator.plan import Plan
-from orchestrator.results import missing
+from orchestrator.reevaluation import coverage, reevaluated
+from orchestrator.results import missing, suite_facts
 from orchestrator.spec import SweepSpec, read_spec
 from orchestrator.start import Outcome, start
 from orchestrator.starts import HeldError
 from orchestrator.tracking import OFF, tracking_uri
-from trainer.problems import BadInput, redacted
+from trainer.problems import BadInput, Problem, redacted
 
 logger = logging.getLogger("orchestrator")
 
@@ -50,7 +51,25 @@ def main(
     ] = None,
     assignments: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=YAML", help="Set a key, such as training.epochs=1."),
+        typer.Option(
+            "--set", metavar="KEY=YAML", help="Set a key of SPEC, such as training.epochs=1."
+        ),
+    ] = None,
+    evaluate: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SUITE",
+            help="Train nothing: evaluate the models that are there under this YAML file of "
+            "attacks, written as a section `evaluation`. Tables and pictures go to a folder of "
+            "their own beside the sweep's; MLflow is not told.",
+        ),
+    ] = None,
+    only: Annotated[
+        Literal["front"] | None,
+        typer.Option(
+            help="With --evaluate: no models but those on the front under the sweep's own suite, "
+            "and the references of scores."
+        ),
     ] = None,
     download: Annotated[
         bool, typer.Option("--download", help="Download a data set that is missing.")
@@ -79,6 +98,10 @@ def main(
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     try:
         spec = read_spec(spec_path, [*(assignments or []), *flags], os.environ)
+        if evaluate is not None:
+            spec = reevaluated(spec, evaluate, only_front=only == "front")
+        elif only is not None:
+            raise BadInput(Problem("--only", "", "must stand beside --evaluate"))
         if dry_run:
             show_plan(spec, console, as_json=as_json)
             raise typer.Exit(ExitCode.DONE)
@@ -113,12 +136,12 @@ def _exit_code(outcome: Outcome) -> int:
         return 128 + outcome.signal
     if outcome.budget is not None:
         return ExitCode.BUDGET_REACHED
-    done = all(planned.status == "done" for planned in outcome.plan.trials)
+    done = all(planned.status == "done" for planned in outcome.plan.asked_for())
     return ExitCode.DONE if done else ExitCode.SOME_FAILED
 
 
 def _show_outcome(spec: SweepSpec, outcome: Outcome, console: Console) -> None:
-    failed = [planned for planned in outcome.plan.trials if planned.status == "failed"]
+    failed = [planned for planned in outcome.plan.asked_for() if planned.status == "failed"]
     for planned in failed[:SHOWN_FAILURES]:
         failure = planned.progress.failure
         assert failure is not None
@@ -128,6 +151,9 @@ def _show_outcome(spec: SweepSpec, outcome: Outcome, console: Console) -> None:
         console.print(f"failed: and {len(failed) - SHOWN_FAILURES} more, see trials.csv")
     show(outcome.front, outcome.folder, outcome.files, console)
     console.print(f"{'sweep':12}{spec.name}: {_counted(outcome.plan)}")
+    if (covered := coverage(spec, outcome.plan)) is not None:
+        for title, text in covered.lines():
+            console.print(f"{title:12}{text}", soft_wrap=True)
     if missed := missing(outcome.plan):
         console.print(f"{'front':12}{missed}")
     if outcome.budget is not None:
@@ -146,7 +172,7 @@ def _outcome_record(spec: SweepSpec, outcome: Outcome, code: int) -> dict[str, A
         "name": spec.name,
         "exit_code": code,
         "counts": outcome.plan.counts(),
-        "front": front_record(outcome.front),
+        "front": front_record(outcome.front) | suite_facts(spec, outcome.plan),
         "files": [f"{outcome.folder}/{name}" for name in outcome.files],
         "tracking": redacted(tracking_uri(spec.tracking, spec.storage)),
     }

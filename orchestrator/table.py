@@ -26,7 +26,8 @@ def trials_table(spec: SweepSpec, plan: Plan) -> pd.DataFrame:
     Robustness score: the mean over the suite's categories of `robust_accuracy_*`, minus the
     same of the standard reference. Sacrificed accuracy: the reference's natural accuracy minus
     the trial's. The reference is the mean over the seeds of the standard trials that are done;
-    where none is, scores are empty.
+    where none is, scores are empty. Under another suite than the sweep's own a trial is done once
+    it is evaluated under that.
     """
     categories, settings = spec.suite.categories, spec.settings
     columns = measured_columns(spec.suite)

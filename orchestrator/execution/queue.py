@@ -112,7 +112,7 @@ class Queue:
                 logger.warning("trial %s is tried again: %s", trial_id, failure.message)
                 return False
         self.out.discard(trial_id)
-        return ending is not Ending.STOPPED
+        return ending not in {Ending.STOPPED, Ending.LEFT}
 
     def worker_died(self, trial_id: str, failure: Failure) -> bool:
         """A worker ended without a word, or with its last; whether the trial is over."""

@@ -81,6 +81,7 @@ class Assignment:
 
     storage: str
     trials: Mapping[str, Mapping[str, Any]]  # records by id
+    trained: frozenset[str]  # ids of those that may be; of the others weights are evaluated
     suite: Mapping[str, Any]
     policy: Mapping[str, Any]
     sweep: str
@@ -114,6 +115,7 @@ def run_trials(
     assignment = Assignment(
         storage=store.files.url,
         trials={planned.id: planned.trial.record() for planned in trials},
+        trained=frozenset(planned.id for planned in trials if planned.trains),
         suite=suite.record(),
         policy=policy.model_dump(mode="json"),
         sweep=sweep,
@@ -179,6 +181,7 @@ def work_on_trial(config: dict[str, Any], *, assignment: Assignment) -> None:
         Store(waiting, files),
         Mission(
             policy=policy,
+            trains=config[TRIAL] in assignment.trained,
             sweep=assignment.sweep,
             start=assignment.start,
             node=ray.util.get_node_ip_address(),

@@ -13,13 +13,14 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
 import torch
 
+from orchestrator.errand import EVALUATES, came_for
 from orchestrator.execution.supervision import StoppedError, Supervision, TimeLimitError
 from orchestrator.orders import Orders
 from orchestrator.policy import Policy
@@ -29,7 +30,7 @@ from orchestrator.store.lease import LeaseState, LostError
 from trainer.checkpoint import Weights
 from trainer.config import Trial
 from trainer.data import Dataset, DataSettings, MissingData, fingerprint, load
-from trainer.evaluation import Suite, evaluate
+from trainer.evaluation import Suite, evaluate, origin_of
 from trainer.training import DivergedError, EpochRow, new_model, train
 
 logger = logging.getLogger(__name__)
@@ -43,6 +44,7 @@ class Ending(StrEnum):
     STOPPED = "stopped"  # on request
     LOST = "lost"  # its lease, or the store
     BUSY = "busy"  # never began: another was first
+    LEFT = "left"  # there are no weights to evaluate, and none are to be trained
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +52,7 @@ class Mission:
     """What a worker must know beside the trial."""
 
     policy: Policy
+    trains: bool  # False: nothing but the evaluation of weights that are there
     sweep: str
     start: str  # folder of the start that it works for
     node: str  # address of the machine within the cluster
@@ -74,7 +77,8 @@ def carry_out(
     """
     stored = store.trial(trial.id)
     stored.describe(trial)
-    past = stored.past_attempts()
+    errand = None if mission.trains else suite.id
+    past = list(came_for(stored.past_attempts(), errand))
     micro_batches = 1
     if mission.policy.halve_batch:
         ends = [state.ended or {} for state in past]
@@ -84,6 +88,7 @@ def carry_out(
         "sweep": mission.sweep,
         "start": mission.start,
         "node": mission.node,
+        EVALUATES: errand,
         "micro_batches": micro_batches,
         "provenance": provenance(device),
     }
@@ -110,9 +115,14 @@ def carry_out(
                 supervision=supervision,
                 device=device,
                 micro_batches=micro_batches,
+                trains=mission.trains,
             ).carry_out()
         attempt.end(Ending.DONE)
         return Ending.DONE
+    except _NoWeightsError:
+        logger.warning("trial %s is left: it has no weights to evaluate any more", trial.id)
+        attempt.end(Ending.LEFT)
+        return Ending.LEFT
     except StoppedError:
         attempt.end(Ending.STOPPED)
         return Ending.STOPPED
@@ -139,6 +149,10 @@ def provenance(device: torch.device) -> dict[str, Any]:
     }
 
 
+class _NoWeightsError(Exception):
+    """Of a trial that is not to be trained."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Task:
     """A trial under an attempt that has begun."""
@@ -150,10 +164,13 @@ class _Task:
     supervision: Supervision
     device: torch.device
     micro_batches: int
+    trains: bool
 
     def carry_out(self) -> None:
         dataset = _dataset(self.trial.data, self.trial.fingerprint, self.device)
         weights = self.stored.weights()
+        if weights is None and not self.trains:
+            raise _NoWeightsError
         if weights is None:
             self._train(dataset)
             weights = self.stored.weights()  # ours, or those of whoever was first
@@ -207,7 +224,8 @@ class _Task:
             "seconds": time.perf_counter() - started,
             "accuracies": outcomes.accuracies(),
         }
-        self.attempt.keep_outcomes(self.suite.id, outcomes, facts)
+        origin = origin_of(weights.model, self.suite, dataset, self.trial.fingerprint)
+        self.attempt.keep_outcomes(self.suite.id, replace(outcomes, origin=origin), facts)
 
 
 def _worked(attempt: LeaseState) -> float:

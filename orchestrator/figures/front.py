@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from math import ceil
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -26,8 +27,11 @@ from orchestrator.figures.panel import Scene, draw_panel
 from orchestrator.figures.style import DPI, GREY, INK, RC, Array, method_styles, save
 from orchestrator.objectives import Objective, is_known, minimised
 
-WIDTH, PANEL_HEIGHT, LEGEND_ROW = 10.0, 4.5, 0.24
+WIDTH, PANEL_HEIGHT, LEGEND_ROW, SMALL_PRINT_ROW = 10.0, 4.5, 0.24, 0.13
 """Inches."""
+
+CHARACTERS_IN_ROW = 155
+"""Of small print."""
 
 NAMES_IN_ROW = 8
 TITLES = {
@@ -50,7 +54,9 @@ def compose(table: pd.DataFrame, front: Front, *, note: str) -> Figure:
     non-dominated among all need not be so in two.
     """
     scene = _scene(table, front)
-    legend_height = LEGEND_ROW * (1 + _rows(scene.styles))
+    small_print = _small_print(table, front, note)
+    more_rows = SMALL_PRINT_ROW * (len(small_print) - 1)
+    legend_height = LEGEND_ROW * (1 + _rows(scene.styles)) + more_rows
     height = PANEL_HEIGHT + legend_height
     with rc_context(RC):
         figure = Figure(figsize=(WIDTH, height), dpi=DPI)
@@ -64,9 +70,8 @@ def compose(table: pd.DataFrame, front: Front, *, note: str) -> Figure:
         raw, log = figure.subplots(1, 2)
         draw_panel(raw, scene, is_log=False)
         draw_panel(log, scene, is_log=True)
-        _draw_legends(figure, scene)
-        small_print = _small_print(table, front, note)
-        figure.text(0.99, 0.06 / height, small_print, ha="right", size=7.5, color=GREY)
+        _draw_legends(figure, scene, 0.24 + more_rows)
+        figure.text(0.99, 0.06 / height, "\n".join(small_print), ha="right", size=7.5, color=GREY)
     return figure
 
 
@@ -155,8 +160,8 @@ def _rows(names: Collection[str]) -> int:
     return max(1, ceil(len(names) / NAMES_IN_ROW))
 
 
-def _draw_legends(figure: Figure, scene: Scene) -> None:
-    """The methods, then the kinds of marks, in rows below the panels."""
+def _draw_legends(figure: Figure, scene: Scene, bottom: float) -> None:
+    """The methods, then the kinds of marks, in rows below the panels, `bottom` inches up."""
 
     def mark(marker: str, color: str, size: float, **more: Any) -> Line2D:
         return Line2D([], [], marker=marker, color=color, markersize=size, linestyle="none", **more)
@@ -173,15 +178,15 @@ def _draw_legends(figure: Figure, scene: Scene) -> None:
     if scene.knee is not None:
         kinds["knee"] = mark("o", INK, 9.0, fillstyle="none", markeredgewidth=1.3)
     height = figure.get_figheight()
-    for handles, names, bottom in (
-        (methods, list(scene.styles), 0.24 + LEGEND_ROW),
-        (list(kinds.values()), list(kinds), 0.24),
+    for handles, names, foot in (
+        (methods, list(scene.styles), bottom + LEGEND_ROW),
+        (list(kinds.values()), list(kinds), bottom),
     ):
         figure.legend(
             handles,
             names,
             loc="lower center",
-            bbox_to_anchor=(0.5, bottom / height),
+            bbox_to_anchor=(0.5, foot / height),
             ncols=ceil(len(names) / _rows(names)),
             borderaxespad=0.0,
             handletextpad=0.4,
@@ -189,8 +194,8 @@ def _draw_legends(figure: Figure, scene: Scene) -> None:
         )
 
 
-def _small_print(table: pd.DataFrame, front: Front, note: str) -> str:
-    """Such as `48 trials, 3 seeds · test images · CIFAR-10`."""
+def _small_print(table: pd.DataFrame, front: Front, note: str) -> list[str]:
+    """Its lines, such as `48 trials, 3 seeds · test images · CIFAR-10`."""
     trials = table[takes_part(table, front.objectives)]
     counted = [f"{len(trials)} trial{'s' * (len(trials) != 1)}"]
     if "seed" in trials:
@@ -198,4 +203,5 @@ def _small_print(table: pd.DataFrame, front: Front, note: str) -> str:
         counted.append(f"{seeds} seed{'s' * (seeds != 1)}")
     splits = sorted(trials["split"].dropna().unique()) if "split" in trials else []
     images = f"{' and '.join(splits)} images" if splits else ""
-    return " · ".join(part for part in (", ".join(counted), images, note) if part)
+    text = " · ".join(part for part in (", ".join(counted), images, note) if part)
+    return [row for line in text.splitlines() for row in wrap(line, CHARACTERS_IN_ROW)]

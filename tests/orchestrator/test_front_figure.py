@@ -184,6 +184,21 @@ def test_knee_is_ringed_and_named_and_pareto_cells_have_their_setting() -> None:
     assert small_print.get_text() == "21 trials, 3 seeds · test images · digits"
 
 
+def test_small_print_of_any_length_has_rows_of_its_own() -> None:
+    table = trials(1)
+    front = front_of(table)
+    short = compose(table, front, note="digits")
+    long = compose(table, front, note="digits, " * 60 + "\nthe last line")
+    (text,) = long.texts
+    assert text.get_text().splitlines()[-1] == "the last line"
+    assert len(text.get_text().splitlines()) == 5
+    box = text.get_window_extent()
+    assert long.bbox.x0 <= box.x0 and long.bbox.y0 <= box.y0 and box.x1 <= long.bbox.x1
+    assert not any(box.overlaps(legend.get_window_extent()) for legend in long.legends)
+    heights = [figure.axes[0].get_window_extent().height for figure in (short, long)]
+    assert heights[0] == pytest.approx(heights[1])
+
+
 def test_labels_stay_within_the_axes_and_cover_nothing() -> None:
     """Trials are strewn around the Pareto cells, so that the first places are often taken."""
     table = trials(2)

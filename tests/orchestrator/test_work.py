@@ -40,7 +40,7 @@ from trainer.checkpoint import Weights
 from trainer.config import Trial
 from trainer.data import Dataset
 from trainer.document import Document
-from trainer.evaluation import Suite, evaluate, read_suite
+from trainer.evaluation import Suite, evaluate, origin_of, read_suite
 from trainer.training import EpochRow, new_model
 
 
@@ -116,6 +116,7 @@ def test_evaluation_is_of_the_weights_that_are_kept(
     weights, kept = store.trial(it.id).weights(), store.trial(it.id).outcomes(suite.id)
     assert weights is not None
     assert kept is not None
+    assert kept.origin == origin_of(weights.model, suite, digits, it.fingerprint)
     model = new_model(it, digits, CPU)
     model.load_state_dict(weights.model)
     again = evaluate(model, suite, digits, progress=None)

@@ -64,12 +64,14 @@ def never() -> None:
 def mission(
     policy: Policy = PATIENT,
     *,
+    trains: bool = True,
     read_orders: Callable[[], Orders] = Orders,
     give_up: Callable[[], None] = never,
 ) -> Mission:
     """What a worker knows, who is asked for nothing unless the test says so."""
     return Mission(
         policy=policy,
+        trains=trains,
         sweep="front",
         start="sweeps/front/starts/000001",
         node="127.0.0.1",

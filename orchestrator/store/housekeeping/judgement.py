@@ -51,8 +51,9 @@ class Damage:
 def is_record(name: str) -> bool:
     """Whether a file has its checksum inside; of a sweep, tables for people have none."""
     parts = name.split("/")
-    is_known = parts[0] == TRIALS or len(parts) > 3 or parts[-1] in {"plan.json", "paused.json"}
-    return parts[0] in {TRIALS, SWEEPS} and is_known and name.endswith(".json")
+    is_known = parts[0] == TRIALS or parts[-1] in {"plan.json", "paused.json"}
+    is_of_start = parts[0] == SWEEPS and parts[2:3] in (["starts"], ["runs"])
+    return parts[0] in {TRIALS, SWEEPS} and (is_known or is_of_start) and name.endswith(".json")
 
 
 def is_blob(name: str) -> bool:

@@ -1,0 +1,218 @@
+"""A sweep's models under another suite: `python -m orchestrator.sweep SPEC --evaluate SUITE`.
+
+It is the same sweep with another evaluation: the same trials by the same ids, of which those that
+have weights are evaluated, and none is trained. Its tables and pictures lie beside the sweep's
+own, and say how many of the trials they stand on.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Set
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from orchestrator.manifest import read_manifest
+from orchestrator.plan import Plan, PlannedTrial, make_plan, mapped
+from orchestrator.spec import Reevaluation, SweepSpec, columns_of_numbers, safe_file_name
+from orchestrator.store import Files, Progress, Store
+from orchestrator.store.layout import TRIALS
+from orchestrator.store.result import published
+from orchestrator.table import trials_table
+from orchestrator.tracking import OFF
+from trainer.data import DataSettings, fingerprint
+from trainer.document import Document
+from trainer.evaluation import read_suite
+from trainer.problems import BadInput, Problem, label
+
+BESIDE, GIVEN_UP, DAMAGED = "not on the front", "given up", "damaged"
+"""Why a trial is left out, apart from the status of one that is not trained."""
+
+
+def reevaluated(spec: SweepSpec, suite_path: str, *, only_front: bool) -> SweepSpec:
+    """The sweep under the suite in a YAML file, which is written as a section `evaluation` is.
+
+    Its tracker is told nothing: it has the accuracies under the sweep's own suite by these names.
+
+    Args:
+        only_front: whether trials are left out that are neither on the front under the sweep's
+            own suite nor references.
+
+    Raises:
+        BadInput: what is wrong with the suite, or an objective whose column it does not fill.
+    """
+    written = Document.read(suite_path)
+    suite = read_suite(written)
+    name = Path(suite_path).name
+    try:
+        safe_file_name(Path(name).stem)
+    except ValueError as error:
+        message = f"{error}, got {label(name)}; rename the file"
+        raise BadInput(Problem("--evaluate", "", message)) from None
+    columns = columns_of_numbers(suite, spec.cells, spec.settings)
+    for objective in spec.objectives:
+        if objective.name not in columns:
+            raise written.fail(
+                "",
+                f"must fill the column of every objective of the sweep, and has none of "
+                f"{objective.name!r}; add its category, or choose among {', '.join(columns)} "
+                f"by --set objectives",
+            )
+    evaluation = Document.from_plain({"evaluation": suite.record()}, written.where())
+    return replace(
+        spec,
+        document=spec.document.without("evaluation").merged_over(evaluation),
+        suite=suite,
+        tracking=OFF,
+        reevaluation=Reevaluation(sweep=spec, suite_file=name, only_front=only_front),
+    )
+
+
+def plan_start(
+    spec: SweepSpec,
+    store: Store,
+    *,
+    fingerprint_of: Callable[[DataSettings], str] = fingerprint,
+    settled: Mapping[str, Progress] = MappingProxyType({}),
+) -> Plan:
+    """The plan of a start: where it only evaluates, with what it leaves out.
+
+    Args:
+        fingerprint_of: of a data set, by its settings.
+        settled: trials that are known to be done, by id: the store is not asked about them.
+
+    Raises:
+        BadInput: the data are not there, or cannot be read.
+    """
+    fingerprint_of = cache(fingerprint_of)
+    plan = make_plan(spec, store, fingerprint_of=fingerprint_of, settled=settled)
+    if spec.reevaluation is None:
+        return plan
+    own = spec.reevaluation.sweep
+    wanted: Set[str] = {planned.id for planned in plan.trials}
+    if spec.reevaluation.only_front:
+        wanted = _front_and_references(own, store, fingerprint_of)
+
+    def look(planned: PlannedTrial) -> PlannedTrial:
+        return replace(planned, left_out=_why_left_out(planned, store, own.suite.id, wanted))
+
+    return replace(plan, trials=mapped(look, plan.trials, store.files))
+
+
+def refuse_nothing_to_evaluate(spec: SweepSpec, plan: Plan, files: Files) -> None:
+    """See that a sweep was run before its models are tried under another suite.
+
+    Raises:
+        BadInput: it never was, or none of its trials that are asked for has weights.
+    """
+    if spec.reevaluation is None:
+        return
+    own, covered = spec.reevaluation.sweep, coverage(spec, plan)
+    assert covered is not None
+    if not read_manifest(files, own).fingerprints:
+        problem = f"got {own.name!r}, of which there is no plan in {own.storage}"
+    elif not plan.asked_for() and not covered.evaluated:
+        problem = f"got {covered.without_weights()}"
+    else:
+        return
+    remedy = "run the sweep first, without --evaluate"
+    message = f"must be of a sweep that has trained models, {problem}; {remedy}"
+    raise BadInput(Problem("--evaluate", "", message))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Coverage:
+    """How many of a sweep's trials were tried under another suite, and why no more."""
+
+    suite_file: str
+    suite_id: str
+    trials: int
+    evaluated: int
+    beside: int | None  # of these neither on the front nor references; None: all were asked for
+    lacking: Mapping[str, int]  # trials without weights, by reason
+
+    def __str__(self) -> str:
+        counted = f"{self.evaluated} of {self.trials} trials evaluated under {self.suite_file}"
+        if self.beside is None:
+            return counted
+        more = f", and {self.beside} more" if self.beside else ""
+        return f"{counted}: the front of the suite before, and the references{more}"
+
+    def without_weights(self) -> str:
+        """Such as `3 of 26 trials have no weights to evaluate: 2 pending, 1 given up`; empty where
+        there are none."""
+        if not self.lacking:
+            return ""
+        reasons = ", ".join(f"{count} {reason}" for reason, count in self.lacking.items())
+        count = sum(self.lacking.values())
+        return f"{count} of {self.trials} trials have no weights to evaluate: {reasons}"
+
+    def lines(self) -> Iterator[tuple[str, str]]:
+        """For people: what each line is about, and what it says."""
+        yield "suite", str(self)
+        if self.lacking:
+            yield "weights", self.without_weights()
+
+    def record(self) -> dict[str, Any]:
+        """As JSON knows it."""
+        return {
+            "file": self.suite_file,
+            "id": self.suite_id,
+            "trials": self.trials,
+            "evaluated": self.evaluated,
+            "asked_for": "all" if self.beside is None else "front",
+            "without_weights": dict(self.lacking),
+        }
+
+
+def coverage(spec: SweepSpec, plan: Plan) -> Coverage | None:
+    """Of a plan under another suite than the sweep's own; None under that one.
+
+    Where all trials were evaluated, it makes no difference what was asked for.
+    """
+    if spec.reevaluation is None:
+        return None
+    is_done = {planned.id: planned.status == "done" for planned in plan.trials}
+    beside = [planned for planned in plan.trials if planned.left_out == BESIDE]
+    is_partial = not all(is_done[planned.id] for planned in beside)
+    return Coverage(
+        suite_file=spec.reevaluation.suite_file,
+        suite_id=spec.suite.id,
+        trials=len(plan.trials),
+        evaluated=sum(is_done.values()),
+        beside=sum(is_done[planned.id] for planned in beside) if is_partial else None,
+        lacking=Counter(
+            planned.left_out for planned in plan.trials if planned.left_out not in {None, BESIDE}
+        ),
+    )
+
+
+def _front_and_references(
+    own: SweepSpec, store: Store, fingerprint_of: Callable[[DataSettings], str]
+) -> Set[str]:
+    """Ids of the trials on the front under the sweep's own suite, and of its references."""
+    settled = read_manifest(store.files, own).settled
+    plan = make_plan(own, store, fingerprint_of=fingerprint_of, settled=settled)
+    table = trials_table(own, plan)
+    references = {planned.id for planned in plan.trials if planned.is_reference}
+    return references | set(table.loc[table["on_front"], "trial_id"])
+
+
+def _why_left_out(
+    planned: PlannedTrial, store: Store, own_suite: str, wanted: Set[str]
+) -> str | None:
+    """In a word or two; None of a trial to evaluate, or one that was asked for and is done."""
+    if planned.id not in wanted:
+        return BESIDE
+    if planned.evaluation is not None:
+        return None
+    if planned.progress.trained:
+        has_weights = published(store.files, f"{TRIALS}/{planned.id}") is not None
+        return None if has_weights else GIVEN_UP
+    is_at_rest = planned.status in {"pending", "stopped"}
+    if is_at_rest and store.trial(planned.id).evaluation(own_suite) is not None:
+        return DAMAGED  # it had weights
+    return planned.status
