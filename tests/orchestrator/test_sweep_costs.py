@@ -39,7 +39,10 @@ def gpu_hours(spec: SweepSpec) -> float:
     model = build(trial.model, image_shape=shape, num_classes=classes, mean=half, std=half).eval()
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         model(torch.zeros(1, *shape))
-    evaluation = test_images * sum(2 * r.ladder[-1] + 1 for r in spec.suite.categories.values())
+    evaluation = test_images * sum(
+        rungs.attack.num_restarts * (2 * rungs.ladder[-1] + 1)
+        for rungs in spec.suite.categories.values()
+    )
     passes = sum(passes_of_training(cell.trial, train_images) + evaluation for cell in spec.cells)
     return passes * len(spec.seeds) * counter.get_total_flops() / SUSTAINED_FLOPS / 3600
 
