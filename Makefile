@@ -4,9 +4,10 @@ BIN := .venv/bin
 SPEC ?= sweeps/quickstart.yaml
 STORAGE ?= runs
 PORT ?= 5000
+DATA ?= data
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help demo test test-quick test-integration test-long lint ui constraints clean
+.PHONY: help demo test test-quick test-integration test-long peers lint ui constraints clean
 .DEFAULT_GOAL := help
 
 help: ## Show the targets
@@ -30,6 +31,10 @@ test-integration: .venv/installed ## Run the tests against real servers, faults 
 
 test-long: .venv/installed ## Run what takes hours, by hand
 	$(PYTEST) -m long -s
+
+peers: .venv/installed ## Ask other attack libraries again and print the tables (DATA=folder; an hour)
+	$(BIN)/python -m tests.peers.remake --data $(DATA)
+	$(BIN)/python -m tests.peers.tables --data $(DATA)
 
 lint: .venv/installed ## Check style and types
 	$(BIN)/ruff check .
