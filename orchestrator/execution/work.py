@@ -75,6 +75,40 @@ def carry_out(
     What goes wrong within the trial (NaN, an exception, no memory) is recorded in the store and
     ends this trial alone. `report` is told each epoch's row.
     """
+    task = None
+    try:
+        task = _begun(trial, suite, store, mission, number=number, device=device, report=report)
+        if task is None:
+            return Ending.BUSY
+        ending = task.carry_out()
+        task.attempt.end(ending)
+        return ending
+    except (LostError, UnreachableError, FullError) as error:
+        logger.warning("trial %s is let go: %s", trial.id, error)
+        if task is not None:
+            with suppress(OSError):
+                task.attempt.end(Ending.LOST)
+        return Ending.LOST
+    except Exception as error:
+        if task is None:
+            raise
+        kind = failure_kind(error)
+        logger.warning("trial %s failed (%s): %s", trial.id, kind, error)
+        task.attempt.fail(kind, f"{type(error).__name__}: {error}", traceback.format_exc())
+        return Ending.FAILED
+
+
+def _begun(
+    trial: Trial,
+    suite: Suite,
+    store: Store,
+    mission: Mission,
+    *,
+    number: int,
+    device: torch.device,
+    report: Callable[[EpochRow], None],
+) -> _Task | None:
+    """The trial under a new attempt; None where another was first to begin it."""
     stored = store.trial(trial.id)
     stored.describe(trial)
     errand = None if mission.trains else suite.id
@@ -94,7 +128,7 @@ def carry_out(
     }
     attempt = stored.begin(trial, number, lasts=mission.policy.lease, about=about)
     if attempt is None:
-        return Ending.BUSY
+        return None
     supervision = Supervision(
         attempt,
         mission.policy,
@@ -104,38 +138,16 @@ def carry_out(
         report=report,
         give_up=mission.give_up,
     )
-    try:
-        with attempt.kept(supervision.tick):
-            supervision.come_by(None)
-            _Task(
-                trial=trial,
-                suite=suite,
-                stored=stored,
-                attempt=attempt,
-                supervision=supervision,
-                device=device,
-                micro_batches=micro_batches,
-                trains=mission.trains,
-            ).carry_out()
-        attempt.end(Ending.DONE)
-        return Ending.DONE
-    except _NoWeightsError:
-        logger.warning("trial %s is left: it has no weights to evaluate any more", trial.id)
-        attempt.end(Ending.LEFT)
-        return Ending.LEFT
-    except StoppedError:
-        attempt.end(Ending.STOPPED)
-        return Ending.STOPPED
-    except (LostError, UnreachableError, FullError) as error:
-        logger.warning("trial %s is let go: %s", trial.id, error)
-        with suppress(OSError):
-            attempt.end(Ending.LOST)
-        return Ending.LOST
-    except Exception as error:
-        kind = failure_kind(error)
-        logger.warning("trial %s failed (%s): %s", trial.id, kind, error)
-        attempt.fail(kind, f"{type(error).__name__}: {error}", traceback.format_exc())
-        return Ending.FAILED
+    return _Task(
+        trial=trial,
+        suite=suite,
+        stored=stored,
+        attempt=attempt,
+        supervision=supervision,
+        device=device,
+        micro_batches=micro_batches,
+        trains=mission.trains,
+    )
 
 
 def provenance(device: torch.device) -> dict[str, Any]:
@@ -166,7 +178,22 @@ class _Task:
     micro_batches: int
     trains: bool
 
-    def carry_out(self) -> None:
+    def carry_out(self) -> Ending:
+        """Bring it to its evaluation; how that ended, where it did so in good order."""
+        try:
+            with self.attempt.kept(self.supervision.tick):
+                self.supervision.come_by(None)
+                self._complete()
+        except _NoWeightsError:
+            logger.warning(
+                "trial %s is left: it has no weights to evaluate any more", self.trial.id
+            )
+            return Ending.LEFT
+        except StoppedError:
+            return Ending.STOPPED
+        return Ending.DONE
+
+    def _complete(self) -> None:
         dataset = _dataset(self.trial.data, self.trial.fingerprint, self.device)
         weights = self.stored.weights()
         if weights is None and not self.trains:

@@ -126,7 +126,8 @@ BAD_FILES = [
     (
         f"{GOOD}training:\n  attacks:\n    pdg: {{epsilon: 0.1, num_steps: 1}}\n",
         f"6: training.attacks.pdg.attack: must name a known attack, got 'pdg'; did you mean "
-        f"'pgd'? known: flow, integrated, pgd, rt; {OWN}",
+        f"'pgd'? known: autoattack, flow, integrated, pgd, rt, rt_grid, rt_worst_of, "
+        f"targeted_flow; {OWN}",
     ),
     (
         f"{GOOD}evaluation:\n  pdg: {{epsilon: 0.1, ladder: [1]}}\n",

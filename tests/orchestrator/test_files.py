@@ -103,6 +103,7 @@ def test_reader_never_sees_half_a_file(tmp_path: Path) -> None:
     assert files.names("") == ["it"]
 
 
+@pytest.mark.slow
 def test_a_writer_that_was_killed_leaves_nothing_to_be_found(tmp_path: Path) -> None:
     files = LocalFiles(tmp_path)
     files.write("a/it", b"whole")
@@ -365,6 +366,7 @@ def test_other_schemes_are_refused(url: str) -> None:
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_local_user_waits_for_no_boto3(tmp_path: Path) -> None:
     script = (
         "import sys; from orchestrator.store.opening import open_files\n"

@@ -92,6 +92,7 @@ def test_wait_that_is_given_up_ends_at_once(
     assert 0.3 <= time.monotonic() - began < 20
 
 
+@pytest.mark.slow
 def test_pauses_grow_up_to_the_longest(share: LocalFiles, monkeypatch: pytest.MonkeyPatch) -> None:
     tries: list[float] = []
     real = share.read
@@ -124,6 +125,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
         yield root
 
 
+@pytest.mark.slow
 def test_full_disk_pauses_until_there_is_room(disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patience, "REMIND_SECONDS", 0.4)
     told: list[str] = []
@@ -148,6 +150,7 @@ def test_full_disk_is_not_waited_for_once_the_sweep_is_to_stop(disk: Path) -> No
     assert files.sizes("") == {}
 
 
+@pytest.mark.slow
 def test_one_trouble_after_another_is_waited_for_anew(disk: Path) -> None:
     share = LocalFiles(disk)
     share.write(MARK, b"1")

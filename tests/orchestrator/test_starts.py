@@ -159,6 +159,7 @@ def test_start_on_another_machine_is_refused_once_it_gives_a_sign_of_life(
         begin(files).__enter__()
 
 
+@pytest.mark.slow
 def test_silent_start_on_another_machine_is_waited_for_once(
     files: LocalFiles, other: Callable[..., BaseProcess], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -179,6 +180,7 @@ def test_silent_start_on_another_machine_is_waited_for_once(
     assert heard.seconds > 0, "what it had used counts as it last told it"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", [b"", b"{", b'{"sha256": "", "record": {}}'])
 def test_damaged_start_holds_its_sweep_no_longer_than_a_silent_one(
     files: LocalFiles, damage: bytes

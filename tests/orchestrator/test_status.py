@@ -132,6 +132,7 @@ def test_before_the_first_start_all_is_pending(spec: SweepSpec, tmp_path: Path) 
     assert [path.name for path in tmp_path.iterdir()] == ["sweep.yaml"]
 
 
+@pytest.mark.slow
 def test_finished_sweep_is_told_as_its_table_has_it(
     spec: SweepSpec, store: Store, tmp_path: Path
 ) -> None:
@@ -436,6 +437,7 @@ def damaged_store(spec: SweepSpec, store: Store, files: LocalFiles, begin: Begin
     return names
 
 
+@pytest.mark.slow
 def test_nothing_is_touched_whatever_is_asked(
     spec: SweepSpec, store: Store, files: LocalFiles, begin: Begin, tmp_path: Path
 ) -> None:
@@ -493,6 +495,7 @@ def test_storage_that_cannot_be_written_is_told_all_the_same(
 # --- looking again
 
 
+@pytest.mark.slow
 def test_watch_of_a_finished_sweep_ends_at_once(spec: SweepSpec, store: Store) -> None:
     for planned in trials(spec, store):
         run(planned.trial, spec.suite, store)

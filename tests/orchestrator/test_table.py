@@ -203,8 +203,5 @@ def test_whole_settings_stay_whole_where_other_rows_are_empty(
     means = cells(table, spec.objectives)
     assert means["window"].tolist()[1:] == [20, 50]
     front = extract_front(table, objectives=spec.objectives, reference_point=(0, 1))
-    assert [point["settings"] for point in front_record(front)["points"]] == [
-        {},
-        {"window": 20},
-        {"window": 50},
-    ]
+    settings = [point["settings"] for point in front_record(front)["points"]]
+    assert sorted(settings, key=str) == [{"window": 20}, {"window": 50}, {}]  # all level

@@ -248,6 +248,7 @@ def test_who_is_second_evaluates_the_firsts_weights(
     assert outcomes.natural.tolist() == (labels == 0).tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("schedule", "epochs"), [([[0, 1]], [4, 5]), ([[0, 1], [0.9, 0.1]], [1, 2, 3, 4, 5])]
 )
@@ -342,6 +343,7 @@ def positions(folder: Path) -> list[str]:
     return [f"{int(path.stem[:6])}-{int(path.stem[7:])}" for path in found]
 
 
+@pytest.mark.slow
 def test_stop_leaves_a_checkpoint_of_the_next_step(
     slow: Slow, suite: Suite, store: Store, tmp_path: Path
 ) -> None:
@@ -361,6 +363,7 @@ def test_stop_leaves_a_checkpoint_of_the_next_step(
     assert result_of(slow.trial, suite, store) == result_of(slow.trial, suite, elsewhere)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stops", [False, True])
 def test_paused_trial_takes_no_step(slow: Slow, suite: Suite, store: Store, *, stops: bool) -> None:
     seen: list[int] = []
@@ -425,6 +428,7 @@ def test_hours_are_those_of_all_attempts_but_for_their_rests(
         assert failure.message == "TimeLimitError: must end within 1 h (limits.hours)"
 
 
+@pytest.mark.slow
 def test_owner_that_stood_still_lets_its_successor_be(
     slow: Slow, suite: Suite, store: Store, tmp_path: Path
 ) -> None:
@@ -675,6 +679,21 @@ class AwayAfter(LocalFiles):
         if name.endswith(self._name):
             raise UnreachableError("the share is away")
         super().write(name, data)
+
+    def create(self, name: str, data: bytes) -> bool:
+        if name.endswith(self._name):
+            raise UnreachableError("the share is away")
+        return super().create(name, data)
+
+
+@pytest.mark.parametrize("name", ["trial.json", "lease.json"])
+def test_store_that_is_away_before_an_attempt_has_begun_is_no_failure(
+    trial: MakeTrial, suite: Suite, store: Store, tmp_path: Path, name: str
+) -> None:
+    it = trial()
+    assert run(it, suite, Store(AwayAfter(tmp_path / "runs", name))) == (Ending.LOST, [])
+    assert how_they_ended(it, store) == []
+    assert run(it, suite, store)[0] is Ending.DONE
 
 
 @pytest.mark.parametrize("name", ["000002.json", "000002-000000.pt", "weights.pt", ".npz"])

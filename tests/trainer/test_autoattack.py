@@ -25,6 +25,8 @@ from trainer.outcomes import Outcomes
 from trainer.problems import BadInput
 from trainer.randomness import example_keys
 
+pytestmark = pytest.mark.slow
+
 ROUNDING = 1e-6
 KIND = "trainer.attacks.autoattack:AutoAttack"
 

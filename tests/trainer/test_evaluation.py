@@ -102,6 +102,7 @@ def test_what_is_wrong_stays_wrong(whole: Outcomes) -> None:
         assert (rows[1:] <= rows[:-1]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", [1, 7, 100, 10_000])
 def test_bits_do_not_depend_on_the_batch_size(
     batch_size: int, whole: Outcomes, trained: nn.Module, digits: Dataset
