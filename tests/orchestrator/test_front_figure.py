@@ -289,6 +289,7 @@ def test_settings_in_a_few_characters(settings: dict[str, object], expected: str
 # --- the files
 
 
+@pytest.mark.slow
 def test_files_are_what_they_should_be(tmp_path: Path) -> None:
     table = trials(2)
     for k in range(2):

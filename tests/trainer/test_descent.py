@@ -99,6 +99,7 @@ def test_a_step_asks_for_the_value_of_no_tensor(method: str, small_trial: MakeTr
 # The same step in parts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("micro_batches", [2, 3, 40])
 @pytest.mark.parametrize("method", METHODS)
 def test_parts_of_a_batch_train_the_same_model(

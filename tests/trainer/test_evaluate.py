@@ -29,6 +29,8 @@ from trainer.evaluation import evaluate, examples_of, read_suite
 from trainer.origin import examples_id, model_id
 from trainer.outcomes import Outcomes
 
+pytestmark = pytest.mark.slow
+
 SUITE = f"""\
 examples: 120
 pgd: {{epsilon: 0.15, ladder: [1, 3, 6]}}

@@ -22,6 +22,8 @@ from trainer.outcomes import Outcomes
 from trainer.randomness import example_keys
 from trainer.training import EpochRow, train
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 COUNT = 100
 NOISE = 3

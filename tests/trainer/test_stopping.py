@@ -63,6 +63,7 @@ def assert_stops_change_nothing(
     assert_same_bits(dict(model.state_dict()), dict(resumed_model.state_dict()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", SECTIONS)
 @settings(max_examples=3, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(stops=st.sets(st.integers(1, 3 * NUM_STEPS - 1), min_size=1, max_size=4))
