@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from typing import ClassVar, Literal, NamedTuple
 
@@ -21,9 +22,9 @@ from trainer.randomness import uniform
 from trainer.settings import Count
 
 Parameters = tuple[Tensor, ...]
-Observer = Callable[[int, Tensor, Tensor], None]
+Observer = Callable[[int, Tensor, Tensor], Tensor | None]
 """Told, for iterate 0 (the start), 1, ..., its number, its images (B C H W) and the model's logits
-there (B K)."""
+there (B K); says which of these examples go on (places, int64, rising), None for all of them."""
 
 
 class Component(NamedTuple):
@@ -85,13 +86,14 @@ class AscentAttack(Attack):
         example by example."""
         best, highest = images, torch.full_like(labels, -torch.inf, dtype=torch.float32)
 
-        def observe(iterate: int, candidate: Tensor, logits: Tensor) -> None:
+        def observe(iterate: int, candidate: Tensor, logits: Tensor) -> Tensor | None:
             nonlocal best, highest
             del iterate
             losses = LOSSES[self.loss](logits, labels)
             higher = losses > highest
             best = torch.where(higher[:, None, None, None], candidate, best)
             highest = torch.where(higher, losses, highest)
+            return None  # of a run that is trained on, all examples take every step
 
         with frozen(model):
             for restart in range(self.num_restarts):
@@ -119,29 +121,43 @@ class AscentAttack(Attack):
     ) -> Tensor:
         """One run of the longest rung gives all: an example counts as broken at a rung when any
         iterate up to it, the start included, is misclassified in any restart (L B).
+
+        It leaves a run when no rung that it still withstands lies ahead: once broken, and in a
+        later restart at the last rung that the ones before have left it.
         """
         withstands = torch.ones(len(ladder), len(labels), dtype=torch.bool, device=labels.device)
-        for restart in range(self.num_restarts):
-            alive = torch.ones_like(withstands[0])
+        present = torch.arange(len(labels), device=labels.device)  # of the batch, in this run
 
-            def observe(iterate: int, candidate: Tensor, logits: Tensor) -> None:
-                nonlocal alive
-                del candidate
-                alive = alive & (logits.argmax(1) == labels)
-                if iterate in ladder:
-                    withstands[ladder.index(iterate)] &= alive
+        def observe(iterate: int, candidate: Tensor, logits: Tensor) -> Tensor | None:
+            nonlocal present
+            del candidate
+            errs = logits.argmax(1) != labels[present]
+            reached, above = bisect_left(ladder, iterate), bisect_right(ladder, iterate)
+            withstands[reached:, present] &= ~errs
+            if above == len(ladder) or not _is_look(iterate, ladder):
+                return None
+            going = withstands[above, present].nonzero().squeeze(1)
+            if len(going) == len(present):
+                return None
+            present = present[going]
+            return going
 
-            with frozen(model):
+        with frozen(model):
+            for restart in range(self.num_restarts):
+                present = withstands[0].nonzero().squeeze(1)
+                if not len(present):
+                    break
                 end = self._climb(
                     model,
-                    images,
-                    labels,
-                    start=self.start(images, keys, restart),
+                    images[present],
+                    labels[present],
+                    start=self.start(images[present], keys[present], restart),
                     num_steps=ladder[-1],
                     observe=observe,
                 )
-                with torch.no_grad():
-                    observe(ladder[-1], end, model(end))
+                if len(present):
+                    with torch.no_grad():
+                        observe(ladder[-1], end, model(end))
         return withstands
 
     def _climb(
@@ -154,7 +170,8 @@ class AscentAttack(Attack):
         num_steps: int,
         observe: Observer | None,
     ) -> Tensor:
-        """Images (B C H W) of iterate `num_steps` from `start`; `observe` is told those before."""
+        """Images (B C H W) of iterate `num_steps` from `start`; `observe` is told those before, and
+        may let examples leave on the way."""
         step_sizes = [component.step_size for component in self.components(images)]
         parameters, base = start, images
         for iterate in range(num_steps):
@@ -163,8 +180,11 @@ class AscentAttack(Attack):
                 candidate = self.apply(base, parameters)
                 logits = model(candidate)
                 loss = LOSSES[self.loss](logits, labels).sum()
+            going = None
             if observe is not None:
-                observe(iterate, _within_range(candidate), logits.detach())
+                going = observe(iterate, _within_range(candidate), logits.detach())
+            if going is not None and not len(going):
+                return images[going]
             gradients = torch.autograd.grad(loss, parameters)
             share = STEP_SHARES[self.step_decay](iterate / num_steps)
             with torch.no_grad():
@@ -176,6 +196,9 @@ class AscentAttack(Attack):
                 )
                 parameters = self.project(images, stepped)
                 base = self.rebased(base, candidate.detach())
+                if going is not None:
+                    images, labels, base = images[going], labels[going], base[going]
+                    parameters = tuple(w[going] for w in parameters)
         return _within_range(self.apply(base, parameters))
 
     def rebased(self, base: Tensor, candidate: Tensor) -> Tensor:
@@ -187,6 +210,14 @@ class AscentAttack(Attack):
         """
         del candidate
         return base
+
+
+def _is_look(iterate: int, ladder: tuple[int, ...]) -> bool:
+    """Whether to look which examples go on: on a GPU each look waits for all that is queued.
+
+    Most of what breaks does so early, so looks are at 0, 1, 2, 4, 8, ... and at rungs.
+    """
+    return iterate & (iterate - 1) == 0 or iterate in ladder
 
 
 def _within_range(images: Tensor) -> Tensor:

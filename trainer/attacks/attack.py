@@ -75,16 +75,21 @@ class Attack(Settings, ABC):
         keys: Tensor,
         ladder: tuple[int, ...],
     ) -> Tensor:
-        """`correct`, on input that keeps its rules: here one search for each rung."""
+        """`correct`, on input that keeps its rules: here one search for each rung, on what the ones
+        before have left."""
         strengths = [{str(self.rung): value} for value in ladder] or [{}]
-        withstands = torch.ones(len(strengths), len(labels), dtype=torch.bool, device=labels.device)
-        alive = withstands[0]
+        withstands = torch.zeros(
+            len(strengths), len(labels), dtype=torch.bool, device=labels.device
+        )
+        alive = torch.arange(len(labels), device=labels.device)
         for row, strength in enumerate(strengths):
+            if not len(alive):
+                break
             attack = self.model_copy(update=strength)
-            adversarial = attack.search(model, images, labels, keys)
+            adversarial = attack.search(model, images[alive], labels[alive], keys[alive])
             with frozen(model), torch.no_grad():
-                alive = alive & (model(adversarial).argmax(1) == labels)
-            withstands[row] = alive
+                alive = alive[model(adversarial).argmax(1) == labels[alive]]
+            withstands[row, alive] = True
         return withstands
 
     def scaled(self, factor: float) -> Self:
