@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import nn
 
+from trainer.allocator import keep_freed_memory
 from trainer.checkpoint import DamagedError, Weights
 from trainer.comparison import Comparison, compare
 from trainer.config import Trial, preset, read_trial
@@ -60,6 +61,7 @@ def main(
 ) -> None:
     """Attack a model at every rung of a suite; print its accuracies with 95 % intervals."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    keep_freed_memory()
     with _told():
         task = _read_task(weights, suite, assignments or [], torch.device(device))
         path = _place(out or weights.with_name(f"{weights.stem}.{task.suite.id}.npz"))

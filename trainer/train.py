@@ -13,6 +13,7 @@ from typing import Annotated
 import torch
 import typer
 
+from trainer.allocator import keep_freed_memory
 from trainer.checkpoint import Checkpoint, DamagedError, Weights
 from trainer.config import Trial, assigned, read_trial, with_preset
 from trainer.data import fingerprint, load
@@ -64,6 +65,7 @@ def main(
     SIGINT and SIGTERM leave a checkpoint and end the training; SIGUSR1 leaves one.
     """
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    keep_freed_memory()
     flags = [
         f"{key}={json.dumps(value)}"
         for key, value in (("data", data), ("method.method", method), ("seed", seed))

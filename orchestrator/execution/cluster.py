@@ -14,6 +14,7 @@ from ray.exceptions import RayError
 from orchestrator.address import NoClusterError
 from orchestrator.execution.watch import watched_cluster
 from orchestrator.policy import Resources
+from trainer.allocator import ENVIRONMENT
 
 OBJECT_STORE_BYTES = 200_000_000
 """Trials exchange a few numbers; Ray would take 30 % of the memory."""
@@ -46,6 +47,8 @@ def connected(address: str | None, needed: Resources) -> Iterator[None]:
 def _connect(address: str | None) -> None:
     try:
         if address is None:
+            for name, value in ENVIRONMENT.items():  # by inheritance: no worker is started twice
+                os.environ.setdefault(name, value)
             ray.init(
                 address="local",
                 include_dashboard=False,
@@ -54,7 +57,12 @@ def _connect(address: str | None) -> None:
                 logging_level=logging.ERROR,
             )
         else:
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+            ray.init(
+                address=address,
+                runtime_env={"env_vars": ENVIRONMENT},
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+            )
     except (ConnectionError, RuntimeError, RayError) as error:
         raise NoClusterError(
             f"no Ray cluster takes this driver at {address or 'this machine'}: {error}; if it "
