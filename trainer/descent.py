@@ -12,7 +12,8 @@ from torch.nn.utils import get_total_norm
 from trainer.config import Trial
 from trainer.data import Split
 from trainer.last_steps import Step
-from trainer.losses import batch_losses
+from trainer.losses import weighed_losses
+from trainer.precision import arithmetic
 from trainer.problems import BadInput, Problem
 from trainer.randomness import derive_seed
 from trainer.schedule import set_rate
@@ -53,13 +54,19 @@ class Descent:
         losses_by_part, weights_by_part = [], []
         for part in indices.tensor_split(min(self.micro_batches, len(indices))):
             share = len(part) / len(indices)
-            losses = batch_losses(
-                self.trial, self.split, self.model, part, epoch=epoch, warmup=warmup
-            )
-            weights = self.weighting.weigh(losses.detach())
-            (share * (weights * losses).sum(dim=0).mean()).backward()
-            losses_by_part.append(losses.detach())
-            weights_by_part.append(share * weights.mean(dim=1))
+            with arithmetic(training.precision, self.split.labels.device):
+                of_part = weighed_losses(
+                    self.trial,
+                    self.split,
+                    self.model,
+                    self.weighting,
+                    part,
+                    epoch=epoch,
+                    warmup=warmup,
+                )
+            (share * of_part.total.mean()).backward()
+            losses_by_part.append(of_part.losses)
+            weights_by_part.append(share * of_part.weights.mean(dim=1))
         gradients = [w.grad for w in self.model.parameters() if w.grad is not None]
         gradient_norm = get_total_norm(gradients)
         self.optimiser.step()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping
 from itertools import pairwise
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import torch
 from pydantic import AfterValidator, Field, SerializeAsAny, Strict
@@ -17,6 +17,7 @@ from trainer.data import Dataset, Split
 from trainer.document import Document
 from trainer.origin import Origin, examples_id, model_id
 from trainer.outcomes import Outcomes
+from trainer.precision import arithmetic
 from trainer.randomness import derive_seed, example_keys
 from trainer.settings import Count, Provenance, Settings, content_id
 
@@ -196,17 +197,11 @@ def evaluate(
     }
     for start in range(0, count, suite.batch_size):
         batch = slice(start, min(start + suite.batch_size, count))
-        indices = examples[batch]
-        images, labels = split.images_at(indices), split.labels[indices]
-        with frozen(model), torch.no_grad():
-            right = model(images).argmax(1) == labels
-        natural[batch] = right.cpu()
-        alive = right.nonzero().squeeze(1)  # what errs on the clean image is broken already
-        for label, rungs in suite.categories.items():
-            if len(alive):
-                keys = example_keys(derive_seed("evaluation", label), indices[alive])
-                bits = rungs.attack.correct(model, images[alive], labels[alive], keys, rungs.ladder)
-                robust[label][:, batch.start + alive.cpu()] = bits.cpu()
+        with arithmetic("float32", split.labels.device):
+            found = _evaluate_batch(model, suite, split, examples[batch])
+            natural[batch] = found.natural
+            for label, bits in found.robust.items():
+                robust[label][:, batch] = bits
         if progress is not None:
             progress(batch.stop, count)
     return Outcomes(
@@ -214,3 +209,27 @@ def evaluate(
         robust={label: bits.numpy() for label, bits in robust.items()},
         ladders={label: rungs.ladder for label, rungs in suite.categories.items()},
     )
+
+
+class _Found(NamedTuple):
+    """The bits of a batch of B examples, on the host."""
+
+    natural: Tensor  # B
+    robust: dict[str, Tensor]  # by category, L B
+
+
+def _evaluate_batch(model: nn.Module, suite: Suite, split: Split, indices: Tensor) -> _Found:
+    """What the suite leaves of the examples at `indices` (B)."""
+    images, labels = split.images_at(indices), split.labels[indices]
+    with frozen(model), torch.no_grad():
+        natural = model(images).argmax(1) == labels
+    alive = natural.nonzero().squeeze(1)  # what errs on the clean image is broken already
+    images, labels, indices = images[alive], labels[alive], indices[alive]
+    robust = {}
+    for label, rungs in suite.categories.items():
+        bits = natural.new_zeros(len(rungs), len(natural))
+        if len(alive):
+            keys = example_keys(derive_seed("evaluation", label), indices)
+            bits[:, alive] = rungs.attack.correct(model, images, labels, keys, rungs.ladder)
+        robust[label] = bits.cpu()
+    return _Found(natural.cpu(), robust)

@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from collections.abc import Container
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from trainer.attacks import frozen
 from trainer.attacks.ascent import cross_entropy
 from trainer.config import Trial
 from trainer.data import Split
 from trainer.methods import NATURAL
 from trainer.randomness import derive_seed, example_keys
+from trainer.weighting import Weighting
 
 
-def batch_losses(
-    trial: Trial, split: Split, model: nn.Module, indices: Tensor, *, epoch: int, warmup: float
-) -> Tensor:
-    """The loss of each example (B) under each branch (K) of the trial's method: K B, float32.
+class WeighedLosses(NamedTuple):
+    """Losses and weights of B examples under each of a method's K branches."""
+
+    total: Tensor  # B, with gradient: what is descended, example by example
+    losses: Tensor  # K B, float32, detached
+    weights: Tensor  # K 1 or K B
+
+
+def weighed_losses(
+    trial: Trial,
+    split: Split,
+    model: nn.Module,
+    weighting: Weighting,
+    indices: Tensor,
+    *,
+    epoch: int,
+    warmup: float,
+) -> WeighedLosses:
+    """Attack a part of a mini-batch and weigh the losses of what comes of it.
 
     An example's images depend on the trial, the epoch and the example alone, so that a part of
     a mini-batch has the losses that it has in the whole (but for BatchNorm and dropout).
@@ -28,36 +45,82 @@ def batch_losses(
         epoch: from 0.
         warmup: factor on the attacks' radii and steps.
     """
-    training = trial.training
-    seed = derive_seed(trial.seed, "augmentation", epoch)
-    images = split.augmented(indices, example_keys(seed, indices))
+    branches, resting = trial.method.branches(), weighting.resting()
+    images = branch_images(
+        trial, split, model, indices, epoch=epoch, warmup=warmup, left_out=resting
+    )
     labels = split.labels[indices]
-    with _precision(training.precision, images.device):
-        inputs = []
-        for branch in trial.method.branches():
-            if branch == NATURAL:
-                inputs.append(images)
-                continue
-            keys = example_keys(derive_seed(trial.seed, "attack", branch, epoch), indices)
-            attack = trial.attacks[branch].scaled(warmup)
-            inputs.append(attack.search(model, images, labels, keys))
-        return branch_losses(model, inputs, labels, joint=training.batch_norm == "joint")
+    joint = trial.training.batch_norm == "joint"
+    if weighting.picks is not None and weighting.picks < len(images):
+        return _picked(model, images, labels, weighting, picks=weighting.picks, joint=joint)
+    computed = iter(branch_losses(model, images, labels, joint=joint))
+    losses = torch.stack(
+        [
+            images[0].new_full(labels.shape, resting[place]) if place in resting else next(computed)
+            for place in range(len(branches))
+        ]
+    )
+    weights = weighting.weigh(losses.detach())
+    return WeighedLosses((weights * losses).sum(dim=0), losses.detach(), weights)
 
 
-def branch_losses(model: nn.Module, inputs: list[Tensor], labels: Tensor, *, joint: bool) -> Tensor:
+def _picked(
+    model: nn.Module,
+    images: list[Tensor],
+    labels: Tensor,
+    weighting: Weighting,
+    *,
+    picks: int,
+    joint: bool,
+) -> WeighedLosses:
+    """Of K losses an example, a gradient for the `picks` that have weight, and for no other.
+
+    They are picked in evaluation mode, as the attacks see the model: BatchNorm's statistics are
+    of the images that are trained on.
+    """
+    with frozen(model), torch.no_grad():
+        losses = branch_losses(model, images, labels, joint=joint)
+    weights = weighting.weigh(losses)
+    heaviest, places = weights.expand_as(losses).topk(picks, dim=0)
+    chosen = torch.stack(images)[places, torch.arange(len(labels), device=labels.device)]
+    again = branch_losses(model, list(chosen), labels, joint=joint)
+    return WeighedLosses((heaviest * again).sum(dim=0), losses, weights)
+
+
+def branch_images(
+    trial: Trial,
+    split: Split,
+    model: nn.Module,
+    indices: Tensor,
+    *,
+    epoch: int,
+    warmup: float,
+    left_out: Container[int],
+) -> list[Tensor]:
+    """The images (B C H W) of each branch of the trial's method, but of those at `left_out`."""
+    keys = example_keys(derive_seed(trial.seed, "augmentation", epoch), indices)
+    clean, labels = split.augmented(indices, keys), split.labels[indices]
+    images = []
+    for place, branch in enumerate(trial.method.branches()):
+        if place in left_out:
+            continue
+        if branch == NATURAL:
+            images.append(clean)
+            continue
+        keys = example_keys(derive_seed(trial.seed, "attack", branch, epoch), indices)
+        attack = trial.attacks[branch].scaled(warmup)
+        images.append(attack.search(model, clean, labels, keys))
+    return images
+
+
+def branch_losses(model: nn.Module, images: list[Tensor], labels: Tensor, *, joint: bool) -> Tensor:
     """Cross entropy of each example under each branch's images, K B, float32.
 
     `joint` runs one forward pass over all branches, so that BatchNorm sees their mixture;
     otherwise each has its own pass and its own statistics, and the running ones move K times.
     """
     if joint:
-        logits = model(torch.cat(inputs)).chunk(len(inputs))
+        logits = model(torch.cat(images)).chunk(len(images))
     else:
-        logits = [model(images) for images in inputs]
+        logits = [model(each) for each in images]
     return torch.stack([cross_entropy(branch, labels) for branch in logits])
-
-
-def _precision(precision: str, device: torch.device) -> AbstractContextManager[Any]:
-    if precision == "float32":
-        return nullcontext()
-    return torch.autocast(device.type, dtype=torch.bfloat16)

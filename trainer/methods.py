@@ -117,7 +117,13 @@ class Average(_Mixed):
 
 
 class Maximum(_Mixed):
-    """The largest of the attacks' losses, example by example (Tramer and Boneh, 2019: "Max")."""
+    """The largest of the attacks' losses, example by example (Tramer and Boneh, 2019: "Max").
+
+    All are computed without gradient, in evaluation mode as the attacks are; only the largest is
+    then trained on, and only its images enter BatchNorm's statistics.
+    """
+
+    version: ClassVar[int] = 2  # 1 picked in training mode, all attacks' images in BatchNorm
 
     attack_names: AttackNames = Field(("pgd", "flow", "rt"), description="labels of attacks")
 
@@ -144,6 +150,12 @@ class Pareto(Method):
         None, description="required robustness as a share of the largest robust mean loss"
     )
     window: Count = Field(50, description="mini-batches over which moments are taken")
+    idle_every: Count = Field(
+        1,
+        description="steps between two looks at an attack whose alpha was 0 through a whole window",
+    )
+    """1 runs every attack at every step. Otherwise an attack without weight is left out between
+    two looks, and its loss in the window is the last one seen."""
     attack_names: AttackNames = Field(("pgd", "flow", "rt"), description="labels of attacks")
 
     @model_validator(mode="after")
@@ -159,7 +171,13 @@ class Pareto(Method):
         return (NATURAL, *self.attack_names)
 
     def weighting(self) -> Weighting:
-        return ParetoWeighting(len(self.branches()), r=self.r, rho=self.rho, window=self.window)
+        return ParetoWeighting(
+            len(self.branches()),
+            r=self.r,
+            rho=self.rho,
+            window=self.window,
+            idle_every=self.idle_every,
+        )
 
 
 METHODS: dict[str, type[Method]] = {

@@ -17,7 +17,7 @@ from trainer.descent import Descent, refuse_unfit_parts
 from trainer.epoch_sums import EpochSums
 from trainer.evaluation import Rungs, Suite, evaluate, examples_of
 from trainer.last_steps import LastSteps, StepLog
-from trainer.models import build
+from trainer.models import MODELS, build
 from trainer.problems import BadInput, Problem
 from trainer.randomness import derive_seed
 
@@ -25,6 +25,9 @@ EpochRow = dict[str, float]
 """One epoch's facts by name: `epoch` (from 1), `time` (Unix seconds), `seconds`,
 `examples_per_second`, `learning_rate`, `loss/BRANCH`, `weight/BRANCH`, `validation/...`, and
 what the method reports (`r_asked`, `r_in_effect`, `clipped_share`, `unsolved_share`)."""
+
+MEMORY_FORMATS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
+"""By name in a YAML file."""
 
 _LOOK_EVERY = 50
 """Steps between two looks for divergence: each waits for the device, and the step in which it
@@ -58,7 +61,7 @@ class Reporter(Protocol):
 
 
 def new_model(trial: Trial, dataset: Dataset, device: torch.device) -> nn.Module:
-    """The trial's model as its seed initialises it."""
+    """The trial's model as its seed initialises it, laid out as its training says."""
     torch.manual_seed(derive_seed(trial.seed, "init"))
     model = build(
         trial.model,
@@ -67,7 +70,17 @@ def new_model(trial: Trial, dataset: Dataset, device: torch.device) -> nn.Module
         mean=dataset.mean,
         std=dataset.std,
     )
-    return model.to(device)
+    model.to(device)
+    model.to(memory_format=_memory_format(trial))  # type: ignore[call-overload]  # PyTorch's own
+    return model
+
+
+def _memory_format(trial: Trial) -> torch.memory_format:
+    """channels_last is nowhere slower among what was measured (docs/benchmarks.md), but code that
+    views activations as flat does not take it: a network of one's own says what it wants."""
+    if trial.training.memory_format is not None:
+        return MEMORY_FORMATS[trial.training.memory_format]
+    return torch.channels_last if trial.model.name in MODELS else torch.preserve_format
 
 
 def train(

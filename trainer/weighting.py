@@ -5,6 +5,7 @@ Weights may depend on the batch (the worst loss) or on the batches before it (Pa
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor
 
 from trainer.alpha import LossWindow, NoSolutionError, solve_alpha
+from trainer.transfer import Fetched, sent
 
 
 class Weighting:
@@ -21,6 +23,10 @@ class Weighting:
     A step weighs its mini-batch (`weigh`, once for each part that it is computed in) and then
     shows it whole (`observe`, once): what is counted in steps belongs in `observe`.
     """
+
+    picks: int | None = None
+    """Losses of an example that have weight, where that is not all of them. Then a first pass
+    goes without gradient, and a second one over those that have weight alone."""
 
     def __init__(self, weights: list[float]) -> None:
         """Weigh K losses by K numbers."""
@@ -32,7 +38,11 @@ class Weighting:
         Args:
             losses: K B of the part's B examples, detached, in the order of the method's branches.
         """
-        return losses.new_tensor(self._weights)[:, None]
+        return sent(self._weights, like=losses)[:, None]
+
+    def resting(self) -> Mapping[int, float]:
+        """Losses that the step at hand need not compute, by their places: what each counts as."""
+        return {}
 
     def observe(self, losses: Tensor) -> None:
         """The step is over: the losses of its whole mini-batch, K B, detached."""
@@ -59,6 +69,7 @@ class WorstWeighting(Weighting):
     def __init__(self, natural_weight: float) -> None:
         """The rest of the weight is the natural loss's, the first, which is there if it has any."""
         self._natural_weight = natural_weight
+        self.picks = 2 if natural_weight else 1
 
     def weigh(self, losses: Tensor) -> Tensor:
         weights = torch.zeros_like(losses)
@@ -69,11 +80,19 @@ class WorstWeighting(Weighting):
 
 
 class ParetoWeighting(Weighting):
-    """Alpha of the losses over a sliding window, which ends at the step before."""
+    """Alpha of the losses over a sliding window, which ends at the step before.
+
+    An adversarial loss whose alpha has been 0 through a whole window rests, if it may: it is
+    computed at every `idle_every`-th step alone, and counts in between as it did last.
+    """
 
     FIRST_SOLVE = 10  # mini-batches; before, moments say little
+    NO_WEIGHT = 1e-6
+    """An alpha below it is taken for 0: the solver's answers come near a bound, not onto it."""
 
-    def __init__(self, K: int, *, r: float | None, rho: float | None, window: int) -> None:
+    def __init__(
+        self, K: int, *, r: float | None, rho: float | None, window: int, idle_every: int
+    ) -> None:
         """For K losses, the first of them natural; either of r and rho is given."""
         self._r = r
         self._rho = rho
@@ -81,24 +100,34 @@ class ParetoWeighting(Weighting):
         self._first_solve = min(self.FIRST_SOLVE, window)
         self._alpha = [1 / K] * K
         self._is_due = False  # alpha, since the window has grown
-        self._pending: Tensor | None = None
+        self._pending: Fetched | None = None
         self._counts = _Counts()
+        self._rests = _Rests(K - 1, after=window, every=idle_every)
+
+    def resting(self) -> Mapping[int, float]:
+        places = [1 + attack for attack in self._rests.now()]
+        if not places:
+            return {}
+        self._read_pending()  # it may be of a look
+        last = self._window.rows()[-1]
+        return {place: last[place] for place in places}
 
     def weigh(self, losses: Tensor) -> Tensor:
         self._read_pending()
         if self._is_due and len(self._window) >= self._first_solve:
             self._solve()
         self._is_due = False
-        return losses.new_tensor(self._alpha)[:, None]
+        return sent(self._alpha, like=losses)[:, None]
 
     def observe(self, losses: Tensor) -> None:
-        self._pending = losses.mean(dim=1)
+        self._pending = Fetched(losses.mean(dim=1))
         self._is_due = True
+        self._rests.count([alpha < self.NO_WEIGHT for alpha in self._alpha[1:]])
 
     def _read_pending(self) -> None:
-        """The losses of the step before, which are not waited for before they are needed."""
+        """The losses of the step before, which were not waited for before they are needed."""
         if self._pending is not None:
-            self._window.append(self._pending.tolist())
+            self._window.append(self._pending.read())
             self._pending = None
 
     def _solve(self) -> None:
@@ -126,6 +155,7 @@ class ParetoWeighting(Weighting):
             "window": self._window.rows(),
             "alpha": self._alpha,
             "counts": asdict(self._counts),
+            **self._rests.state(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -136,6 +166,7 @@ class ParetoWeighting(Weighting):
         self._alpha = state["alpha"]
         self._is_due = True  # between two steps it always is
         self._counts = _Counts(**state["counts"])
+        self._rests.restore(state)
 
     def epoch_report(self) -> dict[str, float]:
         counts, self._counts = self._counts, _Counts()
@@ -159,3 +190,37 @@ class _Counts:
     clipped: int = 0
     asked: float = 0.0  # sums of r over the solved ones
     in_effect: float = 0.0
+
+
+class _Rests:
+    """Which of some attacks may be left out of a step, for want of weight."""
+
+    def __init__(self, count: int, *, after: int, every: int) -> None:
+        """Rest after so many steps without weight; look at each `every`-th step (1: no rest)."""
+        self._after = after
+        self._every = every
+        self._steps = 0
+        self._without_weight = [0] * count  # steps in a row
+
+    def now(self) -> list[int]:
+        """Numbers, from 0, of those that rest in the coming step."""
+        if self._steps % self._every == 0:
+            return []
+        return [place for place, steps in enumerate(self._without_weight) if steps >= self._after]
+
+    def count(self, without_weight: list[bool]) -> None:
+        """A step is over; of each attack, whether it had none in it."""
+        self._steps += 1
+        self._without_weight = [
+            steps + 1 if idle else 0
+            for steps, idle in zip(self._without_weight, without_weight, strict=True)
+        ]
+
+    def state(self) -> dict[str, Any]:
+        if self._every == 1:
+            return {}
+        return {"steps": self._steps, "without_weight": self._without_weight}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        if self._every > 1:
+            self._steps, self._without_weight = state["steps"], state["without_weight"]

@@ -161,8 +161,6 @@ def work_on_trial(config: dict[str, Any], *, assignment: Assignment) -> None:
     """One trial in a worker, which may be a used one: its state is set anew."""
     policy = Policy.model_validate(assignment.policy)
     torch.set_num_threads(max(1, math.ceil(policy.resources.cpu)))
-    torch.backends.cuda.matmul.allow_tf32 = False
-    torch.backends.cudnn.allow_tf32 = False
     random.seed(0)
     np.random.seed(0)
     device = torch.device("cpu")

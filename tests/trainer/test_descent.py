@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.overrides import TorchFunctionMode
 
 from tests.trainer.runs import CPU, FORGETFUL, Diary, MakeTrial, differs, run, told
 from trainer.config import Trial
@@ -71,29 +72,59 @@ def test_a_step_of_sgd_goes_down_the_mean_loss(small_trial: MakeTrial) -> None:
         torch.testing.assert_close(now.detach(), before.detach() - 0.05 * gradient)
 
 
-class ReadNumbers(TorchDispatchMode):
-    """Counts the tensors whose value Python asks for: on a GPU each would be waited for."""
+READS = {"tolist", "item", "numpy", "cpu", "nonzero", "unique", "masked_select", "equal"} | {
+    f"__{kind}__" for kind in ("bool", "float", "int", "index", "array", "contains")
+}
+
+
+class Reads(TorchFunctionMode):
+    """Names what Python asks of tensors that depends on their values, and how many it asks of: on a
+    GPU each would be waited for."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.count = 0
+        self.found: list[tuple[str, int]] = []
 
-    def __torch_dispatch__(
+    def __torch_function__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        self.count += func is torch.ops.aten._local_scalar_dense.default
+        name = getattr(func, "__name__", "")
+        is_mask = name in {"__getitem__", "__setitem__"} and any(
+            isinstance(each, Tensor) and each.dtype == torch.bool
+            for each in (args[1] if isinstance(args[1], tuple) else (args[1],))
+        )
+        if name in READS or is_mask:
+            self.found.append((name, args[0].numel()))
         return func(*args, **(kwargs or {}))
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_step_asks_for_the_value_of_no_tensor(method: str, small_trial: MakeTrial) -> None:
+def test_a_step_asks_for_no_value_but_what_alpha_needs(method: str, small_trial: MakeTrial) -> None:
     descent = descent_of(trial_of(small_trial, method), micro_batches=2)
-    with ReadNumbers() as read:
-        descent.step(torch.arange(32), epoch=0, step=0)
-    assert read.count == 0
-    with ReadNumbers() as read:
-        bool(torch.ones(()) > 0)
-    assert read.count == 1  # it would have been seen
+    for step in range(3):
+        with Reads() as reads:
+            descent.step(torch.arange(32), epoch=0, step=step)
+        of_the_step_before = [("tolist", 4)] if method == "pareto" and step else []
+        assert reads.found == of_the_step_before
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda x: bool(x[0] > 0),
+        lambda x: float(x[0]),
+        lambda x: x.tolist(),
+        lambda x: x[x > 0],
+        lambda x: x.nonzero(),
+        torch.nonzero,
+        lambda x: x[0].item(),
+    ],
+)
+def test_what_waits_would_be_seen(read: Callable[[Tensor], Any]) -> None:
+    x = torch.ones(3)
+    with Reads() as reads:
+        read(x)
+    assert len(reads.found) == 1
 
 
 # The same step in parts

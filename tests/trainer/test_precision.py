@@ -1,0 +1,77 @@
+"""The arithmetic of forward passes, and that nothing of it is left behind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tests.trainer.runs import CPU, MakeTrial, run
+from trainer.data import Dataset
+from trainer.document import Document
+from trainer.evaluation import evaluate, read_suite
+from trainer.precision import Precision, arithmetic
+
+BACKENDS: Any = torch.backends
+
+
+def set_now() -> tuple[str, str, bool]:
+    """What matrix products and convolutions on a GPU round to, and whether autocast is on."""
+    cuda, cudnn = BACKENDS.cuda.matmul.fp32_precision, BACKENDS.cudnn.conv.fp32_precision
+    return cuda, cudnn, torch.is_autocast_enabled("cpu")
+
+
+@pytest.mark.parametrize(
+    ("precision", "expected"),
+    [
+        ("float32", ("ieee", "ieee", False)),
+        ("tf32", ("tf32", "tf32", False)),
+        ("bfloat16", ("ieee", "ieee", True)),
+    ],
+)
+def test_each_precision_says_all_of_it(
+    precision: Precision, expected: tuple[str, str, bool]
+) -> None:
+    before = set_now()
+    with arithmetic(precision, CPU):
+        assert set_now() == expected
+    assert set_now() == before
+
+
+def test_it_is_restored_after_an_error_and_nests() -> None:
+    before = set_now()
+    with pytest.raises(ZeroDivisionError), arithmetic("tf32", CPU):
+        with arithmetic("float32", CPU):
+            assert set_now() == ("ieee", "ieee", False)
+        assert set_now() == ("tf32", "tf32", False)
+        raise ZeroDivisionError
+    assert set_now() == before
+
+
+def test_bfloat16_around_float32_is_off() -> None:
+    with arithmetic("bfloat16", CPU), arithmetic("float32", CPU):
+        assert torch.ones(2, 2).mm(torch.ones(2, 2)).dtype == torch.float32
+
+
+def test_evaluations_are_in_float32_whatever_is_set(digits: Dataset) -> None:
+    class Watched(nn.Module):
+        def forward(self, images: Tensor) -> Tensor:
+            seen.add(set_now())
+            return images.flatten(1)[:, :10]
+
+    seen: set[tuple[str, str, bool]] = set()
+    suite = read_suite(
+        Document.from_plain({"pgd": {"epsilon": 0.1, "ladder": [2]}, "examples": 8}, "test")
+    )
+    with arithmetic("bfloat16", CPU):
+        evaluate(Watched(), suite, digits, progress=None)
+    assert seen == {("ieee", "ieee", False)}
+
+
+def test_tf32_is_float32_where_there_is_no_gpu(small_trial: MakeTrial) -> None:
+    one, _ = run(small_trial())
+    other, _ = run(small_trial(training={"precision": "tf32"}))
+    for name, value in one.state_dict().items():
+        assert torch.equal(value, other.state_dict()[name]), name

@@ -1,0 +1,38 @@
+"""Numbers between host and device, without waiting for what the device still has to do.
+
+A copy from ordinary host memory, and every `tolist`, waits until all queued work is done; from and
+to pinned memory a copy is queued like anything else.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def sent(numbers: list[float], *, like: Tensor) -> Tensor:
+    """`numbers` as a tensor of `like`'s type, on its device."""
+    if not like.is_cuda:
+        return like.new_tensor(numbers)
+    pinned = torch.tensor(numbers, dtype=like.dtype, pin_memory=True)
+    return pinned.to(like.device, non_blocking=True)
+
+
+class Fetched:
+    """A tensor's numbers, on their way to the host."""
+
+    def __init__(self, values: Tensor) -> None:
+        """Begin to fetch 1-dimensional `values`, which nobody writes to any more."""
+        self._host, self._arrival = values, None
+        if values.is_cuda:
+            self._host = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
+            self._host.copy_(values, non_blocking=True)
+            self._arrival = torch.cuda.Event()
+            self._arrival.record(torch.cuda.current_stream(values.device))
+
+    def read(self) -> list[float]:
+        """The numbers, once they are there; what was queued after them is not waited for."""
+        if self._arrival is not None:
+            self._arrival.synchronize()
+        numbers: list[float] = self._host.tolist()
+        return numbers
