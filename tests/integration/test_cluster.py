@@ -3,6 +3,7 @@ let nobody in without their token."""
 
 from __future__ import annotations
 
+import json
 import socket
 import time
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from orchestrator.address import NoClusterError, check_address
 from tests.integration.running import Finished, Place, Running, free_port, wait_until
 from tests.integration.stored import attempts, epochs_kept, table, trial_folders, worker
 from tests.integration.undisturbed import NAME, Undisturbed, assert_results, assert_tracked_once
+from trainer.allocator import ENVIRONMENT
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
@@ -103,6 +105,14 @@ def test_sweep_runs_on_the_cluster_and_leaves_it_running(cluster: Cluster, tmp_p
     assert len(workers) >= 2
     assert not any(node.is_over for node in cluster.nodes)
     wait_until(lambda: not workers & cluster.place.processes().keys(), of=None, seconds=30)
+
+
+def test_workers_keep_the_memory_of_tensors(cluster: Cluster, own_place: Place) -> None:
+    there = cluster.place.start("worker_memory", f"127.0.0.1:{cluster.port}", **cluster.token)
+    here = own_place.start("worker_memory", MALLOC_TOP_PAD_="1000000")
+    assert json.loads(there.finished().stdout) == ENVIRONMENT
+    asked_otherwise = {"MALLOC_TOP_PAD_": "1000000"}
+    assert json.loads(here.finished().stdout) == ENVIRONMENT | asked_otherwise
 
 
 def test_more_than_any_one_machine_has_is_bad_input(cluster: Cluster, tmp_path: Path) -> None:

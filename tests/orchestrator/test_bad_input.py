@@ -87,7 +87,8 @@ BAD_FILES = [
     ),
     (
         "data: digits\nmethods:\n  pareto:\n    rh: 0.4\n",
-        "4: methods.pareto.rh: … did you mean 'rho'? (known keys: r, rho, window, idle_every, attack_names)",
+        "4: methods.pareto.rh: … did you mean 'rho'? "
+        "(known keys: r, rho, window, idle_every, attack_names)",
     ),
     (
         "data: digits\nmethods:\n  pareto:\n    vary:\n      rh: [0.4]\n",
