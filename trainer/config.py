@@ -50,9 +50,18 @@ class TrainingSettings(Settings):
         description="layout of weights and activations in memory; left out, channels_last for the "
         "networks that ship, and one's own as it was built",
     )
+    compile: Annotated[bool, Provenance()] = Field(
+        False, description="whether training's passes are compiled by torch.compile"
+    )
+    """Off: on a CPU it does not pay (docs/benchmarks.md). A small network on a GPU, where launching
+    kernels takes longer than running them, is where to try it."""
     batch_norm: Literal["joint", "separate"] = Field(
         "joint", description="one forward pass for all branches, or one for each"
     )
+    """Attacks and evaluations see the running statistics. A joint pass moves them once, by the
+    mixture of all branches; separate ones move them K times, and the last branch weighs most in
+    them (of three at momentum 0.1: .30, .33, .37 of what a step adds). On MNIST joint training left
+    twice the union accuracy, on CIFAR-10 the two were level (docs/benchmarks.md)."""
 
 
 class ValidationSettings(Settings):

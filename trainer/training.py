@@ -111,6 +111,8 @@ def train(
     """
     model = new_model(trial, dataset, device)
     refuse_unfit_parts(model, micro_batches)
+    if trial.training.compile:
+        model.compile()
     run = _Run(trial, dataset.train, model, micro_batches)
     if resume is not None:
         run.restore(resume)

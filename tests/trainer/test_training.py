@@ -277,6 +277,18 @@ def test_adversarial_training_makes_robust(small_trial: MakeTrial) -> None:
     assert robust.rows[-1][accuracy] > standard.rows[-1][accuracy] + 0.2
 
 
+@pytest.mark.slow
+def test_compiled_passes_train_the_same_model(small_trial: MakeTrial) -> None:
+    sections: dict[str, Any] = {"method": {"method": "average", "natural_weight": 0.25}}
+    eager, told = run(small_trial(**sections))
+    compiled, told_compiled = run(small_trial(**sections, training={"compile": True}))
+    assert (eager._compiled_call_impl, compiled._compiled_call_impl is None) == (None, False)
+    assert set(eager.state_dict()) == set(compiled.state_dict())
+    for one, other in zip(told.rows, told_compiled.rows, strict=True):
+        for name in ("loss/natural", "loss/pgd", "loss/flow", "loss/rt"):
+            assert one[name] == pytest.approx(other[name], rel=1e-3)
+
+
 def test_bfloat16_trains_float32_weights(small_trial: MakeTrial) -> None:
     exact, its_diary = run(small_trial(method={"method": "average"}))
     rounded, diary = run(
