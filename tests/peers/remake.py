@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from filelock import FileLock
 
+from tests.peers.environment import made
 from tests.peers.reference import (
     Answers,
     Network,
@@ -32,8 +31,6 @@ from tests.peers.reference import (
 from trainer.checkpoint import Weights
 
 HERE = Path(__file__).parent
-REQUIREMENTS = HERE / "attacks.txt"
-ENVIRONMENT = HERE.parents[1] / ".peers" / "attacks"
 
 EXAMPLES = 1000
 APGD_STEPS = 100
@@ -88,7 +85,7 @@ def main() -> None:
     parser.add_argument("--data", required=True, help="folder of the real images")
     parser.add_argument("--networks", action="store_true", help="train the networks anew first")
     options = parser.parse_args()
-    python = peers_python()
+    python = made("attacks")
     for name, questions in QUESTIONS.items():
         if options.networks:
             trained(name, options.data).write()
@@ -126,20 +123,6 @@ def asked(python: Path, network: Network, questions: list[Question], root: str) 
         images=digest_of(arrays),
         provenance=provenance,
     )
-
-
-def peers_python() -> Path:
-    """The interpreter of the peers' environment, made if need be."""
-    ENVIRONMENT.parent.mkdir(exist_ok=True)
-    installed = ENVIRONMENT / "installed.txt"  # a copy of the requirements, made last
-    python = ENVIRONMENT / "bin" / "python"
-    with FileLock(f"{ENVIRONMENT}.lock"):
-        if not installed.exists() or installed.read_bytes() != REQUIREMENTS.read_bytes():
-            subprocess.run([sys.executable, "-m", "venv", "--clear", ENVIRONMENT], check=True)
-            pip = [str(python), "-m", "pip", "install", "--quiet", "--requirement"]
-            subprocess.run([*pip, str(REQUIREMENTS)], check=True)
-            shutil.copyfile(REQUIREMENTS, installed)
-    return python
 
 
 if __name__ == "__main__":

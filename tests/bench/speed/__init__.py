@@ -1,0 +1,1 @@
+"""How fast the trainer is beside what its arithmetic must cost, and beside other libraries."""
