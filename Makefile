@@ -7,7 +7,7 @@ PORT ?= 5000
 DATA ?= data
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help demo test test-quick test-integration test-long peers lint ui constraints clean
+.PHONY: help demo test test-quick test-integration test-long bench peers lint ui constraints clean
 .DEFAULT_GOAL := help
 
 help: ## Show the targets
@@ -31,6 +31,9 @@ test-integration: .venv/installed ## Run the tests against real servers, faults 
 
 test-long: .venv/installed ## Run what takes hours, by hand
 	$(PYTEST) -m long -s
+
+bench: .venv/installed ## Measure speed beside its bounds and other libraries (half an hour; JSON=file)
+	$(BIN)/python -m tests.bench.speed --peers $(if $(JSON),--json $(JSON))
 
 peers: .venv/installed ## Ask other attack libraries again and print the tables (DATA=folder; an hour)
 	$(BIN)/python -m tests.peers.remake --data $(DATA)

@@ -39,7 +39,7 @@ class Descent:
     num_steps: int
 
     def step(self, indices: Tensor, *, epoch: int, step: int) -> Step:
-        """Descend the mean loss over one batch (B indices); epoch and step are from 0.
+        """Descend the mean loss over one batch (B indices, on the host); epoch and step are from 0.
 
         Nothing here waits for the device, but for what the method's weighting reads.
         """

@@ -14,6 +14,7 @@ from trainer.config import Trial
 from trainer.data import Split
 from trainer.methods import NATURAL
 from trainer.randomness import derive_seed, example_keys
+from trainer.transfer import moved
 from trainer.weighting import Weighting
 
 
@@ -41,7 +42,7 @@ def weighed_losses(
     a mini-batch has the losses that it has in the whole (but for BatchNorm and dropout).
 
     Args:
-        indices: B, int64, of examples of the split.
+        indices: B, int64, of examples of the split, on the host.
         epoch: from 0.
         warmup: factor on the attacks' radii and steps.
     """
@@ -49,7 +50,7 @@ def weighed_losses(
     images = branch_images(
         trial, split, model, indices, epoch=epoch, warmup=warmup, left_out=resting
     )
-    labels = split.labels[indices]
+    labels = split.labels[moved(indices, split.labels.device)]
     joint = trial.training.batch_norm == "joint"
     if weighting.picks is not None and weighting.picks < len(images):
         return _picked(model, images, labels, weighting, picks=weighting.picks, joint=joint)
@@ -98,8 +99,9 @@ def branch_images(
     left_out: Container[int],
 ) -> list[Tensor]:
     """The images (B C H W) of each branch of the trial's method, but of those at `left_out`."""
-    keys = example_keys(derive_seed(trial.seed, "augmentation", epoch), indices)
-    clean, labels = split.augmented(indices, keys), split.labels[indices]
+    there = moved(indices, split.labels.device)
+    keys = example_keys(derive_seed(trial.seed, "augmentation", epoch), there)
+    clean, labels = split.augmented(indices, keys), split.labels[there]
     images = []
     for place, branch in enumerate(trial.method.branches()):
         if place in left_out:
@@ -107,7 +109,7 @@ def branch_images(
         if branch == NATURAL:
             images.append(clean)
             continue
-        keys = example_keys(derive_seed(trial.seed, "attack", branch, epoch), indices)
+        keys = example_keys(derive_seed(trial.seed, "attack", branch, epoch), there)
         attack = trial.attacks[branch].scaled(warmup)
         images.append(attack.search(model, clean, labels, keys))
     return images

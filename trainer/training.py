@@ -222,9 +222,10 @@ class _Run:
 
 
 def _order(seed: int, epoch: int, split: Split) -> Tensor:
-    """Indices of an epoch's examples in its own order; a last part batch is left to others."""
+    """Indices of an epoch's examples in its own order, on the host; a last part batch is left to
+    others."""
     generator = torch.Generator().manual_seed(derive_seed(seed, "order", epoch))
-    return torch.randperm(len(split), generator=generator).to(split.labels.device)
+    return torch.randperm(len(split), generator=generator)
 
 
 def _refuse_unfit_position(checkpoint: Checkpoint, epochs: int, num_steps: int) -> None:

@@ -1,7 +1,7 @@
-"""Numbers between host and device, without waiting for what the device still has to do.
+"""From host to device and back, without waiting for what the device still has to do.
 
 A copy from ordinary host memory, and every `tolist`, waits until all queued work is done; from and
-to pinned memory a copy is queued like anything else.
+to pinned memory a copy is queued like anything else. Where there is no GPU nothing waits anyway.
 """
 
 from __future__ import annotations
@@ -10,12 +10,16 @@ import torch
 from torch import Tensor
 
 
+def moved(tensor: Tensor, device: torch.device) -> Tensor:
+    """`tensor` on `device`; from a host, as it is now."""
+    if tensor.is_cuda or device.type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
+
+
 def sent(numbers: list[float], *, like: Tensor) -> Tensor:
     """`numbers` as a tensor of `like`'s type, on its device."""
-    if not like.is_cuda:
-        return like.new_tensor(numbers)
-    pinned = torch.tensor(numbers, dtype=like.dtype, pin_memory=True)
-    return pinned.to(like.device, non_blocking=True)
+    return moved(torch.tensor(numbers, dtype=like.dtype), like.device)
 
 
 class Fetched:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from trainer.data.settings import Augmentation
 from trainer.randomness import uniform
+from trainer.transfer import moved
 
 _PADDING = 4
 """Pixels of black around an image that is stored no larger than the model sees it."""
@@ -101,7 +102,7 @@ class Split:
         """Images under this split's augmentation: B C H W, float32 in [0, 1].
 
         Args:
-            indices: B, int64.
+            indices: B, int64, best on the host: there a memory-mapped split reads them.
             keys: B, int64, on the device. An image depends on its own key alone; one key
                 never gives two different results.
         """
@@ -122,8 +123,8 @@ class Split:
         return _as_floats(torch.where(mirrored, crops.flip(3), crops))
 
     def _gather(self, images: Tensor, indices: Tensor) -> Tensor:
-        rows = self.rows[indices.to(self.rows.device)]
-        return images[rows].to(self.labels.device)
+        rows = self.rows[moved(indices, self.rows.device)]
+        return moved(images[rows], self.labels.device)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
