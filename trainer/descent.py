@@ -13,7 +13,7 @@ from trainer.config import Trial
 from trainer.data import Split
 from trainer.last_steps import Step
 from trainer.losses import weighed_losses
-from trainer.precision import arithmetic
+from trainer.precision import arithmetic, products
 from trainer.problems import BadInput, Problem
 from trainer.randomness import derive_seed
 from trainer.schedule import set_rate
@@ -54,17 +54,18 @@ class Descent:
         losses_by_part, weights_by_part = [], []
         for part in indices.tensor_split(min(self.micro_batches, len(indices))):
             share = len(part) / len(indices)
-            with arithmetic(training.precision, self.split.labels.device):
-                of_part = weighed_losses(
-                    self.trial,
-                    self.split,
-                    self.model,
-                    self.weighting,
-                    part,
-                    epoch=epoch,
-                    warmup=warmup,
-                )
-            (share * of_part.total.mean()).backward()
+            with products(training.precision):
+                with arithmetic(training.precision, self.split.labels.device):
+                    of_part = weighed_losses(
+                        self.trial,
+                        self.split,
+                        self.model,
+                        self.weighting,
+                        part,
+                        epoch=epoch,
+                        warmup=warmup,
+                    )
+                (share * of_part.total.mean()).backward()
             losses_by_part.append(of_part.losses)
             weights_by_part.append(share * of_part.weights.mean(dim=1))
         gradients = [w.grad for w in self.model.parameters() if w.grad is not None]

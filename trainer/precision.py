@@ -14,7 +14,18 @@ Precision = Literal["float32", "tf32", "bfloat16"]
 
 @contextmanager
 def arithmetic(precision: Precision, device: torch.device) -> Iterator[None]:
-    """Forward passes within the block in `precision`, whatever is set without.
+    """Forward passes within the block in `precision`, whatever is set without."""
+    with (
+        products(precision),
+        torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"),
+    ):
+        yield
+
+
+@contextmanager
+def products(precision: Precision) -> Iterator[None]:
+    """Products of float32 numbers on a GPU as `precision` has them, those of backward passes too,
+    which have the types of their forward passes and want no autocast.
 
     Said at every door, since PyTorch by itself lets cuDNN's convolutions round to TF32.
     """
@@ -23,7 +34,6 @@ def arithmetic(precision: Precision, device: torch.device) -> Iterator[None]:
     before = matmul.fp32_precision, convolution.fp32_precision
     matmul.fp32_precision = convolution.fp32_precision = "tf32" if precision == "tf32" else "ieee"
     try:
-        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-            yield
+        yield
     finally:
         matmul.fp32_precision, convolution.fp32_precision = before

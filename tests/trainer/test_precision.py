@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from tests.trainer.runs import CPU, MakeTrial, run
+from tests.trainer.test_descent import descent_of
 from trainer.data import Dataset
 from trainer.document import Document
 from trainer.evaluation import evaluate, read_suite
@@ -68,6 +69,28 @@ def test_evaluations_are_in_float32_whatever_is_set(digits: Dataset) -> None:
     with arithmetic("bfloat16", CPU):
         evaluate(Watched(), suite, digits, progress=None)
     assert seen == {("ieee", "ieee", False)}
+
+
+@pytest.mark.parametrize(
+    ("precision", "forward", "backward"),
+    [
+        ("float32", ("ieee", "ieee", False), ("ieee", "ieee", False)),
+        ("tf32", ("tf32", "tf32", False), ("tf32", "tf32", False)),
+        ("bfloat16", ("ieee", "ieee", True), ("ieee", "ieee", False)),
+    ],
+)
+def test_a_step_is_in_one_precision_backward_too(
+    precision: str, forward: object, backward: object, small_trial: MakeTrial
+) -> None:
+    trial = small_trial(training={"precision": precision}, method={"method": "pgd"})
+    descent = descent_of(trial, micro_batches=2)
+    passes: set[object] = set()
+    backs: set[object] = set()
+    descent.model.register_forward_hook(lambda *_: passes.add(set_now()))
+    for parameter in descent.model.parameters():
+        parameter.register_hook(lambda gradient: backs.add(set_now()))
+    descent.step(torch.arange(16), epoch=0, step=0)
+    assert (passes, backs) == ({forward}, {backward})
 
 
 def test_tf32_is_float32_where_there_is_no_gpu(small_trial: MakeTrial) -> None:
