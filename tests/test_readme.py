@@ -103,3 +103,16 @@ def run(words: list[str], folder: Path) -> None:
         [sys.executable, "-m", *words], cwd=folder, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, f"{words}\n{done.stdout}\n{done.stderr}"
+
+
+def test_make_measures_speed_by_the_command_that_is_documented() -> None:
+    """The benchmark itself is run by its own tests, with less work."""
+    done = subprocess.run(
+        ["make", "--dry-run", "bench", "JSON=speed.json"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert "python -m tests.bench.speed --peers --json speed.json" in done.stdout
+    assert "python -m tests.bench.speed --peers" in (ROOT / "docs/benchmarks.md").read_text()

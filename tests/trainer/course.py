@@ -14,16 +14,15 @@ from typing import Any
 import torch
 
 from tests.conftest import SMALL_TRIAL
+from tests.trainer.runs import CPU, descent_of
 from trainer.attacks import ATTACKS, Attack
 from trainer.config import Trial, read_trial, with_preset
 from trainer.data import Dataset, load
-from trainer.descent import Descent
 from trainer.document import Document
 from trainer.randomness import example_keys
 from trainer.training import new_model
 
 STORED = Path(__file__).parent / "references" / "courses.json"
-CPU = torch.device("cpu")
 STEPS = 14
 """Enough for Pareto training to have solved for alpha."""
 
@@ -82,23 +81,12 @@ def trial_of(case: Mapping[str, Any]) -> Trial:
 def course(case: Mapping[str, Any], *, steps: int) -> Course:
     """Losses and weights (K each) and the gradient's norm of every step."""
     trial = trial_of(case)
-    dataset = load(trial.data, CPU)
-    model = new_model(trial, dataset, CPU)
-    model.train()
-    size = trial.training.batch_size
-    descent = Descent(
-        trial=trial,
-        split=dataset.train,
-        model=model,
-        optimiser=trial.training.optimiser.build(model.parameters()),
-        weighting=trial.method.weighting(),
-        micro_batches=1,
-        num_steps=len(dataset.train) // size,
-    )
+    descent = descent_of(trial, micro_batches=1)
+    size, count = trial.training.batch_size, len(descent.split)
     told: Course = {"losses": [], "weights": [], "gradient_norm": []}
     for done in range(steps):
         epoch, step = divmod(done, descent.num_steps)
-        indices = (torch.arange(size) + step * size) % len(dataset.train)
+        indices = (torch.arange(size) + step * size) % count
         facts = descent.step(indices, epoch=epoch, step=step)
         told["losses"].append(facts.losses.tolist())
         told["weights"].append(facts.weights.tolist())

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from trainer.checkpoint import Checkpoint
 from trainer.config import Trial
 from trainer.data import load
-from trainer.training import EpochRow, Reporter, train
+from trainer.descent import Descent
+from trainer.training import EpochRow, Reporter, new_model, train
 
 CPU = torch.device("cpu")
 MakeTrial = Callable[..., Trial]
@@ -69,6 +70,21 @@ def told(
         reporter=reporter,
         resume=None if resume is None else Checkpoint.from_bytes(resume),
         micro_batches=micro_batches,
+    )
+
+
+def descent_of(trial: Trial, *, micro_batches: int) -> Descent:
+    """What takes a small trial's steps, five an epoch, from its first weights on."""
+    dataset = load(trial.data, CPU)
+    model = new_model(trial, dataset, CPU).train()
+    return Descent(
+        trial=trial,
+        split=dataset.train,
+        model=model,
+        optimiser=trial.training.optimiser.build(model.parameters()),
+        weighting=trial.method.weighting(),
+        micro_batches=micro_batches,
+        num_steps=5,
     )
 
 

@@ -12,10 +12,19 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
-from tests.trainer.runs import CPU, FORGETFUL, Diary, MakeTrial, differs, run, told
+from tests.trainer.runs import (
+    CPU,
+    FORGETFUL,
+    Diary,
+    MakeTrial,
+    descent_of,
+    differs,
+    run,
+    told,
+)
 from trainer.config import Trial
 from trainer.data import load
-from trainer.descent import Descent, refuse_unfit_parts
+from trainer.descent import refuse_unfit_parts
 from trainer.problems import BadInput
 from trainer.training import new_model
 
@@ -26,20 +35,6 @@ METHODS: dict[str, dict[str, Any]] = {
     "maximum": {"natural_weight": 0.2},
     "pareto": {"rho": 0.5, "window": 2},
 }
-
-
-def descent_of(trial: Trial, *, micro_batches: int) -> Descent:
-    dataset = load(trial.data, CPU)
-    model = new_model(trial, dataset, CPU).train()
-    return Descent(
-        trial=trial,
-        split=dataset.train,
-        model=model,
-        optimiser=trial.training.optimiser.build(model.parameters()),
-        weighting=trial.method.weighting(),
-        micro_batches=micro_batches,
-        num_steps=5,
-    )
 
 
 def trial_of(small_trial: MakeTrial, method: str) -> Trial:

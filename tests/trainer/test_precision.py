@@ -8,8 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.trainer.runs import CPU, MakeTrial, run
-from tests.trainer.test_descent import descent_of
+from tests.trainer.runs import CPU, MakeTrial, descent_of, run
 from trainer.data import Dataset
 from trainer.document import Document
 from trainer.evaluation import evaluate, read_suite

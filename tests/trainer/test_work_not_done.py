@@ -10,8 +10,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.trainer.runs import CPU, FORGETFUL, MakeTrial, assert_same_state, run, run_with_stops
-from tests.trainer.test_descent import descent_of
+from tests.trainer.runs import (
+    CPU,
+    FORGETFUL,
+    MakeTrial,
+    assert_same_state,
+    descent_of,
+    run,
+    run_with_stops,
+)
 from trainer.attacks import frozen
 from trainer.attacks.ascent import AscentAttack
 from trainer.config import Trial

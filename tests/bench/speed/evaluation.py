@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from tests.bench.speed.contest import Contender, Contest, WrongWorkError
 from tests.bench.speed.setting import Setting
-from tests.bench.speed.subjects import CPU, dataset_for, read_number, taught
+from tests.bench.speed.subjects import DATA, dataset_for, read_number, taught
 from tests.peers.reference import Network
 from trainer.attacks import PGD, Flow, RotationTranslation
 from trainer.config import preset
@@ -38,31 +38,38 @@ class Unbreakable(nn.Module):
 
 
 def contests(setting: Setting) -> Iterator[Contest]:
-    """A model that withstands everything, then one that does not."""
-    name, some = "cnn", torch.arange(setting.sizes.evaluated)
-    dataset = dataset_for(name, setting)
-    dataset = replace(dataset, test=dataset.test.select(some))
-    model = taught(name, dataset, setting)
-    as_class_0 = replace(dataset.test, labels=torch.zeros_like(dataset.test.labels))
-    yield ladder_contest(
-        "every image withstands",
-        Unbreakable(model, dataset.num_classes).eval(),
-        replace(dataset, test=as_class_0),
-        setting,
-        target=SURVIVING_TARGET,
-    )
-    if setting.data is not None:
-        network = Network.read("mnist")
-        dataset = network.first_images(setting.data, setting.sizes.evaluated)
-        model = network.model(setting.data, dataset)
-    yield ladder_contest("images fall", model.to(CPU), dataset, setting, target=None)
+    """For each network: where every image withstands, then where some fall."""
+    for name in setting.sizes.networks:
+        dataset = dataset_for(name, setting)
+        some = dataset.test.select(torch.arange(setting.sizes.evaluated[name]))
+        dataset = replace(dataset, test=some)
+        model = taught(name, dataset, setting)
+        as_class_0 = replace(some, labels=torch.zeros_like(some.labels))
+        yield ladder_contest(
+            f"{name}, every image withstands",
+            Unbreakable(model, dataset.num_classes).eval(),
+            replace(dataset, test=as_class_0),
+            suite(name, setting),
+            target=SURVIVING_TARGET,
+        )
+        if setting.data is not None:
+            model, dataset = robust(name, setting.data, setting.sizes.evaluated[name])
+        yield ladder_contest(
+            f"{name}, images fall", model, dataset, suite(name, setting), target=None
+        )
+
+
+def robust(name: str, root: str, count: int) -> tuple[nn.Module, Dataset]:
+    """The committed network of a network's data set, which PGD made robust, and some images."""
+    network = Network.read(DATA[name])
+    dataset = network.first_images(root, count)
+    return network.model(root, dataset), dataset
 
 
 def ladder_contest(
-    label: str, model: nn.Module, dataset: Dataset, setting: Setting, *, target: float | None
+    label: str, model: nn.Module, dataset: Dataset, whole: Suite, *, target: float | None
 ) -> Contest:
     """One suite with ladders, beside suites of a single rung; their bits must be equal."""
-    whole = suite(setting)
     single = [
         Suite(categories={category: Rungs(attack=rungs.attack, ladder=(rung,))})
         for category, rungs in whole.categories.items()
@@ -90,9 +97,10 @@ def ladder_contest(
     )
 
 
-def suite(setting: Setting) -> Suite:
-    """MNIST's preset: PGD, flow, and RT from four starts, steps of a quarter of the radius."""
-    section = preset("mnist").section("evaluation")
+def suite(name: str, setting: Setting) -> Suite:
+    """The preset's of a network's data set: PGD, flow, and RT from four starts, steps of a quarter
+    of the radius."""
+    section = preset(DATA[name]).section("evaluation")
 
     def rungs(label: str, kind: type[PGD | Flow | RotationTranslation], starts: int) -> Rungs:
         sizes = setting.sizes

@@ -15,7 +15,7 @@ class Sizes:
         training_batch, training_steps: the same in a training step.
         taught: training steps before anything is timed, of that batch.
         motions: rotations, and translations along each axis, of the searches without gradients.
-        evaluated: images of the evaluation.
+        evaluated: images of the evaluation, by network.
         pixel_ladder, spatial_ladder: its numbers of steps.
         loaded: batches read; trained: batches of the epoch that reading is held against.
         problems: alpha problems solved.
@@ -30,7 +30,7 @@ class Sizes:
     training_steps: dict[str, int]
     taught: int
     motions: dict[str, tuple[int, int]]
-    evaluated: int
+    evaluated: dict[str, int]
     pixel_ladder: tuple[int, ...]
     spatial_ladder: tuple[int, ...]
     loaded: int
@@ -49,7 +49,7 @@ FULL = Sizes(
     training_steps={"cnn": 10, "preact_resnet18": 2},
     taught=30,
     motions={"cnn": (3, 3), "preact_resnet18": (3, 1)},
-    evaluated=32,
+    evaluated={"cnn": 32, "preact_resnet18": 4},
     pixel_ladder=(1, 5, 10, 20, 50, 100),
     spatial_ladder=(1, 5, 10, 20, 50),
     loaded=32,
@@ -68,7 +68,7 @@ TINY = Sizes(
     training_steps={"cnn": 1, "preact_resnet18": 1},
     taught=20,
     motions={"cnn": (3, 1), "preact_resnet18": (3, 1)},
-    evaluated=4,
+    evaluated={"cnn": 4, "preact_resnet18": 2},
     pixel_ladder=(1, 3),
     spatial_ladder=(1, 2),
     loaded=2,

@@ -58,7 +58,7 @@ def contests(setting: Setting) -> Iterator[Contest]:
         for label, method in METHODS.items():
             trial = trial_of(name, method, num_steps=num_steps)
             yield method_contest(f"{label}, {name}", trial, dataset, batch, num_steps=num_steps)
-    yield solving_contest(setting)
+        yield solving_contest(name, setting)
 
 
 def method_contest(
@@ -88,9 +88,8 @@ def method_contest(
     )
 
 
-def solving_contest(setting: Setting) -> Contest:
+def solving_contest(name: str, setting: Setting) -> Contest:
     """Pareto training beside the same four losses under fixed weights."""
-    name = "cnn"
     dataset, batch = dataset_for(name, setting), setting.sizes.training_batch[name]
     num_steps = setting.sizes.training_steps[name]
     fixed: dict[str, Any] = {"method": f"{__name__}:FixedAlpha"}
