@@ -29,6 +29,7 @@ from ray.tune.search import Searcher
 from orchestrator import orders
 from orchestrator.execution.queue import Queue
 from orchestrator.execution.silence import end_worker
+from orchestrator.execution.telling import told_apart
 from orchestrator.execution.work import Ending, Mission, carry_out
 from orchestrator.plan import PlannedTrial
 from orchestrator.policy import Policy, Resources
@@ -173,23 +174,26 @@ def work_on_trial(config: dict[str, Any], *, assignment: Assignment) -> None:
         files, tell=logger.warning, is_given_up=lambda: False, patience=PATIENCE_SECONDS
     )
     read_orders = partial(orders.read, files, assignment.sweep, assignment.start)
-    ending = carry_out(
-        read_trial(Document.from_plain(assignment.trials[config[TRIAL]], config[TRIAL])),
-        read_suite(Document.from_plain(assignment.suite, "suite")),
-        Store(waiting, files),
-        Mission(
-            policy=policy,
-            trains=config[TRIAL] in assignment.trained,
-            sweep=assignment.sweep,
-            start=assignment.start,
-            node=ray.util.get_node_ip_address(),
-            read_orders=read_orders,
-            give_up=partial(os._exit, 1),
-        ),
-        number=config[ATTEMPT],
-        device=device,
-        report=lambda row: tune.report({"row": row}),  # nested, away from Tune's own keys
-    )
+    # Tune holds whoever reports until the command has heard it, which may stand still; a row is
+    # nested, away from Tune's own keys.
+    with told_apart(lambda row: tune.report({"row": row})) as report:
+        ending = carry_out(
+            read_trial(Document.from_plain(assignment.trials[config[TRIAL]], config[TRIAL])),
+            read_suite(Document.from_plain(assignment.suite, "suite")),
+            Store(waiting, files),
+            Mission(
+                policy=policy,
+                trains=config[TRIAL] in assignment.trained,
+                sweep=assignment.sweep,
+                start=assignment.start,
+                node=ray.util.get_node_ip_address(),
+                read_orders=read_orders,
+                give_up=partial(os._exit, 1),
+            ),
+            number=config[ATTEMPT],
+            device=device,
+            report=report,
+        )
     tune.report({"ending": str(ending)})
 
 

@@ -80,3 +80,17 @@ def test_sigusr1_asks_for_checkpoints_now_and_a_second_signal_ends_at_once(
     assert running.finished(1).code == 130
     wait_until(lambda: not working(own_place), of=None, seconds=GRACE_SECONDS)
     assert_undisturbed(undisturbed, own_place, tmp_path, *UNTRACKED, faults=1)
+
+
+def test_trials_wait_for_no_start_that_stands_still(
+    undisturbed: Undisturbed, own_place: Place, tmp_path: Path
+) -> None:
+    running = undisturbed.started(own_place, tmp_path, *UNTRACKED)
+    trials = [tmp_path / "trials" / trial_id for trial_id in undisturbed.long_trials]
+    wait_until(lambda: all(map(attempts, trials)), of=running, seconds=120)
+    running.send(signal.SIGSTOP)  # as Ctrl-Z does
+    cut_off = [attempts(trial)[0] for trial in trials]
+    wait_until(lambda: all(map(ending, cut_off)), of=running, seconds=120)
+    running.send(signal.SIGCONT)
+    assert running.finished().code == 0
+    assert_undisturbed(undisturbed, own_place, tmp_path, *UNTRACKED, faults=0)

@@ -1,0 +1,33 @@
+"""News of a trial for one who may be slow to listen, told by a thread of its own."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from queue import SimpleQueue
+
+from trainer.training import EpochRow
+
+Tell = Callable[[EpochRow], None]
+
+
+@contextmanager
+def told_apart(tell: Tell) -> Iterator[Tell]:
+    """A `tell` that waits for nobody; at the end of the block all has been told, in order.
+
+    Where `tell` breaks off, what comes after is told to nobody, and nobody is held up.
+    """
+    news: SimpleQueue[EpochRow | None] = SimpleQueue()
+
+    def tell_all() -> None:
+        while (row := news.get()) is not None:
+            tell(row)
+
+    thread = threading.Thread(target=tell_all, name="telling", daemon=True)
+    thread.start()
+    try:
+        yield news.put
+    finally:
+        news.put(None)
+        thread.join()
