@@ -32,8 +32,8 @@ test-integration: .venv/installed ## Run the tests against real servers, faults 
 test-long: .venv/installed ## Run what takes hours, by hand
 	$(PYTEST) -m long -s
 
-bench: .venv/installed ## Measure speed beside its bounds and other libraries (half an hour; JSON=file)
-	$(BIN)/python -m tests.bench.speed --peers $(if $(JSON),--json $(JSON))
+bench: .venv/installed ## Measure speed beside bounds and peers (half an hour; DATA=folder, JSON=file)
+	$(BIN)/python -m tests.bench.speed --peers $(if $(wildcard $(DATA)),--data $(DATA)) $(if $(JSON),--json $(JSON))
 
 peers: .venv/installed ## Ask other attack libraries again and print the tables (DATA=folder; an hour)
 	$(BIN)/python -m tests.peers.remake --data $(DATA)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
@@ -22,6 +23,11 @@ class Resources(Settings):
     gpu: Annotated[NonNegative, AfterValidator(_share_or_whole)] = Field(
         0.0, description="GPUs a trial; 0.5 lets two trials share one"
     )
+
+    @property
+    def threads(self) -> int:
+        """Of a trial's arithmetic: trials side by side share the cores without a struggle."""
+        return math.ceil(self.cpu)
 
 
 class CheckpointSettings(Settings):

@@ -77,7 +77,8 @@ class _Which(Settings):
 
 
 class Trial(_Which):
-    """One training run. Equal content, equal model (on one machine, on the CPU, bit for bit)."""
+    """One training run. Equal content, equal model: bit for bit on one machine, on the CPU, under
+    equal `memory_format` and `compile`, which are no content and move roundings alone."""
 
     data: DataSettings
     model: ModelSettings

@@ -6,6 +6,8 @@ to pinned memory a copy is queued like anything else. Where there is no GPU noth
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -17,7 +19,7 @@ def moved(tensor: Tensor, device: torch.device) -> Tensor:
     return tensor.pin_memory().to(device, non_blocking=True)
 
 
-def sent(numbers: list[float], *, like: Tensor) -> Tensor:
+def sent(numbers: Sequence[float], *, like: Tensor) -> Tensor:
     """`numbers` as a tensor of `like`'s type, on its device."""
     return moved(torch.tensor(numbers, dtype=like.dtype), like.device)
 

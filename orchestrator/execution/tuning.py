@@ -8,7 +8,6 @@ worker died goes back into the queue, and its next attempt finds the last checkp
 from __future__ import annotations
 
 import logging
-import math
 import os
 import random
 import tempfile
@@ -161,7 +160,7 @@ def run_trials(
 def work_on_trial(config: dict[str, Any], *, assignment: Assignment) -> None:
     """One trial in a worker, which may be a used one: its state is set anew."""
     policy = Policy.model_validate(assignment.policy)
-    torch.set_num_threads(max(1, math.ceil(policy.resources.cpu)))
+    torch.set_num_threads(policy.resources.threads)
     random.seed(0)
     np.random.seed(0)
     device = torch.device("cpu")

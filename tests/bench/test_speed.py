@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ import torch
 
 from tests.bench.speed import alpha
 from tests.bench.speed.__main__ import GROUPS, main
-from tests.bench.speed.attacks import is_attack
+from tests.bench.speed.attacks import count_images, is_attack
 from tests.bench.speed.contest import (
     Contender,
     Contest,
@@ -30,6 +31,8 @@ from tests.bench.speed.setting import TINY, Setting
 from tests.bench.speed.subjects import DATA, random_dataset, subject, trial_of
 from tests.peers import environment
 from trainer.attacks import PGD
+
+DATA_FOLDER = os.environ.get("PARETO_DATA")
 
 
 @dataclass
@@ -118,16 +121,19 @@ def test_seconds_that_a_run_measured_itself_count() -> None:
 
 @pytest.fixture
 def tiny() -> Setting:
-    return Setting(sizes=TINY, data=None)
+    return Setting(sizes=TINY, data=None, device=torch.device("cpu"))
 
 
 @pytest.mark.slow
 def test_only_attacks_pass_for_attacks(tiny: Setting) -> None:
     attacked = subject("cnn", tiny)
-    check = is_attack(attacked, epsilon=0.1)
+    seen = count_images(attacked.model)
+    check = is_attack(attacked, seen, epsilon=0.1)
     attack = PGD(epsilon=0.1, num_steps=2)
     found = attack.search(attacked.model, attacked.images, attacked.labels, attacked.keys)
-    check(found, None)
+    check(found, 2 * len(found))
+    with pytest.raises(WrongWorkError, match=f"given {2 * len(found)} images, got 0"):
+        check(found, 2 * len(found))
     descended = 2 * attacked.images - found
     for wrong, rule in (
         (attacked.images, "loss must rise"),
@@ -137,7 +143,7 @@ def test_only_attacks_pass_for_attacks(tiny: Setting) -> None:
         (1 - attacked.images, "beyond 0.1"),
     ):
         with pytest.raises(WrongWorkError, match=rule):
-            check(wrong, None)
+            check(wrong, 0)
 
 
 def test_an_unbreakable_network_has_gradients_and_one_answer() -> None:
@@ -164,7 +170,7 @@ def test_every_solver_meets_the_constraints() -> None:
 
 def test_random_images_are_bytes_of_the_shape_of_the_real_ones() -> None:
     for name, shape in (("mnist", (1, 28, 28)), ("cifar10", (3, 32, 32))):
-        dataset = random_dataset(name)
+        dataset = random_dataset(name, torch.device("cpu"))
         assert dataset.image_shape == shape == dataset.train.image_shape
         assert dataset.train.stored.dtype == torch.uint8
         assert set(dataset.train.labels.tolist()) == set(range(10))
@@ -202,6 +208,19 @@ def test_every_group_runs(group: str, tmp_path: Path, capsys: pytest.CaptureFixt
             assert row["seconds"][0] > 0
             assert row["lowest"] == row["ratio"] == row["highest"]
             assert row["met"] == (None if row["target"] is None else row["ratio"] <= row["target"])
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(DATA_FOLDER is None, reason="PARETO_DATA is not set")
+def test_real_images_and_networks_that_pgd_made_robust(tmp_path: Path) -> None:
+    path = tmp_path / "speed.json"
+    groups = [f"--only={group}" for group in ("evaluation", "data")]
+    words = ["--tiny", "--rounds=1", "--threads=1", f"--data={DATA_FOLDER}", f"--json={path}"]
+    assert main([*words, *groups]) == 0
+    document = json.loads(path.read_text())
+    assert document["data"] == "real"
+    titles = [contest["title"] for contest in document["groups"]["evaluation"]]
+    assert any("robust on mnist, images fall" in title for title in titles)
 
 
 @pytest.fixture

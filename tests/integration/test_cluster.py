@@ -110,9 +110,11 @@ def test_sweep_runs_on_the_cluster_and_leaves_it_running(cluster: Cluster, tmp_p
 def test_workers_keep_the_memory_of_tensors(cluster: Cluster, own_place: Place) -> None:
     there = cluster.place.start("worker_memory", f"127.0.0.1:{cluster.port}", **cluster.token)
     here = own_place.start("worker_memory", MALLOC_TOP_PAD_="1000000")
-    assert json.loads(there.finished().stdout) == ENVIRONMENT
     asked_otherwise = {"MALLOC_TOP_PAD_": "1000000"}
-    assert json.loads(here.finished().stdout) == ENVIRONMENT | asked_otherwise
+    for started, environment in ((there, ENVIRONMENT), (here, ENVIRONMENT | asked_otherwise)):
+        told = json.loads(started.finished().stdout)
+        assert told["environment"] == environment
+        assert told["faults"] < 1000  # mapped afresh they are some 1,000 a tensor or more
 
 
 def test_more_than_any_one_machine_has_is_bad_input(cluster: Cluster, tmp_path: Path) -> None:

@@ -97,6 +97,11 @@ def test_sweep_ends_with_0_and_leaves_nothing_running(swept: Swept, place: Place
     assert_nothing_left(place)
 
 
+def test_trials_compute_in_as_many_threads_as_they_have_cores(swept: Swept) -> None:
+    results = [record(trial / "result.json") for trial in trial_folders(swept.storage).values()]
+    assert [result["provenance"]["threads"] for result in results] == [1] * 6
+
+
 def test_files_are_those_of_the_contract(swept: Swept) -> None:
     assert {path.name for path in swept.folder.iterdir()} == {
         "spec.yaml",

@@ -164,6 +164,10 @@ def test_room_of_this_machine() -> None:
     assert room_here(Resources(cpu=100.0 * cores)) == 1
 
 
+def test_threads_are_the_cores_of_a_trial_rounded_up() -> None:
+    assert [Resources(cpu=cores).threads for cores in (0.25, 1.0, 1.5, 4.0)] == [1, 1, 2, 4]
+
+
 def test_budget_that_will_not_do_is_told(read: Read, store: Store) -> None:
     spec = read(SWEEP, "budget={core_hours: 10, hours: 1000}")
     plan = make_plan(spec, store)

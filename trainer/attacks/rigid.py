@@ -29,6 +29,7 @@ from trainer.attacks.units import (
 )
 from trainer.randomness import uniform
 from trainer.settings import Count, NonNegative, Real
+from trainer.transfer import moved, sent
 from trainer.warp import Padding, affine_warp
 
 
@@ -98,7 +99,7 @@ class RigidSearch(Attack):
     def increments(self, images: Tensor, keys: Tensor) -> Tensor:
         """The motions as affine maps on images B C H W, beyond the identity, B N 2 3."""
         height, width = images.shape[-2:]
-        limits = images.new_tensor(self.limits(height, width))
+        limits = sent(self.limits(height, width), like=images)
         angle, right, down = (self.motions(keys) * limits).unbind(2)
         less, sine = angle.cos() - 1, angle.sin()
         along_x = torch.stack([less, -sine * height / width, right], dim=2)
@@ -177,7 +178,7 @@ class RotationTranslationGrid(RigidSearch):
         )
         grid = torch.cartesian_prod(angles, steps, steps)
         order = grid.square().sum(1).argsort(descending=True, stable=True)
-        return grid[order].to(keys.device).expand(len(keys), -1, -1)
+        return moved(grid[order], keys.device).expand(len(keys), -1, -1)
 
     def withstood(
         self,

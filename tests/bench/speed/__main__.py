@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -42,7 +41,8 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument(
         "--data", help="folder of real MNIST and CIFAR-10 (pickles: only from whom you trust)"
     )
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--device", type=torch.device, default="cpu", help="cpu or cuda")
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="default: all cores")
     parser.add_argument("--only", choices=GROUPS, action="append", help="a group; repeatable")
     parser.add_argument("--json", metavar="FILE", help="- for standard output, tables elsewhere")
@@ -54,9 +54,10 @@ def main(words: Sequence[str]) -> int:
     # As every training process does; not within the tests' own process.
     is_kept = not options.tiny and keep_freed_memory()
     torch.set_num_threads(options.threads)
-    setting = Setting(sizes=TINY if options.tiny else FULL, data=options.data)
+    sizes = TINY if options.tiny else FULL
+    setting = Setting(sizes=sizes, data=options.data, device=options.device)
     about: dict[str, Any] = {
-        "machine": facts() | {"keeps_freed_memory": is_kept},
+        "machine": facts(options.device) | {"keeps_freed_memory": is_kept},
         "rounds": options.rounds,
         "data": "random" if options.data is None else "real",
     }
@@ -83,7 +84,7 @@ def measured(group: str, setting: Setting, *, rounds: int) -> list[Result]:
             def advance(task: Any = task) -> None:
                 progress.advance(task)
 
-            results.append(compete(contest, rounds, clock=time.perf_counter, round_done=advance))
+            results.append(compete(contest, rounds, clock=setting.clock, round_done=advance))
             progress.remove_task(task)
     return results
 

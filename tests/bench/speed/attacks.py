@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tests.bench.speed import bounds, peers
@@ -44,7 +44,14 @@ def climbing(label: str, attack: Attack, subject: Subject, *, num_steps: int) ->
     """An attack by gradients; PGD's peers are given its radius, step, steps, and one start."""
     model, images, labels = subject.model, subject.images, subject.labels
     epsilon = attack.epsilon if isinstance(attack, PGD) else None
-    check = is_attack(subject, epsilon=epsilon)
+    seen = count_images(model)
+    check = is_attack(subject, seen, epsilon=epsilon)
+
+    def bound() -> int:
+        seen()
+        bounds.ascend(model, images, labels, num_steps=num_steps)
+        return seen()
+
     contenders = [
         Contender(name="ours", run=ours(attack, subject), target=TARGET, check=check),
         Contender(
@@ -59,10 +66,7 @@ def climbing(label: str, attack: Attack, subject: Subject, *, num_steps: int) ->
         contenders += [Contender(name=peer, run=run, check=check) for peer, run in runs.items()]
     return Contest(
         title=f"{label}, {num_steps} steps, {subject.name}, {len(images)} images",
-        bound=Contender(
-            name=f"{num_steps} x forward, gradient of the images",
-            run=lambda: bounds.ascend(model, images, labels, num_steps=num_steps),
-        ),
+        bound=Contender(name=f"{num_steps} x forward, gradient of the images", run=bound),
         contenders=tuple(contenders),
     )
 
@@ -82,7 +86,14 @@ def searching(subject: Subject, *, rotations: int, translations: int) -> Contest
     box = {"degrees": DEGREES, "pixels": pixels}
     grid = RotationTranslationGrid(num_rotations=rotations, num_translations=translations, **box)
     drawn = WorstOf(num_choices=count, **box)
-    check = is_attack(moved, epsilon=None)
+    seen = count_images(subject.model)
+    check = is_attack(moved, seen, epsilon=None)
+
+    def bound() -> int:
+        seen()
+        bounds.look(subject.model, images, times=count)
+        return seen()
+
     contenders = [
         Contender(name="ours, a grid", run=ours(grid, moved), target=TARGET, check=check),
         Contender(name="ours, at random", run=ours(drawn, moved), target=TARGET, check=check),
@@ -99,10 +110,7 @@ def searching(subject: Subject, *, rotations: int, translations: int) -> Contest
     contenders += [Contender(name=peer, run=run, check=check) for peer, run in runs.items()]
     return Contest(
         title=f"{count} rotations and translations, {subject.name}, {len(images)} images",
-        bound=Contender(
-            name=f"{count} x forward",
-            run=lambda: bounds.look(subject.model, images, times=count),
-        ),
+        bound=Contender(name=f"{count} x forward", run=bound),
         contenders=tuple(contenders),
     )
 
@@ -117,22 +125,47 @@ def ours_fast(attack: Attack, subject: Subject) -> Callable[[], Tensor]:
     model = copy.deepcopy(subject.model).to(memory_format=torch.channels_last)
 
     def run() -> Tensor:
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(subject.images.device.type, torch.bfloat16):
             return attack.search(model, subject.images, subject.labels, subject.keys)
 
     return run
 
 
-def is_attack(subject: Subject, *, epsilon: float | None) -> Check:
-    """See that images are in [0, 1], within epsilon of the clean ones where that is a radius in
-    pixels, and of a larger loss in float32."""
+def count_images(model: nn.Module) -> Callable[[], int]:
+    """How many images a network and its copies to come are given, from one call to the next.
+
+    They are counted at its last layer: ART calls the parts of a sequence one by one.
+    """
+    counts = [0]
+
+    def count(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        counts[0] += len(inputs[0])
+
+    def seen() -> int:
+        number, counts[0] = counts[0], 0
+        return number
+
+    *_, last = model.modules()
+    last.register_forward_pre_hook(count)
+    return seen
+
+
+def is_attack(subject: Subject, seen: Callable[[], int], *, epsilon: float | None) -> Check:
+    """See that the network was given as many images as in the bound's run, or more, and that those
+    found are in [0, 1], within epsilon of the clean ones where that is a radius in pixels, and of a
+    larger loss in float32."""
     clean, labels = subject.images, subject.labels
 
     def loss(images: Tensor) -> float:
         with torch.no_grad():
-            return float(F.cross_entropy(subject.model(images), labels))
+            value = float(F.cross_entropy(subject.model(images), labels))
+        seen()  # of no contender
+        return value
 
-    def check(found: Tensor, _: object) -> None:
+    def check(found: Tensor, least: int) -> None:
+        given = seen()
+        if given < least:
+            raise WrongWorkError(f"the network must be given {least} images, got {given}")
         lowest, highest = (float(extreme) for extreme in found.aminmax())
         if found.shape != clean.shape or not (lowest >= 0 and highest <= 1):
             shape = tuple(found.shape)

@@ -97,10 +97,10 @@ def main() -> None:
         keep_freed_memory()
 
     torch.set_num_threads(options.threads)
-    dataset = random_dataset("mnist")
+    dataset = random_dataset("mnist", torch.device("cpu"))
     dataset = replace(dataset, train=dataset.train.select(torch.arange(options.batch)))
     trial = trial_of("cnn", METHODS["pgd"], num_steps=3)
-    step = stepping(trial, dataset, options.batch, torch.preserve_format)
+    step = stepping(trial, dataset, options.batch)
     print("ready", flush=True)
     for _ in sys.stdin:
         began = time.perf_counter()

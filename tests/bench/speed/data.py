@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -18,6 +17,7 @@ from tests.bench.speed.subjects import DATA, dataset_for, plain_model, trial_of
 from trainer.data import Split
 from trainer.randomness import example_keys
 from trainer.torchvision_operators import torchvision
+from trainer.transfer import moved
 
 TARGET = 0.03
 """Of an epoch of standard training, the shortest there is."""
@@ -34,7 +34,7 @@ class Transformed(Pictures[Any]):
         augmenting = [transforms.RandomCrop(32, padding=4), transforms.RandomHorizontalFlip()]
         kept = augmenting if split.augmentation == "crop_flip" else []
         self._transform = transforms.Compose([*kept, transforms.ToTensor()])
-        arrays = split.stored[split.rows].permute(0, 2, 3, 1).numpy()
+        arrays = split.stored[split.rows].permute(0, 2, 3, 1).cpu().numpy()
         self._pixels = arrays[..., 0] if arrays.shape[3] == 1 else arrays
         self._labels = split.labels.tolist()
 
@@ -53,7 +53,7 @@ def contests(setting: Setting) -> Iterator[Contest]:
         loaded = min(setting.sizes.loaded, len(split) // batch)
         few = split.select(torch.arange(loaded * batch))
         loaders = {
-            f"DataLoader, {workers} workers": read_loader(few, batch, workers)
+            f"DataLoader, {workers} workers": read_loader(few, batch, workers, setting)
             for workers in WORKERS
         }
         yield Contest(
@@ -63,7 +63,7 @@ def contests(setting: Setting) -> Iterator[Contest]:
                 run=training(name, setting, batch),
             ),
             contenders=(
-                Contender(name="ours", run=read_ours(few, batch), target=TARGET),
+                Contender(name="ours", run=read_ours(few, batch, setting), target=TARGET),
                 *(Contender(name=label, run=run) for label, run in loaders.items()),
             ),
         )
@@ -79,43 +79,49 @@ def training(name: str, setting: Setting, batch: int) -> Callable[[], OwnSeconds
     ]
 
     def run() -> OwnSeconds:
-        began = time.perf_counter()
+        began = setting.clock()
         for images, labels in batches:
             bounds.descend(model, images, labels)
-        return OwnSeconds((time.perf_counter() - began) / count)
+        return OwnSeconds((setting.clock() - began) / count)
 
     return run
 
 
-def read_ours(split: Split, batch: int) -> Callable[[], OwnSeconds]:
+def read_ours(split: Split, batch: int, setting: Setting) -> Callable[[], OwnSeconds]:
     """An epoch in an order of its own, as training asks for it, in seconds a batch."""
 
     def run() -> OwnSeconds:
-        began = time.perf_counter()
+        began = setting.clock()
         order = torch.randperm(len(split))
         for indices in order.split(batch):
-            split.augmented(indices, example_keys(0, indices))
-            split.labels[indices]
-        return OwnSeconds((time.perf_counter() - began) * batch / len(split))
+            there = moved(indices, setting.device)
+            split.augmented(indices, example_keys(0, there))
+            split.labels[there]
+        return OwnSeconds((setting.clock() - began) * batch / len(split))
 
     return run
 
 
-def read_loader(split: Split, batch: int, workers: int) -> Callable[[], OwnSeconds]:
+def read_loader(
+    split: Split, batch: int, workers: int, setting: Setting
+) -> Callable[[], OwnSeconds]:
     """The same by a loader, whose processes outlive an epoch."""
     loader = DataLoader(
         Transformed(split),
         batch_size=batch,
         shuffle=True,
         num_workers=workers,
+        pin_memory=setting.device.type == "cuda",
         persistent_workers=workers > 0,
     )
 
     def run() -> OwnSeconds:
-        began, seen = time.perf_counter(), 0
-        for _, labels in loader:
+        began, seen = setting.clock(), 0
+        for images, labels in loader:
+            images.to(setting.device, non_blocking=True)
+            labels.to(setting.device, non_blocking=True)
             seen += len(labels)
-        took = time.perf_counter() - began
+        took = setting.clock() - began
         if seen != len(split):
             raise WrongWorkError(f"an epoch must have {len(split)} images, got {seen}")
         return OwnSeconds(took * batch / len(split))

@@ -38,7 +38,8 @@ class Unbreakable(nn.Module):
 
 
 def contests(setting: Setting) -> Iterator[Contest]:
-    """For each network: where every image withstands, then where some fall."""
+    """For each network, every image withstanding; for each network that PGD made robust, on real
+    images, or without them the same ones, some images falling."""
     for name in setting.sizes.networks:
         dataset = dataset_for(name, setting)
         some = dataset.test.select(torch.arange(setting.sizes.evaluated[name]))
@@ -52,18 +53,22 @@ def contests(setting: Setting) -> Iterator[Contest]:
             suite(name, setting),
             target=SURVIVING_TARGET,
         )
+        label = name
         if setting.data is not None:
-            model, dataset = robust(name, setting.data, setting.sizes.evaluated[name])
+            model, dataset = robust(name, setting)
+            label = f"a small CNN that PGD made robust on {DATA[name]}"
         yield ladder_contest(
-            f"{name}, images fall", model, dataset, suite(name, setting), target=None
+            f"{label}, images fall", model, dataset, suite(name, setting), target=None
         )
 
 
-def robust(name: str, root: str, count: int) -> tuple[nn.Module, Dataset]:
-    """The committed network of a network's data set, which PGD made robust, and some images."""
+def robust(name: str, setting: Setting) -> tuple[nn.Module, Dataset]:
+    """The committed network on a network's data set, and some of its images."""
+    assert setting.data is not None
     network = Network.read(DATA[name])
-    dataset = network.first_images(root, count)
-    return network.model(root, dataset), dataset
+    dataset = network.first_images(setting.data, setting.sizes.evaluated[name])
+    model = network.model(setting.data, dataset).to(setting.device)
+    return model, replace(dataset, test=dataset.test.to(setting.device))
 
 
 def ladder_contest(

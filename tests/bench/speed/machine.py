@@ -25,9 +25,10 @@ PACKAGES = (
 )
 
 
-def facts() -> dict[str, Any]:
-    """CPU, cores, threads, versions, commit, and the load at this moment."""
+def facts(device: torch.device) -> dict[str, Any]:
+    """Device, CPU, cores, threads, versions, commit, and the load at this moment."""
     return {
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         "cpu": cpu_model(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),

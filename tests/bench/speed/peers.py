@@ -57,7 +57,7 @@ def _foolbox_pgd(
     """The run alone: calling the attack looks at its result once more."""
     foolbox = import_module("foolbox")
     theirs = foolbox.attacks.LinfPGD(abs_stepsize=attack.step_size, steps=attack.num_steps)
-    bounded = foolbox.PyTorchModel(model, bounds=(0, 1))
+    bounded = foolbox.PyTorchModel(model, bounds=(0, 1), device=images.device)
     return lambda: theirs.run(bounded, images, labels, epsilon=attack.epsilon)
 
 
@@ -72,8 +72,8 @@ def _art_pgd(model: nn.Module, images: Tensor, labels: Tensor, attack: PGD) -> C
         batch_size=len(images),
         verbose=False,
     )
-    pixels, answers = images.numpy(), labels.numpy()
-    return lambda: torch.from_numpy(theirs.generate(pixels, answers))
+    pixels, answers = images.cpu().numpy(), labels.cpu().numpy()
+    return lambda: torch.from_numpy(theirs.generate(pixels, answers)).to(images.device)
 
 
 def _adv_lib_pgd(
@@ -109,7 +109,7 @@ def searches(
     found: Runs = {}
     if find_spec("foolbox") is not None:
         foolbox = import_module("foolbox")
-        bounded = foolbox.PyTorchModel(copy.deepcopy(model), bounds=(0, 1))
+        bounded = foolbox.PyTorchModel(copy.deepcopy(model), bounds=(0, 1), device=images.device)
         for name, is_grid in (("foolbox, a grid", True), ("foolbox, at random", False)):
             theirs = foolbox.attacks.SpatialAttack(
                 max_translation=pixels,
@@ -145,13 +145,13 @@ def _foolbox_search(
 
 def _art_search(model: nn.Module, images: Tensor, **settings: Any) -> Callable[[], Tensor]:
     evasion = import_module("art.attacks.evasion")
-    classifier, pixels = _art_classifier(model, images), images.numpy()
+    classifier, pixels = _art_classifier(model, images), images.cpu().numpy()
 
     def run() -> Tensor:
         theirs = evasion.SpatialTransformation(
             classifier, **settings, verbose=False
         )  # keeps its answer
-        return torch.from_numpy(theirs.generate(pixels))
+        return torch.from_numpy(theirs.generate(pixels)).to(images.device)
 
     return run
 
@@ -166,5 +166,5 @@ def _art_classifier(model: nn.Module, images: Tensor) -> Any:
         input_shape=tuple(images.shape[1:]),
         nb_classes=num_classes,
         clip_values=(np.float32(0), np.float32(1)),
-        device_type="cpu",
+        device_type="gpu" if images.is_cuda else "cpu",
     )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
+
+import torch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +86,15 @@ TINY = Sizes(
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """The sizes, and the folder of the real images (None: random ones of the same shapes)."""
+    """The sizes, the folder of the real images (None: random ones of the same shapes), and where
+    they lie."""
 
     sizes: Sizes
     data: str | None
+    device: torch.device
+
+    def clock(self) -> float:
+        """Seconds, rising, read once the device has done what was queued."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        return time.perf_counter()

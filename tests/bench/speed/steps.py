@@ -10,7 +10,7 @@ import torch
 from tests.bench.speed import bounds
 from tests.bench.speed.contest import Contender, Contest
 from tests.bench.speed.setting import Setting
-from tests.bench.speed.subjects import CPU, dataset_for, plain_model, trial_of
+from tests.bench.speed.subjects import dataset_for, plain_model, trial_of
 from trainer.config import Trial
 from trainer.data import Dataset
 from trainer.descent import Descent
@@ -28,10 +28,12 @@ METHODS: dict[str, dict[str, Any]] = {
     "maximum": {"method": "maximum"},
     "pareto": {"method": "pareto", "rho": 0.6},
 }
-LAYOUTS = {
-    "ours": torch.preserve_format,
-    "ours, laid out as the bound": torch.contiguous_format,
+OURS: dict[str, dict[str, Any]] = {
+    "ours": {},
+    "ours, laid out as the bound": {"memory_format": "contiguous"},
+    "ours, bfloat16": {"precision": "bfloat16"},
 }
+"""Settings of a training under the clock."""
 TARGET = 1.10
 PARETO_TARGET = 1.03
 FILLING = 60
@@ -51,35 +53,43 @@ class FixedAlpha(Method):
 
 
 def contests(setting: Setting) -> Iterator[Contest]:
-    """For each network a step of each method; then what solving for alpha adds to a step."""
+    """For each network a step of each method; then what solving for alpha adds to a step, and what
+    compiling takes from it."""
     for name in setting.sizes.networks:
-        dataset = dataset_for(name, setting)
-        batch, num_steps = setting.sizes.training_batch[name], setting.sizes.training_steps[name]
-        for label, method in METHODS.items():
-            trial = trial_of(name, method, num_steps=num_steps)
-            yield method_contest(f"{label}, {name}", trial, dataset, batch, num_steps=num_steps)
+        for label in METHODS:
+            yield method_contest(name, label, setting)
         yield solving_contest(name, setting)
+        yield compiling_contest(name, setting)
 
 
-def method_contest(
-    label: str, trial: Trial, dataset: Dataset, batch: int, *, num_steps: int
-) -> Contest:
+def method_contest(name: str, method: str, setting: Setting) -> Contest:
     """One step on a batch, beside an attack's passes for each attack and a backward pass for each
     loss. The optimiser's own work is in the step and not in the bound.
 
-    The bound is laid out as PyTorch has it by itself; ours as the trainer has it, and then as the
-    bound, which shows what is the layout's part in the ratio.
+    The bound is in float32, laid out as PyTorch has it by itself; ours as the trainer has it, and
+    then as the bound, which shows what is the layout's part in the ratio.
     """
+    dataset, batch = dataset_for(name, setting), setting.sizes.training_batch[name]
+    num_steps = setting.sizes.training_steps[name]
+    trials = {
+        label: trial_of(name, METHODS[method], num_steps=num_steps, **training)
+        for label, training in OURS.items()
+    }
     contenders = [
-        Contender(name=label, run=stepping(trial, dataset, batch, memory_format), target=TARGET)
-        for label, memory_format in LAYOUTS.items()
+        Contender(
+            name=label,
+            run=stepping(trial, dataset, batch),
+            target=TARGET if trial.training.precision == "float32" else None,
+        )
+        for label, trial in trials.items()
     ]
+    trial = trials["ours"]
     if trial.method.branches() == (NATURAL,):
         plain = plain_step(trial, dataset, batch)
         contenders.append(Contender(name="plain PyTorch, its optimiser too", run=plain))
     attacks, losses = len(trial.method.attacks()), len(trial.method.branches())
     return Contest(
-        title=f"training step, {label}, {batch} images",
+        title=f"training step, {method}, {name}, {batch} images",
         bound=Contender(
             name=f"{attacks} x {num_steps} steps of attack, {losses} x backward",
             run=passes(trial, dataset, batch, num_steps=num_steps),
@@ -94,9 +104,7 @@ def solving_contest(name: str, setting: Setting) -> Contest:
     num_steps = setting.sizes.training_steps[name]
     fixed: dict[str, Any] = {"method": f"{__name__}:FixedAlpha"}
     runs = {
-        label: stepping(
-            trial_of(name, method, num_steps=num_steps), dataset, batch, torch.preserve_format
-        )
+        label: stepping(trial_of(name, method, num_steps=num_steps), dataset, batch)
         for label, method in (("fixed", fixed), ("solved", METHODS["pareto"]))
     }
     return Contest(
@@ -108,17 +116,38 @@ def solving_contest(name: str, setting: Setting) -> Contest:
     )
 
 
-def stepping(
-    trial: Trial, dataset: Dataset, batch: int, memory_format: torch.memory_format
-) -> Callable[[], object]:
+def compiling_contest(name: str, setting: Setting) -> Contest:
+    """A step of four branches, its passes compiled, beside the same as it comes."""
+    dataset, batch = dataset_for(name, setting), setting.sizes.training_batch[name]
+    num_steps = setting.sizes.training_steps[name]
+    eager, compiled = (
+        stepping(
+            trial_of(name, METHODS["average"], num_steps=num_steps, compile=is_compiled),
+            dataset,
+            batch,
+        )
+        for is_compiled in (False, True)
+    )
+    compiled()  # twice before it is timed: some passes are compiled anew at their second call
+    return Contest(
+        title=f"what compiling takes from a step, average, {name}, {batch} images",
+        bound=Contender(name="eager", run=eager),
+        contenders=(Contender(name="compiled", run=compiled),),
+    )
+
+
+def stepping(trial: Trial, dataset: Dataset, batch: int) -> Callable[[], object]:
     """A training run's steps, on the same examples each time."""
-    model = new_model(trial, dataset, CPU)
-    model.to(memory_format=memory_format)
+    device = dataset.train.labels.device
+    model = new_model(trial, dataset, device)
     model.train()
+    if trial.training.compile:
+        model.compile()
     weighting = trial.method.weighting()
     generator = torch.Generator().manual_seed(0)
     for _ in range(FILLING):
         losses = torch.rand(len(trial.method.branches()), batch, generator=generator) + 0.5
+        losses = losses.to(device)
         weighting.weigh(losses)
         weighting.observe(losses)
     descent = Descent(

@@ -17,7 +17,6 @@ from trainer.document import Document
 from trainer.randomness import example_keys
 from trainer.training import new_model
 
-CPU = torch.device("cpu")
 DATA = {"cnn": "mnist", "preact_resnet18": "cifar10"}
 """The data set whose preset has a network, by the network's name."""
 
@@ -56,30 +55,30 @@ def subject(name: str, setting: Setting) -> Subject:
         model=model,
         images=images,
         labels=labels,
-        keys=example_keys(0, indices),
+        keys=example_keys(0, indices).to(images.device),
     )
 
 
 def dataset_for(name: str, setting: Setting) -> Dataset:
     """The real images of a network's data set, else random ones."""
     if setting.data is None:
-        return random_dataset(DATA[name])
+        return random_dataset(DATA[name], setting.device)
     section = preset(DATA[name]).section("data")
     given: dict[str, Any] = {"name": DATA[name], "root": setting.data, "validation": 500}
     if DATA[name] == "cifar10":
         given["verify"] = False  # a part of the data set will do
     settings = Document.from_plain(given, "bench").merged_over(section).read_as(DataSettings)
-    return load(settings, CPU)
+    return load(settings, setting.device)
 
 
-def random_dataset(data_name: str) -> Dataset:
+def random_dataset(data_name: str, device: torch.device) -> Dataset:
     """Bytes in the shape of a data set's images: ten patterns at random, each under noise."""
     shape = _SHAPES[data_name]
     generator = torch.Generator().manual_seed(0)
     labels = torch.randint(10, (_RANDOM_IMAGES,), generator=generator)
     patterns = torch.randint(256, (10, *shape), generator=generator)
     noise = torch.randint(256, (_RANDOM_IMAGES, *shape), generator=generator)
-    every = Split.of(((patterns[labels] + noise) // 2).to(torch.uint8), labels)
+    every = Split.of(((patterns[labels] + noise) // 2).to(torch.uint8), labels).to(device)
     training, testing = torch.arange(_RANDOM_IMAGES).tensor_split(2)
     return Dataset(
         train=replace(
@@ -95,9 +94,9 @@ def random_dataset(data_name: str) -> Dataset:
     )
 
 
-def trial_of(name: str, method: dict[str, Any], *, num_steps: int) -> Trial:
+def trial_of(name: str, method: dict[str, Any], *, num_steps: int, **training: Any) -> Trial:
     """Training of a network by a method, its attacks as its data set's preset has them but for
-    their length; PGD goes a quarter of its radius a step."""
+    their length; PGD goes a quarter of its radius a step. `training` is of its section."""
     attacks = {label: {"num_steps": num_steps} for label in ("pgd", "flow", "rt", "integrated")}
     radius = preset(DATA[name]).section("training").section("attacks").section("pgd")
     epsilon = read_number(radius.section("epsilon").value)
@@ -106,7 +105,8 @@ def trial_of(name: str, method: dict[str, Any], *, num_steps: int) -> Trial:
         "fingerprint": "",
         "method": method,
         "training": {
-            "attacks": attacks | {"pgd": {"num_steps": num_steps, "step_size": epsilon / 4}}
+            **training,
+            "attacks": attacks | {"pgd": {"num_steps": num_steps, "step_size": epsilon / 4}},
         },
         "seed": 0,
     }
@@ -121,7 +121,7 @@ def read_number(value: object) -> float:
 
 def plain_model(trial: Trial, dataset: Dataset) -> nn.Module:
     """A new network, laid out as PyTorch has it where nobody says otherwise: what bounds run on."""
-    model = new_model(trial, dataset, CPU)
+    model = new_model(trial, dataset, dataset.train.labels.device)
     return model.to(memory_format=torch.contiguous_format)
 
 

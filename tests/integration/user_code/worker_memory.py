@@ -1,20 +1,36 @@
-"""Prints what a worker's environment says of memory: `python -m worker_memory [HOST:PORT]`."""
+"""Prints what a worker does with memory: `python -m worker_memory [HOST:PORT]`."""
 
 import json
 import os
+import resource
 import sys
+import threading
 
 import ray
+import torch
 
 from orchestrator.execution.cluster import connected
 from orchestrator.policy import Resources
 from trainer.allocator import ENVIRONMENT
 
 
+def faults() -> int:
+    """Of pages, by ten tensors of 64 MiB, one after another."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(10):
+        torch.ones(2**24)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
 @ray.remote
-def told() -> dict[str, str | None]:
-    """Of the worker that it runs in."""
-    return {name: os.environ.get(name) for name in ENVIRONMENT}
+def told() -> dict[str, object]:
+    """Of the worker that it runs in: its environment, and faults in a thread, where trials run."""
+    found: list[int] = []
+    thread = threading.Thread(target=lambda: found.extend([faults(), faults()]))
+    thread.start()
+    thread.join()
+    environment = {name: os.environ.get(name) for name in ENVIRONMENT}
+    return {"environment": environment, "faults": found[-1]}
 
 
 if __name__ == "__main__":
