@@ -83,6 +83,7 @@ class Checkpoint:
             tensors = sorted({name for each in self.optimiser["state"].values() for name in each})
             kind, got = type(optimiser).__name__, ", ".join(tensors) or "nothing"
             raise _misfit("optimiser", f"must be {kind}'s state, got {got}")
+        _lay_out_as_weights(optimiser)
 
         try:
             weighting.restore(self.weighting)
@@ -90,6 +91,15 @@ class Checkpoint:
             got = ", ".join(self.weighting) or "nothing"
             rule = f"must be of this trial's method, got {got} ({error!r})"
             raise _misfit("weighting", rule) from error
+
+
+def _lay_out_as_weights(optimiser: torch.optim.Optimizer) -> None:
+    """A checkpoint may come from another `memory_format`, and fused optimisers go through a weight
+    and its moments as they lie in memory, whatever their strides say."""
+    for weight, state in optimiser.state.items():
+        for name, value in state.items():
+            if isinstance(value, Tensor) and value.shape == weight.shape:
+                state[name] = torch.empty_like(weight, dtype=value.dtype).copy_(value)
 
 
 @dataclass(frozen=True, kw_only=True)

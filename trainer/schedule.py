@@ -69,13 +69,17 @@ class OptimiserSettings(Settings):
             return torch.optim.Adam(
                 parameters, lr=self.learning_rate, weight_decay=self.weight_decay, fused=True
             )
-        return torch.optim.SGD(
+        sgd = torch.optim.SGD(
             parameters,
             lr=self.learning_rate,
             momentum=self.momentum,
             weight_decay=self.weight_decay,
             fused=True,
         )
+        if self.momentum:  # fused, SGD takes no weight whose first gradient comes after others'
+            for weight in sgd.param_groups[0]["params"]:
+                sgd.state[weight]["momentum_buffer"] = torch.zeros_like(weight)
+        return sgd
 
 
 def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:

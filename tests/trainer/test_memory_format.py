@@ -8,13 +8,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.trainer.runs import CPU, MakeTrial
+from tests.trainer.runs import CPU, MakeTrial, run
 from trainer.checkpoint import Weights
 from trainer.config import Trial
 from trainer.data import load
 from trainer.origin import model_id
 from trainer.training import new_model
 
+FORMATS = ("contiguous", "channels_last")
 OWN = {"name": "tests.trainer.test_memory_format:viewing"}
 
 
@@ -78,13 +79,34 @@ def test_it_is_no_part_of_what_a_trial_or_a_model_is(small_trial: MakeTrial) -> 
     assert model_id(other.state_dict()) == model_id(states[0])
 
 
+@pytest.mark.parametrize("optimiser", ["adam", "sgd"])
+@pytest.mark.parametrize(("one", "other"), [FORMATS, FORMATS[::-1]])
+def test_a_run_goes_on_in_another_layout(
+    one: str, other: str, optimiser: str, small_trial: MakeTrial
+) -> None:
+    """Fused optimisers go through memory: moments in the layout of a checkpoint would be those of
+    other weights."""
+
+    def trial(memory_format: str) -> Trial:
+        settings = {"name": optimiser, "learning_rate": 0.01}
+        return small_trial(
+            training={"memory_format": memory_format, "optimiser": settings, "epochs": 3}
+        )
+
+    whole, diary = run(trial(one))
+    changed, _ = run(trial(other), resume=diary.checkpoints[0])
+    assert is_channels_last(changed) == (other == "channels_last")
+    for name, weight in whole.state_dict().items():
+        torch.testing.assert_close(changed.state_dict()[name], weight, rtol=1e-2, atol=1e-4)
+
+
 @pytest.mark.parametrize("network", ["cnn", "preact_resnet18"])
 def test_both_have_the_same_losses_and_gradients(network: str, small_trial: MakeTrial) -> None:
     """In float64, where nothing is left of rounding: in float32 a ReLU that it turns on or off in
     one of eighteen layers moves the whole gradient by some thousandths."""
     images, labels = torch.rand(16, 1, 8, 8).double(), torch.arange(16) % 10
     found = []
-    for memory_format in ("contiguous", "channels_last"):
+    for memory_format in FORMATS:
         training = {"memory_format": memory_format}
         model = model_of(small_trial(model={"name": network}, training=training)).double().train()
         losses = nn.functional.cross_entropy(model(images), labels, reduction="none")

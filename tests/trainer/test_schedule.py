@@ -151,6 +151,19 @@ def test_the_optimiser_descends_as_it_was_asked_to() -> None:
     torch.testing.assert_close(weight.detach(), now - 0.25 * second)
 
 
+@pytest.mark.parametrize("name", ["sgd", "adam"])
+def test_a_weight_may_have_its_first_gradient_late(name: str) -> None:
+    """As in a network that leaves blocks out at random."""
+    early, late = nn.Parameter(torch.ones(2)), nn.Parameter(torch.ones(2))
+    built = settings(name=name, learning_rate=0.5, momentum=0.9).build([early, late])
+    early.sum().backward()
+    built.step()
+    assert torch.equal(late.detach(), torch.ones(2))
+    late.sum().backward()
+    built.step()
+    torch.testing.assert_close(late.detach(), torch.full((2,), 0.5))
+
+
 def test_adam_has_its_weight_decay_and_no_momentum_of_ours() -> None:
     weight = nn.Parameter(torch.ones(1))
     built = settings(name="adam", learning_rate=1e-3, momentum=0.5, weight_decay=0.01).build(
