@@ -24,16 +24,43 @@ def arithmetic(precision: Precision, device: torch.device) -> Iterator[None]:
 
 @contextmanager
 def products(precision: Precision) -> Iterator[None]:
-    """Products of float32 numbers on a GPU as `precision` has them, those of backward passes too,
-    which have the types of their forward passes and want no autocast.
+    """Products of float32 numbers as `precision` has them, those of backward passes too, which have
+    the types of their forward passes and want no autocast.
 
-    Said at every door, since PyTorch by itself lets cuDNN's convolutions round to TF32.
+    Said at every door, since PyTorch by itself lets cuDNN's convolutions round to TF32, and a
+    network of one's own may set whatever it likes.
     """
-    backends: Any = torch.backends  # types of PyTorch's own know no `cudnn.conv`
-    matmul, convolution = backends.cuda.matmul, backends.cudnn.conv
-    before = matmul.fp32_precision, convolution.fp32_precision
-    matmul.fp32_precision = convolution.fp32_precision = "tf32" if precision == "tf32" else "ieee"
+    on_gpu = "tf32" if precision == "tf32" else "ieee"
+    wanted = (on_gpu,) * 3 + ("ieee",) * 3
+    before = tuple(switch.fp32_precision for switch in _SWITCHES)
+    _set(wanted, before)
     try:
         yield
     finally:
-        matmul.fp32_precision, convolution.fp32_precision = before
+        _set(before, wanted)
+
+
+_BACKENDS: Any = torch.backends  # types of PyTorch's own know no `cudnn.conv`
+_SWITCHES = (
+    _BACKENDS.cuda.matmul,
+    _BACKENDS.cudnn.conv,
+    _BACKENDS.cudnn.rnn,
+    _BACKENDS.mkldnn.matmul,
+    _BACKENDS.mkldnn.conv,
+    _BACKENDS.mkldnn.rnn,
+)
+"""Three of GPUs, three of CPUs."""
+
+
+def _set(values: tuple[str, ...], present: tuple[str, ...]) -> None:
+    """Each switch, and first PyTorch's older ones, which it refuses to read where they disagree
+    with these."""
+    if values == present:
+        return
+    rounds_to = {"bf16": "medium", "tf32": "high"}
+    torch.set_float32_matmul_precision(
+        rounds_to.get(values[3]) or rounds_to.get(values[0], "highest")
+    )
+    _BACKENDS.cudnn.allow_tf32 = values[1] == "tf32"
+    for switch, value in zip(_SWITCHES, values, strict=True):
+        switch.fp32_precision = value

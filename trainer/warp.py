@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from trainer.precision import arithmetic
+
 Padding = Literal["zeros", "border"]
 """What lies outside the image: black, or its edge repeated. It is part of the threat model."""
 
@@ -29,8 +31,9 @@ def affine_points(increment: Tensor, height: int, width: int) -> Tensor:
     """
     identity = torch.eye(2, 3, dtype=increment.dtype, device=increment.device)
     size = [increment.shape[0], 1, height, width]
-    # Autocast would round the points to bfloat16: at 28 pixels even the identity is off by 0.04.
-    with torch.autocast(increment.device.type, enabled=False):
+    # Points are products: autocast would round them to bfloat16, and at 28 pixels even the identity
+    # would be off by 0.04; TF32 likewise, by a hundredth of a pixel or more.
+    with arithmetic("float32", increment.device):
         return F.affine_grid(identity + increment, size, align_corners=False)
 
 

@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
 
 from tests.trainer.runs import CPU, MakeTrial, descent_of, run
 from trainer.data import Dataset
 from trainer.document import Document
 from trainer.evaluation import evaluate, read_suite
 from trainer.precision import Precision, arithmetic
+from trainer.warp import affine_points
 
 BACKENDS: Any = torch.backends
+PRECISIONS: tuple[Precision, ...] = ("float32", "tf32", "bfloat16")
 
 
 def set_now() -> tuple[str, str, bool]:
     """What matrix products and convolutions on a GPU round to, and whether autocast is on."""
     cuda, cudnn = BACKENDS.cuda.matmul.fp32_precision, BACKENDS.cudnn.conv.fp32_precision
     return cuda, cudnn, torch.is_autocast_enabled("cpu")
+
+
+def older() -> tuple[bool, bool, str]:
+    """The same as PyTorch's older switches have it; it raises where the two disagree."""
+    return (
+        BACKENDS.cuda.matmul.allow_tf32,
+        BACKENDS.cudnn.allow_tf32,
+        torch.get_float32_matmul_precision(),
+    )
+
+
+def on_cpu() -> set[str]:
+    return {each.fp32_precision for each in (BACKENDS.mkldnn.matmul, BACKENDS.mkldnn.conv)}
 
 
 @pytest.mark.parametrize(
@@ -48,6 +66,46 @@ def test_it_is_restored_after_an_error_and_nests() -> None:
         assert set_now() == ("tf32", "tf32", False)
         raise ZeroDivisionError
     assert set_now() == before
+
+
+@pytest.fixture(params=["highest", "high", "medium"])
+def said_outside(request: pytest.FixtureRequest) -> Iterator[str]:
+    """What a script, or a network of one's own, may have asked PyTorch for."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision(request.param)
+    yield request.param
+    torch.set_float32_matmul_precision(before)
+
+
+def test_older_switches_agree_within_and_are_as_before_after(said_outside: str) -> None:
+    before = older()
+    assert before[2] == said_outside
+    with arithmetic("float32", CPU):
+        assert older() == (False, False, "highest")
+        assert on_cpu() == {"ieee"}
+        assert BACKENDS.cudnn.rnn.fp32_precision != "tf32"
+        with BACKENDS.cudnn.flags(enabled=False):  # reads the older ones
+            pass
+        with arithmetic("tf32", CPU):
+            assert older() == (True, True, "high")
+            assert on_cpu() == {"ieee"}
+    assert older() == before
+
+
+def test_points_of_a_warp_are_exact_in_any_precision() -> None:
+    class Watch(TorchFunctionMode):
+        def __torch_function__(
+            self, function: Any, types: Any, arguments: Any = (), named: Any = None
+        ) -> Any:
+            if function is F.affine_grid:
+                seen.append(set_now())
+            return function(*arguments, **(named or {}))
+
+    seen: list[tuple[str, str, bool]] = []
+    for precision in PRECISIONS:
+        with arithmetic(precision, CPU), Watch():
+            affine_points(torch.zeros(1, 2, 3), 8, 8)
+    assert seen == [("ieee", "ieee", False)] * 3
 
 
 def test_bfloat16_around_float32_is_off() -> None:
