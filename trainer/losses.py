@@ -81,11 +81,11 @@ def _picked(
     """
     with frozen(model), torch.no_grad():
         losses = branch_losses(model, images, labels, joint=joint)
-    weights = weighting.weigh(losses)
-    heaviest, places = weights.expand_as(losses).topk(picks, dim=0)
+    weights = weighting.weigh(losses).expand_as(losses)
+    places = weights.abs().topk(picks, dim=0).indices.sort(dim=0).values  # as branches come
     chosen = torch.stack(images)[places, torch.arange(len(labels), device=labels.device)]
     again = branch_losses(model, list(chosen), labels, joint=joint)
-    return WeighedLosses((heaviest * again).sum(dim=0), losses, weights)
+    return WeighedLosses((weights.gather(0, places) * again).sum(dim=0), losses, weights)
 
 
 def branch_images(

@@ -120,10 +120,13 @@ class Maximum(_Mixed):
     """The largest of the attacks' losses, example by example (Tramer and Boneh, 2019: "Max").
 
     All are computed without gradient, in evaluation mode as the attacks are; only the largest is
-    then trained on, and only its images enter BatchNorm's statistics.
+    then trained on, and only its images, beside natural ones that have weight, enter BatchNorm's
+    statistics.
     """
 
-    version: ClassVar[int] = 2  # 1 picked in training mode, all attacks' images in BatchNorm
+    version: ClassVar[int] = 3
+    """1 picked in training mode, with all attacks' images in BatchNorm; 2 gave BatchNorm the images
+    of either kind in an order that their weights made."""
 
     attack_names: AttackNames = Field(("pgd", "flow", "rt"), description="labels of attacks")
 
@@ -155,7 +158,8 @@ class Pareto(Method):
         description="steps between two looks at an attack whose alpha was 0 through a whole window",
     )
     """1 runs every attack at every step. Otherwise an attack without weight is left out between
-    two looks, and its loss in the window is the last one seen."""
+    two looks: its loss, in the window and where losses are logged, is the last one seen, and its
+    images are not among those that BatchNorm sees."""
     attack_names: AttackNames = Field(("pgd", "flow", "rt"), description="labels of attacks")
 
     @model_validator(mode="after")

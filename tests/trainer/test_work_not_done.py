@@ -93,6 +93,37 @@ def test_only_the_worst_images_enter_batch_norm(small_trial: MakeTrial, own: str
     assert int(body[1].num_batches_tracked) == 1
 
 
+@pytest.mark.parametrize("natural_weight", [0.2, 0.5, 0.8])
+def test_natural_images_and_the_worst_are_never_mixed(
+    natural_weight: float, small_trial: MakeTrial
+) -> None:
+    trial = maximum(small_trial, natural_weight, training={"batch_norm": "separate"})
+    descent = descent_of(trial, micro_batches=1)
+    passed: list[Tensor] = []
+    descent.model.register_forward_hook(
+        lambda model, inputs, _: passed.append(inputs[0]) if model.training else None
+    )
+    natural = descent.split.images_at(INDICES)
+    descent.step(INDICES, epoch=0, step=0)
+    first, second = passed
+    assert torch.equal(first, natural)
+    assert (second != natural).flatten(1).any(1).all()
+
+
+def test_weights_below_zero_are_weights(small_trial: MakeTrial) -> None:
+    class Wary(Weighting):
+        picks = 2
+
+        def __init__(self) -> None:
+            super().__init__([1.0, -0.5, 0.0])
+
+    trial = maximum(small_trial, 0.0)
+    dataset = load(trial.data, CPU)
+    model = new_model(trial, dataset, CPU).train()
+    found = weighed_losses(trial, dataset.train, model, Wary(), INDICES, epoch=0, warmup=1.0)
+    torch.testing.assert_close(found.total, found.losses[0] - 0.5 * found.losses[1])
+
+
 def test_one_attack_alone_needs_no_picking(small_trial: MakeTrial) -> None:
     method = {"method": "maximum", "attack_names": ["pgd"]}
     descent = descent_of(small_trial(method=method), micro_batches=1)
