@@ -40,7 +40,7 @@ class TrainingSettings(Settings):
         0.0, description="epochs over which the attacks' radii and steps grow from 0"
     )
     precision: Precision = Field(
-        "float32", description="of the forward passes of training, attacks included"
+        "float32", description="of the passes of training, attacks included"
     )
     """Weights, perturbations, losses and every evaluation stay in float32. On digits, MNIST and
     CIFAR-10 attacks under bfloat16 left robust accuracy, judged in float32, within 1.1 points of
@@ -51,7 +51,7 @@ class TrainingSettings(Settings):
         "networks that ship, and one's own as it was built",
     )
     compile: Annotated[bool, Provenance()] = Field(
-        False, description="whether training's passes are compiled by torch.compile"
+        False, description="whether steps of training are compiled by torch.compile"
     )
     """Off: on a CPU it does not pay (docs/benchmarks.md). A small network on a GPU, where launching
     kernels takes longer than running them, is where to try it."""
@@ -59,7 +59,7 @@ class TrainingSettings(Settings):
         "joint", description="one forward pass for all branches, or one for each"
     )
     """Attacks and evaluations see the running statistics. A joint pass moves them once, by the
-    mixture of all branches; separate ones move them K times, and the last branch weighs most in
+    mixture of all branches; separate ones move them once a branch, and the last weighs most in
     them (of three at momentum 0.1: .30, .33, .37 of what a step adds). On MNIST joint training left
     twice the union accuracy, on CIFAR-10 the two were level (docs/benchmarks.md)."""
 
@@ -78,7 +78,8 @@ class _Which(Settings):
 
 class Trial(_Which):
     """One training run. Equal content, equal model: bit for bit on one machine, on the CPU, under
-    equal `memory_format` and `compile`, which are no content and move roundings alone."""
+    equal `memory_format` and without `compile`, which are no content: they move roundings, and
+    masks of dropout."""
 
     data: DataSettings
     model: ModelSettings

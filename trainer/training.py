@@ -95,8 +95,8 @@ def train(
     """Train to the trial's last epoch, from the beginning or from a checkpoint.
 
     A run that stopped after any step and went on ends bit for bit as one that never did (on
-    one machine, on the CPU, with equal thread counts): every random number is derived from
-    seed, epoch and step.
+    one machine, on the CPU, with equal thread counts and memory format, not compiled): every
+    random number is derived from seed, epoch and step.
 
     Args:
         micro_batches: parts in which each step's attacks, forward and backward passes are
@@ -111,8 +111,6 @@ def train(
     """
     model = new_model(trial, dataset, device)
     refuse_unfit_parts(model, micro_batches)
-    if trial.training.compile:
-        model.compile()
     run = _Run(trial, dataset.train, model, micro_batches)
     if resume is not None:
         run.restore(resume)
@@ -129,10 +127,11 @@ class _Run:
     """A trial in training: where it is, and all that changes from step to step."""
 
     def __init__(self, trial: Trial, split: Split, model: nn.Module, micro_batches: int) -> None:
+        self._model = model
         self._descent = Descent(
             trial=trial,
             split=split,
-            model=model,
+            model=_compiled(model) if trial.training.compile else model,
             optimiser=trial.training.optimiser.build(model.parameters()),
             weighting=trial.method.weighting(),
             micro_batches=micro_batches,
@@ -151,7 +150,7 @@ class _Run:
         return Checkpoint(
             epochs_done=self.epochs_done,
             steps_done=self._steps_done,
-            model=descent.model.state_dict(),
+            model=self._model.state_dict(),
             optimiser=descent.optimiser.state_dict(),
             weighting=descent.weighting.state(),
             epoch={} if self._sums is None else self._sums.state(),
@@ -160,7 +159,7 @@ class _Run:
     def restore(self, checkpoint: Checkpoint) -> None:
         descent = self._descent
         _refuse_unfit_position(checkpoint, descent.trial.training.epochs, descent.num_steps)
-        checkpoint.load_into(descent.model, descent.optimiser, descent.weighting)
+        checkpoint.load_into(self._model, descent.optimiser, descent.weighting)
         self.epochs_done, self._steps_done = checkpoint.position
         if self._steps_done:
             self._sums = self._new_sums()
@@ -207,7 +206,7 @@ class _Run:
         return dict(zip(names, values.tolist(), strict=True))
 
     def _refuse_divergence(self, sums: EpochSums) -> None:
-        parameters = self._descent.model.parameters()
+        parameters = self._model.parameters()
         weights_are_finite = torch.stack([w.isfinite().all() for w in parameters]).all()
         if not (weights_are_finite & sums.losses.isfinite().all()):
             losses = self._by_branch("", sums.losses / self._steps_done)
@@ -219,6 +218,15 @@ class _Run:
                 f"training.epsilon_warmup",
                 self._log.read(self._branches),
             )
+
+
+def _compiled(model: nn.Module) -> nn.Module:
+    """The model's passes of training, compiled: they share its weights. Evaluations call the model
+    itself, so that bits are the same wherever it is evaluated."""
+    torch.compiler.reset()  # of other trials of this process: there is a limit to what is kept
+    compiled = torch.compile(model)
+    assert isinstance(compiled, nn.Module)
+    return compiled
 
 
 def _order(seed: int, epoch: int, split: Split) -> Tensor:

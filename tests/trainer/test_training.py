@@ -281,9 +281,15 @@ def test_adversarial_training_makes_robust(small_trial: MakeTrial) -> None:
 def test_compiled_passes_train_the_same_model(small_trial: MakeTrial) -> None:
     sections: dict[str, Any] = {"method": {"method": "average", "natural_weight": 0.25}}
     eager, told = run(small_trial(**sections))
+    counters = importlib.import_module("torch._dynamo.utils").counters
+    torch.compiler.reset()
+    counters.clear()
     compiled, told_compiled = run(small_trial(**sections, training={"compile": True}))
-    assert (eager._compiled_call_impl, compiled._compiled_call_impl is None) == (None, False)
+    frames = dict(counters["frames"])
+    assert frames["ok"] == frames["total"] > 0
     assert set(eager.state_dict()) == set(compiled.state_dict())
+    compiled(torch.rand(5, 1, 8, 8))  # as evaluations call it
+    assert dict(counters["frames"]) == frames
     for one, other in zip(told.rows, told_compiled.rows, strict=True):
         for name in ("loss/natural", "loss/pgd", "loss/flow", "loss/rt"):
             assert one[name] == pytest.approx(other[name], rel=1e-3)
