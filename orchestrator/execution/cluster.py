@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import ray
@@ -47,8 +47,7 @@ def connected(address: str | None, needed: Resources) -> Iterator[None]:
 def _connect(address: str | None) -> None:
     try:
         if address is None:
-            for name, value in ENVIRONMENT.items():  # by inheritance: no worker is started twice
-                os.environ.setdefault(name, value)
+            os.environ.update(_unsaid(ENVIRONMENT))  # by inheritance: no worker is started twice
             ray.init(
                 address="local",
                 include_dashboard=False,
@@ -59,7 +58,7 @@ def _connect(address: str | None) -> None:
         else:
             ray.init(
                 address=address,
-                runtime_env={"env_vars": ENVIRONMENT},
+                runtime_env={"env_vars": _unsaid(ENVIRONMENT)},
                 log_to_driver=False,
                 logging_level=logging.ERROR,
             )
@@ -69,6 +68,11 @@ def _connect(address: str | None) -> None:
             f"uses tokens, as it does where ~/.ray/auth_token exists, set RAY_AUTH_MODE=token here "
             f"as well, and RAY_AUTH_TOKEN_PATH where the token lies elsewhere"
         ) from error
+
+
+def _unsaid(environment: Mapping[str, str]) -> dict[str, str]:
+    """What is not said otherwise: Ray refuses a job whose own settings name a variable as well."""
+    return {name: value for name, value in environment.items() if name not in os.environ}
 
 
 def _check_room(needed: Resources) -> None:
