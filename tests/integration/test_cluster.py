@@ -108,10 +108,20 @@ def test_sweep_runs_on_the_cluster_and_leaves_it_running(cluster: Cluster, tmp_p
 
 
 def test_workers_keep_the_memory_of_tensors(cluster: Cluster, own_place: Place) -> None:
-    there = cluster.place.start("worker_memory", f"127.0.0.1:{cluster.port}", **cluster.token)
-    here = own_place.start("worker_memory", MALLOC_TOP_PAD_="1000000")
     asked_otherwise = {"MALLOC_TOP_PAD_": "1000000"}
-    for started, environment in ((there, ENVIRONMENT), (here, ENVIRONMENT | asked_otherwise)):
+    as_job = {  # what Ray gives the command of a job that was submitted
+        "RAY_JOB_CONFIG_JSON_ENV_VAR": json.dumps({"runtime_env": {"env_vars": asked_otherwise}}),
+        **asked_otherwise,
+    }
+    address = f"127.0.0.1:{cluster.port}"
+    there = cluster.place.start("worker_memory", address, **cluster.token)
+    as_told = cluster.place.start("worker_memory", address, **cluster.token, **as_job)
+    here = own_place.start("worker_memory", **asked_otherwise)
+    for started, environment in (
+        (there, ENVIRONMENT),
+        (as_told, ENVIRONMENT | asked_otherwise),
+        (here, ENVIRONMENT | asked_otherwise),
+    ):
         told = json.loads(started.finished().stdout)
         assert told["environment"] == environment
         assert told["faults"] < 1000  # mapped afresh they are some 1,000 a tensor or more
