@@ -75,6 +75,18 @@ def new_model(trial: Trial, dataset: Dataset, device: torch.device) -> nn.Module
     return model
 
 
+def compiled(model: nn.Module) -> nn.Module:
+    """The model's passes of training, compiled: they share its weights.
+
+    Evaluations call the model itself, so that bits are the same wherever it is evaluated.
+    (`model.compile()` would compile the parts of a Sequential one by one, and not all of them.)
+    """
+    torch.compiler.reset()  # of other trials of this process: there is a limit to what is kept
+    passes = torch.compile(model)
+    assert isinstance(passes, nn.Module)
+    return passes
+
+
 def _memory_format(trial: Trial) -> torch.memory_format:
     """channels_last is nowhere slower among what was measured (docs/benchmarks.md), but code that
     views activations as flat does not take it: a network of one's own says what it wants."""
@@ -131,7 +143,7 @@ class _Run:
         self._descent = Descent(
             trial=trial,
             split=split,
-            model=_compiled(model) if trial.training.compile else model,
+            model=compiled(model) if trial.training.compile else model,
             optimiser=trial.training.optimiser.build(model.parameters()),
             weighting=trial.method.weighting(),
             micro_batches=micro_batches,
@@ -218,15 +230,6 @@ class _Run:
                 f"training.epsilon_warmup",
                 self._log.read(self._branches),
             )
-
-
-def _compiled(model: nn.Module) -> nn.Module:
-    """The model's passes of training, compiled: they share its weights. Evaluations call the model
-    itself, so that bits are the same wherever it is evaluated."""
-    torch.compiler.reset()  # of other trials of this process: there is a limit to what is kept
-    compiled = torch.compile(model)
-    assert isinstance(compiled, nn.Module)
-    return compiled
 
 
 def _order(seed: int, epoch: int, split: Split) -> Tensor:
