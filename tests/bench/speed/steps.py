@@ -117,7 +117,7 @@ def solving_contest(name: str, setting: Setting) -> Contest:
 
 
 def compiling_contest(name: str, setting: Setting) -> Contest:
-    """A step of four branches, its passes compiled, beside the same as it comes."""
+    """A step under three attacks, its passes compiled, beside the same as it comes."""
     dataset, batch = dataset_for(name, setting), setting.sizes.training_batch[name]
     num_steps = setting.sizes.training_steps[name]
     eager, fast = (
