@@ -122,7 +122,9 @@ def test_workers_keep_the_memory_of_tensors(cluster: Cluster, own_place: Place) 
         (as_told, ENVIRONMENT | asked_otherwise),
         (here, ENVIRONMENT | asked_otherwise),
     ):
-        told = json.loads(started.finished().stdout)
+        finished = started.finished()
+        assert finished.code == 0, finished
+        told = json.loads(finished.stdout)
         assert told["environment"] == environment
         assert told["faults"] < 1000  # mapped afresh they are some 1,000 a tensor or more
 
