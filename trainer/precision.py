@@ -31,13 +31,12 @@ def products(precision: Precision) -> Iterator[None]:
     network of one's own may set whatever it likes.
     """
     on_gpu = "tf32" if precision == "tf32" else "ieee"
-    wanted = (on_gpu,) * 3 + ("ieee",) * 3
-    before = tuple(switch.fp32_precision for switch in _SWITCHES)
-    _set(wanted, before)
+    before = _present()
+    _set((on_gpu,) * 3 + ("ieee",) * 3)
     try:
         yield
     finally:
-        _set(before, wanted)
+        _set(before)
 
 
 _BACKENDS: Any = torch.backends  # types of PyTorch's own know no `cudnn.conv`
@@ -52,15 +51,18 @@ _SWITCHES = (
 """Three of GPUs, three of CPUs."""
 
 
-def _set(values: tuple[str, ...], present: tuple[str, ...]) -> None:
+def _present() -> tuple[str, ...]:
+    return tuple(switch.fp32_precision for switch in _SWITCHES)
+
+
+def _set(values: tuple[str, ...]) -> None:
     """Each switch, and first PyTorch's older ones, which it refuses to read where they disagree
     with these."""
-    if values == present:
+    if values == _present():
         return
-    rounds_to = {"bf16": "medium", "tf32": "high"}
-    torch.set_float32_matmul_precision(
-        rounds_to.get(values[3]) or rounds_to.get(values[0], "highest")
-    )
-    _BACKENDS.cudnn.allow_tf32 = values[1] == "tf32"
+    matmul, convolution, _, matmul_on_cpu, *_ = values
+    older = {"bf16": "medium", "tf32": "high"}
+    torch.set_float32_matmul_precision(older.get(matmul_on_cpu) or older.get(matmul, "highest"))
+    _BACKENDS.cudnn.allow_tf32 = convolution == "tf32"
     for switch, value in zip(_SWITCHES, values, strict=True):
         switch.fp32_precision = value

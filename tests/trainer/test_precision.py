@@ -92,6 +92,14 @@ def test_older_switches_agree_within_and_are_as_before_after(said_outside: str) 
     assert older() == before
 
 
+def test_what_a_network_sets_within_ends_with_the_block() -> None:
+    with arithmetic("float32", CPU):
+        with arithmetic("float32", CPU):
+            torch.set_float32_matmul_precision("medium")
+        assert older() == (False, False, "highest")
+        assert on_cpu() == {"ieee"}
+
+
 def test_points_of_a_warp_are_exact_in_any_precision() -> None:
     class Watch(TorchFunctionMode):
         def __torch_function__(
