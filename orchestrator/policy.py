@@ -26,7 +26,7 @@ class Resources(Settings):
 
     @property
     def threads(self) -> int:
-        """Of a trial's arithmetic: trials side by side share the cores without a struggle."""
+        """Of a trial's arithmetic: its cores, rounded up; whole cores are never oversubscribed."""
         return math.ceil(self.cpu)
 
 

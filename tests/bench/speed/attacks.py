@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -46,12 +47,7 @@ def climbing(label: str, attack: Attack, subject: Subject, *, num_steps: int) ->
     epsilon = attack.epsilon if isinstance(attack, PGD) else None
     seen = count_images(model)
     check = is_attack(subject, seen, epsilon=epsilon)
-
-    def bound() -> int:
-        seen()
-        bounds.ascend(model, images, labels, num_steps=num_steps)
-        return seen()
-
+    passes = partial(bounds.ascend, model, images, labels, num_steps=num_steps)
     contenders = [
         Contender(name="ours", run=ours(attack, subject), target=TARGET, check=check),
         Contender(
@@ -66,7 +62,9 @@ def climbing(label: str, attack: Attack, subject: Subject, *, num_steps: int) ->
         contenders += [Contender(name=peer, run=run, check=check) for peer, run in runs.items()]
     return Contest(
         title=f"{label}, {num_steps} steps, {subject.name}, {len(images)} images",
-        bound=Contender(name=f"{num_steps} x forward, gradient of the images", run=bound),
+        bound=Contender(
+            name=f"{num_steps} x forward, gradient of the images", run=counted(passes, seen)
+        ),
         contenders=tuple(contenders),
     )
 
@@ -88,12 +86,7 @@ def searching(subject: Subject, *, rotations: int, translations: int) -> Contest
     drawn = WorstOf(num_choices=count, **box)
     seen = count_images(subject.model)
     check = is_attack(moved, seen, epsilon=None)
-
-    def bound() -> int:
-        seen()
-        bounds.look(subject.model, images, times=count)
-        return seen()
-
+    passes = partial(bounds.look, subject.model, images, times=count)
     contenders = [
         Contender(name="ours, a grid", run=ours(grid, moved), target=TARGET, check=check),
         Contender(name="ours, at random", run=ours(drawn, moved), target=TARGET, check=check),
@@ -110,7 +103,7 @@ def searching(subject: Subject, *, rotations: int, translations: int) -> Contest
     contenders += [Contender(name=peer, run=run, check=check) for peer, run in runs.items()]
     return Contest(
         title=f"{count} rotations and translations, {subject.name}, {len(images)} images",
-        bound=Contender(name=f"{count} x forward", run=bound),
+        bound=Contender(name=f"{count} x forward", run=counted(passes, seen)),
         contenders=tuple(contenders),
     )
 
@@ -148,6 +141,17 @@ def count_images(model: nn.Module) -> Callable[[], int]:
     *_, last = model.modules()
     last.register_forward_pre_hook(count)
     return seen
+
+
+def counted(run: Callable[[], object], seen: Callable[[], int]) -> Callable[[], int]:
+    """The same run, to the number of images that the network was given in it."""
+
+    def count() -> int:
+        seen()
+        run()
+        return seen()
+
+    return count
 
 
 def is_attack(subject: Subject, seen: Callable[[], int], *, epsilon: float | None) -> Check:

@@ -38,8 +38,8 @@ class Unbreakable(nn.Module):
 
 
 def contests(setting: Setting) -> Iterator[Contest]:
-    """For each network, every image withstanding; for each network that PGD made robust, on real
-    images, or without them the same ones, some images falling."""
+    """For each network, where every image withstands; then where some fall, on real images those of
+    the small CNN that PGD made robust on the network's data set."""
     for name in setting.sizes.networks:
         dataset = dataset_for(name, setting)
         some = dataset.test.select(torch.arange(setting.sizes.evaluated[name]))
