@@ -76,7 +76,8 @@ def swept(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Swept:
     spec = folder / "tiny.yaml"
     spec.write_text(SPEC.replace("RHO", "0.4"))
     storage = folder / "runs"
-    finished = place.swept(spec, "--storage", storage, "--json")
+    threads = {"OMP_NUM_THREADS": "3"}  # what Ray leaves as it is: trials have threads of their own
+    finished = place.swept(spec, "--storage", storage, "--json", **threads)
     return Swept(spec=spec, storage=storage, finished=finished)
 
 
