@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -245,6 +245,41 @@ def test_a_users_own_source(tmp_path: Path) -> None:
     assert data.image_shape == (1, 4, 4)
     bright = data.test.images_at(torch.tensor([1]))
     assert torch.equal(bright, torch.full((1, 1, 4, 4), 200.0) / 255)
+
+
+GREY = Split.of(torch.zeros(4, 1, 4, 4, dtype=torch.uint8), torch.arange(4) % 2)
+FITTING = {"train": GREY, "test": GREY, "num_classes": 2, "mean": (0.4,), "std": (0.4,)}
+
+
+def relabelled(*labels: int) -> Split:
+    return Split.of(GREY.stored, torch.tensor(labels))
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule"),
+    [
+        ({"num_classes": 1}, "labels of training images .* from 0 to 0, got 1 at index 1"),
+        ({"test": relabelled(0, 1, -1, 2)}, "labels of test .* from 0 to 1, got -1 at index 2"),
+        ({"test": GREY.select(torch.tensor([], dtype=torch.int64))}, "test images .* got none"),
+        (
+            {"test": Split.of(torch.zeros(4, 1, 4, 5, dtype=torch.uint8), torch.arange(4) % 2)},
+            r"of one shape C H W, got \(1, 4, 4\) and \(1, 4, 5\)",
+        ),
+        ({"mean": (0.4,) * 3}, "mean and std must be 1 finite numbers each"),
+        ({"mean": (float("nan"),)}, "mean and std must be 1 finite numbers each"),
+        ({"std": (0.0,)}, "std above 0"),
+    ],
+)
+def test_what_a_source_gives_must_fit(changes: dict[str, Any], rule: str) -> None:
+    Pictures(**FITTING)
+    with pytest.raises(ValueError, match=rule):
+        Pictures(**FITTING | changes)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bool, torch.complex64])
+def test_labels_are_whole_numbers(dtype: torch.dtype) -> None:
+    with pytest.raises(ValueError, match="labels must be whole numbers, got torch"):
+        Split.of(GREY.stored, torch.zeros(4, dtype=dtype))
 
 
 def test_a_source_that_cannot_be_imported() -> None:

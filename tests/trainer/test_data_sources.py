@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import logging
 import os
 import pickle
+import re
+import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -50,9 +53,9 @@ def assert_moments(pictures: Pictures) -> None:
 # MNIST's format
 
 
-def write_idx(file: Path, array: np.ndarray) -> None:
+def idx_bytes(array: np.ndarray) -> bytes:
     header = bytes([0, 0, 8, array.ndim]) + b"".join(n.to_bytes(4, "big") for n in array.shape)
-    file.write_bytes(header + array.astype(np.uint8).tobytes())
+    return header + array.astype(np.uint8).tobytes()
 
 
 def write_mnist(root: Path, folder: str) -> dict[str, np.ndarray]:
@@ -64,7 +67,7 @@ def write_mnist(root: Path, folder: str) -> dict[str, np.ndarray]:
         arrays[f"{part}-images-idx3-ubyte"] = random.integers(0, 256, (count, 28, 28))
         arrays[f"{part}-labels-idx1-ubyte"] = np.arange(count) % 10
     for name, array in arrays.items():
-        write_idx(raw / name, array)
+        (raw / name).write_bytes(idx_bytes(array))
     return arrays
 
 
@@ -90,6 +93,33 @@ def test_fingerprint_is_of_the_bytes_and_not_of_the_place(tmp_path: Path) -> Non
     file = tmp_path / "b/MNIST/raw/t10k-labels-idx1-ubyte"
     file.write_bytes(file.read_bytes()[:-1] + b"\x01")
     assert fingerprint(at[0]) != fingerprint(at[1])
+
+
+IMAGES, LABELS = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
+
+
+@pytest.mark.parametrize(
+    ("name", "damaged", "rule"),
+    [
+        (LABELS, b"<html>404</html>", "whole, unpacked IDX file"),
+        (IMAGES, b"", "whole, unpacked IDX file"),
+        (IMAGES, gzip.compress(b"whatever"), "whole, unpacked IDX file"),
+        (IMAGES, lambda whole: whole[:-100], "whole, unpacked IDX file"),
+        (LABELS, lambda whole: whole + b"more", "whole, unpacked IDX file"),
+        (LABELS, lambda whole: whole[:-1] + b"\xc8", "from 0 to 9, got 200 at index 9"),
+        (LABELS, idx_bytes(np.arange(9)), "a label for each of the 10 images"),
+        (LABELS, idx_bytes(np.zeros((10, 28, 28))), "whole, unpacked IDX file"),
+    ],
+)
+def test_an_idx_file_that_is_none_is_named(
+    name: str, damaged: bytes | Callable[[bytes], bytes], rule: str, tmp_path: Path
+) -> None:
+    write_mnist(tmp_path, "MNIST")
+    file = tmp_path / "MNIST/raw" / name
+    file.write_bytes(damaged if isinstance(damaged, bytes) else damaged(file.read_bytes()))
+    with pytest.raises(ValueError, match=rule) as caught:
+        load(DataSettings(name="mnist", root=str(tmp_path), validation=10), CPU)
+    assert str(file) in str(caught.value)
 
 
 # CIFAR-10's format
@@ -122,6 +152,55 @@ def test_partial_cifar_is_read_only_on_request(tmp_path: Path) -> None:
     assert data.image_shape == (3, 32, 32)
     batch = pickle.loads((tmp_path / "cifar-10-batches-py/test_batch").read_bytes())
     assert np.array_equal(data.test.stored.flatten(1).numpy(), batch["data"])
+
+
+class RunsCode:
+    """What a hostile pickle holds: a call of any function, made on loading."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (os.mkdir, (str(self.mark),))
+
+
+@pytest.mark.parametrize(
+    ("batch", "rule"),
+    [
+        ({"data": np.zeros((2, 3072), np.uint8)}, "'labels'"),
+        ({"data": np.zeros((2, 3072), np.uint8), "fine_labels": [1, 2]}, "'labels'"),
+        ({"data": np.zeros((2, 100), np.uint8), "labels": [1, 2]}, "3072 bytes"),
+        ({"data": np.zeros((2, 3072)), "labels": [1, 2]}, "data of float64"),
+        ({"data": np.zeros((2, 3072), np.uint8), "labels": [1, 2, 3]}, "3072 bytes"),
+        ({"data": np.zeros((2, 3072), np.uint8), "labels": [1, 10]}, "from 0 to 9, got 10"),
+        ({"data": np.zeros((2, 3072), np.uint8), "labels": [-1, 1]}, "from 0 to 9, got -1"),
+        ([1, 2], "a pickle of `data`"),
+    ],
+)
+def test_a_cifar_batch_of_something_else_is_named(batch: object, rule: str, tmp_path: Path) -> None:
+    assert_cifar_names(tmp_path, pickle.dumps(batch), rule)
+
+
+def test_a_damaged_cifar_batch_is_named(tmp_path: Path) -> None:
+    whole = pickle.dumps({"data": np.zeros((2, 3072), np.uint8), "labels": [1, 2]})
+    assert_cifar_names(tmp_path, whole[:-50], "a pickle of `data`")
+
+
+def test_a_cifar_batch_runs_no_code(tmp_path: Path) -> None:
+    mark = tmp_path / "it ran"
+    hostile = pickle.dumps({"data": RunsCode(mark), "labels": [1]})
+    assert_cifar_names(tmp_path, hostile, "it asks for posix.mkdir")
+    assert not mark.exists()
+
+
+def assert_cifar_names(root: Path, batch: bytes, rule: str) -> None:
+    """A folder whose third batch is `batch` is refused, by that file's name and the rule."""
+    write_cifar(root)
+    file = root / "cifar-10-batches-py/data_batch_3"
+    file.write_bytes(batch)
+    with pytest.raises(ValueError, match=re.escape(rule)) as caught:
+        load(DataSettings(name="cifar10", root=str(root), validation=10, verify=False), CPU)
+    assert str(file) in str(caught.value)
 
 
 # Caltech-256's format
@@ -188,7 +267,8 @@ def test_caltech_is_decoded_once(tmp_path: Path, caplog: pytest.LogCaptureFixtur
     with caplog.at_level(logging.INFO, logger="trainer.data"):
         first = load(settings, CPU)
         second = load(settings.model_copy(update={"split_seed": 1}), CPU)
-    assert [record.getMessage() for record in caplog.records] == [
+    decoding = [record for record in caplog.records if record.levelno == logging.INFO]
+    assert [record.getMessage() for record in decoding] == [
         f"Caltech-256: decoded 10 of 10 images into {next((tmp_path / 'cache').glob('*.uint8'))}"
     ]
     assert torch.equal(first.train.stored, second.train.stored)
@@ -221,6 +301,72 @@ def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"data\.cache must be a folder with room") as caught:
         load(settings.model_copy(update={"cache": str(occupied / "below")}), CPU)
     assert str(occupied) in str(caught.value)
+
+
+def class_folder(settings: DataSettings, name: str) -> Path:
+    return settings.root_folder / "caltech256/256_ObjectCategories" / name
+
+
+@pytest.mark.parametrize("trace", [".ipynb_checkpoints", ".thumbnails", "__MACOSX", "empty.txt"])
+def test_what_is_no_class_moves_no_label(
+    trace: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = write_caltech(tmp_path, classes=2, photographs=5)
+    before = fingerprint(settings)
+    if trace.endswith(".txt"):
+        class_folder(settings, trace).touch()
+    else:
+        shutil.copytree(class_folder(settings, "002.thing"), class_folder(settings, trace))
+    companion = class_folder(settings, "001.thing") / "._001_0001.jpg"
+    companion.write_bytes(bytes.fromhex("00051607") + bytes(200))
+    nested = class_folder(settings, "002.thing") / "more.jpg"
+    nested.mkdir()
+
+    data = load(settings, CPU)
+    assert data.num_classes == 2
+    assert len(data.train) + len(data.validation) + len(data.test) == 10
+    assert fingerprint(settings) == before
+    (told,) = (record.getMessage() for record in caplog.records if trace in record.getMessage())
+    assert "001.thing/._001_0001.jpg" in told
+    assert "002.thing/more.jpg" in told
+
+
+def test_photographs_of_any_usual_suffix_count(tmp_path: Path) -> None:
+    settings = write_caltech(tmp_path, classes=3, photographs=5)
+    for path in class_folder(settings, "001.thing").glob("*.jpg"):
+        path.rename(path.with_suffix(".JPG"))
+    for path in class_folder(settings, "002.thing").glob("*.jpg"):
+        path.rename(path.with_suffix(".jpeg"))
+    for path in class_folder(settings, "003.thing").glob("*.jpg"):
+        Image.open(path).save(path.with_suffix(".png"))
+        path.unlink()
+    data = load(settings, CPU)
+    assert data.num_classes == 3
+    assert len(data.train) + len(data.validation) + len(data.test) == 15
+
+
+def test_a_class_without_photographs_is_refused(tmp_path: Path) -> None:
+    settings = write_caltech(tmp_path, classes=2, photographs=5)
+    class_folder(settings, "002.thing").rename(class_folder(settings, "003.thing"))
+    class_folder(settings, "002.thing").mkdir()
+    with pytest.raises(ValueError, match=r"002\.thing must have a photograph"):
+        fingerprint(settings)
+
+
+def test_a_link_to_nothing_is_named(tmp_path: Path) -> None:
+    settings = write_caltech(tmp_path, classes=1, photographs=5)
+    (class_folder(settings, "001.thing") / "001_0009.jpg").symlink_to(tmp_path / "gone.jpg")
+    with pytest.raises(ValueError, match=r"001_0009\.jpg must be an image file, but links"):
+        fingerprint(settings)
+
+
+@pytest.mark.parametrize("mode", ["I;16", "F"])
+def test_a_photograph_of_more_bits_is_named(mode: str, tmp_path: Path) -> None:
+    settings = write_caltech(tmp_path, classes=1, photographs=5)
+    deep = Image.new(mode, (40, 30), 1000)
+    deep.save(class_folder(settings, "001.thing") / "001_0003.jpg", format="TIFF")
+    with pytest.raises(ValueError, match=r"001_0003\.jpg must be .* 8 bits a channel"):
+        load(settings, CPU)
 
 
 LOAD_WHEN_TOLD = """

@@ -7,10 +7,11 @@ one copy of its pages for them all, and no more of it than memory allows.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,8 +31,13 @@ _IMAGE_SIZE = 224
 _DECODING_VERSION = 1
 """Part of the cache file's name: raise it with every change to `_decode`."""
 
-_PHOTOGRAPHS = "*/*.jpg"
-"""A folder for each class; the archive has a few files that are none of these."""
+_PHOTOGRAPHS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+"""Suffixes of image files, in small letters; the published archive has `.jpg` alone."""
+
+_DEEP_MODES = ("I", "F")
+"""How Pillow's modes of more than 8 bits a channel begin: as RGB most of them turn white."""
+
+_MOST_NAMED = 5  # entries in a warning
 
 _TEST_SHARE = 0.2
 _TEST_SEED = 0
@@ -44,14 +50,16 @@ _logger = logging.getLogger(__name__)
 class Caltech256:
     """Classes are the folders that are there: 257 in the whole set.
 
-    The set has no test images of its own: a fifth of each class is set apart, always the same.
+    Hidden entries, and what is neither a class folder nor an image file in one, are left out,
+    and a warning names them; a class folder without an image is refused. The set has
+    no test images of its own: a fifth of each class is set apart, always the same.
     """
 
     downloadable: bool = True
 
     def missing(self, settings: DataSettings) -> str | None:
         folder = _folder(settings)
-        if any(folder.glob(_PHOTOGRAPHS)):
+        if folder.is_dir() and _photographs(folder):
             return None
         return f"the class folders (001.ak47, ...) with their .jpg files in {folder}"
 
@@ -93,8 +101,57 @@ def _folder(settings: DataSettings) -> Path:
 
 
 def _photographs(folder: Path) -> list[Path]:
-    """All of them, sorted by class and name."""
-    return sorted(folder.glob(_PHOTOGRAPHS))
+    """The image files of the class folders, sorted by class and name.
+
+    Raises:
+        ValueError: a class folder has none, or an image file's link leads nowhere.
+    """
+    classes, left_out = _told_apart(folder, lambda entry: entry.is_dir())
+    photographs = []
+    for class_folder in classes:
+        found, others = _told_apart(class_folder, _is_photograph)
+        if not found:
+            raise ValueError(
+                f"{class_folder} must have a photograph ({', '.join(sorted(_PHOTOGRAPHS))}), "
+                f"since each folder is a class; put its files there, or remove the folder"
+            )
+        photographs += found
+        left_out += others
+    if left_out:
+        _warn_once(folder, tuple(path.relative_to(folder).as_posix() for path in left_out))
+    return photographs
+
+
+def _told_apart(folder: Path, is_wanted: Callable[[Path], bool]) -> tuple[list[Path], list[Path]]:
+    """The entries of `folder` that are wanted, and the others; both sorted.
+
+    Hidden ones and `__MACOSX` never are: file managers, notebooks and archives leave them.
+    """
+    wanted: list[Path] = []
+    others: list[Path] = []
+    for entry in sorted(folder.iterdir()):
+        is_trace = entry.name.startswith(".") or entry.name == "__MACOSX"
+        (others if is_trace or not is_wanted(entry) else wanted).append(entry)
+    return wanted, others
+
+
+def _is_photograph(path: Path) -> bool:
+    if path.suffix.lower() not in _PHOTOGRAPHS or path.is_dir():
+        return False
+    if not path.exists():
+        raise ValueError(f"{path} must be an image file, but links to nothing; remove the link")
+    return True
+
+
+@functools.cache
+def _warn_once(folder: Path, left_out: tuple[str, ...]) -> None:
+    """Warn of entries that are left out, once a process however often the folder is listed."""
+    named = ", ".join(left_out[:_MOST_NAMED])
+    if len(left_out) > _MOST_NAMED:
+        named += f" and {len(left_out) - _MOST_NAMED} more"
+    _logger.warning(
+        "Caltech-256: left out, as neither class nor photograph: %s in %s", named, folder
+    )
 
 
 def _decoded(paths: Sequence[Path], cache: Path) -> Tensor:
@@ -140,17 +197,20 @@ def _decode(path: Path) -> bytes:
     """The centre square of an image, its side 256, as 3 256 256 bytes; grey becomes RGB.
 
     Raises:
-        ValueError: the file is no readable image.
+        ValueError: the file is no readable image, or of more than 8 bits a channel.
     """
     try:
         with Image.open(path) as photograph:
+            if photograph.mode.startswith(_DEEP_MODES):
+                raise ValueError(f"more than 8 bits a channel, mode {photograph.mode}")
             square = ImageOps.fit(
                 photograph.convert("RGB"),
                 (_STORED_SIZE, _STORED_SIZE),
                 method=Image.Resampling.BILINEAR,
             )
-    except OSError as error:
+    except Exception as error:  # Pillow raises what its readers do: OSError, SyntaxError, ...
         raise ValueError(
-            f"{path} must be a readable image ({error}); replace the file or remove it"
+            f"{path} must be a readable image of 8 bits a channel ({error}); "
+            f"replace the file or remove it"
         ) from error
     return b"".join(channel.tobytes() for channel in square.split())

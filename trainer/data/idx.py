@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from torch import Tensor
+
 from trainer.data.settings import DataSettings
-from trainer.data.source import Pictures, hash_of_files, missing_files
+from trainer.data.source import Pictures, hash_of_files, missing_files, refuse_unknown_labels
 from trainer.data.split import Split
 
 _FILES = (
@@ -15,6 +18,7 @@ _FILES = (
     "t10k-images-idx3-ubyte",
     "t10k-labels-idx1-ubyte",
 )
+_NUM_CLASSES = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +51,7 @@ class Idx:
         return Pictures(
             train=self._read_split(settings, *_FILES[:2]),
             test=self._read_split(settings, *_FILES[2:]),
-            num_classes=10,
+            num_classes=_NUM_CLASSES,
             mean=self.mean,
             std=self.std,
         )
@@ -59,9 +63,25 @@ class Idx:
         # which the fingerprint does not cover; its readers read the files they are given.
         files = torchvision.datasets.mnist
         folder = self._folder(settings)
-        return Split.of(
-            files.read_image_file(folder / images)[:, None], files.read_label_file(folder / labels)
-        )
+        pixels = _read(files.read_image_file, folder / images)
+        classes = _read(files.read_label_file, folder / labels)
+        if len(pixels) != len(classes):
+            raise ValueError(
+                f"{folder / labels} must have a label for each of the {len(pixels)} images of "
+                f"{images}, got {len(classes)}; put the published files there"
+            )
+        refuse_unknown_labels(classes, _NUM_CLASSES, folder / labels)
+        return Split.of(pixels[:, None], classes)
 
     def _folder(self, settings: DataSettings) -> Path:
         return settings.root_folder / self.torchvision_name / "raw"
+
+
+def _read(reader: Callable[[str], Tensor], file: Path) -> Tensor:
+    try:
+        return reader(str(file))
+    except Exception as error:  # torchvision's readers assert, index and convert
+        raise ValueError(
+            f"{file} must be a whole, unpacked IDX file, got {file.stat().st_size} bytes that are "
+            f"none ({type(error).__name__}); put the published file there"
+        ) from error

@@ -50,8 +50,7 @@ class DataSettings(Settings):
     )
     verify: bool = Field(
         default=True,
-        description="false: cifar10 takes files that are not the published ones (they are "
-        "pickles, which can run code: only from a source that you trust)",
+        description="false: cifar10 takes files that are not the published ones",
     )
     validation: Count = Field(description="number of training images held out for validation")
     split_seed: int = Field(default=0, description="chooses the images of every cut")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from torch import Tensor
 
 from trainer.data.settings import DataSettings
 from trainer.data.split import Split
@@ -24,6 +27,10 @@ class Pictures:
         train, test: on the host and not augmented, as `Split.of` makes them.
         num_classes: labels are 0 .. num_classes - 1.
         mean, std: for each channel, of training pixels in [0, 1].
+
+    Raises:
+        ValueError: a split is empty, the two differ in their images' shape, a label is of no
+            class, or `mean` and `std` are not finite numbers, one a channel, the latter positive.
     """
 
     train: Split
@@ -31,6 +38,29 @@ class Pictures:
     num_classes: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        """See that the parts fit: a label of no class, for one, would train without a word."""
+        for name, split in (("training", self.train), ("test", self.test)):
+            if not len(split):
+                raise ValueError(f"{name} images must be at least one, got none; add some")
+            refuse_unknown_labels(split.labels, self.num_classes, f"labels of {name} images")
+        shapes = self.train.image_shape, self.test.image_shape
+        if shapes[0] != shapes[1]:
+            raise ValueError(
+                f"training and test images must be of one shape C H W, got {shapes[0]} and "
+                f"{shapes[1]}; scale them alike"
+            )
+        channels = shapes[0][0]
+        if not (
+            len(self.mean) == len(self.std) == channels
+            and all(map(math.isfinite, (*self.mean, *self.std)))
+            and min(self.std) > 0
+        ):
+            raise ValueError(
+                f"mean and std must be {channels} finite numbers each, a channel one, std above "
+                f"0, got {self.mean} and {self.std}; give those of the training pixels in [0, 1]"
+            )
 
 
 class Source(Protocol):
@@ -67,6 +97,21 @@ class Source(Protocol):
 
     def read(self, settings: DataSettings) -> Pictures:
         """The images and labels that `fingerprint` stands for."""
+
+
+def refuse_unknown_labels(labels: Tensor, num_classes: int, where: Path | str) -> None:
+    """See that each of `labels` (N, whole numbers) is of one of the classes.
+
+    Raises:
+        ValueError: one is not; `where` (a file, or what the labels are of) stands in front.
+    """
+    outside = ((labels < 0) | (labels >= num_classes)).nonzero()
+    if len(outside):
+        first = int(outside[0])
+        raise ValueError(
+            f"{where} must be whole numbers from 0 to {num_classes - 1}, got "
+            f"{int(labels[first])} at index {first}; mend or replace them"
+        )
 
 
 def missing_files(folder: Path, names: Sequence[str]) -> str | None:

@@ -47,7 +47,7 @@ class Split:
 
     @classmethod
     def of(cls, images: Tensor, labels: Tensor) -> Self:
-        """All of `images` (N C H W, uint8) with their `labels` (N,), not augmented.
+        """All of `images` (N C H W, uint8) with their `labels` (N, whole numbers), not augmented.
 
         Raises:
             ValueError: another type or shape.
@@ -57,6 +57,8 @@ class Split:
                 f"images must be uint8 of shape N C H W with N labels, got {images.dtype} of "
                 f"shape {tuple(images.shape)} with labels of shape {tuple(labels.shape)}"
             )
+        if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
+            raise ValueError(f"labels must be whole numbers, got {labels.dtype}; convert them")
         height, width = images.shape[-2:]
         return cls(
             stored=images,
