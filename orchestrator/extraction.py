@@ -1,28 +1,43 @@
 """From a table of trials to its front: pure functions over the documented columns.
 
 A table has `trial_id` and the objectives' columns, and may have `status`, `method`, `seed`,
-`split`, accuracies and `on_front`; the columns after `on_front` are the settings that vary.
-Values are in user units (fractions; larger scores are better). A trial takes part where its
-status is `done` (or the table has no status) and its objectives are finite.
+`split`, accuracies, `collapsed` and `on_front`; the columns after `on_front` are the settings that
+vary. Values are in user units (fractions; larger scores are better). Which trials take part, says
+`orchestrator.eligibility`.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from orchestrator.eligibility import (
+    COLLAPSED,
+    CONSTANT,
+    constant_accuracy,
+    is_collapsed,
+    is_measured,
+    reasons,
+    takes_part,
+)
 from orchestrator.objectives import Objective, is_known, minimised
 from orchestrator.pareto import hypervolume, knee, non_dominated
 
 logger = logging.getLogger(__name__)
 
-FACTS = ("trial_id", "method", "seed", "status", "split", "on_front")
-"""Columns that are neither measured nor set."""
+WARNINGS = "warnings"
+"""Column of text: what is doubtful about a trial's evaluation; empty for nothing."""
+
+FACTS = (
+    *("trial_id", "method", "seed", "status", "split", "on_front"),
+    *(CONSTANT, COLLAPSED, "degraded", WARNINGS, "failure"),
+)
+"""Columns that are neither an objective's measure nor a setting."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +59,18 @@ class Front:
     dropped: dict[str, int]
     """Why trials did not take part, and how many."""
 
+    measured: pd.DataFrame
+    """Rows that are done and have finite objectives, whether they take part or not."""
+
+    cells: pd.DataFrame
+    """Means over seeds, as `cells` has them."""
+
+    constant_accuracy: float | None
+    """Of the best constant classifier (see `orchestrator.eligibility`), where it is known."""
+
+    keep_collapsed: bool
+    """Whether what is otherwise kept off took part."""
+
     objectives: tuple[Objective, ...]
     reference_point: tuple[float, ...]
     """In user units, one number an objective."""
@@ -55,7 +82,7 @@ def by_contract(table: pd.DataFrame, objectives: Sequence[Objective]) -> pd.Data
     Then every column that is neither measured nor a fact counts as a setting, so that trials
     that differ in anything are not taken for replicates of each other.
     """
-    marked = table.assign(on_front=on_front(table, objectives))
+    marked = table.assign(on_front=on_front(table, objectives, keep_collapsed=False))
     if "on_front" in table:
         return marked
     settings = _settings(table, objectives)
@@ -74,15 +101,11 @@ def settings_of(trial: pd.Series[Any], columns: Sequence[str]) -> dict[str, Any]
     return {name: trial[name] for name in columns if not pd.isna(trial[name])}
 
 
-def takes_part(table: pd.DataFrame, objectives: Sequence[Objective]) -> pd.Series[bool]:
-    """Which rows are done and have finite objectives."""
-    is_finite = np.all(np.isfinite(minimised(table, objectives)), axis=1)
-    return _is_done(table) & pd.Series(is_finite, index=table.index)
-
-
-def on_front(table: pd.DataFrame, objectives: Sequence[Objective]) -> pd.Series[bool]:
+def on_front(
+    table: pd.DataFrame, objectives: Sequence[Objective], *, keep_collapsed: bool
+) -> pd.Series[bool]:
     """Which rows are non-dominated among those that take part; ties are all kept."""
-    marks = takes_part(table, objectives)
+    marks = takes_part(table, objectives, keep_collapsed=keep_collapsed)
     marks[marks] = non_dominated(minimised(table[marks], objectives))
     return marks
 
@@ -92,42 +115,60 @@ def extract_front(
     *,
     objectives: Sequence[Objective],
     reference_point: Sequence[float],
+    keep_collapsed: bool,
 ) -> Front:
     """The front of `table` under `objectives`, with `reference_point` in user units.
+
+    Args:
+        keep_collapsed: whether collapsed trials and those at the constant classifier's floor take
+            part (see `orchestrator.eligibility`).
 
     Raises:
         ValueError: a reference point of another length than the objectives, or not finite.
     """
-    part = takes_part(table, objectives)
-    dropped = _dropped(table, objectives)
+    why = reasons(table, objectives, keep_collapsed=keep_collapsed)
+    dropped = {str(reason): int(count) for reason, count in why.value_counts().items()}
     if dropped:
         logger.info("trials left out: %s", dropped)
-    points = table[on_front(table, objectives)].assign(on_front=True)
+    marks = on_front(table, objectives, keep_collapsed=keep_collapsed)
+    points = table[marks].assign(on_front=True)
     signed = minimised(points, objectives)
     ids = points["trial_id"].to_numpy(dtype=str)
     best_first = np.lexsort((ids, *signed.T[::-1]))
     points, signed = points.iloc[best_first], signed[best_first]
     bend = knee(signed)
+    measured = table[is_measured(table, objectives)]
     return Front(
         points=points,
         hypervolume=hypervolume(signed, minimised(reference_point, objectives)),
         knee=None if bend is None else str(points["trial_id"].iloc[bend]),
-        used=int(part.sum()),
+        used=int(why.isna().sum()),
         dropped=dropped,
+        measured=measured,
+        cells=cells(table, objectives, keep_collapsed=keep_collapsed),
+        constant_accuracy=constant_accuracy(measured),
+        keep_collapsed=keep_collapsed,
         objectives=tuple(objectives),
         reference_point=tuple(map(float, reference_point)),
     )
 
 
-def cells(table: pd.DataFrame, objectives: Sequence[Objective]) -> pd.DataFrame:
+def cells(
+    table: pd.DataFrame, objectives: Sequence[Objective], *, keep_collapsed: bool
+) -> pd.DataFrame:
     """One row for each method and its settings: means over seeds, and the front over them.
 
-    Columns: `method`, `split`, `seeds` (how many trials), for each objective and accuracy
-    `NAME_mean` and `NAME_std` (divisor n - 1, empty for one trial), `on_front` (non-dominated
-    among the means), the settings. Trials that do not take part are left out; without
-    `method` and `seed` no trial is known to be another's replicate, and each is a cell.
+    Columns: `method`, `split`; `seeds`, how many trials the means are of; `planned`, how many the
+    table has of the cell, whatever became of them; `collapsed`, how many of `seeds` are; for each
+    objective and accuracy `NAME_mean` and `NAME_std` (divisor n - 1, empty for one trial);
+    `on_front`; the settings.
+
+    Means are of all measured trials, collapsed ones too. `on_front`: non-dominated among the cells
+    whose planned trials are all measured (what failed might have been worse), not all collapsed,
+    and above the constant classifier's floor. A table is taken at its word: a trial of which it
+    has no row was not planned. Without `method` and `seed` no trial is known to be another's
+    replicate, and each is a cell.
     """
-    trials = table[takes_part(table, objectives)]
     settings = settings_columns(table, objectives)
     facts = [name for name in ("method", "split") if name in table]
     if not {"method", "seed"} <= set(table):
@@ -135,36 +176,49 @@ def cells(table: pd.DataFrame, objectives: Sequence[Objective]) -> pd.DataFrame:
     names = [objective.name for objective in objectives]
     names += [c for c in map(str, table.select_dtypes("number")) if is_known(c) and c not in names]
 
-    groups = trials.groupby([*facts, *settings], dropna=False, sort=False)
-    result = groups.size().rename("seeds").to_frame()
+    rows = _with_split(table, [*(name for name in facts if name != "split"), *settings])
+    key = [*facts, *settings]
+    is_in_means = is_measured(rows, objectives)
+    rows = rows.assign(
+        seeds=is_in_means,
+        planned=True,
+        collapsed=is_collapsed(rows) & is_in_means,
+        constant_accuracy=rows[CONSTANT].where(is_in_means) if CONSTANT in rows else np.nan,
+        **{name: rows[name].where(is_in_means) for name in names},
+    )
+    counts = ["seeds", "planned", COLLAPSED]
+    groups = rows.groupby(key, dropna=False, sort=False)
+    result = groups[counts].sum()
     for name in names:
         result[f"{name}_mean"] = groups[name].mean()
         result[f"{name}_std"] = groups[name].std(ddof=1)
-    means = [replace(objective, name=f"{objective.name}_mean") for objective in objectives]
-    result["on_front"] = on_front(result, means)
+    as_trials = _as_trials(result, groups[CONSTANT].mean(), objectives)
+    result["on_front"] = on_front(as_trials, objectives, keep_collapsed=keep_collapsed)
     return result.reset_index()[[*facts, *result.columns, *settings]]
+
+
+def _as_trials(
+    cells: pd.DataFrame, constants: pd.Series[float], objectives: Sequence[Objective]
+) -> pd.DataFrame:
+    """Cells as rows of a table of trials: done if they are whole, collapsed if all their trials
+    are."""
+    means = cells[[f"{objective.name}_mean" for objective in objectives]]
+    return means.set_axis([objective.name for objective in objectives], axis=1).assign(
+        status=np.where(cells["seeds"] == cells["planned"], "done", "incomplete"),
+        collapsed=cells[COLLAPSED] == cells["seeds"],
+        constant_accuracy=constants,
+    )
+
+
+def _with_split(table: pd.DataFrame, key: Sequence[str]) -> pd.DataFrame:
+    """`table`, in which a row without a split, as of a trial that is not done, has its cell's."""
+    if "split" not in table or not table["split"].isna().any():
+        return table
+    known = table.groupby(list(key), dropna=False, sort=False)["split"].transform("first")
+    return table.assign(split=table["split"].fillna(known))
 
 
 def _settings(table: pd.DataFrame, objectives: Sequence[Objective]) -> list[str]:
     """The columns that are neither facts nor measured nor objectives."""
     names = {*FACTS, *(objective.name for objective in objectives)}
     return [name for name in map(str, table) if name not in names and not is_known(name)]
-
-
-def _is_done(table: pd.DataFrame) -> pd.Series[bool]:
-    if "status" in table:
-        return (table["status"] == "done").fillna(False).astype(bool)
-    return pd.Series(True, index=table.index)
-
-
-def _dropped(table: pd.DataFrame, objectives: Sequence[Objective]) -> dict[str, int]:
-    """Reasons for which rows do not take part, the first that applies to each, counted."""
-    reasons = pd.Series(pd.NA, index=table.index, dtype="object")
-    finite = np.isfinite(minimised(table, objectives))
-    for column, objective in reversed(list(enumerate(objectives))):
-        reasons[~finite[:, column]] = f"{objective.name} is empty or not finite"
-    is_done = _is_done(table)
-    if not is_done.all():
-        status = table.loc[~is_done, "status"].astype("object").fillna("empty")
-        reasons[~is_done] = "status " + status
-    return {str(reason): int(count) for reason, count in reasons.value_counts().items()}

@@ -67,6 +67,13 @@ def main(
         str | None,
         typer.Option(metavar="A,B", help="The hypervolume's end, one number an objective."),
     ] = None,
+    keep_collapsed: Annotated[
+        bool,
+        typer.Option(
+            "--keep-collapsed",
+            help="Let models take part that give one answer to all, or whose union is no higher.",
+        ),
+    ] = False,
     note: Annotated[str, typer.Option(help="Small print of the pictures, such as the data.")] = "",
     prints_json: Annotated[
         bool, typer.Option("--json", help="Print front.json's content alone.")
@@ -91,7 +98,12 @@ def main(
                 raise TableError(f"{table_path}: {message}")
             table = read_table(table_path, objectives)
         reference_point = ends if reference is None else _reference_point(reference, objectives)
-        front = extract_front(table, objectives=objectives, reference_point=reference_point)
+        front = extract_front(
+            table,
+            objectives=objectives,
+            reference_point=reference_point,
+            keep_collapsed=keep_collapsed,
+        )
         paths = write_front(front, table, directory, note=note, facts={})
         if shown is not None:
             put(paths, open_files(spec.storage), spec.folder)

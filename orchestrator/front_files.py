@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from orchestrator.extraction import Front, cells, settings_columns, settings_of
+from orchestrator.extraction import Front, settings_columns, settings_of
 from orchestrator.figures.front import draw_front
 from orchestrator.store import Files
 
@@ -61,7 +61,7 @@ def write_front(
     with tempfile.TemporaryDirectory(prefix=".front-", dir=directory) as name:
         staging = Path(name)
         front.points.to_csv(staging / "front.csv", index=False)
-        cells(table, front.objectives).to_csv(staging / "cells.csv", index=False)
+        front.cells.to_csv(staging / "cells.csv", index=False)
         record = as_json({**front_record(front), **facts})
         (staging / "front.json").write_text(f"{record}\n", encoding="utf-8")
         draw_front(table, front, staging / "front.png", staging / "front.svg", note=note)

@@ -31,7 +31,12 @@ def write_results(
     """Make the tables and pictures in a local folder, then put each whole into the storage."""
     trials = staging / "trials.csv"
     table.to_csv(trials, index=False)
-    front = extract_front(table, objectives=spec.objectives, reference_point=spec.reference_point)
+    front = extract_front(
+        table,
+        objectives=spec.objectives,
+        reference_point=spec.reference_point,
+        keep_collapsed=False,
+    )
     facts = suite_facts(spec, plan)
     paths = write_front(front, table, staging, note=_note(spec, plan), facts=facts)
     staged = (trials, *paths)

@@ -35,6 +35,7 @@ def trials_table(spec: SweepSpec, plan: Plan) -> pd.DataFrame:
     robust = table[[f"robust_accuracy_{c}" for c in categories]].mean(axis=1, skipna=False)
     references = table["is_reference"] & (table["status"] == "done")
     table["robustness_score"] = robust - robust[references].mean()
+    table["constant_accuracy"] = _over_equal_data(table["constant_accuracy"], plan)
     natural = table["natural_accuracy"]
     table["sacrificed_accuracy"] = natural[references].mean() - natural
     table["on_front"] = False
@@ -45,12 +46,13 @@ def trials_table(spec: SweepSpec, plan: Plan) -> pd.DataFrame:
         "robustness_score",
         "sacrificed_accuracy",
         "seconds",
+        "constant_accuracy",
         "collapsed",
         "degraded",
         "failure",
     ]
     table = table[[*first, *last, "on_front", *settings]]
-    return table.assign(on_front=on_front(table, spec.objectives))
+    return table.assign(on_front=on_front(table, spec.objectives, keep_collapsed=False))
 
 
 def sweep_table(spec: SweepSpec) -> pd.DataFrame:
@@ -80,10 +82,23 @@ def _row(spec: SweepSpec, planned: PlannedTrial, columns: Sequence[str]) -> dict
         "is_reference": planned.is_reference,
         **{name: evaluation.get("accuracies", {}).get(name, np.nan) for name in columns},
         "seconds": facts.get("seconds", np.nan),
+        "constant_accuracy": evaluation.get("constant_accuracy", np.nan),
         "collapsed": facts.get("collapsed"),
         "degraded": facts.get("degraded"),
         "failure": None if failure is None else f"{failure.kind}: {failure.message}",
     }
+
+
+def _over_equal_data(constants: pd.Series[float], plan: Plan) -> pd.Series[float]:
+    """The constant classifier's accuracy of every trial that is done, where one on the same data
+    has it: evaluations of before it was kept have none."""
+    data = [planned.trial.data for planned in plan.trials]
+    known = {key: value for key, value in zip(data, constants, strict=True) if pd.notna(value)}
+    filled = [
+        known.get(planned.trial.data, np.nan) if planned.status == "done" else np.nan
+        for planned in plan.trials
+    ]
+    return pd.Series(filled, index=constants.index, dtype=float)
 
 
 def _setting_column(values: Sequence[Any]) -> pd.Series[Any]:

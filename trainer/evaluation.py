@@ -158,6 +158,14 @@ def examples_of(suite: Suite, split: Split) -> Tensor:
     return torch.arange(count, device=split.labels.device) * len(split) // count
 
 
+def constant_accuracy(suite: Suite, dataset: Dataset) -> float:
+    """Accuracy of the best constant classifier on the suite's examples: the share of their most
+    frequent class. No attack moves its answer, so that it is its robust accuracy too."""
+    split: Split = getattr(dataset, suite.split)
+    labels = split.labels[examples_of(suite, split)]
+    return int(labels.bincount().max()) / len(labels)
+
+
 def origin_of(
     state: Mapping[str, Tensor], suite: Suite, dataset: Dataset, fingerprint: str
 ) -> Origin:

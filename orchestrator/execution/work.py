@@ -30,7 +30,7 @@ from orchestrator.store.lease import LeaseState, LostError
 from trainer.checkpoint import Weights
 from trainer.config import Trial
 from trainer.data import Dataset, DataSettings, MissingData, fingerprint, load
-from trainer.evaluation import Suite, evaluate, origin_of
+from trainer.evaluation import Suite, constant_accuracy, evaluate, origin_of
 from trainer.training import DivergedError, EpochRow, new_model, train
 
 logger = logging.getLogger(__name__)
@@ -250,6 +250,7 @@ class _Task:
             "examples": len(outcomes.natural),
             "seconds": time.perf_counter() - started,
             "accuracies": outcomes.accuracies(),
+            "constant_accuracy": constant_accuracy(self.suite, dataset),
         }
         origin = origin_of(weights.model, self.suite, dataset, self.trial.fingerprint)
         self.attempt.keep_outcomes(self.suite.id, replace(outcomes, origin=origin), facts)

@@ -21,7 +21,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from orchestrator.extraction import Front, cells, settings_columns, takes_part
+from orchestrator.extraction import Front, settings_columns
 from orchestrator.figures.labels import setting_text, varying_settings
 from orchestrator.figures.panel import Scene, draw_panel
 from orchestrator.figures.style import DPI, GREY, INK, RC, Array, method_styles, save
@@ -96,8 +96,8 @@ def _scene(table: pd.DataFrame, front: Front) -> Scene:
     factors = np.array([_factor(x), _factor(y)])
     signs = np.array([x.sign, y.sign])
     settings = settings_columns(table, front.objectives)
-    trials = _with_method(table[takes_part(table, front.objectives)])
-    means = _with_method(cells(table, front.objectives))
+    trials = _with_method(front.measured)
+    means = _with_method(front.cells[front.cells["seeds"] > 0])
 
     line = region = np.empty((0, 2))
     if len(front.objectives) == len(plane):
@@ -196,7 +196,7 @@ def _draw_legends(figure: Figure, scene: Scene, bottom: float) -> None:
 
 def _small_print(table: pd.DataFrame, front: Front, note: str) -> list[str]:
     """Its lines, such as `48 trials, 3 seeds · test images · CIFAR-10`."""
-    trials = table[takes_part(table, front.objectives)]
+    trials = front.measured
     counted = [f"{len(trials)} trial{'s' * (len(trials) != 1)}"]
     if "seed" in trials:
         seeds = trials["seed"].nunique()

@@ -142,7 +142,10 @@ class Observer:
             starts=tuple(each for each in starts if (each.ended or {}).get("how") != "refused"),
             paused=orders.paused(files, spec.name),
             front=extract_front(
-                table, objectives=spec.objectives, reference_point=spec.reference_point
+                table,
+                objectives=spec.objectives,
+                reference_point=spec.reference_point,
+                keep_collapsed=False,
             ),
             forecast=forecast(spec, plan, used, files, stored=self._weigh()),
             kept_bytes=_kept_bytes(plan),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -65,11 +66,15 @@ def finish(begin: Begin) -> Finish:
     """Put a trained and evaluated trial into the store.
 
     `finish(trial, suite, natural, {"pgd": [[1, 0], [0, 0]]})`: bits of N examples, and of
-    each category L rows of N.
+    each category L rows of N. Keyword arguments are further facts of the evaluation.
     """
 
     def put(
-        trial: Trial, suite: Suite, natural: Sequence[int], robust: Mapping[str, list[list[int]]]
+        trial: Trial,
+        suite: Suite,
+        natural: Sequence[int],
+        robust: Mapping[str, list[list[int]]],
+        **more: Any,
     ) -> None:
         attempt = begin(trial)
         facts = {"epochs": 2, "seconds": 12.5, "collapsed": False, "degraded": False}
@@ -79,7 +84,7 @@ def finish(begin: Begin) -> Finish:
             robust={label: np.array(bits, dtype=bool) for label, bits in robust.items()},
             ladders={label: rungs.ladder for label, rungs in suite.categories.items()},
         )
-        facts = {"seconds": 1.5, "accuracies": outcomes.accuracies()}
+        facts = {"seconds": 1.5, "accuracies": outcomes.accuracies(), **more}
         attempt.keep_outcomes(suite.id, outcomes, facts)
         attempt.end("done")
 

@@ -55,7 +55,10 @@ def do_sweep(spec: SweepSpec) -> Plan:
         plan = make_plan(spec, store)
         table = trials_table(spec, plan)
         front = extract_front(
-            table, objectives=spec.objectives, reference_point=spec.reference_point
+            table,
+            objectives=spec.objectives,
+            reference_point=spec.reference_point,
+            keep_collapsed=False,
         )
         for name, rows in (("trials", table), ("front", front.points)):
             data = rows.to_csv(index=False).encode()

@@ -110,14 +110,16 @@ def test_signs_turn_for_what_is_maximised() -> None:
 @pytest.mark.parametrize("point", [[0.0], [0.0, 1.0, 2.0]])
 def test_a_reference_point_has_one_number_an_objective(point: list[float]) -> None:
     with pytest.raises(ValueError, match="one number for each of max:robustness_score, min:sacr"):
-        extract_front(TRIALS, objectives=OBJECTIVES, reference_point=point)
+        extract_front(TRIALS, objectives=OBJECTIVES, reference_point=point, keep_collapsed=False)
 
 
 # --- the front
 
 
 def test_front_by_hand() -> None:
-    front = extract_front(TRIALS, objectives=OBJECTIVES, reference_point=REFERENCE)
+    front = extract_front(
+        TRIALS, objectives=OBJECTIVES, reference_point=REFERENCE, keep_collapsed=False
+    )
     assert front.points["trial_id"].tolist() == ["t3", "t4", "t5", "t0"]  # ties stay, by id
     assert front.points["on_front"].all()
     assert list(front.points.columns) == list(TRIALS.columns)
@@ -135,7 +137,7 @@ def test_front_by_hand() -> None:
 def test_marks_follow_the_rows_and_the_table_stays() -> None:
     before = TRIALS.copy()
     shuffled = TRIALS.sample(frac=1.0, random_state=1)
-    marks = on_front(shuffled, OBJECTIVES)
+    marks = on_front(shuffled, OBJECTIVES, keep_collapsed=False)
     assert set(shuffled["trial_id"][marks]) == {"t0", "t3", "t4", "t5"}
     assert marks.index.equals(shuffled.index)
     pd.testing.assert_frame_equal(TRIALS, before)
@@ -143,18 +145,23 @@ def test_marks_follow_the_rows_and_the_table_stays() -> None:
 
 def test_a_table_without_status_is_all_done() -> None:
     front = extract_front(
-        TRIALS.drop(columns="status"), objectives=OBJECTIVES, reference_point=REFERENCE
+        TRIALS.drop(columns="status"),
+        objectives=OBJECTIVES,
+        reference_point=REFERENCE,
+        keep_collapsed=False,
     )
     assert front.points["trial_id"].tolist() == ["t6"]
 
 
 @pytest.mark.parametrize("table", [TRIALS.head(0), TRIALS.tail(2)])
 def test_no_trial_no_front(table: pd.DataFrame) -> None:
-    front = extract_front(table, objectives=OBJECTIVES, reference_point=REFERENCE)
+    front = extract_front(
+        table, objectives=OBJECTIVES, reference_point=REFERENCE, keep_collapsed=False
+    )
     assert front.points.empty
     assert (front.hypervolume, front.knee, front.used) == (0.0, None, 0)
     assert sum(front.dropped.values()) == len(table)
-    assert cells(table, OBJECTIVES).empty
+    assert not cells(table, OBJECTIVES, keep_collapsed=False)["seeds"].any()
 
 
 @settings(max_examples=30, deadline=None)
@@ -162,39 +169,74 @@ def test_no_trial_no_front(table: pd.DataFrame) -> None:
 def test_turning_an_objective_around_turns_its_values(values: list[tuple[int, int]]) -> None:
     table = pd.DataFrame(values, columns=["a", "b"], dtype=float)
     turned = table.assign(b=-table["b"])
-    marks = on_front(table, parse_objectives(["max:a", "min:b"]))
-    assert marks.tolist() == on_front(turned, parse_objectives(["max:a", "max:b"])).tolist()
+    marks = on_front(table, parse_objectives(["max:a", "min:b"]), keep_collapsed=False)
+    assert (
+        marks.tolist()
+        == on_front(turned, parse_objectives(["max:a", "max:b"]), keep_collapsed=False).tolist()
+    )
 
 
 # --- cells
 
 
 def test_cells_by_hand() -> None:
-    result = cells(TRIALS, OBJECTIVES)
-    assert result["method"].tolist() == ["standard", "pgd", "pgd", "pareto"]
-    assert result["seeds"].tolist() == [1, 2, 1, 2]
-    assert result["robustness_score_mean"].tolist() == pytest.approx([0.0, 0.25, 0.4, 0.3])
-    assert result["sacrificed_accuracy_mean"].tolist() == pytest.approx([0.0, 0.2, 0.5, 0.1])
+    result = cells(TRIALS, OBJECTIVES, keep_collapsed=False)
+    assert result["method"].tolist() == ["standard", "pgd", "pgd", "pareto", "pareto"]
+    assert result["seeds"].tolist() == [1, 2, 1, 2, 0]
+    assert result["planned"].tolist() == [1, 2, 1, 3, 2]
+    scores, sacrifices = result["robustness_score_mean"], result["sacrificed_accuracy_mean"]
+    assert scores.tolist() == pytest.approx([0.0, 0.25, 0.4, 0.3, np.nan], nan_ok=True)
+    assert sacrifices.tolist() == pytest.approx([0.0, 0.2, 0.5, 0.1, np.nan], nan_ok=True)
     deviations = result["sacrificed_accuracy_std"]
-    assert deviations.isna().tolist() == [True, False, True, False]  # one seed has none
+    assert deviations.isna().tolist() == [True, False, True, False, True]  # one seed has none
     assert deviations[1] == pytest.approx(np.sqrt(0.1**2 + 0.1**2))  # divisor n - 1 = 1
     assert deviations[3] == 0.0
-    assert result["natural_accuracy_mean"].tolist() == pytest.approx([0.9, 0.7, 0.4, 0.8])
-    assert result["on_front"].tolist() == [True, False, True, True]
+    naturals = result["natural_accuracy_mean"]
+    assert naturals.tolist() == pytest.approx([0.9, 0.7, 0.4, 0.8, np.nan], nan_ok=True)
+    assert result["on_front"].tolist() == [True, True, True, False, False]
     assert list(result.columns)[-3:] == ["on_front", "pgd.epsilon", "rho"]
 
 
 def test_each_trial_is_a_cell_where_nothing_says_what_it_repeats() -> None:
-    result = cells(TRIALS.drop(columns="seed"), OBJECTIVES)
-    assert result["trial_id"].tolist() == ["t0", "t1", "t2", "t3", "t4", "t5"]
-    assert (result["seeds"] == 1).all()
+    result = cells(TRIALS.drop(columns="seed"), OBJECTIVES, keep_collapsed=False)
+    assert result["trial_id"].tolist() == TRIALS["trial_id"].tolist()
+    assert result["seeds"].tolist() == [1] * 6 + [0] * 3
+    assert (result["planned"] == 1).all()
 
 
 def test_validation_and_test_numbers_share_no_cell() -> None:
     table = TRIALS.assign(split=["test"] * 4 + ["validation", "test"] + ["test"] * 3)
-    result = cells(table, OBJECTIVES)
+    result = cells(table, OBJECTIVES, keep_collapsed=False)
     of_pareto = result[result["method"] == "pareto"]
-    assert of_pareto["split"].tolist() == ["validation", "test"]
+    assert of_pareto["split"].tolist() == ["validation", "test", "test"]
+    assert of_pareto["planned"].tolist() == [1, 2, 2]
+
+
+def test_a_trial_that_is_not_done_counts_to_the_split_of_its_cell() -> None:
+    splits = ["test"] * 6 + [None] * 3
+    result = cells(TRIALS.assign(split=splits), OBJECTIVES, keep_collapsed=False)
+    assert result["split"].tolist()[:4] == ["test"] * 4
+    assert result["planned"].tolist() == [1, 2, 1, 3, 2]
+
+
+def test_a_cell_with_a_failed_seed_is_off_the_front_of_cells() -> None:
+    """The two Pareto trials that are done beat all others; the third would have said more."""
+    whole = TRIALS[TRIALS["trial_id"] != "t6"]
+    for table, is_on in ((whole, True), (TRIALS, False)):
+        result = cells(table, OBJECTIVES, keep_collapsed=False)
+        pareto = result[(result["method"] == "pareto") & (result["rho"] == 0.4)]
+        assert pareto["seeds"].tolist() == [2]
+        assert pareto["on_front"].tolist() == [is_on]
+
+
+def test_collapsed_seeds_stay_in_their_cells_mean() -> None:
+    table = TRIALS.assign(collapsed=TRIALS["trial_id"].isin(["t2", "t3"]))
+    result = cells(table, OBJECTIVES, keep_collapsed=False)
+    assert result["collapsed"].tolist() == [0, 1, 1, 0, 0]
+    assert result["robustness_score_mean"].tolist()[:3] == pytest.approx([0.0, 0.25, 0.4])
+    marks = result["on_front"].tolist()
+    assert marks[1], "one of its seeds has learned"
+    assert not marks[2], "no seed of it has"
 
 
 # --- columns

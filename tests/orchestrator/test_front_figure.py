@@ -65,7 +65,9 @@ def trials(seeds: int) -> pd.DataFrame:
 
 def front_of(table: pd.DataFrame) -> Front:
     reference = default_reference_point(OBJECTIVES)
-    return extract_front(table, objectives=OBJECTIVES, reference_point=reference)
+    return extract_front(
+        table, objectives=OBJECTIVES, reference_point=reference, keep_collapsed=False
+    )
 
 
 def drawn_trials(axes: Axes) -> np.ndarray:
@@ -244,7 +246,9 @@ def test_no_label_stands_by_another_cell() -> None:
 def test_up_and_left_are_better_whatever_the_direction() -> None:
     table = trials(1).assign(seconds=range(8), natural_accuracy=np.linspace(0.9, 0.5, 8))
     objectives = parse_objectives(["seconds", "natural_accuracy"])
-    front = extract_front(table, objectives=objectives, reference_point=(9.0, 0.0))
+    front = extract_front(
+        table, objectives=objectives, reference_point=(9.0, 0.0), keep_collapsed=False
+    )
     for axes in compose(table, front, note="").axes:
         assert axes.xaxis.get_inverted()
         assert axes.yaxis.get_inverted()
@@ -255,7 +259,9 @@ def test_up_and_left_are_better_whatever_the_direction() -> None:
 def test_three_objectives_are_drawn_without_a_staircase() -> None:
     table = trials(1).assign(seconds=1.0)
     objectives = parse_objectives([*DEFAULT_OBJECTIVES, "seconds"])
-    front = extract_front(table, objectives=objectives, reference_point=(0.0, 1.0, 2.0))
+    front = extract_front(
+        table, objectives=objectives, reference_point=(0.0, 1.0, 2.0), keep_collapsed=False
+    )
     figure = compose(table, front, note="")
     assert len(drawn_trials(figure.axes[0])) == len(CELLS)
     assert all(np.size(line.get_xydata()) == 0 for line in figure.axes[0].lines if line.get_gid())

@@ -72,8 +72,8 @@ def test_columns_are_those_of_the_contract(table: pd.DataFrame) -> None:
         *("trial_id", "method", "seed", "status", "split"),
         *("natural_accuracy", "robust_accuracy_pgd", "robust_accuracy_flow"),
         *("worst_pgd", "worst_flow", "union_accuracy"),
-        *("robustness_score", "sacrificed_accuracy", "seconds", "collapsed"),
-        *("degraded", "failure"),
+        *("robustness_score", "sacrificed_accuracy", "seconds"),
+        *("constant_accuracy", "collapsed", "degraded", "failure"),
         *("on_front", "rho"),
     ]
 
@@ -151,6 +151,17 @@ def test_one_failed_reference_leaves_the_others_mean(
     assert table.loc[1, "sacrificed_accuracy"] == pytest.approx(1 / 4)
 
 
+def test_one_evaluation_says_what_a_constant_has_of_all_on_its_images(
+    spec: SweepSpec, planned: dict[str, PlannedTrial], finish: Finish
+) -> None:
+    """Those of before it was kept do not, nor has what is not done any such number."""
+    finish(planned["standard seed=0"].trial, spec.suite, *STANDARD_0)
+    finish(planned["flow seed=0"].trial, spec.suite, *WEAK, constant_accuracy=0.125)
+    constants = sweep_table(spec)["constant_accuracy"]
+    assert constants.tolist()[:2] == [0.125, 0.125]
+    assert constants.isna().tolist() == [False] * 2 + [True] * 6
+
+
 def test_failure_that_was_overcome_is_not_told(
     spec: SweepSpec, planned: dict[str, PlannedTrial], begin: Begin, finish: Finish
 ) -> None:
@@ -200,8 +211,10 @@ def test_whole_settings_stay_whole_where_other_rows_are_empty(
     table.to_csv(tmp_path / "trials.csv", index=False)
     rows = (tmp_path / "trials.csv").read_text().splitlines()
     assert [row.rpartition(",")[2] for row in rows] == ["window", "", "20", "50"]
-    means = cells(table, spec.objectives)
+    means = cells(table, spec.objectives, keep_collapsed=False)
     assert means["window"].tolist()[1:] == [20, 50]
-    front = extract_front(table, objectives=spec.objectives, reference_point=(0, 1))
+    front = extract_front(
+        table, objectives=spec.objectives, reference_point=(0, 1), keep_collapsed=False
+    )
     settings = [point["settings"] for point in front_record(front)["points"]]
     assert sorted(settings, key=str) == [{"window": 20}, {"window": 50}, {}]  # all level

@@ -38,9 +38,9 @@ from tests.orchestrator.working import (
 )
 from trainer.checkpoint import Weights
 from trainer.config import Trial
-from trainer.data import Dataset
+from trainer.data import Dataset, load
 from trainer.document import Document
-from trainer.evaluation import Suite, evaluate, origin_of, read_suite
+from trainer.evaluation import Suite, constant_accuracy, evaluate, origin_of, read_suite
 from trainer.training import EpochRow, new_model
 
 
@@ -97,6 +97,7 @@ def test_trial_is_trained_and_evaluated(trial: MakeTrial, suite: Suite, store: S
     assert outcomes is not None
     assert progress.evaluation["examples"] == len(outcomes.natural) == 60
     assert progress.evaluation["accuracies"] == outcomes.accuracies()
+    assert progress.evaluation["constant_accuracy"] == constant_accuracy(suite, load(it.data, CPU))
     assert progress.evaluation["suite"] == suite.record()
     assert progress.result["epochs"] == 3
     assert progress.result["seconds"] == sum(row["seconds"] for row in stored.rows())

@@ -14,7 +14,7 @@ from trainer.attacks import PGD, Attack, Flow, Integrated
 from trainer.config import preset
 from trainer.data import Dataset
 from trainer.document import Document
-from trainer.evaluation import Suite, evaluate, examples_of, read_suite
+from trainer.evaluation import Suite, constant_accuracy, evaluate, examples_of, read_suite
 from trainer.outcomes import Outcomes
 from trainer.problems import BadInput
 from trainer.randomness import derive_seed, example_keys
@@ -197,6 +197,27 @@ def test_progress_is_told_batch_by_batch(trained: nn.Module, digits: Dataset) ->
 
 
 # Which examples
+
+
+class Constant(nn.Module):
+    """It gives one answer to all."""
+
+    def __init__(self, answer: int) -> None:
+        super().__init__()
+        self.answer = answer
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits = images.flatten(1)[:, :10] * 0
+        logits[:, self.answer] += 1
+        return logits
+
+
+@pytest.mark.parametrize("split", ["test", "validation"])
+def test_no_constant_withstands_more_than_the_best(split: str, digits: Dataset) -> None:
+    suite = {"split": split, "examples": 50, "pgd": {"epsilon": 0.2, "ladder": [1]}}
+    unions = [outcomes_of(Constant(k), digits, **suite).union_accuracy() for k in range(10)]
+    assert max(unions) == constant_accuracy(suite_of(**suite), digits) < 1
+    assert sum(unions) == pytest.approx(1), "each image has one label"
 
 
 @pytest.mark.parametrize("examples", [1, 7, 60, 359, 360, 10_000])

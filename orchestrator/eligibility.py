@@ -1,0 +1,101 @@
+"""Which rows of a table may be on a front of single trials, and why the others may not.
+
+A row is measured where its status is `done` (or the table has no status) and its objectives are
+finite. Of the measured rows two kinds are kept off:
+
+- a collapsed model (column `collapsed`), which gives one answer whatever it is shown: no attack
+  moves it, so that among scores of robustness it stands beside models that have learned;
+- with `union_accuracy` among the objectives, a model whose union is no higher than that of the
+  best constant classifier (column `constant_accuracy`): the share of the most frequent class
+  among the images of the evaluation. A table that does not say it has no such floor.
+
+Means over seeds keep both (see `orchestrator.extraction.cells`): a mean over the seeds that went
+well rewards methods that seldom do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from orchestrator.objectives import Direction, Objective, minimised
+
+UNION = "union_accuracy"
+COLLAPSED = "collapsed"
+CONSTANT = "constant_accuracy"
+
+AT_FLOOR = f"{UNION} no higher than a constant classifier's"
+"""Why a row is kept off for its union."""
+
+
+def is_measured(table: pd.DataFrame, objectives: Sequence[Objective]) -> pd.Series[bool]:
+    """Which rows are done and have finite objectives."""
+    is_finite = np.all(np.isfinite(minimised(table, objectives)), axis=1)
+    return _is_done(table) & pd.Series(is_finite, index=table.index)
+
+
+def is_collapsed(table: pd.DataFrame) -> pd.Series[bool]:
+    """Which rows say that their model gives one answer; none where the table has no such column."""
+    if COLLAPSED not in table:
+        return pd.Series(False, index=table.index)
+    return table[COLLAPSED].eq(True).fillna(False).astype(bool)
+
+
+def is_at_floor(table: pd.DataFrame, objectives: Sequence[Objective]) -> pd.Series[bool]:
+    """Which rows have a union no higher than a constant classifier's, where it is an objective."""
+    if not _maximises(objectives, UNION) or CONSTANT not in table:
+        return pd.Series(False, index=table.index)
+    return (table[UNION] <= table[CONSTANT]).fillna(False).astype(bool)
+
+
+def takes_part(
+    table: pd.DataFrame, objectives: Sequence[Objective], *, keep_collapsed: bool
+) -> pd.Series[bool]:
+    """Which rows may be on the front.
+
+    Args:
+        keep_collapsed: whether every measured row may, collapsed and at the floor as it is.
+    """
+    part = is_measured(table, objectives)
+    if keep_collapsed:
+        return part
+    return part & ~is_collapsed(table) & ~is_at_floor(table, objectives)
+
+
+def reasons(
+    table: pd.DataFrame, objectives: Sequence[Objective], *, keep_collapsed: bool
+) -> pd.Series[Any]:
+    """For each row the first reason for which it does not take part; empty where it does."""
+    found = pd.Series(pd.NA, index=table.index, dtype="object")
+    if not keep_collapsed:
+        found[is_at_floor(table, objectives)] = AT_FLOOR
+        found[is_collapsed(table)] = COLLAPSED
+    finite = np.isfinite(minimised(table, objectives))
+    for column, objective in reversed(list(enumerate(objectives))):
+        found[~finite[:, column]] = f"{objective.name} is empty or not finite"
+    is_done = _is_done(table)
+    if not is_done.all():
+        status = table.loc[~is_done, "status"].astype("object").fillna("empty")
+        found[~is_done] = "status " + status
+    return found
+
+
+def constant_accuracy(table: pd.DataFrame) -> float | None:
+    """That of the best constant classifier on the images that the rows stand on, the highest
+    where they stand on different ones; None where no row says it."""
+    if CONSTANT not in table or table[CONSTANT].isna().all():
+        return None
+    return float(table[CONSTANT].max())
+
+
+def _maximises(objectives: Sequence[Objective], name: str) -> bool:
+    return Objective(name, Direction.MAXIMISE) in objectives
+
+
+def _is_done(table: pd.DataFrame) -> pd.Series[bool]:
+    if "status" in table:
+        return (table["status"] == "done").fillna(False).astype(bool)
+    return pd.Series(True, index=table.index)
