@@ -18,6 +18,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import nn
 
 from trainer.allocator import keep_freed_memory
+from trainer.answers import NotFiniteError
 from trainer.checkpoint import DamagedError, Weights
 from trainer.comparison import Comparison, compare
 from trainer.config import Trial, preset, read_trial
@@ -68,7 +69,8 @@ def main(
         other = None if against is None else _read_other(against, task.origin)
         outcomes = _read_same(path, task.origin)
     if outcomes is None:
-        outcomes = task.evaluate()
+        with _told():
+            outcomes = task.evaluate()
         _write(path, outcomes.to_bytes())
         typer.echo(f"bits are in {path}", err=True)
     else:
@@ -111,7 +113,7 @@ def _told() -> Iterator[None]:
     """What is wrong with the input ends the command with exit code 2."""
     try:
         yield
-    except (ValueError, OSError, RuntimeError) as error:
+    except (ValueError, OSError, RuntimeError, NotFiniteError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(2) from None
 

@@ -11,6 +11,7 @@ import torch
 from pydantic import AfterValidator, Field, SerializeAsAny, Strict
 from torch import Tensor, nn
 
+from trainer.answers import NotFiniteError, correct
 from trainer.attacks import ATTACKS, Attack, frozen
 from trainer.config import described, kind_of, named_class, read_kind
 from trainer.data import Dataset, Split
@@ -194,6 +195,9 @@ def evaluate(
 
     Args:
         progress: told examples done and examples in all, after each batch.
+
+    Raises:
+        NotFiniteError: the model's logits are NaN or infinite on clean images.
     """
     split: Split = getattr(dataset, suite.split)
     examples = examples_of(suite, split)
@@ -230,7 +234,15 @@ def _evaluate_batch(model: nn.Module, suite: Suite, split: Split, indices: Tenso
     """What the suite leaves of the examples at `indices` (B)."""
     images, labels = split.images_at(indices), split.labels[indices]
     with frozen(model), torch.no_grad():
-        natural = model(images).argmax(1) == labels
+        logits = model(images)
+        broken = int((~logits.isfinite().all(1)).sum())
+        if broken:
+            raise NotFiniteError(
+                f"logits must be finite on clean images, got NaN or infinite ones for {broken} of "
+                f"{len(images)} images of a batch; look for an overflow, or for NaN among the "
+                f"network's buffers"
+            )
+        natural = correct(logits, labels)
     alive = natural.nonzero().squeeze(1)  # what errs on the clean image is broken already
     images, labels, indices = images[alive], labels[alive], indices[alive]
     robust = {}

@@ -10,6 +10,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from trainer.answers import NotFiniteError
 from trainer.checkpoint import Checkpoint
 from trainer.config import Trial
 from trainer.data import Dataset, Split
@@ -35,7 +36,7 @@ began must still be among the last ones when it is found."""
 
 
 class DivergedError(ArithmeticError):
-    """A loss or a weight became NaN or infinite; `last_steps` shows how."""
+    """A loss, a weight, a buffer or a logit became NaN or infinite; `last_steps` shows how."""
 
     def __init__(self, message: str, last_steps: LastSteps) -> None:
         super().__init__(message, last_steps)  # both, so that it survives pickling
@@ -119,7 +120,8 @@ def train(
     Raises:
         BadInput: a checkpoint of another trial, or parts of batches that BatchNorm must see
             whole.
-        DivergedError: a loss or a weight is NaN or infinite; every checkpoint so far is finite.
+        DivergedError: a loss, a weight, a buffer (BatchNorm's running statistics) or a logit on
+            clean validation images is NaN or infinite; every checkpoint so far is finite.
     """
     model = new_model(trial, dataset, device)
     refuse_unfit_parts(model, micro_batches)
@@ -130,7 +132,7 @@ def train(
         row = run.train_epoch(reporter)
         done = run.epochs_done
         if done % trial.validation.every == 0 or done == trial.training.epochs:
-            row |= _validate(trial, dataset, model, micro_batches)
+            row |= run.validate(dataset)
         reporter.epoch_done({"epoch": done, **row}, run.checkpoint)
     return model
 
@@ -140,6 +142,7 @@ class _Run:
 
     def __init__(self, trial: Trial, split: Split, model: nn.Module, micro_batches: int) -> None:
         self._model = model
+        self._masks = {name for name, buffer in model.named_buffers() if buffer.isinf().any()}
         self._descent = Descent(
             trial=trial,
             split=split,
@@ -218,11 +221,12 @@ class _Run:
         return dict(zip(names, values.tolist(), strict=True))
 
     def _refuse_divergence(self, sums: EpochSums) -> None:
-        parameters = self._model.parameters()
-        weights_are_finite = torch.stack([w.isfinite().all() for w in parameters]).all()
-        if not (weights_are_finite & sums.losses.isfinite().all()):
+        state = (*self._model.named_parameters(), *self._model.named_buffers())
+        sound = {name: self._is_sound(name, tensor) for name, tensor in state}
+        if not (torch.stack([*sound.values()]).all() & sums.losses.isfinite().all()):
             losses = self._by_branch("", sums.losses / self._steps_done)
-            weights = "finite weights" if weights_are_finite else "weights that are not"
+            unsound = [name for name, is_sound in sound.items() if not is_sound]
+            weights = f"weights that are not ({unsound[0]})" if unsound else "finite weights"
             raise DivergedError(
                 f"losses and weights of epoch {self.epochs_done + 1} must be finite, got {losses} "
                 f"and {weights} by step {self._steps_done}; lower "
@@ -230,6 +234,20 @@ class _Run:
                 f"training.epsilon_warmup",
                 self._log.read(self._branches),
             )
+
+    def validate(self, dataset: Dataset) -> EpochRow:
+        """What is measured on held-out images at the end of an epoch."""
+        descent = self._descent
+        try:
+            return _validate(descent.trial, dataset, self._model, descent.micro_batches)
+        except NotFiniteError as error:
+            message = f"validation after epoch {self.epochs_done}: {error}"
+            raise DivergedError(message, self._log.read(self._branches)) from error
+
+    def _is_sound(self, name: str, tensor: Tensor) -> Tensor:
+        """Whether all of it is finite, or may be infinite: a buffer that was from the beginning is
+        a mask."""
+        return ~tensor.isnan().any() if name in self._masks else tensor.isfinite().all()
 
 
 def _order(seed: int, epoch: int, split: Split) -> Tensor:

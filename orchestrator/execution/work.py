@@ -27,6 +27,7 @@ from orchestrator.policy import Policy
 from orchestrator.store import Attempt, Store, StoredTrial
 from orchestrator.store.files import FullError, UnreachableError
 from orchestrator.store.lease import LeaseState, LostError
+from trainer.answers import NotFiniteError
 from trainer.checkpoint import Weights
 from trainer.config import Trial
 from trainer.data import Dataset, DataSettings, MissingData, fingerprint, load
@@ -277,7 +278,7 @@ def _dataset(settings: DataSettings, expected: str, device: torch.device) -> Dat
 
 def failure_kind(error: BaseException) -> str:
     """The kind of failure that an error is recorded as: see `orchestrator.store.Failure`."""
-    if isinstance(error, DivergedError):
+    if isinstance(error, (DivergedError, NotFiniteError)):
         return "diverged"
     if isinstance(error, TimeLimitError):
         return "time_limit"

@@ -36,6 +36,7 @@ from tests.orchestrator.working import (
     small_suite,
     started,
 )
+from trainer.answers import NotFiniteError
 from trainer.checkpoint import Weights
 from trainer.config import Trial
 from trainer.data import Dataset, load
@@ -532,6 +533,7 @@ def test_want_of_memory_is_known_through_the_error_that_it_ends_in() -> None:
         torch.save(torch.zeros(1000), NoRoom())
     assert failure_kind(raised.value) == "out_of_memory"
     assert failure_kind(ValueError("memory")) == "exception"
+    assert failure_kind(NotFiniteError("logits must be finite")) == "diverged"
 
 
 @pytest.mark.slow

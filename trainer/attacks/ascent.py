@@ -17,6 +17,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from trainer.answers import correct
 from trainer.attacks.attack import Attack, frozen
 from trainer.randomness import uniform
 from trainer.settings import Count
@@ -89,7 +90,7 @@ class AscentAttack(Attack):
         def observe(iterate: int, candidate: Tensor, logits: Tensor) -> Tensor | None:
             nonlocal best, highest
             del iterate
-            losses = LOSSES[self.loss](logits, labels)
+            losses = compared_losses(self.loss, logits, labels)
             higher = losses > highest
             best = torch.where(higher[:, None, None, None], candidate, best)
             highest = torch.where(higher, losses, highest)
@@ -131,7 +132,7 @@ class AscentAttack(Attack):
         def observe(iterate: int, candidate: Tensor, logits: Tensor) -> Tensor | None:
             nonlocal present
             del candidate
-            errs = logits.argmax(1) != labels[present]
+            errs = ~correct(logits, labels[present])
             reached, above = bisect_left(ladder, iterate), bisect_right(ladder, iterate)
             withstands[reached:, present] &= ~errs
             if above == len(ladder) or not _is_look(iterate, ladder):
@@ -189,7 +190,7 @@ class AscentAttack(Attack):
             share = STEP_SHARES[self.step_decay](iterate / num_steps)
             with torch.no_grad():
                 stepped = tuple(
-                    w + share * step_size * gradient.sign()
+                    w + share * step_size * gradient.sign()  # 0 where the gradient is NaN
                     for w, step_size, gradient in zip(
                         parameters, step_sizes, gradients, strict=True
                     )
@@ -261,6 +262,14 @@ LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "margin": margin,
     "dlr": dlr,
 }
+
+
+def compared_losses(name: str, logits: Tensor, labels: Tensor) -> Tensor:
+    """The losses (B) by which images of an example are compared: infinite where a logit is not
+    finite, since there the model has failed outright and any number may come of the loss."""
+    losses = LOSSES[name](logits, labels)
+    return torch.where(logits.isfinite().all(1), losses, torch.inf)
+
 
 STEP_SHARES: dict[str, Callable[[float], float]] = {
     "none": lambda done: 1.0,

@@ -14,6 +14,7 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor, nn
 
+from trainer.answers import correct
 from trainer.attacks.batch import check_batch
 from trainer.settings import Settings
 
@@ -55,7 +56,8 @@ class Attack(Settings, ABC):
 
         Returns:
             L B, bool; L is 1 where the ladder is empty, as it is for an attack without `rung`.
-            An example that a rung breaks counts as broken on every higher one.
+            An example that a rung breaks counts as broken on every higher one. So does one whose
+            logits became NaN or infinite: see `trainer.answers`.
 
         Raises:
             ValueError: as `perturb`.
@@ -88,7 +90,7 @@ class Attack(Settings, ABC):
             attack = self.model_copy(update=strength)
             adversarial = attack.search(model, images[alive], labels[alive], keys[alive])
             with frozen(model), torch.no_grad():
-                alive = alive[model(adversarial).argmax(1) == labels[alive]]
+                alive = alive[correct(model(adversarial), labels[alive])]
             withstands[row, alive] = True
         return withstands
 

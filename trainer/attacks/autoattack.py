@@ -14,6 +14,7 @@ import torch
 from pydantic import AfterValidator, Field, Strict, model_validator
 from torch import Tensor, nn
 
+from trainer.answers import NotFiniteError
 from trainer.attacks.attack import Attack, frozen
 from trainer.attacks.pixel import PGD
 from trainer.randomness import derive_seed
@@ -74,6 +75,7 @@ class AutoAttack(Attack):
 
         Raises:
             ValueError: `apgd-t` against fewer than 4 classes: its loss compares 4 logits.
+            NotFiniteError: the model answers some image with NaN or infinite logits.
         """
         with frozen(model), _global_state_restored():
             with torch.no_grad():
@@ -99,6 +101,12 @@ class AutoAttack(Attack):
 
         def logits(batch: Tensor) -> Tensor:
             own: Tensor = model(batch).to(torch.float32, copy=True)  # Square writes into them
+            if not own.isfinite().all() and batch.isfinite().all():
+                raise NotFiniteError(
+                    "autoattack must be given a model whose logits are finite on every image that "
+                    "it tries, and got NaN or infinite ones, which it may take for class 0; "
+                    "use pgd, which counts them as errors"
+                )
             return own
 
         ensemble = importlib.import_module(PACKAGE).AutoAttack(

@@ -17,7 +17,8 @@ import torch
 from pydantic import AfterValidator, Field, model_validator
 from torch import Tensor, nn
 
-from trainer.attacks.ascent import LOSSES
+from trainer.answers import answers
+from trainer.attacks.ascent import compared_losses
 from trainer.attacks.attack import Attack, frozen
 from trainer.attacks.units import (
     AFFINE_UNIT,
@@ -89,7 +90,7 @@ class RigidSearch(Attack):
         increments = self.increments(images, keys)
         with frozen(model), torch.no_grad():
             losses = [
-                LOSSES[self.loss](model(self.moved(images, increment)), labels)
+                compared_losses(self.loss, model(self.moved(images, increment)), labels)
                 for increment in increments.unbind(1)
             ]
             worst = torch.stack(losses, dim=1).argmax(1)
@@ -138,7 +139,7 @@ class RigidSearch(Attack):
                 candidates = self.moved(
                     images[alive].repeat_interleave(size, dim=0), chunk.flatten(0, 1)
                 )
-                predicted = model(candidates).argmax(1).unflatten(0, (-1, size))
+                predicted = answers(model(candidates)).unflatten(0, (-1, size))
                 wrong = predicted != labels[alive, None]
                 broken = wrong.any(1)
                 first[alive[broken]] = tried + wrong[broken].byte().argmax(1)

@@ -6,6 +6,7 @@ image at a time, so that an answer depends on no other image of the batch.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -17,6 +18,7 @@ from pydantic import Field
 from scipy.optimize import Bounds, minimize
 from torch import Tensor, nn
 
+from trainer.answers import NO_ANSWER, answers
 from trainer.attacks.attack import Attack, frozen
 from trainer.attacks.units import FLOW_UNIT, pixels
 from trainer.randomness import uniform
@@ -37,7 +39,7 @@ class TargetedFlows:
     images: Tensor  # B C H W, warped
     flows: Tensor  # B 2 H W, normalised grid units; channel 0 moves along x, 1 along y
     targets: Tensor  # B, int64
-    predictions: Tensor  # B, int64: the model's answers to the warped images
+    predictions: Tensor  # B, int64: `trainer.answers` of the warped images
 
     @property
     def reached(self) -> Tensor:
@@ -129,9 +131,11 @@ class TargetedFlow(Attack):
                 logits = model(warped)
                 value = targeted_objective(logits, target, moved, tau=self.tau, kappa=self.kappa)
                 (gradient,) = torch.autograd.grad(value.sum(), moved)
-            prediction = logits.detach().argmax(1)
-            missed = bool(prediction != target)
-            point = _Point(missed, value.item(), prediction, flow.detach(), warped.detach())
+            prediction = answers(logits.detach())
+            missed, lowest = bool(prediction != target), value.item()
+            if prediction == NO_ANSWER:  # the model has failed outright, and the search is over
+                missed, lowest, gradient = False, -math.inf, torch.zeros_like(gradient)
+            point = _Point(missed, lowest, prediction, flow.detach(), warped.detach())
             return point, gradient.flatten().cpu().numpy()
 
         start = np.zeros(2 * height * width)
@@ -162,7 +166,7 @@ class TargetedFlow(Attack):
 class _Point(NamedTuple):
     """A flow of one image that L-BFGS tried, and what it led to."""
 
-    missed: bool  # the model's answer is not the target
+    missed: bool  # the model gave another answer than the target
     value: float  # of the objective
     prediction: Tensor  # 1
     flow: Tensor  # 1 2 H W, normalised grid units
