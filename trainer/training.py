@@ -25,7 +25,7 @@ from trainer.randomness import derive_seed
 EpochRow = dict[str, float]
 """One epoch's facts by name: `epoch` (from 1), `time` (Unix seconds), `seconds`,
 `examples_per_second`, `learning_rate`, `loss/BRANCH`, `weight/BRANCH`, `validation/...`, and
-what the method reports (`r_asked`, `r_in_effect`, `clipped_share`, `unsolved_share`)."""
+what the method reports (`r_asked`, `r_in_effect`, `clipped_share`)."""
 
 MEMORY_FORMATS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
 """By name in a YAML file."""

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trainer.alpha import LossWindow, NoSolutionError, solve_alpha
+from trainer.alpha import LossWindow, solve_alpha
 from trainer.transfer import Fetched, sent
 
 
@@ -138,11 +138,7 @@ class ParetoWeighting(Weighting):
         if r is None:
             assert self._rho is not None
             r = self._rho * float(means[1:].max())
-        try:
-            solution = solve_alpha(second_moments, means, r)
-        except NoSolutionError:
-            self._counts.unsolved += 1
-            return
+        solution = solve_alpha(second_moments, means, r)
         self._alpha = solution.alpha.tolist()
         self._counts.solved += 1
         self._counts.asked += r
@@ -165,20 +161,20 @@ class ParetoWeighting(Weighting):
             self._window.append(row)
         self._alpha = state["alpha"]
         self._is_due = True  # between two steps it always is
-        self._counts = _Counts(**state["counts"])
+        counts = dict(state["counts"])
+        counts.pop("unsolved", None)  # of a checkpoint from before every problem was solved
+        self._counts = _Counts(**counts)
         self._rests.restore(state)
 
     def epoch_report(self) -> dict[str, float]:
         counts, self._counts = self._counts, _Counts()
-        tried = counts.solved + counts.unsolved
-        report = {"unsolved_share": counts.unsolved / tried} if tried else {}
-        if counts.solved:
-            report |= {
-                "r_asked": counts.asked / counts.solved,
-                "r_in_effect": counts.in_effect / counts.solved,
-                "clipped_share": counts.clipped / counts.solved,
-            }
-        return report
+        if not counts.solved:
+            return {}
+        return {
+            "r_asked": counts.asked / counts.solved,
+            "r_in_effect": counts.in_effect / counts.solved,
+            "clipped_share": counts.clipped / counts.solved,
+        }
 
 
 @dataclass
@@ -186,9 +182,8 @@ class _Counts:
     """Of an epoch's alpha problems."""
 
     solved: int = 0
-    unsolved: int = 0
     clipped: int = 0
-    asked: float = 0.0  # sums of r over the solved ones
+    asked: float = 0.0  # sums of r over them
     in_effect: float = 0.0
 
 

@@ -41,7 +41,7 @@ def test_each_epoch_is_told_once_with_its_facts(small_trial: MakeTrial) -> None:
     robust = {f"validation/robust_accuracy_{label}" for label in ("pgd", "flow", "rt")}
     validation = {f"validation/{fact}" for fact in ("natural_accuracy", "union_accuracy")}
     validation |= {"validation/collapsed", *robust}
-    solved = {"r_asked", "r_in_effect", "clipped_share", "unsolved_share"}
+    solved = {"r_asked", "r_in_effect", "clipped_share"}
     assert [set(row) for row in diary.rows] == [
         always | by_branch,
         always | by_branch | validation,
