@@ -16,6 +16,7 @@ well rewards methods that seldom do.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,9 @@ import pandas as pd
 from orchestrator.objectives import Direction, Objective, minimised
 
 UNION = "union_accuracy"
+UNDER_ATTACK = (UNION, "worst_*", "robust_accuracy_*")
+"""Accuracies of which a constant classifier keeps all that it has on clean images."""
+
 COLLAPSED = "collapsed"
 CONSTANT = "constant_accuracy"
 
@@ -46,7 +50,7 @@ def is_collapsed(table: pd.DataFrame) -> pd.Series[bool]:
 
 def is_at_floor(table: pd.DataFrame, objectives: Sequence[Objective]) -> pd.Series[bool]:
     """Which rows have a union no higher than a constant classifier's, where it is an objective."""
-    if not _maximises(objectives, UNION) or CONSTANT not in table:
+    if Objective(UNION, Direction.MAXIMISE) not in objectives or CONSTANT not in table:
         return pd.Series(False, index=table.index)
     return (table[UNION] <= table[CONSTANT]).fillna(False).astype(bool)
 
@@ -83,16 +87,18 @@ def reasons(
     return found
 
 
+def is_under_attack(objective: Objective) -> bool:
+    """Whether a constant classifier's accuracy is a floor of the objective."""
+    is_attacked = any(fnmatchcase(objective.name, pattern) for pattern in UNDER_ATTACK)
+    return is_attacked and objective.direction is Direction.MAXIMISE
+
+
 def constant_accuracy(table: pd.DataFrame) -> float | None:
     """That of the best constant classifier on the images that the rows stand on, the highest
     where they stand on different ones; None where no row says it."""
     if CONSTANT not in table or table[CONSTANT].isna().all():
         return None
     return float(table[CONSTANT].max())
-
-
-def _maximises(objectives: Sequence[Objective], name: str) -> bool:
-    return Objective(name, Direction.MAXIMISE) in objectives
 
 
 def _is_done(table: pd.DataFrame) -> pd.Series[bool]:

@@ -96,6 +96,13 @@ def settings_columns(table: pd.DataFrame, objectives: Sequence[Objective]) -> li
     return _settings(table.loc[:, "on_front":], objectives)
 
 
+def warned(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows whose evaluation has warnings; none where the table has no such column."""
+    if WARNINGS not in table:
+        return table.head(0)
+    return table[table[WARNINGS].astype("string").str.strip().fillna("").ne("").to_numpy(bool)]
+
+
 def settings_of(trial: pd.Series[Any], columns: Sequence[str]) -> dict[str, Any]:
     """The settings among `columns` that apply to `trial`: those that are not empty."""
     return {name: trial[name] for name in columns if not pd.isna(trial[name])}

@@ -27,6 +27,7 @@ from orchestrator.objectives import (
     default_reference_point,
     parse_objectives,
 )
+from orchestrator.remarks import remarks, what_differs
 from orchestrator.spec import SweepSpec, read_spec
 from orchestrator.store.opening import open_files
 from orchestrator.table import sweep_table
@@ -98,11 +99,11 @@ def main(
                 raise TableError(f"{table_path}: {message}")
             table = read_table(table_path, objectives)
         reference_point = ends if reference is None else _reference_point(reference, objectives)
-        front = extract_front(
-            table,
-            objectives=objectives,
-            reference_point=reference_point,
-            keep_collapsed=keep_collapsed,
+        front, usual = (
+            extract_front(
+                table, objectives=objectives, reference_point=reference_point, keep_collapsed=keep
+            )
+            for keep in (keep_collapsed, False)
         )
         paths = write_front(front, table, directory, note=note, facts={})
         if shown is not None:
@@ -117,7 +118,10 @@ def main(
         typer.echo(as_json(front_record(front)))
     else:
         names = [path.name for path in paths]
-        show(front, shown or str(directory), names, Console(highlight=False, markup=False))
+        console = Console(highlight=False, markup=False)
+        show(front, shown or str(directory), names, console)
+        if keep_collapsed:
+            console.print(f"{'kept':12}{what_differs(front, usual)}", soft_wrap=True)
 
 
 def _place_of(spec: SweepSpec) -> tuple[Path, str | None]:
@@ -131,7 +135,10 @@ def _place_of(spec: SweepSpec) -> tuple[Path, str | None]:
 def show(front: Front, folder: str, names: Sequence[str], console: Console) -> None:
     """Print the front as a short table, its hypervolume and knee, and where the files are."""
     if front.points.empty:
-        console.print("The front is empty: no trial is done with finite objectives.")
+        why = "no trial is done with finite objectives"
+        if len(front.measured):
+            why = "every trial that is done is kept off it, as said below"
+        console.print(f"The front is empty: {why}.")
     else:
         console.print(_shown_table(front))
     ends = ", ".join(
@@ -143,6 +150,7 @@ def show(front: Front, folder: str, names: Sequence[str], console: Console) -> N
         ("hypervolume", f"{front.hypervolume:.6g} (up to {ends})"),
         ("knee", front.knee or "none"),
         ("trials", f"{front.used} used; left out: {dropped or 'none'}"),
+        *remarks(front),
         ("files", f"{folder}: {' '.join(names)}"),
     ):
         console.print(f"{title:12}{text}", soft_wrap=True)

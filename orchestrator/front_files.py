@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from orchestrator.eligibility import is_collapsed
 from orchestrator.extraction import Front, settings_columns, settings_of
 from orchestrator.figures.front import draw_front
 from orchestrator.store import Files
@@ -33,6 +34,9 @@ def front_record(front: Front) -> dict[str, Any]:
         "hypervolume": front.hypervolume,
         "knee": front.knee,
         "trials": {"used": front.used, "dropped": front.dropped},
+        "collapsed": list(front.measured["trial_id"][is_collapsed(front.measured)]),
+        "keep_collapsed": front.keep_collapsed,
+        "constant_accuracy": front.constant_accuracy,
         "points": [
             {
                 "trial_id": trial["trial_id"],

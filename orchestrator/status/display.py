@@ -161,7 +161,9 @@ def _state(row: TrialStanding) -> str:
         return "running, paused"
     if row.evaluated is not None:
         return f"running, {row.evaluated:.0%} evaluated"
-    return row.planned.status
+    result = row.planned.progress.result or {}
+    is_collapsed = row.planned.status == "done" and result.get("collapsed")
+    return "done, collapsed" if is_collapsed else row.planned.status
 
 
 def _titled(lines: Iterable[tuple[str, str]]) -> Text:

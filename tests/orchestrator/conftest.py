@@ -74,10 +74,12 @@ def finish(begin: Begin) -> Finish:
         suite: Suite,
         natural: Sequence[int],
         robust: Mapping[str, list[list[int]]],
+        *,
+        collapsed: bool = False,
         **more: Any,
     ) -> None:
         attempt = begin(trial)
-        facts = {"epochs": 2, "seconds": 12.5, "collapsed": False, "degraded": False}
+        facts = {"epochs": 2, "seconds": 12.5, "collapsed": collapsed, "degraded": False}
         attempt.publish(Weights(trial={}, model={}), facts, keeps_last=True)
         outcomes = Outcomes(
             natural=np.array(natural, dtype=bool),

@@ -86,6 +86,42 @@ def test_front_json_says_all_that_the_front_is(trials: Path, tmp_path: Path) -> 
     assert record["points"][2]["settings"] == {}
 
 
+def test_collapsed_trials_are_kept_off_unless_asked_for(trials: Path, tmp_path: Path) -> None:
+    head, *rows = TRIALS.replace("split,", "split,collapsed,").splitlines()
+    one_answer = ["t6,integrated,0,done,test,True,0.1,0.5,0.9,,,"]
+    rows = [row.replace("test,", "test,False,").replace("failed,", "failed,,") for row in rows]
+    trials.write_text("\n".join([head, *rows, *one_answer]))
+    usual, kept = run(trials, "--out", tmp_path / "a"), run(trials, "--keep-collapsed")
+    assert usual.exit_code == kept.exit_code == 0, usual.output + kept.output
+    assert "5 used; left out: 1 status failed, 1 collapsed" in usual.stdout
+    assert "1 of 6 give one answer: t6 (integrated seed=0)" in usual.stdout
+    assert "6 used; left out: 1 status failed" in kept.stdout
+    assert "kept        on the front only so: t6 (collapsed)" in kept.stdout
+    records = [json.loads((at / "front.json").read_text()) for at in (tmp_path / "a", tmp_path)]
+    assert [record["keep_collapsed"] for record in records] == [False, True]
+    assert records[0]["collapsed"] == records[1]["collapsed"] == ["t6"]
+    assert records[0]["trials"]["dropped"] == {"status failed": 1, "collapsed": 1}
+    on = [{point["trial_id"] for point in record["points"]} for record in records]
+    assert on[1] - on[0] == {"t6"}
+    assert on[0] <= on[1]
+
+
+def test_front_with_the_union_has_a_floor(tmp_path: Path) -> None:
+    """Where the table says what a constant classifier has; and its emptiness has a reason."""
+    path = tmp_path / "trials.csv"
+    path.write_text("trial_id,union_accuracy,sacrificed_accuracy\nt0,0.1,0.2\nt1,0.05,0.1\n")
+    arguments = (path, "--objective", "union_accuracy", "--objective", "sacrificed_accuracy")
+    assert "2 used; left out: none" in run(*arguments).stdout
+    table = pd.read_csv(path).assign(constant_accuracy=0.1)
+    table.to_csv(path, index=False)
+    result = run(*arguments)
+    assert "every trial that is done is kept off it, as said below" in result.stdout
+    assert "2 union_accuracy no higher than a constant classifier's" in result.stdout
+    assert json.loads((tmp_path / "front.json").read_text())["constant_accuracy"] == 0.1
+    result = run(*arguments, "--keep-collapsed")
+    assert "on the front only so: t0 (union_accuracy no higher" in result.stdout
+
+
 def test_json_is_all_that_stands_on_stdout(trials: Path, tmp_path: Path) -> None:
     result = run(trials, "--json")
     assert result.stdout == (tmp_path / "front.json").read_text()

@@ -34,7 +34,7 @@ from orchestrator.store.lease import Lease
 from orchestrator.store.sealed import read_record, write_record
 from orchestrator.store.version import enter
 from orchestrator.table import trials_table
-from tests.orchestrator.conftest import Begin, Read
+from tests.orchestrator.conftest import Begin, Finish, Read
 from tests.orchestrator.working import contents, fork, run
 from trainer.checkpoint import Checkpoint
 
@@ -162,6 +162,17 @@ def test_finished_sweep_is_told_as_its_table_has_it(
     shown = read_out()
     assert "sweep: 3 done; 6 of 6 epochs; nobody runs it" in shown
     assert f"hypervolume {front.hypervolume:.6g}" in shown
+
+
+def test_collapsed_trial_is_told_so(spec: SweepSpec, store: Store, finish: Finish) -> None:
+    standard, pareto, _ = trials(spec, store)
+    finish(standard.trial, spec.suite, [1, 1], {"pgd": [[1, 0], [0, 0]]})
+    finish(pareto.trial, spec.suite, [1, 0], {"pgd": [[1, 0], [1, 0]]}, collapsed=True)
+    told, said = ask(), read_out()
+    assert told["front"]["collapsed"] == [pareto.id]
+    assert told["front"]["trials"]["dropped"]["collapsed"] == 1
+    assert "done, collapsed" in said
+    assert f"collapsed   1 of 2 give one answer: {pareto.id} (pareto rho=0.2 seed=0)" in said
 
 
 def test_manifest_tells_the_same_as_the_store(spec: SweepSpec, store: Store) -> None:

@@ -1,0 +1,101 @@
+"""What a reader of a front must know of its trials, in lines for the terminal.
+
+Which models give one answer to all, what a constant classifier has, which cells lack seeds, and
+what is doubtful about an evaluation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import pandas as pd
+
+from orchestrator.eligibility import is_collapsed, is_under_attack, reasons
+from orchestrator.extraction import WARNINGS, Front, settings_columns, settings_of, warned
+
+MOST = 10
+"""Trials or cells that are named, of those of which something is to be said."""
+
+
+def remarks(front: Front) -> Iterator[tuple[str, str]]:
+    """Each with its title; none where there is nothing to say."""
+    settings = settings_columns(front.measured, front.objectives)
+    yield from _of_collapsed(front, settings)
+    attacked = [objective.name for objective in front.objectives if is_under_attack(objective)]
+    if attacked and front.constant_accuracy is not None:
+        floor = f"{' and '.join(attacked)} {front.constant_accuracy:.4f}"
+        yield "constant", f"the best classifier that gives one answer has {floor}"
+    yield from _of_cells(front, settings)
+    yield from _of_warnings(front, settings)
+
+
+def what_differs(kept: Front, usual: Front) -> str:
+    """What it changes that collapsed trials and those at the constant's floor take part."""
+    ids, was_on = kept.points["trial_id"], set(usual.points["trial_id"])
+    why = reasons(kept.points, kept.objectives, keep_collapsed=False)
+    gained = [f"{name} ({it})" for name, it in zip(ids, why, strict=True) if name not in was_on]
+    lost = [str(name) for name in usual.points["trial_id"] if name not in set(ids)]
+    if not gained:
+        return "the front is the same without them"
+    text = f"on the front only so: {_listed(gained[:MOST], len(gained))}"
+    return f"{text}; no longer on it: {_listed(lost[:MOST], len(lost))}" if lost else text
+
+
+def _of_collapsed(front: Front, settings: list[str]) -> Iterator[tuple[str, str]]:
+    collapsed = front.measured[is_collapsed(front.measured)]
+    if len(collapsed):
+        named = (_trial(row, settings) for row in _first(collapsed))
+        counted = f"{len(collapsed)} of {len(front.measured)} give one answer"
+        yield "collapsed", f"{counted}: {_listed(named, len(collapsed))}"
+
+
+def _of_cells(front: Front, settings: list[str]) -> Iterator[tuple[str, str]]:
+    lacking = front.cells[front.cells["seeds"] < front.cells["planned"]]
+    if len(lacking) and "trial_id" not in lacking:
+        named = (
+            f"{_title(row, settings)}: {row['seeds']} of {row['planned']}"
+            for row in _first(lacking)
+        )
+        if len(lacking) == len(front.cells):  # a sweep under way, whose status says the rest
+            yield "cells", f"none of {len(lacking)} has all its seeds, as {next(named)}"
+        else:
+            counted = f"{len(lacking)} of {len(front.cells)} lack seeds"
+            yield "cells", f"{counted}: {_listed(named, len(lacking))}"
+
+
+def _of_warnings(front: Front, settings: list[str]) -> Iterator[tuple[str, str]]:
+    doubtful = warned(front.measured)
+    if len(doubtful):
+        yield "warnings", f"{len(doubtful)} of {len(front.measured)} evaluations have some"
+    for row in _first(doubtful):
+        yield "", f"{_trial(row, settings)}: {' '.join(str(row[WARNINGS]).split())}"
+    if len(doubtful) > MOST:
+        yield "", f"and {len(doubtful) - MOST} more, in the column {WARNINGS}"
+
+
+def _first(table: pd.DataFrame) -> Iterator[pd.Series[Any]]:
+    return (row for _, row in table.head(MOST).astype("object").iterrows())
+
+
+def _listed(named: Iterable[str], count: int) -> str:
+    more = f", and {count - MOST} more" if count > MOST else ""
+    return ", ".join(named) + more
+
+
+def _trial(row: pd.Series[Any], settings: list[str]) -> str:
+    title = _title(row, settings)
+    return f"{row['trial_id']} ({title})" if title else str(row["trial_id"])
+
+
+def _title(row: pd.Series[Any], settings: list[str]) -> str:
+    """A trial or a cell: `pareto rho=0.4 seed=1`; empty where the table says nothing of it."""
+    known = {name: row[name] for name in ("method", "seed") if name in row and pd.notna(row[name])}
+    words = [f"{name}={_short(value)}" for name, value in settings_of(row, settings).items()]
+    method = [str(known["method"])] if "method" in known else []
+    seed = [f"seed={known['seed']}"] if "seed" in known else []
+    return " ".join([*method, *words, *seed])
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
