@@ -6,6 +6,7 @@ into another directory, and nothing where the table or an argument is bad.
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import tempfile
@@ -81,6 +82,7 @@ def main(
     ] = (False),
 ) -> None:
     """Extract the empirical Pareto front of a table of trials; write and draw it."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     directory = table_path.parent if out is None else out
     shown = None
     try:
@@ -94,7 +96,9 @@ def main(
         else:
             objectives = parse_objectives(objective or DEFAULT_OBJECTIVES)
             ends = default_reference_point(objectives) if reference is None else ()
-            if table_path.resolve() in [(directory / file).resolve() for file in FILES]:
+            if os.path.realpath(table_path) in [
+                os.path.realpath(directory / file) for file in FILES
+            ]:
                 message = "must not be overwritten by its own front; give --out"
                 raise TableError(f"{table_path}: {message}")
             table = read_table(table_path, objectives)

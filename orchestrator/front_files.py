@@ -16,6 +16,7 @@ from orchestrator.eligibility import is_collapsed
 from orchestrator.extraction import Front, settings_columns, settings_of
 from orchestrator.figures.front import draw_front
 from orchestrator.store import Files
+from orchestrator.table_files import write_csv
 
 logger = logging.getLogger(__name__)
 
@@ -64,8 +65,8 @@ def write_front(
     directory.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".front-", dir=directory) as name:
         staging = Path(name)
-        front.points.to_csv(staging / "front.csv", index=False)
-        front.cells.to_csv(staging / "cells.csv", index=False)
+        write_csv(front.points, staging / "front.csv")
+        write_csv(front.cells, staging / "cells.csv")
         record = as_json({**front_record(front), **facts})
         (staging / "front.json").write_text(f"{record}\n", encoding="utf-8")
         draw_front(table, front, staging / "front.png", staging / "front.svg", note=note)

@@ -15,6 +15,7 @@ from orchestrator.plan import Plan
 from orchestrator.reevaluation import coverage
 from orchestrator.spec import SweepSpec
 from orchestrator.store import Files
+from orchestrator.table_files import write_csv
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +31,7 @@ def write_results(
 ) -> Results:
     """Make the tables and pictures in a local folder, then put each whole into the storage."""
     trials = staging / "trials.csv"
-    table.to_csv(trials, index=False)
+    write_csv(table, trials)
     front = extract_front(
         table,
         objectives=spec.objectives,

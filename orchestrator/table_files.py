@@ -1,22 +1,52 @@
-"""Tables that come in files: read and checked once, at the border.
+"""Tables in files: read and checked once, at the border, and written so that they read back equal.
 
 What a table must have: `trial_id`, different in every row, and each objective's column, a
-number or empty. All else is taken as given.
+number or empty. Every other cell is empty, a number, a yes or no, or a text.
+
+A spreadsheet runs a CSV cell that begins with `=`, `+`, `-` or `@`, quoted or not. A text that
+does is therefore written with an apostrophe before it, which `read_csv` takes away again; a
+number never is. Text that already has the apostrophe gets another, so that every text reads back
+as it was.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import csv
+import logging
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from pandas.api import types
 
-from orchestrator.extraction import by_contract
-from orchestrator.objectives import Objective
+from orchestrator.extraction import FACTS, by_contract, settings_columns
+from orchestrator.objectives import Objective, is_known
+from orchestrator.table_cells import cell_problem, read_numbers, read_words, read_yes_or_no, tidied
+from trainer.problems import label, shown
+
+logger = logging.getLogger(__name__)
 
 EMPTY_CELLS = ["", "nan", "NaN"]
 """What a CSV cell says where a quantity does not apply; `none` and `NA` are words."""
+
+WORDS = ("method", "status", "split")
+YES_OR_NO = ("collapsed", "degraded")
+"""Columns of the contract that are true, false or empty."""
+
+SAVED_INDEX = re.compile(r"|Unnamed: \d+(\.\d+)?|index|level_0|__index_level_0__")
+"""What pandas calls its row numbers where it saves them as a column."""
+
+ESCAPED = re.compile(r"'+[=+\-@\t\r]")
+FORMULA = re.compile(r"[=+\-@\t\r](?!\d*\.?\d*(e[+-]?\d+)?$)", re.IGNORECASE)
+"""How a text begins that a spreadsheet would run; one that is a number is left as it is."""
+
+LONGEST_REASON = 200
+"""Characters of another library's message in one of ours."""
 
 
 class TableError(ValueError):
@@ -27,74 +57,205 @@ def read_csv(path: Path) -> pd.DataFrame:
     """A CSV with a header; numbers read back equal to what was written (pandas from 3.1 on).
 
     Raises:
-        ValueError: not a CSV in UTF-8, or rows with more cells than the header has.
+        ValueError: not a CSV in UTF-8, a header that is not one of distinct names between commas,
+            or rows with more cells than the header has.
     """
+    names = _header(path)
     table = pd.read_csv(
         path,
-        dtype={"trial_id": str},
+        header=0,
+        names=range(len(names)),
+        dtype={at: str for at, name in enumerate(names) if name == "trial_id"},
+        encoding="utf-8-sig",
         keep_default_na=False,
         na_values=EMPTY_CELLS,
+        low_memory=False,  # else a column's type may differ from one part of the file to another
     )
     if not isinstance(table.index, pd.RangeIndex):  # pandas took the first cells for an index
         raise ValueError("its rows have more cells than its header")
-    return table
+    table.columns = pd.Index(names)
+    return _mapped_text(table, ESCAPED, lambda text: text[1:])
+
+
+def write_csv(table: pd.DataFrame, path: Path) -> None:
+    """Write what `read_csv` reads back equal; no spreadsheet takes a text in it for a formula."""
+    escaped = re.compile(f"{ESCAPED.pattern}|{FORMULA.pattern}", re.IGNORECASE)
+    safe = _mapped_text(table, escaped, lambda text: f"'{text}")
+    safe.to_csv(path, index=False)
+
+
+def read_parquet(path: Path) -> pd.DataFrame:
+    """A Parquet file; an index that has names comes back as columns.
+
+    Raises:
+        ValueError: not Parquet.
+    """
+    table = pd.read_parquet(path)
+    has_names = any(name is not None for name in table.index.names)
+    return table.reset_index() if has_names else table.reset_index(drop=True)
 
 
 READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
     ".csv": read_csv,
-    ".parquet": pd.read_parquet,
+    ".parquet": read_parquet,
 }
 
 
 def read_table(path: Path, objectives: Sequence[Objective]) -> pd.DataFrame:
     """The table in `path`, checked, with its columns as `orchestrator.extraction` expects them.
 
+    Row numbers that pandas saved as a column are left out, which the log tells. `status` is read
+    in any case; spaces around names and words go.
+
     Raises:
-        TableError: a file of another kind, missing or broken; a missing column; a `trial_id`
-            that is empty or stands twice; an objective that is not a number.
+        TableError: a file of another kind, missing or broken; a column that is missing, stands
+            twice, has no name or is a known one misspelled; a `trial_id` that is empty or stands
+            twice; an objective that is no number; a cell that is no scalar.
     """
+    name = label(str(path), most=LONGEST_REASON)
     reader = READERS.get(path.suffix)
     if reader is None:
-        raise TableError(f"{path}: must end in one of {', '.join(READERS)}, got '{path.suffix}'")
-    if not path.is_file():
-        raise TableError(f"{path}: must be a table of trials, but there is no such file")
+        raise TableError(f"{name}: must end in one of {', '.join(READERS)}, got '{path.suffix}'")
+    if not os.path.isfile(path):  # noqa: PTH113 (Path.is_file raises where a name is too long)
+        raise TableError(f"{name}: must be a table of trials, but there is no such file")
     try:
         table = reader(path)
-    except (OSError, ValueError) as error:  # pandas' and pyarrow's errors are ValueErrors
-        raise TableError(f"{path}: must be a readable {path.suffix} table: {error}") from error
+    except Exception as error:  # pandas and pyarrow raise many kinds on files that are none
+        reason = " ".join(str(error).split())[:LONGEST_REASON]
+        raise TableError(f"{name}: must be a readable {path.suffix} table: {reason}") from error
+    try:
+        checked = _checked(table, objectives)
+    except ValueError as error:
+        raise TableError(f"{name}: {error}") from None
+    read = by_contract(checked, objectives)
+    _tell_of_lone_trials(read, settings_columns(read, objectives))
+    return read
 
-    names = [objective.name for objective in objectives]
-    missing = [name for name in ("trial_id", *names) if name not in table]
-    if missing:
-        raise TableError(
-            f"{path}: must have columns {', '.join(missing)}; "
-            f"it has {', '.join(map(str, table.columns)) or 'none'}"
+
+def _tell_of_lone_trials(table: pd.DataFrame, settings: Sequence[str]) -> None:
+    """Say which columns leave no means over seeds: what differs in every row is no setting."""
+    if not {"method", "seed"} <= set(table) or table["seed"].nunique() < 2 or len(table) < 3:
+        return
+    telling_apart = [name for name in settings if table[name].is_unique]
+    if telling_apart:
+        names = ", ".join(map(label, telling_apart[:5]))
+        logger.warning(
+            "no trial repeats another under another seed, since %s differs in every row; "
+            "leave it out to have means over seeds",
+            names,
         )
-    _check_trial_ids(path, table["trial_id"])
-    numbers = {name: _numbers(path, table[name]) for name in names}
-    trial_ids = table["trial_id"].astype(str)
-    return by_contract(table.assign(trial_id=trial_ids, **numbers), objectives)
 
 
-def _check_trial_ids(path: Path, trial_ids: pd.Series[Any]) -> None:
-    if trial_ids.isna().any():
-        row = int(trial_ids.isna().to_numpy().argmax()) + 1
-        raise TableError(f"{path}: trial_id must not be empty, but is in data row {row}")
+def _header(path: Path) -> list[str]:
+    """The names in a CSV's first row, without the spaces around them."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = (row for row in csv.reader(file) if row)
+        names = [name.strip() for name in next(rows, [])]
+    if len(names) == 1:
+        for separator, word in ((";", "semicolons"), ("\t", "tabs")):
+            if separator in names[0]:
+                raise ValueError(
+                    f"its header must have commas between names, got {word}; save it as CSV with "
+                    f"commas, and with points in its numbers"
+                )
+    return names
+
+
+def _mapped_text(
+    table: pd.DataFrame, pattern: re.Pattern[str], change: Callable[[str], str]
+) -> pd.DataFrame:
+    """`table` with each text and each name that begins with `pattern` changed."""
+
+    def changed(value: Any) -> Any:
+        return change(value) if isinstance(value, str) and pattern.match(value) else value
+
+    columns = {}
+    for at, (_, column) in enumerate(table.items()):
+        is_text = isinstance(column.dtype, pd.StringDtype)
+        if types.is_object_dtype(column.dtype) or (is_text and column.str.match(pattern).any()):
+            columns[at] = column.map(changed)
+    if columns:
+        table = table.copy()
+        for at, column in columns.items():
+            table.isetitem(at, column.array)
+    return table.set_axis([changed(name) for name in table.columns], axis="columns")
+
+
+def _checked(table: pd.DataFrame, objectives: Sequence[Objective]) -> pd.DataFrame:
+    """`table` with what is wrong in it refused, and its numbers, words and truths as such."""
+    table = _without_row_numbers(
+        table.set_axis(
+            [str(name).strip().strip("\ufeff") for name in table.columns], axis="columns"
+        )
+    )
+    numbers = [objective.name for objective in objectives]
+    _check_names(list(table.columns), numbers)
+    for name, column in table.items():
+        read = tidied(column)
+        if problem := cell_problem(read):
+            raise ValueError(f"{label(str(name))} {problem}")
+        if name in numbers:
+            read = read_numbers(read)
+        elif name in YES_OR_NO:
+            read = read_yes_or_no(read)
+        elif name == "trial_id":
+            read = _read_trial_ids(read)
+        elif name in WORDS:
+            read = read_words(read)
+            read = read.str.lower() if name == "status" else read
+        table = table.assign(**{str(name): read})
+    return table
+
+
+def _without_row_numbers(table: pd.DataFrame) -> pd.DataFrame:
+    """`table` without the columns that only number its rows, or that have neither name nor cell."""
+    for name in [name for name in table.columns if SAVED_INDEX.fullmatch(name)]:
+        column = table[name]
+        if isinstance(column, pd.DataFrame):  # two of that name, refused below
+            continue
+        counts = types.is_integer_dtype(column.dtype) and column.is_unique
+        if name in {"index", "level_0"}:  # words that a setting may have too
+            counts = counts and bool((column == np.arange(len(table))).all())
+        if counts:
+            logger.warning("column %r only numbers the rows and is left out", name)
+        if counts or (column.isna().all() and not name):
+            table = table.drop(columns=name)
+    return table
+
+
+def _check_names(names: Sequence[str], objectives: Iterable[str]) -> None:
+    needed = dict.fromkeys(("trial_id", *objectives))
+    if "" in names:
+        raise ValueError(f"column {names.index('') + 1} must have a name, got none; write one")
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise ValueError(
+                f"column {label(name)} must stand once, but stands {count} times; "
+                f"delete or rename the others"
+            )
+    meant = {known.casefold(): known for known in (*FACTS, *YES_OR_NO, *needed)}
+    for name in names:
+        right = meant.get(name.casefold(), name.casefold() if is_known(name.casefold()) else name)
+        if name != right and not (is_known(name) or name in meant.values()):
+            raise ValueError(f"column {right} must be spelled so, got {shown(name)}; rename it")
+    missing = [name for name in needed if name not in names]
+    if missing:
+        has = ", ".join(map(label, names[:40])) or "none"
+        raise ValueError(
+            f"must have columns {', '.join(map(label, missing))}; it has {has}"
+            f"{', ...' if len(names) > 40 else ''}"
+        )
+
+
+def _read_trial_ids(column: pd.Series[Any]) -> pd.Series[str]:
+    if column.isna().any():
+        row = int(column.isna().to_numpy().argmax()) + 1
+        raise ValueError(f"trial_id must not be empty, but is in data row {row}")
+    trial_ids = column.astype(str).str.strip()
     twice = trial_ids[trial_ids.duplicated()]
     if not twice.empty:
-        raise TableError(
-            f"{path}: trial_id must be unique, got '{twice.iloc[0]}' more than once; "
+        raise ValueError(
+            f"trial_id must be unique, got {shown(twice.iloc[0])} more than once; "
             "keep one row a trial"
         )
-
-
-def _numbers(path: Path, column: pd.Series[Any]) -> pd.Series[float]:
-    numbers = pd.to_numeric(column, errors="coerce")
-    unread = (numbers.isna() & column.notna()).to_numpy()
-    if unread.any():
-        row = int(unread.argmax())
-        raise TableError(
-            f"{path}: {column.name} must be a number or empty, "
-            f"got '{str(column.iloc[row])[:40]}' in data row {row + 1}"
-        )
-    return numbers.astype(float)
+    return trial_ids

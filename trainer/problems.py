@@ -63,14 +63,14 @@ def shown(value: object) -> str:
     return _cut(repr(value))
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 3]}..."
+def _cut(text: str, most: int = MAX_SHOWN) -> str:
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
-def label(name: str) -> str:
+def label(name: str, *, most: int = MAX_SHOWN) -> str:
     """A key or a file's name as a message may show it: without quotes where it is printable."""
     safe = redacted(name)
-    return _cut(safe if safe.isprintable() else repr(safe)[1:-1])
+    return _cut(safe if safe.isprintable() else repr(safe)[1:-1], most)
 
 
 def dotted(path: Sequence[str]) -> str:
