@@ -24,6 +24,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from orchestrator.eligibility import CONSTANT
 from orchestrator.extraction import FACTS, by_contract, settings_columns
 from orchestrator.objectives import Objective, is_known
 from orchestrator.table_cells import cell_problem, read_numbers, read_words, read_yes_or_no, tidied
@@ -194,7 +195,7 @@ def _checked(table: pd.DataFrame, objectives: Sequence[Objective]) -> pd.DataFra
         read = tidied(column)
         if problem := cell_problem(read):
             raise ValueError(f"{label(str(name))} {problem}")
-        if name in numbers:
+        if name in numbers or name == CONSTANT or is_known(str(name)):
             read = read_numbers(read)
         elif name in YES_OR_NO:
             read = read_yes_or_no(read)

@@ -105,6 +105,7 @@ def test_what_differs_in_every_row_is_told(
         (text_of(HEAD, ROWS[0].replace("0.1", "-1e300")), r"lie within 1e\+50 of 0, got -1e\+300"),
         (text_of(f"{HEAD},collapsed", f"{ROWS[0]},maybe"), "true, false or empty, got 'maybe'"),
         (text_of(HEAD, ROWS[0].replace("0.1", "x" * 10_000)), r"got 'x+\.\.\. in data row 1"),
+        (text_of(f"{HEAD},worst_pgd", f"{ROWS[0]},high"), "worst_pgd must be a number or empty"),
         ("x" * 10_000 + "\n", r"it has x+\.\.\."),
         ("a,b\n" + '"' * 10_001, "must be a readable .csv table"),
     ],
