@@ -49,6 +49,7 @@ def trials_table(spec: SweepSpec, plan: Plan) -> pd.DataFrame:
         "constant_accuracy",
         "collapsed",
         "degraded",
+        "warnings",
         "failure",
     ]
     table = table[[*first, *last, "on_front", *settings]]
@@ -85,6 +86,7 @@ def _row(spec: SweepSpec, planned: PlannedTrial, columns: Sequence[str]) -> dict
         "constant_accuracy": evaluation.get("constant_accuracy", np.nan),
         "collapsed": facts.get("collapsed"),
         "degraded": facts.get("degraded"),
+        "warnings": "; ".join(it["code"] for it in evaluation.get("warnings", ())) or None,
         "failure": None if failure is None else f"{failure.kind}: {failure.message}",
     }
 

@@ -28,6 +28,7 @@ from trainer.evaluation import Suite, evaluate, examples_of, origin_of, read_sui
 from trainer.origin import Origin
 from trainer.outcomes import Outcomes
 from trainer.score_sheet import comparison_record, print_comparisons, print_scores, scores_record
+from trainer.self_check import self_checked
 from trainer.training import new_model
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -68,6 +69,9 @@ def main(
         path = _place(out or weights.with_name(f"{weights.stem}.{task.suite.id}.npz"))
         other = None if against is None else _read_other(against, task.origin)
         outcomes = _read_same(path, task.origin)
+        if outcomes is not None and outcomes.warnings is None:  # of before evaluations were checked
+            outcomes = task.checked(outcomes)
+            _write(path, outcomes.to_bytes())
     if outcomes is None:
         with _told():
             outcomes = task.evaluate()
@@ -98,7 +102,11 @@ class _Task:
         split: Split = getattr(self.dataset, self.suite.split)
         with _bar(len(examples_of(self.suite, split))) as progress:
             outcomes = evaluate(self.model, self.suite, self.dataset, progress=progress)
-        return replace(outcomes, origin=self.origin)
+        return self.checked(replace(outcomes, origin=self.origin))
+
+    def checked(self, outcomes: Outcomes) -> Outcomes:
+        """The outcomes with what there is to warn of."""
+        return self_checked(self.model, self.suite, self.dataset, outcomes)
 
     def reaches(self) -> dict[str, str]:
         """By category, the attack's radius in words."""

@@ -38,6 +38,18 @@ class Measure:
         return Measure(marks=self.marks[chosen], full=self.full)
 
 
+@dataclass(frozen=True, kw_only=True)
+class EvaluationWarning:
+    """A sign that accuracies say less than they seem to: see `trainer.self_check`."""
+
+    code: str
+    """One word for tables: `zero_gradient`, `attack_moves_nothing`, `random_answers` or
+    `probabilities`."""
+
+    message: str
+    """What was seen, what follows, and what to do, for people."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Outcomes:
     """What a suite of attacks left of a model, on N images.
@@ -51,6 +63,7 @@ class Outcomes:
     robust: Mapping[str, Bits]  # by category, L N
     ladders: Mapping[str, tuple[int, ...]]  # by category, L; empty: one strength, one row
     origin: Origin | None = None  # files of before it was kept have none
+    warnings: tuple[EvaluationWarning, ...] | None = None  # None: the evaluation was not checked
 
     def natural_accuracy(self) -> float:
         """Share of clean images classified rightly."""
@@ -112,12 +125,15 @@ class Outcomes:
         return _share(np.logical_and.reduce([self.natural, *worst]))
 
     def to_bytes(self) -> bytes:
-        """As a NumPy archive: `natural`, `robust/CATEGORY`; `ladders` and `origin` as JSON."""
+        """As a NumPy archive: `natural`, `robust/CATEGORY`; `ladders`, `origin` and `warnings` as
+        JSON."""
         buffer = io.BytesIO()
         ladders = json.dumps({name: list(ladder) for name, ladder in self.ladders.items()})
         arrays: dict[str, Any] = {f"robust/{name}": bits for name, bits in self.robust.items()}
         if self.origin is not None:
             arrays["origin"] = np.array(json.dumps(asdict(self.origin)))
+        if self.warnings is not None:
+            arrays["warnings"] = np.array(json.dumps([asdict(it) for it in self.warnings]))
         np.savez_compressed(buffer, natural=self.natural, ladders=np.array(ladders), **arrays)
         return buffer.getvalue()
 
@@ -144,11 +160,15 @@ class Outcomes:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
             ladders = {k: tuple(v) for k, v in json.loads(str(archive["ladders"])).items()}
             origin = json.loads(str(archive["origin"])) if "origin" in archive else None
+            warnings = json.loads(str(archive["warnings"])) if "warnings" in archive else None
             return cls(
                 natural=archive["natural"],
                 robust={name: archive[f"robust/{name}"] for name in ladders},
                 ladders=ladders,
                 origin=None if origin is None else Origin(**origin),
+                warnings=None
+                if warnings is None
+                else tuple(EvaluationWarning(**warning) for warning in warnings),
             )
 
 

@@ -20,7 +20,8 @@ _INTERVAL = f"{100 * LEVEL:g} % interval"
 def print_scores(
     console: Console, outcomes: Outcomes, reaches: Mapping[str, str], caption: str
 ) -> None:
-    """Accuracies with their intervals: every rung, then the clean images, means and the union.
+    """Accuracies with their intervals: every rung, then the clean images, means and the union; and
+    what there is to warn of.
 
     Args:
         reaches: by category, the attack's radius for people to read.
@@ -48,7 +49,8 @@ def print_scores(
         add(("mean of all", "", "mean"), measures["mean_robust_accuracy"])
     add(("union", "", ""), measures["union_accuracy"])
     right = f"correct only: of the {int(outcomes.natural.sum())} classified rightly when clean"
-    _print(console, table, caption, right)
+    warnings = [f"warning: {it.code}: {it.message}" for it in outcomes.warnings or ()]
+    _print(console, table, caption, right, *warnings)
 
 
 def print_comparisons(
@@ -72,7 +74,7 @@ def print_comparisons(
 
 def scores_record(outcomes: Outcomes) -> dict[str, Any]:
     """All accuracies in plain values; an estimate is its value with the interval's ends, null
-    where there is no example to take it of."""
+    where there is no example to take it of. `warnings` are null where nothing was checked."""
     rungs = {
         category: [
             {"rung": strength, "robust_accuracy": _recorded(rung)}
@@ -89,6 +91,7 @@ def scores_record(outcomes: Outcomes) -> dict[str, Any]:
         "estimates": {name: _recorded(measure) for name, measure in measures.items()},
         "correct_only": {n: _recorded(it.among(outcomes.natural)) for n, it in attacked.items()},
         "rungs": rungs,
+        "warnings": None if outcomes.warnings is None else [asdict(w) for w in outcomes.warnings],
         "origin": None if outcomes.origin is None else asdict(outcomes.origin),
     }
 

@@ -13,7 +13,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any
@@ -32,6 +32,7 @@ from trainer.checkpoint import Weights
 from trainer.config import Trial
 from trainer.data import Dataset, DataSettings, MissingData, fingerprint, load
 from trainer.evaluation import Suite, constant_accuracy, evaluate, origin_of
+from trainer.self_check import self_checked
 from trainer.training import DivergedError, EpochRow, new_model, train
 
 logger = logging.getLogger(__name__)
@@ -242,6 +243,7 @@ class _Task:
         batch_size = math.ceil(self.suite.batch_size / self.micro_batches)  # bits are the same
         suite = self.suite.model_copy(update={"batch_size": batch_size})
         outcomes = evaluate(model, suite, dataset, progress=self.supervision.evaluated)
+        outcomes = self_checked(model, suite, dataset, outcomes)
         facts = {
             "suite": self.suite.record(),
             "reach": {
@@ -252,6 +254,7 @@ class _Task:
             "seconds": time.perf_counter() - started,
             "accuracies": outcomes.accuracies(),
             "constant_accuracy": constant_accuracy(self.suite, dataset),
+            "warnings": [asdict(warning) for warning in outcomes.warnings or ()],
         }
         origin = origin_of(weights.model, self.suite, dataset, self.trial.fingerprint)
         self.attempt.keep_outcomes(self.suite.id, replace(outcomes, origin=origin), facts)

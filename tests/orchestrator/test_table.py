@@ -73,9 +73,26 @@ def test_columns_are_those_of_the_contract(table: pd.DataFrame) -> None:
         *("natural_accuracy", "robust_accuracy_pgd", "robust_accuracy_flow"),
         *("worst_pgd", "worst_flow", "union_accuracy"),
         *("robustness_score", "sacrificed_accuracy", "seconds"),
-        *("constant_accuracy", "collapsed", "degraded", "failure"),
+        *("constant_accuracy", "collapsed", "degraded", "warnings", "failure"),
         *("on_front", "rho"),
     ]
+
+
+def test_an_evaluations_warnings_stand_in_its_row(
+    spec: SweepSpec, planned: dict[str, PlannedTrial], finish: Finish, tmp_path: Path
+) -> None:
+    """By their codes; readers of the table keep them. Evaluations of before have none."""
+    told = [{"code": code, "message": "..."} for code in ("zero_gradient", "probabilities")]
+    finish(planned["standard seed=0"].trial, spec.suite, *STANDARD_0, warnings=told)
+    finish(planned["flow seed=0"].trial, spec.suite, *WEAK, warnings=[])
+    finish(planned["standard seed=1"].trial, spec.suite, *STANDARD_1)
+    warnings = sweep_table(spec).set_index(["method", "seed"])["warnings"]
+    assert warnings["standard", 0] == "zero_gradient; probabilities"
+    assert warnings.isna().sum() == len(warnings) - 1
+    path = tmp_path / "trials.csv"
+    sweep_table(spec).to_csv(path, index=False)
+    again = read_table(path, spec.objectives)["warnings"]
+    assert again.dropna().tolist() == ["zero_gradient; probabilities"]
 
 
 def test_one_row_a_planned_trial(table: pd.DataFrame, planned: dict[str, PlannedTrial]) -> None:

@@ -100,6 +100,8 @@ def test_trial_is_trained_and_evaluated(trial: MakeTrial, suite: Suite, store: S
     assert progress.evaluation["accuracies"] == outcomes.accuracies()
     assert progress.evaluation["constant_accuracy"] == constant_accuracy(suite, load(it.data, CPU))
     assert progress.evaluation["suite"] == suite.record()
+    assert progress.evaluation["warnings"] == []
+    assert outcomes.warnings == ()
     assert progress.result["epochs"] == 3
     assert progress.result["seconds"] == sum(row["seconds"] for row in stored.rows())
     assert progress.result["provenance"]["torch"] == torch.__version__

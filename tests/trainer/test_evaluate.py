@@ -250,6 +250,26 @@ def test_a_model_that_is_never_right_has_no_accuracy_among_the_right_ones(models
     assert rows_of(table)[-1] == ["union", "0.0000", "0.000", "to", "0.793"]  # 3.84 / 4.84
 
 
+def test_what_there_is_to_warn_of_is_printed_and_kept(models: Path, suite_id: str) -> None:
+    """Logits that are multiplied have no gradient. Bits of before they were checked are checked."""
+    assert record(models, "standard")["warnings"] == []
+    weights = Weights.from_bytes((models / "standard.pt").read_bytes())
+    last = list(weights.model)[-2:]
+    saturated = {name: it * (1e6 if name in last else 1) for name, it in weights.model.items()}
+    (models / "standard.pt").write_bytes(replace(weights, model=saturated).to_bytes())
+    (warning,) = record(models, "standard")["warnings"]
+    assert warning["code"] == "zero_gradient"
+    line = command(models, "standard").stdout.splitlines()[-1]
+    assert line == f"warning: zero_gradient: {warning['message']}"
+    path = models / f"standard.{suite_id}.npz"
+    kept = Outcomes.from_bytes(path.read_bytes())
+    path.write_bytes(replace(kept, warnings=None).to_bytes())
+    calls = len(CALLS)
+    assert record(models, "standard")["warnings"] == [warning]
+    assert len(CALLS) == calls
+    assert Outcomes.from_bytes(path.read_bytes()).warnings == kept.warnings
+
+
 # Comparison
 
 

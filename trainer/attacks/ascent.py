@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from trainer.answers import correct
-from trainer.attacks.attack import Attack, frozen
+from trainer.attacks.attack import Attack, frozen, gradients_of
 from trainer.randomness import uniform
 from trainer.settings import Count
 
@@ -161,6 +161,15 @@ class AscentAttack(Attack):
                         observe(ladder[-1], end, model(end))
         return withstands
 
+    def slopes(self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
+        """Of the loss by the parameters, at the first start; NaN, which moves nothing, is 0."""
+        parameters = tuple(w.requires_grad_() for w in self.start(images, keys, 0))
+        with frozen(model), torch.enable_grad():
+            logits = model(self.apply(images, parameters))
+            gradients = gradients_of(LOSSES[self.loss](logits, labels).sum(), parameters)
+        sizes = [gradient.abs().flatten(1).nan_to_num(0).amax(1) for gradient in gradients]
+        return torch.stack(sizes).amax(0)
+
     def _climb(
         self,
         model: nn.Module,
@@ -186,7 +195,7 @@ class AscentAttack(Attack):
                 going = observe(iterate, _within_range(candidate), logits.detach())
             if going is not None and not len(going):
                 return images[going]
-            gradients = torch.autograd.grad(loss, parameters)
+            gradients = gradients_of(loss, parameters)
             share = STEP_SHARES[self.step_decay](iterate / num_steps)
             with torch.no_grad():
                 stepped = tuple(

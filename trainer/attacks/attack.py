@@ -94,6 +94,14 @@ class Attack(Settings, ABC):
             withstands[row, alive] = True
         return withstands
 
+    def slopes(
+        self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor
+    ) -> Tensor | None:
+        """The largest entry, in size, of the gradient that the search sets out on, for each of B
+        examples; None of a search that follows none. 0 is a search that goes nowhere."""
+        del model, images, labels, keys
+        return None
+
     def scaled(self, factor: float) -> Self:
         """This attack with `factor` times each radius and step: the epsilon warm-up of training.
 
@@ -118,6 +126,14 @@ def _num_classes(model: nn.Module, images: Tensor) -> int:
     """K of the model's logits, from one image."""
     with frozen(model), torch.no_grad():
         return int(model(images[:1]).shape[1])
+
+
+def gradients_of(total: Tensor, parameters: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Gradients of a sum of losses; zeros where it does not hang on `parameters`, as behind logits
+    that are detached or rounded: an evaluation warns of them (`trainer.self_check`)."""
+    if not total.requires_grad:
+        return tuple(torch.zeros_like(w) for w in parameters)
+    return torch.autograd.grad(total, parameters, materialize_grads=True)
 
 
 @contextmanager

@@ -87,6 +87,11 @@ class AutoAttack(Attack):
             )
         return adversarial
 
+    def slopes(self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
+        """Of cross entropy by the pixels: APGD's first step."""
+        first = PGD(epsilon=self.epsilon, num_steps=1)
+        return first.slopes(model, images, labels, keys)
+
     def reach(self, image_shape: tuple[int, int, int]) -> str:
         """As PGD's: the same ball."""
         return PGD(epsilon=self.epsilon, num_steps=1).reach(image_shape)

@@ -19,7 +19,8 @@ from scipy.optimize import Bounds, minimize
 from torch import Tensor, nn
 
 from trainer.answers import NO_ANSWER, answers
-from trainer.attacks.attack import Attack, frozen
+from trainer.attacks.attack import Attack, frozen, gradients_of
+from trainer.attacks.spatial import Flow
 from trainer.attacks.units import FLOW_UNIT, pixels
 from trainer.randomness import uniform
 from trainer.settings import Count, NonNegative
@@ -94,6 +95,11 @@ class TargetedFlow(Attack):
         del ladder
         return (self.flows(model, images, labels, keys).predictions == labels)[None]
 
+    def slopes(self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
+        """Of the margin by a flow, at none."""
+        flow = Flow(epsilon=0.0, num_steps=1, loss="margin", padding=self.padding)
+        return flow.slopes(model, images, labels, keys)
+
     def flows(
         self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor
     ) -> TargetedFlows:
@@ -130,7 +136,7 @@ class TargetedFlow(Attack):
                 warped = _within_range(flow_warp(image, flow, padding=self.padding))
                 logits = model(warped)
                 value = targeted_objective(logits, target, moved, tau=self.tau, kappa=self.kappa)
-                (gradient,) = torch.autograd.grad(value.sum(), moved)
+                (gradient,) = gradients_of(value.sum(), (moved,))
             prediction = answers(logits.detach())
             missed, lowest = bool(prediction != target), value.item()
             if prediction == NO_ANSWER:  # the model has failed outright, and the search is over
