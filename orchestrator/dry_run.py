@@ -1,50 +1,62 @@
 """What a start of a sweep would do: `python -m orchestrator.sweep SPEC --dry-run`.
 
-Nothing is run or written. Data that are not on this machine are taken to be those that the
-sweep's last start found; of trials that it found done, the store is not asked again.
+What a start would refuse is refused. Nothing is run, written or downloaded: data that a start
+would download are taken to be those that the sweep's last start found. Of trials that it found
+done, the store is not asked again.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from orchestrator.arguments import check_version
 from orchestrator.budget import usage
 from orchestrator.footprint import bytes_stored
 from orchestrator.forecast import Forecast, forecast
 from orchestrator.manifest import read_manifest
 from orchestrator.plan import Plan, PlannedTrial
-from orchestrator.reevaluation import coverage, plan_start
+from orchestrator.preflight import check_storage, ready
+from orchestrator.reevaluation import coverage
 from orchestrator.results import suite_facts
 from orchestrator.spec import SweepSpec
 from orchestrator.starts import all_starts
 from orchestrator.status.display import MOST_ROWS, chosen, hidden
-from orchestrator.store import Store
+from orchestrator.store import Files, Store
 from orchestrator.store.opening import open_files
 from orchestrator.store.read_only import only_read
+from trainer.data import DataSettings, MissingData, fingerprint
 
 
-def show_plan(spec: SweepSpec, console: Console, *, as_json: bool) -> None:
+def show_plan(
+    spec: SweepSpec, console: Console, *, address: str | None, retry_failed: bool, as_json: bool
+) -> None:
     """Print each trial with what is left to do, and what all of that will take.
 
     Raises:
-        BadInput: the data are neither here nor known, or the storage holds something else.
+        BadInput, NoClusterError: what a start would refuse; or the data are still to be downloaded
+            and no start has found them yet.
     """
-    with only_read(open_files(spec.storage)) as files:
-        check_version(spec, files)
-        own = spec if spec.reevaluation is None else spec.reevaluation.sweep
-        plan = plan_start(
+    place = open_files(spec.storage)
+    check_storage(spec, place)
+    with only_read(place) as files:
+        data = _DataHere(files, spec)
+        plan = ready(
             spec,
             Store(files),
-            fingerprint_of=read_manifest(files, own).fingerprint_here,
+            place,
+            address=address,
+            retry_failed=retry_failed,
+            console=console,
+            fingerprint_of=data.fingerprint,
             settled=read_manifest(files, spec).settled,
-        )
+            away=data.away,
+        ).plan
         is_capped = spec.policy.budget.disk_gb is not None
         stored = bytes_stored(files) if is_capped else None
         used = usage(all_starts(files, spec.name))
@@ -64,6 +76,31 @@ def show_plan(spec: SweepSpec, console: Console, *, as_json: bool) -> None:
         said.append(("trials", more))
     for title, text in said:
         console.print(f"{title:12}{text}", soft_wrap=True)
+
+
+class _DataHere:
+    """The data as a start would find them, but that nothing is downloaded."""
+
+    def __init__(self, files: Files, spec: SweepSpec) -> None:
+        own = spec if spec.reevaluation is None else spec.reevaluation.sweep
+        self._known = read_manifest(files, own)
+        self.away: set[DataSettings] = set()  # to be downloaded
+
+    def fingerprint(self, data: DataSettings) -> str:
+        """Of what is here, or else, if it would be downloaded, of what the last start found."""
+        try:
+            return fingerprint(data.model_copy(update={"download": False}))
+        except MissingData:
+            if not data.download:
+                raise
+            self.away.add(data)
+            with suppress(MissingData):
+                return self._known.fingerprint(data)
+            raise MissingData(
+                f"data.download is true, and {data.name!r} is still to be downloaded, which "
+                f"--dry-run does not do; trials are named by the data: start the sweep, or put the "
+                f"files there"
+            ) from None
 
 
 def _record(spec: SweepSpec, plan: Plan, coming: Forecast) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from orchestrator.store import Files, Progress, Store
 from orchestrator.store.trials import FAMILIES
 from trainer.config import Trial
 from trainer.data import DataSettings, fingerprint
+from trainer.own_code import own_code
 from trainer.settings import content_id
 
 Status = Literal["pending", "running", "done", "failed", "stopped"]
@@ -134,9 +135,11 @@ def _may_be_luck(planned: PlannedTrial) -> bool:
 
 @contextmanager
 def blamed_on(section: str, spec: SweepSpec) -> Iterator[None]:
-    """What goes wrong in the block becomes a `BadInput` of a section of the sweep file."""
+    """What goes wrong in the block becomes a `BadInput` of a section of the sweep file; of the
+    user's own code, with the line."""
     try:
-        yield
+        with own_code(f"{section}.name the code that it names"):
+            yield
     except ValueError as error:  # of ours: begins with the key that it is about
         key, _, message = str(error).partition(" ")
         if not key.startswith(f"{section}."):

@@ -1,23 +1,86 @@
-"""What is looked at before a start changes anything: storage, data, networks, resources."""
+"""What is looked at before a start changes anything: address, storage, data, networks."""
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import MappingProxyType
 
 import torch
 from rich.console import Console
 from torch import nn
 
+from orchestrator.address import check_address
 from orchestrator.arguments import check_version
-from orchestrator.plan import PlannedTrial, blamed_on
+from orchestrator.plan import Plan, PlannedTrial, blamed_on
 from orchestrator.policy import Resources
+from orchestrator.reevaluation import plan_start, refuse_nothing_to_evaluate
 from orchestrator.spec import SweepSpec
+from orchestrator.store import Progress, Store
 from orchestrator.store.files import Files, LocalFiles
-from trainer.data import load
+from trainer.attacks import Attack
+from trainer.data import Dataset, DataSettings, fingerprint, load
 from trainer.descent import refuse_unfit_parts
+from trainer.first_pass import is_own, tried_model, try_attack, try_method
+from trainer.own_code import OwnCodeError
 from trainer.problems import BadInput
 from trainer.training import new_model
+
+logger = logging.getLogger(__name__)
+
+CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ready:
+    """A sweep of which nothing that can be seen beforehand keeps a start from running it."""
+
+    plan: Plan
+    pending: tuple[PlannedTrial, ...]  # to work on
+    resources: Resources  # of a trial
+
+
+def ready(
+    spec: SweepSpec,
+    store: Store,
+    place: Files,
+    *,
+    address: str | None,
+    retry_failed: bool,
+    console: Console,
+    fingerprint_of: Callable[[DataSettings], str] = fingerprint,
+    settled: Mapping[str, Progress] = MappingProxyType({}),
+    away: Container[DataSettings] = (),
+) -> Ready:
+    """Look at all that can be wrong, for a start and for what only says what one would do; nothing
+    is written.
+
+    Args:
+        store: over the files of `place`, which may wait where these do not answer.
+        address: of a Ray cluster; None: this machine.
+        fingerprint_of: of a data set, by its settings.
+        settled: trials that are known to be done, by id: the store is not asked about them.
+        away: data sets that are to be downloaded: what stands on them is not tried.
+
+    Raises:
+        BadInput: the storage, the data, a network, the user's own code, or the resources of this
+            machine do not do.
+        NoClusterError: the address leads to no server.
+    """
+    if address is not None:
+        check_address(address)
+    check_storage(spec, place)
+    plan = plan_start(spec, store, fingerprint_of=fingerprint_of, settled=settled)
+    refuse_nothing_to_evaluate(spec, plan, store.files)
+    pending = plan.pending(retry_failed=retry_failed)
+    is_here = bool(pending) and address is None
+    resources = local_resources(spec, console) if is_here else spec.policy.resources
+    check_content(spec, [each for each in pending if each.trial.data not in away], resources)
+    return Ready(plan=plan, pending=pending, resources=resources)
 
 
 def check_storage(spec: SweepSpec, files: Files) -> None:
@@ -37,23 +100,82 @@ def check_storage(spec: SweepSpec, files: Files) -> None:
     check_version(spec, files)
 
 
-def check_content(spec: SweepSpec, pending: Sequence[PlannedTrial]) -> None:
-    """Load each data set and make each network once, so that what is wrong with them is known
-    before Ray starts.
+def check_content(spec: SweepSpec, pending: Sequence[PlannedTrial], resources: Resources) -> None:
+    """Load each data set, pass two images through each network, and call what is the user's own
+    once, so that what is wrong with them is known before Ray starts.
+
+    Args:
+        resources: of a trial. All this is on the CPU: code that raises there, and is to run on a
+            GPU, is warned of alone.
 
     Raises:
         BadInput: what is wrong.
     """
-    cpu = torch.device("cpu")
-    trials = {(planned.trial.data, planned.trial.model): planned.trial for planned in pending}
-    for data in {data for data, _ in trials}:
+    by_data: defaultdict[DataSettings, list[PlannedTrial]] = defaultdict(list)
+    for planned in pending:
+        by_data[planned.trial.data].append(planned)
+    for data, its_trials in by_data.items():
         with blamed_on("data", spec):
-            dataset = load(data, cpu)
-        for trial in (trial for (its_data, _), trial in trials.items() if its_data == data):
-            with blamed_on("model", spec):
-                model = new_model(trial, dataset, cpu)
+            dataset = load(data, CPU)
+        _check_networks(spec, its_trials, dataset, resources)
+        _check_methods_and_attacks(spec, its_trials, dataset, resources)
+
+
+def _check_networks(
+    spec: SweepSpec, trials: Iterable[PlannedTrial], dataset: Dataset, resources: Resources
+) -> None:
+    kinds = {
+        (planned.trial.model, planned.trial.training.memory_format): planned.trial
+        for planned in trials
+    }
+    for trial in kinds.values():
+        with blamed_on("model", spec), _on_this_cpu(resources):
+            model = tried_model(trial, dataset)
             if spec.policy.halve_batch:
                 _refuse_halving(spec, model)
+
+
+def _check_methods_and_attacks(
+    spec: SweepSpec, trials: Sequence[PlannedTrial], dataset: Dataset, resources: Resources
+) -> None:
+    tried: list[Attack] = []
+
+    def check(key: str, attack: Attack) -> None:
+        if attack not in tried and is_own(attack):
+            tried.append(attack)
+            with _refused(spec, key), _on_this_cpu(resources):
+                try_attack(attack, new_model(trials[0].trial, dataset, CPU), dataset)
+
+    for label, rungs in spec.suite.categories.items():
+        check(f"evaluation.{label}", rungs.attack)
+    for planned in trials:
+        with _refused(spec, f"methods.{planned.method}"), _on_this_cpu(resources):
+            try_method(planned.trial.method)
+        for label, attack in planned.trial.attacks.items():
+            check(f"training.attacks.{label}", attack)
+        for label, attack in planned.trial.validation_attacks.items():
+            check(f"validation.attacks.{label}", attack)
+
+
+@contextmanager
+def _refused(spec: SweepSpec, key: str) -> Iterator[None]:
+    try:
+        yield
+    except BadInput:
+        raise
+    except ValueError as error:
+        raise spec.document.fail(key, str(error)) from error
+
+
+@contextmanager
+def _on_this_cpu(resources: Resources) -> Iterator[None]:
+    """Code that raises in the block may do so for want of the GPU that its trials will have."""
+    try:
+        yield
+    except OwnCodeError as error:
+        if not resources.gpu:
+            raise
+        logger.warning("%s; this was on the CPU, and trials run on a GPU: they go on", error)
 
 
 def _refuse_halving(spec: SweepSpec, model: nn.Module) -> None:

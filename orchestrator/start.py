@@ -21,8 +21,8 @@ from orchestrator.interruption import Interruption, watched
 from orchestrator.manifest import write_manifest
 from orchestrator.plan import Plan, PlannedTrial
 from orchestrator.policy import Policy, Resources
-from orchestrator.preflight import check_content, check_storage, local_resources
-from orchestrator.reevaluation import plan_start, refuse_nothing_to_evaluate
+from orchestrator.preflight import ready
+from orchestrator.reevaluation import plan_start
 from orchestrator.results import write_results
 from orchestrator.retention import drop_weights
 from orchestrator.spec import SweepSpec
@@ -67,11 +67,11 @@ def start(
 
     Raises:
         BadInput: data, storage or resources are not there; nothing is written.
-        NoClusterError: no cluster takes this driver, or none of its machines a trial; likewise.
+        NoClusterError: the address leads to no cluster, none takes this driver, or none of its
+            machines a trial; likewise.
         HeldError: another start is running the sweep.
     """
     impatient = open_files(spec.storage)
-    check_storage(spec, impatient)
     with watched() as interruption, ExitStack() as opened:
         files = Patient(
             impatient,
@@ -80,12 +80,10 @@ def start(
             patience=PATIENCE_SECONDS,
         )
         store = Store(files, impatient)
-        plan = plan_start(spec, store)
-        refuse_nothing_to_evaluate(spec, plan, files)
-        pending = plan.pending(retry_failed=retry_failed)
-        check_content(spec, pending)
-        is_here = bool(pending) and address is None
-        resources = local_resources(spec, console) if is_here else spec.policy.resources
+        looked = ready(
+            spec, store, impatient, address=address, retry_failed=retry_failed, console=console
+        )
+        plan, pending, resources = looked.plan, looked.pending, looked.resources
         policy = spec.policy.model_copy(update={"resources": resources})
         meter = Meter(resources)
         budget = BudgetWatch(impatient, spec.name, policy.budget, meter)

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.console import Console
 
-from orchestrator.address import NoClusterError, check_address
+from orchestrator.address import NoClusterError
 from orchestrator.dry_run import show_plan
 from orchestrator.exit_code import ExitCode
 from orchestrator.front import show
@@ -103,10 +103,8 @@ def main(
         elif only is not None:
             raise BadInput(Problem("--only", "", "must stand beside --evaluate"))
         if dry_run:
-            show_plan(spec, console, as_json=as_json)
+            show_plan(spec, console, address=address, retry_failed=retry_failed, as_json=as_json)
             raise typer.Exit(ExitCode.DONE)
-        if address is not None:
-            check_address(address)
         outcome = start(
             spec, address=address, joins=join, retry_failed=retry_failed, console=console
         )

@@ -6,7 +6,8 @@ or from the record that a store keeps.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.resources import as_file, files
 from inspect import isabstract
 from typing import Annotated, Any, Literal, TypeVar
@@ -19,6 +20,7 @@ from trainer.data.settings import DataName
 from trainer.document import Document
 from trainer.methods import METHODS, Adversarial, Method
 from trainer.models import ModelSettings
+from trainer.own_code import OwnCodeError, own_code
 from trainer.precision import Precision
 from trainer.registry import resolve
 from trainer.schedule import OptimiserSettings
@@ -199,7 +201,9 @@ def read_trial(document: Document) -> Trial:
     validation = document.section("validation")
     attacks = read_attacks(training.section("attacks"))
     method = read_method(document.section("method"), attacks)
-    missing = sorted(set(method.attacks()) - set(attacks))
+    with _blamed_on(document, "method", type(method)):
+        its_attacks = set(method.attacks())
+    missing = sorted(its_attacks - set(attacks))
     if missing:
         raise document.fail(
             "method",
@@ -213,7 +217,7 @@ def read_trial(document: Document) -> Trial:
         data=document.section("data").read_as(DataSettings),
         model=document.section("model").read_as(ModelSettings),
         method=method,
-        attacks={label: attacks[label] for label in sorted(method.attacks())},
+        attacks={label: attacks[label] for label in sorted(its_attacks)},
         training=training.without("attacks").read_as(TrainingSettings),
         validation=validation.without("attacks").read_as(ValidationSettings),
         validation_attacks=read_attacks(validation.section("attacks")),
@@ -253,7 +257,9 @@ def read_kind(
             own rules.
     """
     cls = named_class(document, registry, base, label)
-    return document.without(base.__name__.lower()).read_as(cls)
+    key = base.__name__.lower()
+    with _blamed_on(document, key, cls):
+        return document.without(key).read_as(cls)
 
 
 def named_class(
@@ -277,6 +283,16 @@ def named_class(
             f"abstract methods, got {kind!r}",
         )
     return cls
+
+
+@contextmanager
+def _blamed_on(document: Document, key: str, cls: type[Settings]) -> Iterator[None]:
+    """What a user's class raises in the block becomes a `BadInput` of the key that names it."""
+    try:
+        with own_code(f"the code of {cls.__qualname__}"):
+            yield
+    except OwnCodeError as error:
+        raise document.fail(key, str(error)) from error
 
 
 def _kind(document: Document, key: str, label: str) -> str:

@@ -7,6 +7,8 @@ import importlib
 from collections.abc import Mapping
 from typing import TypeVar, cast
 
+from trainer.own_code import in_short, line_of
+
 T = TypeVar("T")
 
 
@@ -14,8 +16,9 @@ def resolve(registry: Mapping[str, T], name: str, *, kind: str) -> T:
     """What `name` stands for: `registry[name]`, or the object at `package.module:object`.
 
     Raises:
-        ValueError: no such key, or nothing importable at the path. `kind` ("attack", "model")
-            names the missing thing in the message.
+        ValueError: no such key, or nothing importable at the path: what the import raised, an exit
+            of the program too, and on which line of the user's. `kind` ("attack", "model") names
+            the missing thing in the message.
     """
     if name in registry:
         return registry[name]
@@ -29,8 +32,16 @@ def resolve(registry: Mapping[str, T], name: str, *, kind: str) -> T:
         )
     try:
         return cast(T, getattr(importlib.import_module(module), attribute))
-    except (ImportError, AttributeError, ValueError, TypeError) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a module may raise anything, and even end the program
+        line = line_of(error)
+        reason = str(error) if isinstance(error, (ImportError, AttributeError)) else in_short(error)
+        remedy = (
+            "the module must be on PYTHONPATH on every machine that runs trials"
+            if line is None
+            else f"see {line}"
+        )
         raise ValueError(
-            f"must name an importable {kind}, got {name!r} ({error}); "
-            f"the module must be on PYTHONPATH on every machine that runs trials"
+            f"must name an importable {kind}, got {name!r} ({reason}); {remedy}"
         ) from error

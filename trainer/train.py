@@ -16,9 +16,11 @@ import typer
 from trainer.allocator import keep_freed_memory
 from trainer.checkpoint import Checkpoint, DamagedError, Weights
 from trainer.config import Trial, assigned, read_trial, with_preset
-from trainer.data import fingerprint, load
+from trainer.data import Dataset, fingerprint, load
 from trainer.document import Document
+from trainer.first_pass import is_own, tried_model, try_attack, try_method
 from trainer.folder import TrainingFolder
+from trainer.own_code import own_code
 from trainer.problems import BadInput, Problem
 from trainer.signals import Requests, noted
 from trainer.training import DivergedError, EpochRow, Reporter, train
@@ -75,7 +77,7 @@ def main(
         trial = _read(trial_path, [*flags, *(assignments or [])])
         resume = None if checkpoint is None else _read_checkpoint(checkpoint)
         place = torch.device(device)
-        dataset = load(trial.data, place)
+        dataset = _tried(trial, place)
         folder = TrainingFolder(out)
         if resume is not None:
             folder.go_on(resume.epochs_done)
@@ -105,6 +107,22 @@ def main(
     typer.echo(f"{weights}  (evaluate it: python -m trainer.evaluate {weights})")
 
 
+def _tried(trial: Trial, device: torch.device) -> Dataset:
+    """The trial's data, once its network and what is the user's own have been tried on them.
+
+    Raises:
+        ValueError: what is wrong with one of them.
+    """
+    with own_code("the code of the data set"):
+        dataset = load(trial.data, device)
+    model = tried_model(trial, dataset)
+    try_method(trial.method)
+    for attack in (*trial.attacks.values(), *trial.validation_attacks.values()):
+        if is_own(attack):
+            try_attack(attack, model, dataset)
+    return dataset
+
+
 def _failure(code: int, message: str) -> typer.Exit:
     typer.echo(message, err=True)
     return typer.Exit(code)
@@ -116,7 +134,8 @@ def _read(path: str | None, assignments: list[str]) -> Trial:
     plain = {"method": {"method": "standard"}, "seed": 0, "fingerprint": ""}
     defaults = Document.from_plain(plain, "default")
     trial = read_trial(with_preset(document).merged_over(defaults))
-    return trial.model_copy(update={"fingerprint": fingerprint(trial.data)})
+    with own_code("the code of the data set"):
+        return trial.model_copy(update={"fingerprint": fingerprint(trial.data)})
 
 
 def _read_checkpoint(path: Path) -> Checkpoint:

@@ -420,17 +420,26 @@ def assert_refused(result: Result, folder: Path, message: str) -> None:
     assert ray is None or not ray.is_initialized()
 
 
+def assert_same(dry_run: Result, start: Result) -> None:
+    """What a start refuses, saying what it would do refuses alike."""
+    assert (dry_run.exit_code, dry_run.output) == (start.exit_code, start.output)
+
+
 @pytest.mark.parametrize(("text", "message"), BAD_FILES, ids=[m[:24] for _, m in BAD_FILES])
 def test_bad_file(folder: Path, text: str, message: str) -> None:
     (folder / "sweep.yaml").write_text(text)
     _network_events.clear()
-    assert_refused(run("sweep.yaml"), folder, f"sweep.yaml:{message}")
+    refused = run("sweep.yaml")
+    assert_refused(refused, folder, f"sweep.yaml:{message}")
+    assert_same(run("sweep.yaml", "--dry-run"), refused)
     assert not _network_events, "nothing may be downloaded that was not asked for"
 
 
 @pytest.mark.parametrize(("arguments", "message"), BAD_COMMANDS)
 def test_bad_command(folder: Path, arguments: list[str], message: str) -> None:
-    assert_refused(run(*arguments), folder, message)
+    refused = run(*arguments)
+    assert_refused(refused, folder, message)
+    assert_same(run(*arguments, "--dry-run"), refused)
 
 
 def test_every_problem_is_told_at_once(folder: Path) -> None:

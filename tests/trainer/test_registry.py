@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from pathlib import Path
 
 import pytest
@@ -57,3 +58,36 @@ def test_no_near_miss_is_invented() -> None:
     with pytest.raises(ValueError, match="must name") as caught:
         resolve(SHAPES, "zzz", kind="shape")
     assert "did you mean" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "line"),
+    [
+        ("x = 1\ndef x(:\n", "SyntaxError: invalid syntax", 2),
+        ("raise SystemExit(7)\n", "SystemExit: 7", 1),
+        ("\n\n{}['x']\n", "KeyError: 'x'", 3),
+        ("raise BaseException\n", "BaseException", 1),
+        ("import math\n\nmath.sqrt(-1)\n", "ValueError: math domain error", 3),
+        ("import no_such_module_either\n", "No module named 'no_such_module_either'", 1),
+        ("def __getattr__(name):\n    raise LookupError(name)\n", "LookupError: x", 2),
+    ],
+)
+def test_module_that_fails_is_told_with_the_users_own_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, said: str, line: int
+) -> None:
+    path = tmp_path / "failing_of_mine.py"
+    path.write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "failing_of_mine", raising=False)
+    with pytest.raises(ValueError, match="must name an importable shape") as caught:
+        resolve(SHAPES, "failing_of_mine:x", kind="shape")
+    assert str(caught.value).endswith(f"got 'failing_of_mine:x' ({said}); see {path}:{line}")
+
+
+def test_an_interruption_is_no_fault_of_the_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "slow_of_mine.py").write_text("raise KeyboardInterrupt\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        resolve(SHAPES, "slow_of_mine:x", kind="shape")

@@ -295,6 +295,67 @@ def test_parts_under_batch_norm_are_refused(tmp_path: Path) -> None:
     assert "error: micro_batches: must be 1 for a model with BatchNorm" in error_of(result, 2)
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "pieces"),
+    [
+        ("model", "of_theirs:build", ["got a tuple in evaluation mode", "of_theirs.py:5"]),
+        ("data", "{name: 'of_theirs:source', validation: 10}", ["ZeroDivisionError", "py:14"]),
+        ("method.method", "of_theirs:Idle", ["Idle.weighting must return", "got NoneType"]),
+        ("training.attacks.pgd.attack", "of_theirs:Slip", ["the code of Slip", "of_theirs.py:30"]),
+        ("method.method", "of_nobody:Idle", ["must name an importable method", "PYTHONPATH"]),
+    ],
+)
+def test_own_code_that_fails_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str, value: str, pieces: list[str]
+) -> None:
+    (tmp_path / "of_theirs.py").write_text(THEIRS)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "of_theirs", raising=False)
+    out = tmp_path / "out"
+    more = ("--method", "pgd") if "attacks" in key else ()
+    other = (
+        {"model": "cnn", "training.attacks": {}, "validation.attacks": {}} if key == "data" else {}
+    )
+    said = error_of(train(out, *more, **other, **{key: value}), 2)
+    for piece in pieces:
+        assert piece in said
+    assert not out.exists()
+
+
+THEIRS = """\
+from torch import nn
+from trainer.attacks import PGD
+from trainer.methods import Standard
+class Twice(nn.Module):
+    def forward(self, images):
+        return images, images
+def build(image_shape, num_classes):
+    return Twice()
+class Source:
+    downloadable = False
+    def missing(self, settings):
+        return None
+    def fingerprint(self, settings):
+        return 1 / 0
+    def read(self, settings):
+        raise AssertionError
+source = Source()
+
+
+class Idle(Standard):
+    def weighting(self):
+        return None
+
+
+
+
+class Slip(PGD):
+    def search(self, model, images, labels, keys):
+        images = images.clone()
+        return images + self.no_such_setting
+"""
+
+
 # Processes that really end
 
 

@@ -17,6 +17,7 @@ from trainer.models.cnn import cnn
 from trainer.models.imagenet_resnet import resnet18, resnet50
 from trainer.models.preact_resnet import preact_resnet18
 from trainer.models.settings import ModelSettings
+from trainer.own_code import own_code
 from trainer.registry import resolve
 
 __all__ = ["MODELS", "ModelSettings", "Normalisation", "build"]
@@ -62,7 +63,8 @@ def build(
     made again.
 
     Raises:
-        ValueError: no such model, or one that does not take such images.
+        ValueError: no such model, one that does not take such images, or one of the user's own
+            whose code raised something.
     """
     try:
         builder = resolve(MODELS, settings.name, kind="model")
@@ -76,5 +78,11 @@ def build(
             f"model must have the options that {settings.name} takes ({error}); "
             f"its signature is {inspect.signature(builder)}"
         ) from error
-    body = builder(**options)
+    with own_code(f"model.name the code of {settings.name}"):
+        body = builder(**options)
+    if not isinstance(body, nn.Module):
+        raise ValueError(
+            f"model.name must name what returns a torch.nn.Module, got {settings.name}, which "
+            f"returns {type(body).__name__}"
+        )
     return nn.Sequential(Normalisation(mean, std), body)

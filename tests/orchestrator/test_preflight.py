@@ -1,0 +1,276 @@
+"""Code of the user's own that is wrong: a start and a dry run refuse it alike, before Ray."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from orchestrator.plan import make_plan
+from orchestrator.policy import Resources
+from orchestrator.preflight import check_content
+from orchestrator.spec import read_spec
+from orchestrator.store import LocalFiles, Store
+from orchestrator.sweep import app
+from trainer.own_code import OwnCodeError
+
+SWEEP = """\
+data: {name: digits, train_examples: 100}
+model: {name: cnn, channels: [2], hidden: 4}
+training: {epochs: 1}
+methods: {standard: {}}
+evaluation: {pgd: {epsilon: 0.2, ladder: [1]}, flow: null, rt: null}
+resources: {cpu: 1}
+tracking: none
+"""
+
+MODELS = """\
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self, width, num_classes):
+        super().__init__()
+        self.body = nn.Sequential(nn.Flatten(), nn.Linear(64, width), nn.BatchNorm1d(width))
+        self.head = nn.Linear(width, num_classes)
+
+    def forward(self, images):
+        return self.head(self.body(images))
+
+
+class Twice(Net):
+    def forward(self, images):
+        logits = super().forward(images)
+        return logits, logits
+
+
+class TwiceInTraining(Net):
+    def forward(self, images):
+        logits = super().forward(images)
+        return (logits, logits) if self.training else logits
+
+
+class Raising(Net):
+    def forward(self, images):
+        return super().forward(images.reshape(3, -1))
+
+
+def good(image_shape, num_classes):
+    return Net(4, num_classes)
+
+
+def twice(image_shape, num_classes):
+    return Twice(4, num_classes)
+
+
+def twice_in_training(image_shape, num_classes):
+    return TwiceInTraining(4, num_classes)
+
+
+def too_few(image_shape, num_classes):
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, num_classes - 1))
+
+
+def raising(image_shape, num_classes):
+    return Raising(4, num_classes)
+
+
+def exiting(image_shape, num_classes):
+    raise SystemExit(7)
+
+
+def nothing(image_shape, num_classes):
+    return None
+"""
+
+OTHERS = """\
+from trainer.attacks import PGD, Attack
+from trainer.methods import Method, Weighting
+
+
+class Slip(Attack):
+    def search(self, model, images, labels, keys):
+        return images + self.no_such_setting
+
+
+class Flat(Attack):
+    def search(self, model, images, labels, keys):
+        return images.flatten(1)
+
+
+class Stepping(PGD):
+    def search(self, model, images, labels, keys):
+        assert self.num_steps == 1, "nothing is tried at length"
+        return super().search(model, images, labels, keys)
+
+
+class Halves(Method):
+    def branches(self):
+        return ("natural",)
+
+    def weighting(self):
+        return [0.5][1]
+
+
+class Branchless(Halves):
+    def branches(self):
+        return {}["no such branch"]
+
+
+class Listed(Halves):
+    def weighting(self):
+        return [1.0]
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder, with a sweep file and modules of the user's in it."""
+    files = {
+        "sweep.yaml": SWEEP,
+        "my_models.py": MODELS,
+        "my_others.py": OTHERS,
+        "bad_syntax.py": "x = 1\ndef x(:\n",
+        "bad_exit.py": "x = 1\n\nraise SystemExit(7)\n",
+        "bad_key.py": "x = 1\n{}['x']\n",
+        "bad_base.py": "class Odd(BaseException):\n    pass\n\n\nraise Odd('so')\n",
+        "bad_deep.py": "import bad_key\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in files:
+        monkeypatch.delitem(sys.modules, name.removesuffix(".py"), raising=False)
+    return tmp_path
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["sweep.yaml", *arguments])
+
+
+def refused(folder: Path, *arguments: str) -> str:
+    """What both a start and a dry run say, on one line, having written nothing."""
+    before = {path.name for path in folder.iterdir()} | {"__pycache__"}
+    first, second = run(*arguments), run(*arguments, "--dry-run")
+    assert first.exit_code == 2, first.output
+    assert (second.exit_code, second.output) == (first.exit_code, first.output)
+    assert first.stdout == ""
+    assert "Traceback" not in first.stderr
+    assert len(first.stderr.splitlines()) == 1
+    assert {path.name for path in folder.iterdir()} <= before
+    assert "ray" not in sys.modules or not sys.modules["ray"].is_initialized()
+    return first.stderr
+
+
+PLACES = {
+    "model": 'model="{}:x"',
+    "data": 'data={{name: "{}:x", validation: 10}}',
+    "method": 'methods.mine={{method: "{}:x"}}',
+    "training": 'training.attacks.mine={{attack: "{}:x", epsilon: 0.1}}',
+    "validation": 'validation.attacks.mine={{attack: "{}:x", epsilon: 0.1}}',
+    "evaluation": 'evaluation.mine={{attack: "{}:x", epsilon: 0.1}}',
+}
+UNKNOWN_DATA = ("--set", "training.batch_size=10", "--set", "training.optimiser.name=adam")
+"""What the presets of known data sets alone would say."""
+
+FAULTS = {
+    "bad_syntax": ("SyntaxError: invalid syntax", "bad_syntax.py:2"),
+    "bad_exit": ("SystemExit: 7", "bad_exit.py:3"),
+    "bad_base": ("Odd: so", "bad_base.py:5"),
+    "bad_deep": ("KeyError: 'x'", "bad_key.py:2"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("place", PLACES)
+def test_module_that_fails_on_import(folder: Path, place: str, fault: str) -> None:
+    said = refused(folder, "--set", PLACES[place].format(fault), *UNKNOWN_DATA)
+    what, line = FAULTS[fault]
+    assert f"'{fault}:x'" in said
+    assert f"({what}" in said
+    assert said.endswith(f"see {folder / line}\n")
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_module_of_another_suite_that_fails_on_import(folder: Path, fault: str) -> None:
+    (folder / "suite.yaml").write_text(f'mine: {{attack: "{fault}:x"}}\n')
+    said = refused(folder, "--evaluate", "suite.yaml")
+    assert said.startswith("error: suite.yaml:1: mine.attack: must name an importable attack")
+    assert said.endswith(f"see {folder / FAULTS[fault][1]}\n")
+
+
+@pytest.mark.parametrize(
+    ("assignment", "pieces"),
+    [
+        (
+            'model="my_models:twice"',
+            [
+                "model.name: must be a network that gives logits of shape (2, 10), one row",
+                "got a tuple in evaluation mode from my_models:twice; see",
+                "my_models.py:16",
+            ],
+        ),
+        ('model="my_models:twice_in_training"', ["got a tuple in training mode", ".py:22"]),
+        ('model="my_models:too_few"', ["got shape (2, 9) in evaluation mode", "my_models.py:44"]),
+        ('model="my_models:raising"', ["RuntimeError: ", "my_models.py:29"]),
+        ('model="my_models:exiting"', ["the code of my_models:exiting", "SystemExit: 7", ".py:53"]),
+        ('model="my_models:nothing"', ["a torch.nn.Module", "returns NoneType"]),
+        (
+            'evaluation.mine={attack: "my_others:Slip"}',
+            ["evaluation.mine: the code of Slip must run without an error", "my_others.py:7"],
+        ),
+        ('evaluation.mine={attack: "my_others:Flat"}', ["Flat.search must return", "(2, 64)"]),
+        ('validation.attacks.mine={attack: "my_others:Slip"}', ["validation.attacks.mine: the"]),
+        ('methods.mine={method: "my_others:Halves"}', ["methods.mine: ", "IndexError", ".py:26"]),
+        ('methods.mine={method: "my_others:Listed"}', ["Listed.weighting must return a", "list"]),
+        ('methods.mine={method: "my_others:Branchless"}', ["KeyError: ", "my_others.py:31"]),
+    ],
+)
+def test_own_code_that_fails_when_called(folder: Path, assignment: str, pieces: list[str]) -> None:
+    said = refused(folder, "--set", assignment)
+    for piece in pieces:
+        assert piece in said
+
+
+def test_own_code_that_does_is_tried_at_one_step(folder: Path) -> None:
+    more = 'evaluation.mine={attack: "my_others:Stepping", epsilon: 0.2, ladder: [7]}'
+    told = run("--set", 'model="my_models:good"', "--set", more, "--dry-run", "--json")
+    assert told.exit_code == 0, told.output
+    assert json.loads(told.stdout)["counts"] == {"pending": 1}
+    assert not (folder / "runs").exists()
+
+
+def test_what_raises_on_this_cpu_may_run_on_a_gpu(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    spec = read_spec("sweep.yaml", ['model="my_models:raising"'], {})
+    trials = make_plan(spec, Store(LocalFiles(folder / "runs"))).trials
+    with pytest.raises(ValueError, match="RuntimeError") as caught:
+        check_content(spec, trials, Resources(cpu=1, gpu=0))
+    assert isinstance(caught.value.__cause__, OwnCodeError)
+    check_content(spec, trials, Resources(cpu=1, gpu=1))
+    assert "this was on the CPU, and trials run on a GPU" in caplog.text
+
+
+# --- the storage
+
+
+@pytest.mark.parametrize(
+    ("mark", "message"),
+    [
+        ('{"store": "groceries"}', "is damaged or not this project's"),
+        (None, r"was made by an older version of this project \(1; this one knows"),
+    ],
+)
+def test_storage_of_another_kind(folder: Path, mark: str | None, message: str) -> None:
+    (folder / "runs" / "trials" / "t1").mkdir(parents=True)
+    if mark is not None:
+        (folder / "runs" / "store.json").write_text(mark)
+    said = refused(folder)
+    assert re.search(f"storage: must be a store of this project: .*{message}", said)

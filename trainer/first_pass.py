@@ -1,0 +1,109 @@
+"""A trial's network, and the user's own code, tried on two images before anything is begun.
+
+A network that gives no logits, or an attack with a slip in it, would fail every trial of a sweep,
+and an attack of the evaluation only once all are trained. So each is called once, on the CPU.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from trainer.attacks import Attack, frozen
+from trainer.config import Trial
+from trainer.data import Dataset
+from trainer.methods import Method, Weighting
+from trainer.models import MODELS
+from trainer.own_code import own_code, place_of
+from trainer.registry import resolve
+from trainer.training import new_model
+
+IMAGES = 2
+"""BatchNorm in training mode needs more than one."""
+
+
+def tried_model(trial: Trial, dataset: Dataset) -> nn.Module:
+    """The trial's network as its seed initialises it, once it has passed the first images in
+    evaluation and in training mode, on the data set's device; buffers may have moved on the way.
+
+    Raises:
+        ValueError: `model.name ...`: it cannot be built, raises, or does not give logits B K.
+    """
+    images, _, _ = _first(dataset)
+    model = new_model(trial, dataset, images.device)
+    for mode in ("evaluation", "training"):
+        model.train(mode == "training")
+        with own_code(f"model.name the network of {trial.model.name}"), torch.no_grad():
+            logits = model(images)
+        expected = (len(images), dataset.num_classes)
+        if wrong := _unlike(logits, expected):
+            raise ValueError(
+                f"model.name must be a network that gives logits of shape {expected}, one row an "
+                f"image and one column a class, got {wrong} in {mode} mode from "
+                f"{trial.model.name}{_place(trial, model)}"
+            )
+    return model.eval()
+
+
+def try_method(method: Method) -> None:
+    """See that a method, where it is the user's own, has a weighting.
+
+    Raises:
+        ValueError: it raises, or gives something else.
+    """
+    if not is_own(method):
+        return
+    name = type(method).__qualname__
+    with own_code(f"the code of {name}"):
+        weighting = method.weighting()
+    if not isinstance(weighting, Weighting):
+        raise ValueError(
+            f"{name}.weighting must return a trainer.methods.Weighting, got "
+            f"{type(weighting).__name__}"
+        )
+
+
+def try_attack(attack: Attack, model: nn.Module, dataset: Dataset) -> None:
+    """Search once with an attack of the user's own, at one step where it has steps.
+
+    Raises:
+        ValueError: it raises, or does not give finite images of the same shape.
+    """
+    images, labels, keys = _first(dataset)
+    name = type(attack).__qualname__
+    least = attack if attack.rung is None else attack.model_copy(update={attack.rung: 1})
+    with own_code(f"the code of {name}"), frozen(model):
+        found = least.search(model, images, labels, keys)
+    if wrong := _unlike(found, tuple(images.shape)):
+        raise ValueError(
+            f"{name}.search must return images of shape {tuple(images.shape)}, as it is given, "
+            f"got {wrong}"
+        )
+
+
+def is_own(settings: object) -> bool:
+    """Whether a class is the user's own."""
+    return not type(settings).__module__.startswith("trainer.")
+
+
+def _first(dataset: Dataset) -> tuple[Tensor, Tensor, Tensor]:
+    """Images (B C H W), labels (B) and keys (B)."""
+    train = dataset.train
+    indices = torch.arange(min(IMAGES, len(train)), device=train.labels.device)
+    return train.images_at(indices), train.labels[indices], indices
+
+
+def _unlike(found: object, shape: tuple[int, ...]) -> str:
+    """What a thing is, where it is no tensor of numbers of the shape; else empty."""
+    if not isinstance(found, Tensor):
+        return f"a {type(found).__name__}"
+    if tuple(found.shape) != shape:
+        return f"shape {tuple(found.shape)}"
+    return "" if found.is_floating_point() else f"{found.dtype}"
+
+
+def _place(trial: Trial, model: nn.Module) -> str:
+    """Where a person finds what the network does: its forward pass, or its builder."""
+    *_, body = model.children()  # behind the normalisation
+    line = place_of(type(body).forward, resolve(MODELS, trial.model.name, kind="model"))
+    return "" if line is None else f"; see {line}"
