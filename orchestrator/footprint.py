@@ -62,19 +62,20 @@ class Footprint:
 
 @dataclass(frozen=True, kw_only=True)
 class Images:
-    """Of a published data set: what a network and an evaluation need to know of it."""
+    """Of a published data set: what a network, a training and an evaluation need to know of it."""
 
     shape: tuple[int, int, int]
     classes: int
+    trained: int  # those held out for validation included
     tested: int
 
 
 IMAGES: Mapping[str, Images] = {
-    "digits": Images(shape=(1, 8, 8), classes=10, tested=359),
-    "mnist": Images(shape=(1, 28, 28), classes=10, tested=10_000),
-    "fashion_mnist": Images(shape=(1, 28, 28), classes=10, tested=10_000),
-    "cifar10": Images(shape=(3, 32, 32), classes=10, tested=10_000),
-    "caltech256": Images(shape=(3, 224, 224), classes=257, tested=6_122),
+    "digits": Images(shape=(1, 8, 8), classes=10, trained=1_438, tested=359),
+    "mnist": Images(shape=(1, 28, 28), classes=10, trained=60_000, tested=10_000),
+    "fashion_mnist": Images(shape=(1, 28, 28), classes=10, trained=60_000, tested=10_000),
+    "cifar10": Images(shape=(3, 32, 32), classes=10, trained=50_000, tested=10_000),
+    "caltech256": Images(shape=(3, 224, 224), classes=257, trained=24_485, tested=6_122),
 }
 """Stated here, so that a forecast reads no images, which may not even be on this machine."""
 
@@ -121,6 +122,20 @@ def footprint(
             largest = max(largest, checkpoint)
     in_training = min(at_once, len(pending)) * KEPT_CHECKPOINTS * largest
     return Footprint(bytes=kept + in_training, free=_free(files), stored=stored)
+
+
+def examples_trained(data: DataSettings) -> int | None:
+    """Training images of a trial; None where that is not known without reading them."""
+    images = IMAGES.get(data.name)
+    return data.train_examples or (images.trained - data.validation if images else None)
+
+
+def examples_evaluated(data: DataSettings, suite: Suite) -> int | None:
+    """Images on which a suite tries a model; None likewise."""
+    images = IMAGES.get(data.name)
+    tested = data.test_examples or (images.tested if images else None)
+    available = tested if suite.split == "test" else data.validation
+    return None if available is None else min(suite.examples or available, available)
 
 
 def bytes_of_weights(trial: Trial) -> int | None:
@@ -170,10 +185,7 @@ def _keeps_checkpoint(retention: RetentionSettings, trial: Trial) -> bool:
 
 def _bytes_of_outcomes(data: DataSettings, suite: Suite) -> int:
     """0 where the number of images is not known: outcomes are small beside weights."""
-    images = IMAGES.get(data.name)
-    tested = data.test_examples or (images.tested if images else 0)
-    available = tested if suite.split == "test" else data.validation
-    examples = min(suite.examples or available, available)
+    examples = examples_evaluated(data, suite) or 0
     rungs = sum(len(category) for category in suite.categories.values())
     return int(BYTES_A_BIT * examples * (1 + rungs))
 

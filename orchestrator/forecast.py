@@ -5,19 +5,29 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
 
 from orchestrator.budget import Usage
-from orchestrator.footprint import Footprint, footprint, in_words
+from orchestrator.footprint import (
+    Footprint,
+    examples_evaluated,
+    examples_trained,
+    footprint,
+    in_words,
+)
 from orchestrator.plan import Plan, PlannedTrial
 from orchestrator.policy import Resources
-from orchestrator.progress import duration
+from orchestrator.progress import duration, in_short
 from orchestrator.spec import SweepSpec
 from orchestrator.store import Files
+from trainer.config import Trial
+from trainer.evaluation import Suite
+from trainer.passes import Passes
+from trainer.passes_ahead import most_passes_of_evaluation, most_passes_of_training
 
 Basis = Literal["cell", "method", "sweep"]
 """Trials that another is judged by: those of its own cell, of its method, or any."""
@@ -34,6 +44,7 @@ class Forecast:
     gpu_hours: float | None
     hours: float | None  # on the clock, `at_once` trials at a time
     at_once: int
+    passes: PassesLeft
     footprint: Footprint
     warnings: tuple[str, ...]
 
@@ -47,6 +58,8 @@ class Forecast:
             "hours": self.hours,
             "at_once": self.at_once,
             "in_all": self._in_all(),
+            "training_passes": self.passes.training,
+            "evaluation_passes": self.passes.evaluation,
             "bytes": self.footprint.bytes,
             "free_bytes": self.footprint.free,
             "warnings": list(self.warnings),
@@ -56,6 +69,7 @@ class Forecast:
         """For people: what each line is about, and what it says."""
         if self.trials:
             yield "left", self._left()
+            yield "passes", self.passes.words()
             room = "unknown" if self.footprint.free is None else in_words(self.footprint.free)
             needed = self.footprint.bytes
             takes = "not known before a trial is trained" if needed is None else in_words(needed)
@@ -81,6 +95,25 @@ class Forecast:
             f"{self.at_once} at once; in all {in_all:.3g} core-hours "
             f"({self.trials} trials, judged by those done: {judged})"
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PassesLeft:
+    """Passes of the trials to come, of all kinds, by their settings: known before anything is done.
+
+    None where an attack or a data set of one's own does not say, and none of its method is done.
+    """
+
+    training: int | None  # the most: attacks that may rest are counted in full
+    evaluation: int | None  # the most: as if every image withstood every attack
+
+    def words(self) -> str:
+        """For people."""
+        training = "not known" if self.training is None else in_short(self.training)
+        evaluation = (
+            "not known" if self.evaluation is None else f"up to {in_short(self.evaluation)}"
+        )
+        return f"to run: {training} of training, {evaluation} of evaluation"
 
 
 def forecast(
@@ -117,6 +150,7 @@ def forecast(
         used=used,
         **left,
         at_once=at_once,
+        passes=_passes(spec, plan, pending),
         footprint=room,
         warnings=(*room.warnings(spec), *_over_budget(spec, used, left)),
     )
@@ -163,6 +197,63 @@ def _seconds(plan: Plan, pending: Iterable[PlannedTrial]) -> tuple[dict[str, int
         bases[max((basis for basis, _ in known), key=_ORDER.index)] += 1
         total += sum(seconds for _, seconds in known)
     return dict(bases), total
+
+
+def _passes(spec: SweepSpec, plan: Plan, pending: Sequence[PlannedTrial]) -> PassesLeft:
+    trained, evaluated = _Pace(), _Pace()
+    for planned in plan.trials:
+        result, evaluation = planned.progress.result or {}, planned.evaluation or {}
+        if (passes := Passes.read(result.get("passes"))) is not None:
+            trained.add(planned, passes.total, result["epochs"])
+        if (passes := Passes.read(evaluation.get("passes"))) is not None:
+            evaluated.add(planned, passes.total, 1)
+    an_epoch: dict[str, float | None] = {}  # by cell, whose trials differ in their seed alone
+    a_suite: dict[str, float | None] = {}
+    for planned in pending:
+        (_, cell), *_ = _likenesses(planned)
+        if cell not in an_epoch:
+            an_epoch[cell] = _of_an_epoch(planned.trial)
+            a_suite[cell] = _of_a_suite(planned.trial, spec.suite)
+    return PassesLeft(
+        training=_sum(
+            _told_or_judged(an_epoch, trained, planned, planned.epochs_left)
+            for planned in pending
+            if planned.epochs_left
+        ),
+        evaluation=_sum(_told_or_judged(a_suite, evaluated, planned, 1) for planned in pending),
+    )
+
+
+def _of_an_epoch(trial: Trial) -> float | None:
+    examples = examples_trained(trial.data)
+    passes = None if examples is None else most_passes_of_training(trial, examples)
+    return None if passes is None else passes.total / trial.training.epochs
+
+
+def _of_a_suite(trial: Trial, suite: Suite) -> float | None:
+    examples = examples_evaluated(trial.data, suite)
+    passes = None if examples is None else most_passes_of_evaluation(suite, examples)
+    return None if passes is None else passes.total
+
+
+def _told_or_judged(
+    told: Mapping[str, float | None], pace: _Pace, planned: PlannedTrial, units: int
+) -> float | None:
+    """What a trial's settings say, or else what trials of its cell or its method took."""
+    (_, cell), *_ = _likenesses(planned)
+    if (of_one := told[cell]) is not None:
+        return units * of_one
+    judged = pace.of(planned, units)
+    return None if judged is None or judged[0] == "sweep" else judged[1]
+
+
+def _sum(values: Iterable[float | None]) -> int | None:
+    total = 0.0
+    for value in values:
+        if value is None:
+            return None
+        total += value
+    return round(total)
 
 
 _ORDER: tuple[Basis, ...] = ("cell", "method", "sweep")

@@ -37,6 +37,8 @@ KNOWN: dict[str, tuple[Direction, float | None]] = {
     "worst_*": (Direction.MAXIMISE, 0.0),
     "sacrificed_accuracy": (Direction.MINIMISE, 1.0),
     "seconds": (Direction.MINIMISE, None),
+    "training_passes": (Direction.MINIMISE, None),
+    "evaluation_passes": (Direction.MINIMISE, None),
 }
 """Columns whose direction needs no saying, and where their hypervolume ends, in user units."""
 
@@ -60,6 +62,12 @@ class Objective:
 def is_known(column: str) -> bool:
     """Whether `column` is a measured quantity of the trials' table."""
     return _known(column) is not None
+
+
+def is_fraction(column: str) -> bool:
+    """Whether `column` is a measured share, or a difference of shares: no seconds, no passes."""
+    known = _known(column)
+    return known is not None and known[1] is not None
 
 
 def parse_objectives(texts: Iterable[str]) -> tuple[Objective, ...]:

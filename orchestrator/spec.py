@@ -209,6 +209,7 @@ def columns_of_numbers(suite: Suite, cells: Iterable[Cell], settings: Iterable[s
         if all(isinstance(cell.settings[name], (int, float, type(None))) for cell in cells)
     ]
     scores = ["robustness_score", "sacrificed_accuracy", "seconds"]
+    scores += ["training_passes", "evaluation_passes"]
     return [*measured_columns(suite), *scores, *numeric]
 
 

@@ -18,6 +18,11 @@ from orchestrator.plan import Plan, PlannedTrial, make_plan
 from orchestrator.spec import SweepSpec, measured_columns
 from orchestrator.store import Store
 from orchestrator.store.opening import open_files
+from trainer.passes import Passes
+
+PASSES = ("training_passes", "evaluation_passes")
+"""Columns of whole numbers: passes of one image through the network, of all kinds. Those of
+training are of the trial's whole course, once, without validation."""
 
 
 def trials_table(spec: SweepSpec, plan: Plan) -> pd.DataFrame:
@@ -46,13 +51,14 @@ def trials_table(spec: SweepSpec, plan: Plan) -> pd.DataFrame:
         "robustness_score",
         "sacrificed_accuracy",
         "seconds",
+        *PASSES,
         "constant_accuracy",
         "collapsed",
         "degraded",
         "warnings",
         "failure",
     ]
-    table = table[[*first, *last, "on_front", *settings]]
+    table = table[[*first, *last, "on_front", *settings]].astype(dict.fromkeys(PASSES, "Int64"))
     return table.assign(on_front=on_front(table, spec.objectives, keep_collapsed=False))
 
 
@@ -83,6 +89,8 @@ def _row(spec: SweepSpec, planned: PlannedTrial, columns: Sequence[str]) -> dict
         "is_reference": planned.is_reference,
         **{name: evaluation.get("accuracies", {}).get(name, np.nan) for name in columns},
         "seconds": facts.get("seconds", np.nan),
+        "training_passes": _total(facts),
+        "evaluation_passes": _total(evaluation),
         "constant_accuracy": evaluation.get("constant_accuracy", np.nan),
         "collapsed": facts.get("collapsed"),
         "degraded": facts.get("degraded"),
@@ -101,6 +109,12 @@ def _over_equal_data(constants: pd.Series[float], plan: Plan) -> pd.Series[float
         for planned in plan.trials
     ]
     return pd.Series(filled, index=constants.index, dtype=float)
+
+
+def _total(record: Mapping[str, Any]) -> int | None:
+    """Passes of all kinds; None where they were not counted, or are of nothing yet."""
+    passes = Passes.read(record.get("passes"))
+    return None if passes is None else passes.total
 
 
 def _setting_column(values: Sequence[Any]) -> pd.Series[Any]:

@@ -13,6 +13,7 @@ from trainer.config import Trial
 from trainer.data import Split
 from trainer.last_steps import Step
 from trainer.losses import weighed_losses
+from trainer.passes import counted
 from trainer.precision import arithmetic, products
 from trainer.problems import BadInput, Problem
 from trainer.randomness import derive_seed
@@ -52,22 +53,23 @@ class Descent:
         self.optimiser.zero_grad(set_to_none=True)
         warmup = _warmup(training.epsilon_warmup, now)
         losses_by_part, weights_by_part = [], []
-        for part in indices.tensor_split(min(self.micro_batches, len(indices))):
-            share = len(part) / len(indices)
-            with products(training.precision):
-                with arithmetic(training.precision, self.split.labels.device):
-                    of_part = weighed_losses(
-                        self.trial,
-                        self.split,
-                        self.model,
-                        self.weighting,
-                        part,
-                        epoch=epoch,
-                        warmup=warmup,
-                    )
-                (share * of_part.total.mean()).backward()
-            losses_by_part.append(of_part.losses)
-            weights_by_part.append(share * of_part.weights.mean(dim=1))
+        with counted(self.model) as counter:
+            for part in indices.tensor_split(min(self.micro_batches, len(indices))):
+                share = len(part) / len(indices)
+                with products(training.precision):
+                    with arithmetic(training.precision, self.split.labels.device):
+                        of_part = weighed_losses(
+                            self.trial,
+                            self.split,
+                            self.model,
+                            self.weighting,
+                            part,
+                            epoch=epoch,
+                            warmup=warmup,
+                        )
+                    (share * of_part.total.mean()).backward()
+                losses_by_part.append(of_part.losses)
+                weights_by_part.append(share * of_part.weights.mean(dim=1))
         gradients = [w.grad for w in self.model.parameters() if w.grad is not None]
         gradient_norm = get_total_norm(gradients)
         self.optimiser.step()
@@ -81,6 +83,7 @@ class Descent:
             gradient_norm=gradient_norm,
             losses=batch.mean(dim=1),
             weights=torch.stack(weights_by_part).sum(dim=0),
+            passes=counter.passes,
         )
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from trainer.passes import Passes
+
 LastSteps = list[dict[str, float]]
 """For each step, oldest first: `epoch` and `step` (of the epoch), both from 1, `learning_rate`,
 `gradient_norm` (L2, over all parameters, before the step), and of each branch the batch's means
@@ -24,6 +26,7 @@ class Step:
     gradient_norm: Tensor  # a scalar
     losses: Tensor  # K
     weights: Tensor  # K
+    passes: Passes  # that the step took, its attacks' included
 
 
 class StepLog:

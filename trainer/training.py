@@ -19,13 +19,18 @@ from trainer.epoch_sums import EpochSums
 from trainer.evaluation import Rungs, Suite, evaluate, examples_of
 from trainer.last_steps import LastSteps, StepLog
 from trainer.models import MODELS, build
+from trainer.passes import counted
 from trainer.problems import BadInput, Problem
 from trainer.randomness import derive_seed
 
 EpochRow = dict[str, float]
 """One epoch's facts by name: `epoch` (from 1), `time` (Unix seconds), `seconds`,
 `examples_per_second`, `learning_rate`, `loss/BRANCH`, `weight/BRANCH`, `validation/...`, and
-what the method reports (`r_asked`, `r_in_effect`, `clipped_share`)."""
+what the method reports (`r_asked`, `r_in_effect`, `clipped_share`); the passes of
+its steps, `passes/KIND`, and apart from them those of validation, `validation/passes/KIND`."""
+
+PASSES, VALIDATION_PASSES = "passes/", "validation/passes/"
+"""What the names of passes begin with in an epoch's row."""
 
 MEMORY_FORMATS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
 """By name in a YAML file."""
@@ -194,7 +199,7 @@ class _Run:
         for step in range(self._steps_done, num_steps):
             indices = order[step * size : (step + 1) * size]
             done = self._descent.step(indices, epoch=self.epochs_done, step=step)
-            sums.add(done.losses, done.weights)
+            sums.add(done)
             self._log.add(done)
             rate = done.learning_rate
             self._steps_done = step + 1
@@ -205,6 +210,7 @@ class _Run:
                 reporter.step_done(self.checkpoint)
 
         losses, weights, seconds = sums.losses / num_steps, sums.weights / num_steps, sums.seconds
+        passes = {} if sums.passes is None else sums.passes.columns(PASSES)
         self.epochs_done, self._steps_done, self._sums = self.epochs_done + 1, 0, None
         return {
             **self._by_branch("loss/", losses),
@@ -214,6 +220,7 @@ class _Run:
             "time": time.time(),
             "seconds": seconds,
             "examples_per_second": num_steps * min(size, len(split)) / seconds,
+            **passes,
         }
 
     def _by_branch(self, prefix: str, values: Tensor) -> dict[str, float]:
@@ -284,7 +291,8 @@ def _validate(trial: Trial, dataset: Dataset, model: nn.Module, micro_batches: i
         examples=trial.validation.examples,
         batch_size=math.ceil(trial.training.batch_size / micro_batches),
     )
-    outcomes = evaluate(model, suite, dataset, progress=None)
+    with counted(model) as counter:
+        outcomes = evaluate(model, suite, dataset, progress=None)
     labels = dataset.validation.labels[examples_of(suite, dataset.validation)].cpu()
     classes = labels[torch.from_numpy(outcomes.natural)].unique()
     return {
@@ -295,4 +303,5 @@ def _validate(trial: Trial, dataset: Dataset, model: nn.Module, micro_batches: i
             for label in outcomes.robust
         },
         "validation/collapsed": float(len(classes) <= 1),
+        **counter.passes.columns(VALIDATION_PASSES),
     }

@@ -11,7 +11,7 @@ import platform
 import socket
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
@@ -32,8 +32,16 @@ from trainer.checkpoint import Weights
 from trainer.config import Trial
 from trainer.data import Dataset, DataSettings, MissingData, fingerprint, load
 from trainer.evaluation import Suite, constant_accuracy, evaluate, origin_of
+from trainer.passes import Passes, counted
 from trainer.self_check import self_checked
-from trainer.training import DivergedError, EpochRow, new_model, train
+from trainer.training import (
+    PASSES,
+    VALIDATION_PASSES,
+    DivergedError,
+    EpochRow,
+    new_model,
+    train,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -152,6 +160,26 @@ def _begun(
     )
 
 
+def passes_of_training(rows: Sequence[EpochRow], epochs: int) -> dict[str, Any]:
+    """What a trial's whole course took, from its first epoch, a shorter sibling's included: each
+    epoch once, as it came to count. What was lost with a machine and done again is not in it.
+
+    Validation stands apart: it measures, and no model is another for it.
+
+    Args:
+        rows: of the epochs, of which damage may have taken some: then nobody knows.
+    """
+    steps = Passes.of_rows(rows, PASSES) if len(rows) == epochs else None
+    if steps is None:
+        return {"passes": None, "validation_passes": None}
+    measured = [row for row in rows if "validation/collapsed" in row]
+    validation = Passes.of_rows(measured, VALIDATION_PASSES)
+    return {
+        "passes": steps.record(),
+        "validation_passes": None if validation is None else validation.record(),
+    }
+
+
 def provenance(device: torch.device) -> dict[str, Any]:
     """Where and with what a trial runs: not part of what it is."""
     return {
@@ -228,6 +256,7 @@ class _Task:
         facts = {
             "epochs": self.trial.training.epochs,
             "seconds": sum(row["seconds"] for row in rows),
+            **passes_of_training(rows, self.trial.training.epochs),
             "collapsed": bool(rows[-1]["validation/collapsed"]) if rows else None,
             "degraded": self.micro_batches > 1 or (origin is not None and origin.degraded),
             "provenance": provenance(self.device),
@@ -242,7 +271,8 @@ class _Task:
         started = time.perf_counter()
         batch_size = math.ceil(self.suite.batch_size / self.micro_batches)  # bits are the same
         suite = self.suite.model_copy(update={"batch_size": batch_size})
-        outcomes = evaluate(model, suite, dataset, progress=self.supervision.evaluated)
+        with counted(model) as counter:
+            outcomes = evaluate(model, suite, dataset, progress=self.supervision.evaluated)
         outcomes = self_checked(model, suite, dataset, outcomes)
         facts = {
             "suite": self.suite.record(),
@@ -252,6 +282,7 @@ class _Task:
             },
             "examples": len(outcomes.natural),
             "seconds": time.perf_counter() - started,
+            "passes": counter.passes.record(),
             "accuracies": outcomes.accuracies(),
             "constant_accuracy": constant_accuracy(self.suite, dataset),
             "warnings": [asdict(warning) for warning in outcomes.warnings or ()],

@@ -25,7 +25,7 @@ from orchestrator.extraction import Front, settings_columns
 from orchestrator.figures.labels import setting_text, varying_settings
 from orchestrator.figures.panel import Scene, draw_panel
 from orchestrator.figures.style import DPI, GREY, INK, RC, Array, method_styles, save
-from orchestrator.objectives import Objective, is_known, minimised
+from orchestrator.objectives import Objective, is_fraction, minimised
 
 WIDTH, PANEL_HEIGHT, LEGEND_ROW, SMALL_PRINT_ROW = 10.0, 4.5, 0.24, 0.13
 """Inches."""
@@ -142,7 +142,7 @@ def _with_method(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _is_fraction(objective: Objective) -> bool:
-    return is_known(objective.name) and objective.name != "seconds"
+    return is_fraction(objective.name)
 
 
 def _factor(objective: Objective) -> float:

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from orchestrator.footprint import in_words
 from orchestrator.plan import Plan, PlannedTrial
-from orchestrator.progress import duration
+from orchestrator.progress import duration, in_short
 from orchestrator.spec import SweepSpec
 from orchestrator.status.standing import Standing, TrialStanding, silent_since
 from orchestrator.status.story import Story
@@ -53,12 +53,14 @@ def summary(spec: SweepSpec, standing: Standing) -> str:
 def table(spec: SweepSpec, rows: Sequence[TrialStanding]) -> Table:
     """A row a trial; columns that are empty throughout are left out, since terminals are narrow."""
     first = ("trial_id", "method", *spec.settings, "seed")
-    names = (*first, "state", "epoch", "time", "tries", "host", "failure")
+    names = (*first, "state", "epoch", "time", "passes", "tries", "host", "failure")
     cells = [_cells(spec, row) for row in rows]
     used = [i for i in range(len(names)) if any(line[i] for line in cells)]
     shown = Table(box=None)
     for i in used:
-        shown.add_column(names[i], overflow="fold", no_wrap=names[i] in {*first, "epoch", "time"})
+        shown.add_column(
+            names[i], overflow="fold", no_wrap=names[i] in {*first, "epoch", "time", "passes"}
+        )
     for line in cells:
         shown.add_row(*(Text(line[i]) for i in used))
     return shown
@@ -118,6 +120,7 @@ def _lines(
         _cost("core-hours", used.core_hours, budget.core_hours),
         _cost("GPU-hours", used.gpu_hours, budget.gpu_hours),
         _cost("hours", used.hours, budget.hours),
+        f"{in_short(sum(standing.passes.values()))} passes",
         f"{in_words(standing.kept_bytes)} of weights and outcomes",
     )
     yield "used", ", ".join(costs)
@@ -148,10 +151,17 @@ def _cells(spec: SweepSpec, row: TrialStanding) -> list[str]:
         _state(row),
         f"{row.epochs} of {planned.trial.training.epochs}",
         duration(row.seconds) if row.attempts else "",
+        _passes(row),
         str(row.attempts or ""),
         row.host or "",
         "" if failure is None else failure.kind.replace("_", " "),
     ]
+
+
+def _passes(row: TrialStanding) -> str:
+    """Of all kinds, training and evaluation together."""
+    known = [each for each in (row.training_passes, row.evaluation_passes) if each is not None]
+    return in_short(sum(passes.total for passes in known)) if known else ""
 
 
 def _state(row: TrialStanding) -> str:

@@ -27,6 +27,7 @@ from orchestrator.starts import all_starts
 from orchestrator.store import Files, Store
 from orchestrator.store.lease import LeaseState, clock, utc_now
 from orchestrator.table import trials_table
+from trainer.passes import Passes
 
 SILENCES = 3
 """Times that a lease lasts, after which its owner is called silent."""
@@ -40,6 +41,8 @@ class TrialStanding:
     epochs: int  # done, of training; a running one may be further than its last checkpoint
     evaluated: float | None  # share of the evaluation, while one is under way
     seconds: float  # of its own time, over all attempts
+    training_passes: Passes | None  # once it is trained
+    evaluation_passes: Passes | None
     attempts: int
     host: str | None  # of the newest attempt
     silent_since: str | None
@@ -60,6 +63,8 @@ class TrialStanding:
             "epochs": planned.trial.training.epochs,
             "evaluated": self.evaluated,
             "seconds": self.seconds,
+            "training_passes": _recorded(self.training_passes),
+            "evaluation_passes": _recorded(self.evaluation_passes),
             "attempts": self.attempts,
             "host": self.host,
             "failure": None if failure is None else vars(failure),
@@ -88,6 +93,17 @@ class Standing:
         """The starts that are not known to be over; some may be silent."""
         return tuple(start for start in self.starts if not start.is_over)
 
+    @property
+    def passes(self) -> dict[str, int]:
+        """Of its trials' whole courses and evaluations, as far as they were counted."""
+        progress = [planned.progress for planned in self.plan.trials]
+        trained = (Passes.read((each.result or {}).get("passes")) for each in progress)
+        evaluated = (Passes.read((each.evaluation or {}).get("passes")) for each in progress)
+        return {
+            "training_passes": sum(passes.total for passes in trained if passes),
+            "evaluation_passes": sum(passes.total for passes in evaluated if passes),
+        }
+
     def record(self, spec: SweepSpec, trials: Iterable[TrialStanding]) -> dict[str, Any]:
         """As JSON knows it."""
         return {
@@ -99,7 +115,7 @@ class Standing:
             "counts": self.plan.counts(),
             "missing": missing(self.plan),
             "front": front_record(self.front),
-            "used": {**vars(self.used), "bytes": self.kept_bytes},
+            "used": {**vars(self.used), **self.passes, "bytes": self.kept_bytes},
             "left": self.forecast.record(),
             "budget": spec.policy.budget.model_dump(),
             "trials": [trial.record() for trial in trials],
@@ -166,6 +182,8 @@ class Observer:
             epochs=max(progress.epochs_done, beat.get("epoch", 0), result.get("epochs", 0)),
             evaluated=beat.get("evaluated"),
             seconds=self._seconds(planned),
+            training_passes=Passes.read(result.get("passes")),
+            evaluation_passes=Passes.read(evaluation.get("passes")),
             attempts=evaluation.get("attempt", 0) if lease is None else lease.number,
             host=host if lease is None or lease.owner is None else lease.owner.host,
             silent_since=None if held is None else silent_since(held, self._spec, standing.at),
@@ -199,6 +217,10 @@ def silent_since(lease: LeaseState, spec: SweepSpec, now: str) -> str | None:
         return None
     age = datetime.fromisoformat(now) - datetime.fromisoformat(heard)
     return str(heard) if age > SILENCES * lasts else None
+
+
+def _recorded(passes: Passes | None) -> dict[str, int] | None:
+    return None if passes is None else passes.record()
 
 
 def _start_record(start: LeaseState, spec: SweepSpec, now: str) -> dict[str, Any]:

@@ -79,14 +79,22 @@ def finish(begin: Begin) -> Finish:
         **more: Any,
     ) -> None:
         attempt = begin(trial)
-        facts = {"epochs": 2, "seconds": 12.5, "collapsed": collapsed, "degraded": False}
+        facts: dict[str, Any] = {
+            "epochs": 2,
+            "seconds": 12.5,
+            "collapsed": collapsed,
+            "degraded": False,
+        }
+        facts["passes"] = {"forward": 70, "input_backward": 20, "weight_backward": 10}
         attempt.publish(Weights(trial={}, model={}), facts, keeps_last=True)
         outcomes = Outcomes(
             natural=np.array(natural, dtype=bool),
             robust={label: np.array(bits, dtype=bool) for label, bits in robust.items()},
             ladders={label: rungs.ladder for label, rungs in suite.categories.items()},
         )
-        facts = {"seconds": 1.5, "accuracies": outcomes.accuracies(), **more}
+        passes = {"forward": 7, "input_backward": 2, "weight_backward": 0}
+        accuracies = outcomes.accuracies()
+        facts = {"seconds": 1.5, "passes": passes, "accuracies": accuracies, **more}
         attempt.keep_outcomes(suite.id, outcomes, facts)
         attempt.end("done")
 

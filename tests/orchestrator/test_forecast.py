@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor, nn
 from typer.testing import CliRunner
 
 from orchestrator.budget import Usage
@@ -19,6 +20,7 @@ from orchestrator.footprint import IMAGES, bytes_of_weights, bytes_stored, footp
 from orchestrator.forecast import Forecast, forecast, room_here
 from orchestrator.plan import Plan, PlannedTrial, make_plan
 from orchestrator.policy import Resources
+from orchestrator.progress import in_short
 from orchestrator.spec import SweepSpec
 from orchestrator.store import LocalFiles, Store
 from orchestrator.store.version import enter
@@ -26,6 +28,8 @@ from orchestrator.sweep import app
 from tests.orchestrator.conftest import Begin, Read
 from tests.orchestrator.disks import small_disk
 from tests.orchestrator.working import contents, run
+from trainer.attacks import ATTACKS
+from trainer.attacks.pixel import PGD
 from trainer.checkpoint import Checkpoint
 from trainer.config import Trial
 from trainer.data import load
@@ -283,7 +287,9 @@ def test_network_of_unknown_images_is_said_to_be_unknown(
 def test_stated_sizes_of_images(small_trial: Callable[..., Trial], name: str) -> None:
     settings = small_trial().data.model_copy(update={"train_examples": None})
     check_stated(settings, name)
-    assert IMAGES[name].tested == len(load(settings, torch.device("cpu")).test)
+    dataset = load(settings, torch.device("cpu"))
+    assert IMAGES[name].tested == len(dataset.test)
+    assert IMAGES[name].trained == len(dataset.train) + len(dataset.validation)
 
 
 @pytest.mark.slow
@@ -300,6 +306,58 @@ def check_stated(settings: Any, name: str) -> None:
     assert stated.shape == dataset.image_shape
     assert stated.classes == dataset.num_classes
     assert stated.tested >= len(dataset.test)  # a part of the set has fewer
+    assert stated.trained >= len(dataset.train) + len(dataset.validation)
+
+
+# --- passes
+
+
+def test_passes_are_known_before_anything_is_done(
+    spec: SweepSpec, plan: Plan, store: Store
+) -> None:
+    """160 images, 4 epochs; each trial's attacks take 7 steps, and each loss two passes more."""
+    coming = told(spec, plan, store)
+    training = 2 * 4 * 160 * (2 + (2 * 7 + 2) + 2 * (2 + 3 * (2 * 7 + 2)))
+    evaluation = 8 * (40 * (1 + 2 * 2 + 1) + 1)
+    assert coming.record()["training_passes"] == training
+    assert coming.record()["evaluation_passes"] == evaluation
+    words = dict(coming.lines())["passes"]
+    assert words == f"to run: {in_short(training)} of training, up to 1.93 k of evaluation"
+
+
+def test_passes_of_what_is_trained_are_of_its_evaluation_alone(
+    spec: SweepSpec, plan: Plan, store: Store
+) -> None:
+    trials = by_title(plan)
+    whole = {t.title: done(t, training=80, evaluation=8) for t in plan.trials}
+    begun, unevaluated = "standard seed=0", "pgd seed=1"
+    half = replace(trials[begun], progress=replace(trials[begun].progress, epochs_done=3))
+    changed = {**whole, begun: half, unevaluated: trained(trials[unevaluated], seconds=80)}
+    passes = told(spec, with_trials(plan, changed), store).passes
+    assert (passes.training, passes.evaluation) == (160 * 2, 2 * (40 * 6 + 1))
+
+
+def test_passes_of_an_attack_of_ones_own_are_judged_by_its_method(
+    read: Read, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Unsaid(PGD):
+        def search(self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
+            return images
+
+    monkeypatch.setitem(ATTACKS, "unsaid", Unsaid)
+    attacks = "attacks: {unsaid: {epsilon: 0.1, num_steps: 1}}}"
+    own = SWEEP.replace("batch_size: 32}", f"batch_size: 32, {attacks}")
+    spec = read(own.replace("  pgd: {}\n", "  unsaid: {}\n"))
+    plan = make_plan(spec, store)
+    assert told(spec, plan, store).passes.training is None
+    assert "not known of training, up to" in dict(told(spec, plan, store).lines())["passes"]
+    first = by_title(plan)["unsaid seed=0"]
+    result = {"seconds": 1, "epochs": 4, "bytes": 1, "attempt": 1, "passes": {"forward": 999}}
+    one = replace(first, progress=replace(first.progress, result=result, epochs_done=4))
+    passes = told(spec, with_trials(plan, {first.title: one}), store).passes
+    others = told(read(SWEEP), make_plan(read(SWEEP), store), store).passes.training
+    assert others is not None
+    assert passes.training == others - 2 * 4 * 160 * (2 * 7 + 2) + 999
 
 
 # --- as a person sees it

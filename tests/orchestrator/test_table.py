@@ -11,6 +11,7 @@ import pytest
 
 from orchestrator.extraction import cells, extract_front
 from orchestrator.front_files import front_record
+from orchestrator.objectives import parse_objectives
 from orchestrator.plan import PlannedTrial, make_plan
 from orchestrator.spec import SweepSpec
 from orchestrator.store import Attempt, Store
@@ -73,6 +74,7 @@ def test_columns_are_those_of_the_contract(table: pd.DataFrame) -> None:
         *("natural_accuracy", "robust_accuracy_pgd", "robust_accuracy_flow"),
         *("worst_pgd", "worst_flow", "union_accuracy"),
         *("robustness_score", "sacrificed_accuracy", "seconds"),
+        *("training_passes", "evaluation_passes"),
         *("constant_accuracy", "collapsed", "degraded", "warnings", "failure"),
         *("on_front", "rho"),
     ]
@@ -112,6 +114,7 @@ def test_accuracies_are_shares_of_the_bits(table: pd.DataFrame) -> None:
     assert strong["robust_accuracy_flow"] == strong["worst_flow"] == 1 / 2
     assert strong["union_accuracy"] == 1 / 4
     assert strong["seconds"] == 12.5
+    assert (strong["training_passes"], strong["evaluation_passes"]) == (100, 9), "of all kinds"
     assert strong["collapsed"] is False
     assert strong["split"] == "validation"
 
@@ -207,6 +210,24 @@ def test_csv_reads_back_equal(table: pd.DataFrame, spec: SweepSpec, tmp_path: Pa
     assert (
         found["robustness_score"].dropna().tolist() == table["robustness_score"].dropna().tolist()
     )
+
+
+def test_passes_that_were_not_counted_are_empty(
+    spec: SweepSpec, planned: dict[str, PlannedTrial], finish: Finish, tmp_path: Path
+) -> None:
+    """Of results from before they were; the others stay whole numbers, and can be minimised."""
+    finish(planned["standard seed=0"].trial, spec.suite, *STANDARD_0)
+    finish(planned["flow seed=0"].trial, spec.suite, *WEAK, passes=None)
+    table = sweep_table(spec)
+    assert table["evaluation_passes"].isna().tolist()[:2] == [False, True]
+    table.to_csv(tmp_path / "trials.csv", index=False)
+    text = pd.read_csv(tmp_path / "trials.csv", dtype=str, keep_default_na=False)
+    assert text["evaluation_passes"].tolist()[:3] == ["9", "", ""]
+    objectives = parse_objectives(["evaluation_passes", "natural_accuracy"])
+    front = extract_front(
+        table, objectives=objectives, reference_point=(10, 0), keep_collapsed=True
+    )
+    assert (front.used, front.hypervolume) == (1, 1.0)
 
 
 def test_settings_of_several_values_are_text(read: Callable[..., SweepSpec]) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import torch
 
-from orchestrator.execution.work import Ending, carry_out, failure_kind
+from orchestrator.execution.work import Ending, carry_out, failure_kind, passes_of_training
 from orchestrator.orders import Orders
 from orchestrator.policy import Policy
 from orchestrator.store import Failure, LocalFiles, Store, lease
@@ -42,6 +42,8 @@ from trainer.config import Trial
 from trainer.data import Dataset, load
 from trainer.document import Document
 from trainer.evaluation import Suite, constant_accuracy, evaluate, origin_of, read_suite
+from trainer.passes import Passes
+from trainer.passes_ahead import most_passes_of_evaluation
 from trainer.training import EpochRow, new_model
 
 
@@ -104,12 +106,29 @@ def test_trial_is_trained_and_evaluated(trial: MakeTrial, suite: Suite, store: S
     assert outcomes.warnings == ()
     assert progress.result["epochs"] == 3
     assert progress.result["seconds"] == sum(row["seconds"] for row in stored.rows())
+    assert progress.result["passes"] == _passes(forward=3 * 160, weight_backward=3 * 160)
+    validated = [row["validation/passes/forward"] for row in stored.rows()]
+    assert progress.result["validation_passes"]["forward"] == sum(validated)
+    most = most_passes_of_evaluation(suite, 60)
+    assert most is not None
+    assert 60 < progress.evaluation["passes"]["forward"] < most.forward
     assert progress.result["provenance"]["torch"] == torch.__version__
     assert progress.result["degraded"] is False
     (attempt,) = stored.past_attempts()
     assert attempt.about["sweep"] == "front"
     assert attempt.ended is not None
     assert (attempt.ended["how"], attempt.ended["epoch"]) == ("done", 3)
+
+
+def _passes(**kinds: int) -> dict[str, int]:
+    return Passes(**kinds).record()
+
+
+def test_passes_of_a_course_with_lost_rows_are_not_known() -> None:
+    row = Passes(forward=1).columns("passes/")
+    assert passes_of_training([row], 2)["passes"] is None
+    assert passes_of_training([row, {}], 2)["passes"] is None
+    assert passes_of_training([row, row], 2)["passes"] == _passes(forward=2)
 
 
 def test_evaluation_is_of_the_weights_that_are_kept(

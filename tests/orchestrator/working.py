@@ -124,6 +124,7 @@ def result_of(trial: Trial, suite: Suite, store: Store) -> dict[str, Any]:
         "weights": {name: tensor.numpy().tobytes() for name, tensor in weights.model.items()},
         "bits": {name: bits.tobytes() for name, bits in outcomes.robust.items()},
         "natural": outcomes.natural.tobytes(),
+        "passes": (stored.progress(suite.id).result or {}).get("passes"),
         "rows": [{k: v for k, v in row.items() if k not in TIMES} for row in stored.rows()],
     }
 

@@ -15,6 +15,7 @@ from tests.trainer.runs import Diary, MakeTrial, told
 from trainer.checkpoint import Checkpoint
 from trainer.config import Trial
 from trainer.last_steps import Step, StepLog
+from trainer.passes import Passes
 from trainer.training import DivergedError, EpochRow
 
 BRANCHES = ("natural", "pgd")
@@ -29,6 +30,7 @@ def step_number(number: int) -> Step:
         gradient_norm=torch.tensor(float(number)),
         losses=torch.tensor([number + 0.25, number + 0.5]),
         weights=torch.tensor([0.25, 0.75]),
+        passes=Passes(),
     )
 
 

@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from trainer.answers import correct
 from trainer.attacks.attack import Attack, frozen, gradients_of
+from trainer.passes import Passes
 from trainer.randomness import uniform
 from trainer.settings import Count
 
@@ -169,6 +170,17 @@ class AscentAttack(Attack):
             gradients = gradients_of(LOSSES[self.loss](logits, labels).sum(), parameters)
         sizes = [gradient.abs().flatten(1).nan_to_num(0).amax(1) for gradient in gradients]
         return torch.stack(sizes).amax(0)
+
+    def search_passes(self) -> Passes:
+        """Two for each step of each start; and a look at each end where one of them is chosen."""
+        is_chosen = self.num_restarts > 1 or self.keep == "best"
+        steps = Passes(forward=1, input_backward=1) * self.num_steps
+        return (steps + Passes(forward=int(is_chosen))) * self.num_restarts
+
+    def withstood_passes(self, ladder: tuple[int, ...]) -> Passes:
+        """Two for each step of the longest rung from each start, and a look at its end."""
+        steps = Passes(forward=1, input_backward=1) * ladder[-1]
+        return (steps + Passes(forward=1)) * self.num_restarts
 
     def _climb(
         self,

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from trainer.answers import correct
 from trainer.attacks.batch import check_batch
+from trainer.passes import Passes
 from trainer.settings import Settings
 
 
@@ -101,6 +102,20 @@ class Attack(Settings, ABC):
         examples; None of a search that follows none. 0 is a search that goes nowhere."""
         del model, images, labels, keys
         return None
+
+    def search_passes(self) -> Passes | None:
+        """What `search` takes for one image, for forecasts; None where only running it tells."""
+        return None
+
+    def withstood_passes(self, ladder: tuple[int, ...]) -> Passes | None:
+        """What `withstood` takes for an image that withstands every rung, likewise."""
+        total = Passes()
+        for strength in [{str(self.rung): value} for value in ladder] or [{}]:
+            search = self.model_copy(update=strength).search_passes()
+            if search is None:
+                return None
+            total += search + Passes(forward=1)
+        return total
 
     def scaled(self, factor: float) -> Self:
         """This attack with `factor` times each radius and step: the epsilon warm-up of training.

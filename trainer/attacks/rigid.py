@@ -28,6 +28,7 @@ from trainer.attacks.units import (
     pixels,
     two_digits,
 )
+from trainer.passes import Passes
 from trainer.randomness import uniform
 from trainer.settings import Count, NonNegative, Real
 from trainer.transfer import moved, sent
@@ -77,6 +78,10 @@ class RigidSearch(Attack):
         return self
 
     @abstractmethod
+    def num_motions(self) -> int:
+        """How many are tried on each image."""
+
+    @abstractmethod
     def motions(self, keys: Tensor) -> Tensor:
         """The motions in the order in which they are tried.
 
@@ -96,6 +101,10 @@ class RigidSearch(Attack):
             worst = torch.stack(losses, dim=1).argmax(1)
             every = torch.arange(len(images), device=images.device)
             return self.moved(images, increments[every, worst])
+
+    def search_passes(self) -> Passes:
+        """One for each motion."""
+        return Passes(forward=self.num_motions())
 
     def increments(self, images: Tensor, keys: Tensor) -> Tensor:
         """The motions as affine maps on images B C H W, beyond the identity, B N 2 3."""
@@ -171,6 +180,10 @@ class RotationTranslationGrid(RigidSearch):
     num_rotations: _OddCount = Field(31, description="angles, evenly spaced over the range")
     num_translations: _OddCount = Field(5, description="translations along each axis, likewise")
 
+    def num_motions(self) -> int:
+        """Of the whole grid."""
+        return self.num_rotations * self.num_translations**2
+
     def motions(self, keys: Tensor) -> Tensor:
         """The grid, farthest from the identity first: there most of what breaks does."""
         angles, steps = (
@@ -191,8 +204,12 @@ class RotationTranslationGrid(RigidSearch):
     ) -> Tensor:
         """Whether no motion of the grid makes the model err, 1 B: there is no ladder."""
         del ladder
-        count = self.num_rotations * self.num_translations**2
-        return (self.first_error(model, images, labels, keys) == count)[None]
+        return (self.first_error(model, images, labels, keys) == self.num_motions())[None]
+
+    def withstood_passes(self, ladder: tuple[int, ...]) -> Passes:
+        """One for each motion."""
+        del ladder
+        return Passes(forward=self.num_motions())
 
 
 class WorstOf(RigidSearch):
@@ -205,6 +222,10 @@ class WorstOf(RigidSearch):
     rung: ClassVar[str | None] = "num_choices"
 
     num_choices: Count = Field(10, description="motions drawn for each example")
+
+    def num_motions(self) -> int:
+        """Of one run."""
+        return self.num_choices
 
     def motions(self, keys: Tensor) -> Tensor:
         """Choice i is stream i of the example's key."""
@@ -223,3 +244,7 @@ class WorstOf(RigidSearch):
         longest = self.model_copy(update={"num_choices": ladder[-1]})
         first = longest.first_error(model, images, labels, keys)
         return torch.stack([first >= rung for rung in ladder])
+
+    def withstood_passes(self, ladder: tuple[int, ...]) -> Passes:
+        """One for each choice of the last rung."""
+        return Passes(forward=ladder[-1])
