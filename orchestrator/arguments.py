@@ -11,8 +11,11 @@ from typing import Annotated
 import typer
 
 from orchestrator.spec import SweepSpec, read_spec
+from orchestrator.starts import place
 from orchestrator.store.files import Files, RefusedError, UnreachableError
+from orchestrator.store.lease import LeaseState, numbers
 from orchestrator.store.version import VersionError, look
+from trainer.problems import redacted
 
 SpecPath = Annotated[str, typer.Argument(metavar="SPEC", help="The sweep's YAML file.")]
 Storage = Annotated[str | None, typer.Option(metavar="FOLDER|URL", help="Where the sweep is kept.")]
@@ -47,8 +50,43 @@ def check_version(spec: SweepSpec, files: Files) -> None:
         ) from error
 
 
-def command(door: str, path: str, storage: str | None, assignments: Sequence[str] | None) -> str:
-    """Another command about the same sweep, for a shell."""
-    options = [] if storage is None else ["--storage", storage]
-    options += [part for each in assignments or () for part in ("--set", each)]
-    return shlex.join(["python", "-m", f"orchestrator.{door}", path, *options])
+def check_started(spec: SweepSpec, files: Files) -> None:
+    """See that the storage holds a store of this version in which the sweep was once started;
+    writes nothing.
+
+    Raises:
+        BadInput: it does not answer, holds something else, or knows of no start.
+    """
+    check_version(spec, files)
+    if not numbers(files, place(spec.name)):
+        raise spec.document.fail(
+            "name",
+            f"must be of a sweep that was started, got {spec.name!r}, of which nothing is in "
+            f"{spec.storage}; give the --storage that it is in, or start it: "
+            f"{command('sweep', spec)}",
+        )
+
+
+def command(door: str, spec: SweepSpec, *, address: str | None = None) -> str:
+    """Another command about the same sweep, for a shell: with all that this one was told of it.
+
+    A password in a URI is left out.
+
+    Args:
+        address: of the cluster that the sweep runs on.
+    """
+    storage: list[str] = []
+    others: list[str] = []
+    for assignment in spec.assignments:
+        key = assignment.partition("=")[0].strip()
+        if key == "storage":
+            storage = ["--storage", str(spec.document.section("storage").value)]
+        elif door == "sweep" or key not in {"tracking", "data.download"}:
+            others += ["--set", redacted(assignment)]
+    options = [*storage, *others, *(["--address", address] if address is not None else [])]
+    return shlex.join(["python", "-m", f"orchestrator.{door}", spec.path, *options])
+
+
+def last_address(starts: Sequence[LeaseState]) -> str | None:
+    """The address of the cluster that a sweep was last started on; None: that machine alone."""
+    return starts[-1].about.get("address") if starts else None

@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from orchestrator.arguments import check_started, read_sweep
 from orchestrator.extraction import Front, extract_front, settings_columns, settings_of
 from orchestrator.front_files import FILES, as_json, front_record, put, write_front
 from orchestrator.objectives import (
@@ -29,7 +30,7 @@ from orchestrator.objectives import (
     parse_objectives,
 )
 from orchestrator.remarks import remarks, what_differs
-from orchestrator.spec import SweepSpec, read_spec
+from orchestrator.spec import SweepSpec
 from orchestrator.store.opening import open_files
 from orchestrator.table import sweep_table
 from orchestrator.table_files import READERS, TableError, read_table
@@ -65,6 +66,13 @@ def main(
             f"default: {', '.join(DEFAULT_OBJECTIVES)}.",
         ),
     ] = None,
+    storage: Annotated[
+        str | None, typer.Option(metavar="FOLDER|URL", help="Of a SPEC: where its sweep is kept.")
+    ] = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=YAML", help="Of a SPEC: as its sweep was started with."),
+    ] = None,
     reference: Annotated[
         str | None,
         typer.Option(metavar="A,B", help="The hypervolume's end, one number an objective."),
@@ -87,12 +95,15 @@ def main(
     shown = None
     try:
         if table_path.suffix in SPEC_SUFFIXES:
-            spec = read_spec(str(table_path), [], os.environ)
+            spec = read_sweep(str(table_path), storage, assignments)
+            check_started(spec, open_files(spec.storage))
             if out is None:
                 directory, shown = _place_of(spec)
             objectives = parse_objectives(objective) if objective else spec.objectives
             ends = default_reference_point(objectives) if objective else spec.reference_point
             table = sweep_table(spec)
+        elif storage is not None or assignments:
+            raise TableError(f"{table_path}: must be a SPEC for --storage and --set, got a table")
         else:
             objectives = parse_objectives(objective or DEFAULT_OBJECTIVES)
             ends = default_reference_point(objectives) if reference is None else ()
@@ -116,7 +127,8 @@ def main(
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(2) from None
     except OSError as error:
-        typer.echo(f"error: {directory}: must be a writable folder: {error.strerror}", err=True)
+        reason = error.strerror or error
+        typer.echo(f"error: {directory}: must be a writable folder: {reason}", err=True)
         raise typer.Exit(2) from None
     if prints_json:
         typer.echo(as_json(front_record(front)))

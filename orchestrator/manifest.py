@@ -17,7 +17,7 @@ from orchestrator.plan import NOTHING, Plan, PlannedTrial
 from orchestrator.spec import SweepSpec
 from orchestrator.store import Files, Progress
 from orchestrator.store.sealed import read_record, write_record
-from trainer.data import DataSettings, MissingData, fingerprint
+from trainer.data import DataSettings, fingerprint
 from trainer.settings import content_id
 
 
@@ -35,21 +35,6 @@ class Manifest:
             MissingData: they are neither known nor here.
         """
         return self.fingerprints.get(_data_id(data)) or fingerprint(_as_it_is(data))
-
-    def fingerprint_here(self, data: DataSettings) -> str:
-        """As the data are here: what a start would stand on; without any, as the sweep's last
-        start found them.
-
-        Raises:
-            MissingData: they are neither here nor known.
-        """
-        known = self.fingerprints.get(_data_id(data))
-        try:
-            return fingerprint(data if known is None else _as_it_is(data))
-        except MissingData:
-            if known is None:
-                raise
-            return known
 
 
 def write_manifest(files: Files, spec: SweepSpec, plan: Plan) -> None:

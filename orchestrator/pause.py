@@ -6,7 +6,14 @@ import typer
 from rich.console import Console
 
 from orchestrator import orders
-from orchestrator.arguments import Assignments, SpecPath, Storage, command, read_sweep
+from orchestrator.arguments import (
+    Assignments,
+    SpecPath,
+    Storage,
+    check_started,
+    command,
+    read_sweep,
+)
 from orchestrator.exit_code import ExitCode
 from orchestrator.preflight import check_storage
 from orchestrator.starts import all_starts
@@ -29,6 +36,7 @@ def main(spec_path: SpecPath, *, storage: Storage = None, assignments: Assignmen
         spec = read_sweep(spec_path, storage, assignments)
         files = open_files(spec.storage)
         check_storage(spec, files)
+        check_started(spec, files)
         enter(files)
         is_new = orders.pause(files, spec.name)
         running = [start for start in all_starts(files, spec.name) if not start.is_over]
@@ -43,7 +51,7 @@ def main(spec_path: SpecPath, *, storage: Storage = None, assignments: Assignmen
         )
     else:
         effect = "nobody runs it now; a start will wait"
-    go_on = command("resume", spec_path, storage, assignments)
+    go_on = command("resume", spec)
     console.print(f"{spec.name} {said}: {effect}; to go on: {go_on}", soft_wrap=True)
 
 

@@ -6,7 +6,15 @@ import typer
 from rich.console import Console
 
 from orchestrator import orders
-from orchestrator.arguments import Assignments, SpecPath, Storage, command, read_sweep
+from orchestrator.arguments import (
+    Assignments,
+    SpecPath,
+    Storage,
+    check_started,
+    command,
+    last_address,
+    read_sweep,
+)
 from orchestrator.exit_code import ExitCode
 from orchestrator.preflight import check_storage
 from orchestrator.starts import all_starts
@@ -25,16 +33,18 @@ def main(spec_path: SpecPath, *, storage: Storage = None, assignments: Assignmen
         spec = read_sweep(spec_path, storage, assignments)
         files = open_files(spec.storage)
         check_storage(spec, files)
+        check_started(spec, files)
         was_paused = orders.resume(files, spec.name)
-        running = [start for start in all_starts(files, spec.name) if not start.is_over]
+        starts = all_starts(files, spec.name)
     except (BadInput, UnreachableError, RefusedError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(ExitCode.BAD_INPUT) from None
     said = "goes on: trials at work take their next step within seconds"
     if not was_paused:
         said = "was not paused"
-    elif not running:
-        said = f"may go on; nobody runs it now: {command('sweep', spec_path, storage, assignments)}"
+    elif all(start.is_over for start in starts):
+        start_it = command("sweep", spec, address=last_address(starts))
+        said = f"may go on; nobody runs it now: {start_it}"
     console.print(f"{spec.name} {said}", soft_wrap=True)
 
 

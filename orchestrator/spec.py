@@ -114,6 +114,7 @@ class SweepSpec:
 
     name: str
     path: str
+    assignments: tuple[str, ...]  # by which it was changed, as `--set` takes them
     document: Document  # resolved: with every default of its sections
     cells: tuple[Cell, ...]  # the reference first
     settings: tuple[str, ...]  # that vary, in order of appearance
@@ -158,6 +159,7 @@ def read_spec(path: str, assignments: Iterable[str], environment: Mapping[str, s
     Raises:
         BadInput: every rule that is broken, with file, line, key, value and remedy.
     """
+    assignments = tuple(assignments)
     document = assigned(Document.read(path), assignments)
     file = Document.from_plain({"name": Path(path).stem, "methods": {}}, document.where())
     document = with_preset(document).merged_over(file)
@@ -181,6 +183,7 @@ def read_spec(path: str, assignments: Iterable[str], environment: Mapping[str, s
     return SweepSpec(
         name=own.name,
         path=path,
+        assignments=assignments,
         document=document,
         cells=cells,
         settings=settings,

@@ -14,6 +14,7 @@ import pandas as pd
 from rich.console import Console
 
 from orchestrator import orders
+from orchestrator.arguments import command
 from orchestrator.budget import BudgetWatch, Meter
 from orchestrator.commentary import Commentary
 from orchestrator.extraction import Front
@@ -95,7 +96,15 @@ def start(
                 cluster.enter_context(_connected(address, resources))
         enter(files)
         lease = opened.enter_context(
-            begun(files, impatient, spec.name, joins=joins, lasts=policy.lease, on_tick=foreman)
+            begun(
+                files,
+                impatient,
+                spec.name,
+                joins=joins,
+                lasts=policy.lease,
+                on_tick=foreman,
+                address=address,
+            )
         )
         files.write(f"{spec.folder}/spec.yaml", spec.resolved_yaml().encode())
         write_manifest(files, spec, plan)
@@ -186,8 +195,8 @@ class _Foreman:
         if self._is_paused != (pause is not None):
             self._is_paused = pause is not None
             by = "" if pause is None else f" by {Owner.read(pause['by'])} since {pause['since']}"
-            command = f"python -m orchestrator.resume {self._spec.path}"
-            logger.warning("%s", f"paused{by}: {command} goes on" if by else "resumed")
+            go_on = command("resume", self._spec)
+            logger.warning("%s", f"paused{by}: {go_on} goes on" if by else "resumed")
 
 
 def _to_do(spec: SweepSpec, pending: Sequence[PlannedTrial]) -> str:

@@ -53,6 +53,7 @@ def begun(
     joins: bool,
     lasts: float,
     on_tick: Callable[[Lease], None],
+    address: str | None = None,
 ) -> Iterator[Lease]:
     """A start of the sweep, for the time of the block.
 
@@ -63,6 +64,7 @@ def begun(
         impatient: the same files for signs of life, which must not wait where `files` does.
         joins: share the sweep with whoever runs it.
         on_tick: called every second from a thread of its own.
+        address: of the cluster that it runs on, for whoever is to start it again.
 
     Raises:
         HeldError: who holds it, on which host, since when.
@@ -76,7 +78,7 @@ def begun(
             place(sweep),
             number,
             lasts=lasts,
-            about={"joins": joins},
+            about={"joins": joins, "address": address},
             is_shared=True,
             impatient=impatient,
         )

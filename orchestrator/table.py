@@ -18,6 +18,7 @@ from orchestrator.plan import Plan, PlannedTrial, make_plan
 from orchestrator.spec import SweepSpec, measured_columns
 from orchestrator.store import Store
 from orchestrator.store.opening import open_files
+from orchestrator.store.read_only import only_read
 from trainer.passes import Passes
 
 PASSES = ("training_passes", "evaluation_passes")
@@ -63,14 +64,16 @@ def trials_table(spec: SweepSpec, plan: Plan) -> pd.DataFrame:
 
 
 def sweep_table(spec: SweepSpec) -> pd.DataFrame:
-    """The table of a sweep as its storage has it now.
+    """The table of a sweep as its storage has it now, on the data that its last start found;
+    nothing is changed.
 
     Raises:
-        BadInput: the data are not there, so that trials cannot be named.
+        BadInput: no start found the data and they are not here, so that trials cannot be named.
     """
-    store = Store(open_files(spec.storage))
-    known = read_manifest(store.files, spec)
-    plan = make_plan(spec, store, fingerprint_of=known.fingerprint_here, settled=known.settled)
+    with only_read(open_files(spec.storage)) as files:
+        known = read_manifest(files, spec)
+        store = Store(files)
+        plan = make_plan(spec, store, fingerprint_of=known.fingerprint, settled=known.settled)
     return trials_table(spec, plan)
 
 

@@ -59,18 +59,17 @@ def main(
     """Say how a sweep stands, from its storage alone; nothing is written."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     console = Console(highlight=False, markup=False)
-    rest = f"{command('status', spec_path, storage, assignments)} --json"
     try:
         if watch and (as_json or why is not None):
             raise BadInput(Problem("--watch", "", "must stand without --json and --why"))
         spec = read_sweep(spec_path, storage, assignments)
+        rest = f"{command('status', spec)} --json"
         with only_read(open_files(spec.storage)) as files:
             check_version(spec, files)
             observer = Observer(spec, files)
             standing = _first_look(spec, files, observer)
             if standing is None:
-                begin = command("sweep", spec_path, storage, assignments)
-                _say_that_nothing_is_there(spec, begin, console, as_json=as_json)
+                _say_that_nothing_is_there(spec, console, as_json=as_json)
             elif watch:
                 keep_vigil(
                     spec, observer, standing, damaged=files.damaged, rest=rest, console=console
@@ -122,12 +121,11 @@ def _show(
     show(standing.front, f"{files.url}/{spec.folder}", written, console)
 
 
-def _say_that_nothing_is_there(
-    spec: SweepSpec, begin: str, console: Console, *, as_json: bool
-) -> None:
+def _say_that_nothing_is_there(spec: SweepSpec, console: Console, *, as_json: bool) -> None:
     if as_json:
         _print_json({"name": spec.name, "storage": spec.storage, "starts": [], "trials": []})
     else:
+        begin = command("sweep", spec)
         console.print(f"{spec.name}: nothing in {spec.storage} yet; {begin}", soft_wrap=True)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator.arguments import command, last_address
 from orchestrator.plan import PlannedTrial
 from orchestrator.spec import SweepSpec
 from orchestrator.status.standing import Standing, silent_since
@@ -152,9 +153,10 @@ def _waits(spec: SweepSpec, standing: Standing, planned: PlannedTrial) -> Iterat
     yield f"to do: {planned.todo}"
     yield f"before it in the order: {before} others"
     if standing.paused is not None:
-        yield f"the sweep is paused since {standing.paused['since']}: orchestrator.resume"
+        yield f"the sweep is paused since {standing.paused['since']}: {command('resume', spec)}"
     if reached := standing.used.reached(spec.policy.budget):
         yield f"{reached}: raise it"
     heard = [s for s in standing.runners if silent_since(s, spec, standing.at) is None]
     if not heard:
-        yield "nobody runs the sweep now: start it with orchestrator.sweep"
+        start_it = command("sweep", spec, address=last_address(standing.starts))
+        yield f"nobody runs the sweep now: {start_it}"

@@ -200,22 +200,6 @@ def test_folder_of_the_data_does_not_matter(read: Read, store: Store, tmp_path: 
     assert ids(known_plan(elsewhere, store)) == ids(make_plan(read(MNIST), store))
 
 
-def test_who_would_start_stands_on_the_data_that_are_here(
-    read: Read, store: Store, tmp_path: Path
-) -> None:
-    raw = images(tmp_path)
-    spec = read(MNIST)
-    data = spec.cells[0].trial.data
-    write_manifest(store.files, spec, make_plan(spec, store))
-    known = read_manifest(store.files, spec)
-    before = fingerprint(data)
-    images(tmp_path, b"other pixels")
-    assert known.fingerprint(data) == before
-    assert known.fingerprint_here(data) == fingerprint(data) != before
-    remove(raw)
-    assert known.fingerprint_here(data) == before
-
-
 def test_nothing_is_downloaded_to_say_what_is_known(
     read: Read, store: Store, tmp_path: Path
 ) -> None:
@@ -227,7 +211,7 @@ def test_nothing_is_downloaded_to_say_what_is_known(
     away: DataSettings = settings.model_copy(
         update={"root": str(tmp_path / "away"), "download": True}
     )
-    assert known.fingerprint(away) == known.fingerprint_here(away) == fingerprint(settings)
+    assert known.fingerprint(away) == fingerprint(settings)
     with pytest.raises(ValueError, match="needs what is missing"):
         Manifest().fingerprint(away)
     assert not (tmp_path / "away").exists()

@@ -7,6 +7,7 @@ import threading
 import time
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -16,7 +17,7 @@ from orchestrator.execution.work import Ending
 from orchestrator.plan import make_plan
 from orchestrator.starts import begun
 from orchestrator.store import LocalFiles, Store
-from orchestrator.store.version import enter, look
+from orchestrator.store.version import enter
 from tests.orchestrator.conftest import Read
 from tests.orchestrator.working import contents, mission, run
 
@@ -30,10 +31,17 @@ evaluation: {pgd: {ladder: [1, 2]}, flow: null, rt: null, examples: 40}
 
 @pytest.fixture
 def files(read: Read, store: Store) -> LocalFiles:
-    """The storage of a sweep that was never started."""
+    """The storage of a sweep that was started once and is over."""
     read(SWEEP)
     assert isinstance(store.files, LocalFiles)
+    started(store.files)
     return store.files
+
+
+def started(files: LocalFiles, name: str = "sweep", **more: Any) -> None:
+    enter(files)
+    with begun(files, files, name, joins=False, lasts=60.0, on_tick=lambda _: None, **more):
+        pass
 
 
 def ask(door: object, *arguments: str) -> str:
@@ -47,7 +55,6 @@ def test_sweep_that_nobody_runs_is_paused_and_goes_on(files: LocalFiles) -> None
         "sweep is paused: nobody runs it now; a start will wait; "
         "to go on: python -m orchestrator.resume sweep.yaml\n"
     )
-    assert look(files), "what was made by it is a store like any other"
     asked = orders.paused(files, "sweep")
     assert asked is not None
     assert asked["by"]["process"] == os.getpid()
@@ -71,13 +78,36 @@ def test_starts_are_told_by_what_they_read(files: LocalFiles) -> None:
         assert not orders.read(files, "sweep", lease.folder).paused
 
 
+@pytest.mark.parametrize("door", [pause, resume])
+def test_sweep_that_is_not_there_is_refused(
+    files: LocalFiles, tmp_path: Path, door: object
+) -> None:
+    before = contents(tmp_path)
+    result = CliRunner().invoke(door.app, ["sweep.yaml", "--set", "name=othre"])  # type: ignore[attr-defined]
+    assert result.exit_code == 2
+    assert result.stderr == (
+        "error: --set name: must be of a sweep that was started, got 'othre', of which nothing is "
+        f"in {files.root}; give the --storage that it is in, or start it: "
+        "python -m orchestrator.sweep sweep.yaml --set name=othre\n"
+    )
+    assert contents(tmp_path) == before
+
+
+def test_cluster_of_the_last_start_is_named(files: LocalFiles) -> None:
+    started(files, address="10.0.0.1:6379")
+    ask(pause)
+    assert ask(resume).endswith("orchestrator.sweep sweep.yaml --address 10.0.0.1:6379\n")
+
+
 def test_only_the_sweep_that_is_named(files: LocalFiles) -> None:
+    started(files, "other")
     ask(pause, "--set", "name=other")
     assert orders.paused(files, "sweep") is None
     assert orders.paused(files, "other") is not None
 
 
 def test_storage_is_the_one_that_is_given(files: LocalFiles, tmp_path: Path) -> None:
+    started(LocalFiles(tmp_path / "else where"))
     told = ask(pause, "--storage", "else where", "--set", "seeds=[1]")
     assert told.endswith(
         "python -m orchestrator.resume sweep.yaml --storage 'else where' --set 'seeds=[1]'\n"
@@ -88,7 +118,8 @@ def test_storage_is_the_one_that_is_given(files: LocalFiles, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("door", [pause, resume])
 def test_what_is_no_store_is_refused(files: LocalFiles, tmp_path: Path, door: object) -> None:
-    files.write("sweeps/of/another", b"")
+    for mark in ("store.json", "store.json.copy"):
+        (files.root / mark).unlink()
     before = contents(tmp_path)
     result = CliRunner().invoke(door.app, ["sweep.yaml"])  # type: ignore[attr-defined]
     assert result.exit_code == 2

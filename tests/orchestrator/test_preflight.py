@@ -10,12 +10,16 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from orchestrator import front, sweep
+from orchestrator.manifest import write_manifest
 from orchestrator.plan import make_plan
 from orchestrator.policy import Resources
 from orchestrator.preflight import check_content
 from orchestrator.spec import read_spec
+from orchestrator.starts import begun
+from orchestrator.status import __main__ as status
 from orchestrator.store import LocalFiles, Store
-from orchestrator.sweep import app
+from orchestrator.store.version import enter
 from trainer.own_code import OwnCodeError
 
 SWEEP = """\
@@ -151,7 +155,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(*arguments: str) -> Result:
-    return CliRunner().invoke(app, ["sweep.yaml", *arguments])
+    return CliRunner().invoke(sweep.app, ["sweep.yaml", *arguments])
 
 
 def refused(folder: Path, *arguments: str) -> str:
@@ -274,3 +278,22 @@ def test_storage_of_another_kind(folder: Path, mark: str | None, message: str) -
         (folder / "runs" / "store.json").write_text(mark)
     said = refused(folder)
     assert re.search(f"storage: must be a store of this project: .*{message}", said)
+
+
+# --- who only reads
+
+
+def test_stored_results_are_read_without_code_of_networks_and_data(folder: Path) -> None:
+    (folder / "never.py").write_text("raise AssertionError('nobody may import this')\n")
+    own = ['model="never:build"', 'data={name: "never:source", validation: 10}']
+    spec = read_spec("sweep.yaml", own, {})
+    files = LocalFiles(folder / "runs")
+    enter(files)
+    with begun(files, files, spec.name, joins=False, lasts=60.0, on_tick=lambda _: None):
+        write_manifest(files, spec, make_plan(spec, Store(files), fingerprint_of=lambda _: "f"))
+    sets = [word for each in own for word in ("--set", each)]
+    for app in (status.app, front.app):
+        told = CliRunner().invoke(app, ["sweep.yaml", *sets, "--json"])
+        assert told.exit_code == 0, told.output
+        assert json.loads(told.stdout)
+    assert "never" not in sys.modules

@@ -35,6 +35,7 @@ from orchestrator.store.sealed import read_record, write_record
 from orchestrator.store.version import enter
 from orchestrator.table import trials_table
 from tests.orchestrator.conftest import Begin, Finish, Read
+from tests.orchestrator.disks import unwritable
 from tests.orchestrator.working import contents, fork, run
 from trainer.checkpoint import Checkpoint
 
@@ -400,7 +401,7 @@ def test_story_of_a_trial_that_waits(spec: SweepSpec, store: Store, files: Local
         assert paused.startswith("the sweep is paused since 20")
         assert budget_reached == "budget.core_hours is 1, and 2 are used: raise it"
     assert (
-        "nobody runs the sweep now: start it with orchestrator.sweep"
+        "nobody runs the sweep now: python -m orchestrator.sweep sweep.yaml"
         in ask("--why", last.id)["next"]
     )
 
@@ -470,32 +471,6 @@ def test_nothing_is_touched_whatever_is_asked(
     assert "damaged     sweeps/sweep/plan.json: the next start sets it aside" in read_out()
     assert everything(tmp_path) == before
     assert contents(tmp_path) == bytes_before
-
-
-@contextmanager
-def unwritable(folder: Path) -> Iterator[None]:
-    """A folder that this user cannot change; root, who may do all, mounts it read-only."""
-    if os.geteuid() != 0:
-        paths = [folder, *folder.rglob("*")]
-        modes = {path: path.stat().st_mode for path in paths}
-        for path in paths:
-            path.chmod(modes[path] & ~0o222)
-        yield
-        for path, mode in modes.items():
-            path.chmod(mode)
-        return
-    bound = ["mount", "--bind", "-o", "ro", str(folder), str(folder)]
-    if subprocess.run(bound, capture_output=True, check=False).returncode != 0:
-        pytest.skip("root, but without the right to mount")
-    subprocess.run(
-        ["mount", "-o", "remount,ro,bind", str(folder)], capture_output=True, check=False
-    )
-    try:
-        with pytest.raises(OSError, match="Read-only"):
-            (folder / "probe").touch()
-        yield
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 def test_storage_that_cannot_be_written_is_told_all_the_same(
