@@ -3,8 +3,8 @@
 A row is measured where its status is `done` (or the table has no status) and its objectives are
 finite. Of the measured rows two kinds are kept off:
 
-- a collapsed model (column `collapsed`), which gives one answer whatever it is shown: no attack
-  moves it, so that among scores of robustness it stands beside models that have learned;
+- a collapsed model (column `collapsed`), right on one class at most: it answers alike whatever it
+  is shown, so that no attack moves it, and looks robust beside models that have learned;
 - with `union_accuracy` among the objectives, a model whose union is no higher than that of the
   best constant classifier (column `constant_accuracy`): the share of the most frequent class
   among the images of the evaluation. A table that does not say it has no such floor.
@@ -42,7 +42,7 @@ def is_measured(table: pd.DataFrame, objectives: Sequence[Objective]) -> pd.Seri
 
 
 def is_collapsed(table: pd.DataFrame) -> pd.Series[bool]:
-    """Which rows say that their model gives one answer; none where the table has no such column."""
+    """Which rows say that their model has collapsed; none where the table has no such column."""
     if COLLAPSED not in table:
         return pd.Series(False, index=table.index)
     return table[COLLAPSED].eq(True).fillna(False).astype(bool)

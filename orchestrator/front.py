@@ -21,6 +21,7 @@ from rich.text import Text
 
 from orchestrator.arguments import check_started, read_sweep
 from orchestrator.extraction import Front, extract_front, settings_columns, settings_of
+from orchestrator.figures.front import PLACEMENTS, Placement
 from orchestrator.front_files import FILES, as_json, front_record, put, write_front
 from orchestrator.objectives import (
     DEFAULT_OBJECTIVES,
@@ -81,9 +82,15 @@ def main(
         bool,
         typer.Option(
             "--keep-collapsed",
-            help="Let models take part that give one answer to all, or whose union is no higher.",
+            help="Let collapsed models on the front, and what a constant classifier equals.",
         ),
     ] = False,
+    axes: Annotated[
+        Placement,
+        typer.Option(
+            help="`score`: the first objective is vertical; `paper`: the sacrifice, as in Figure 7."
+        ),
+    ] = PLACEMENTS[0],
     note: Annotated[str, typer.Option(help="Small print of the pictures, such as the data.")] = "",
     prints_json: Annotated[
         bool, typer.Option("--json", help="Print front.json's content alone.")
@@ -120,7 +127,7 @@ def main(
             )
             for keep in (keep_collapsed, False)
         )
-        paths = write_front(front, table, directory, note=note, facts={})
+        paths = write_front(front, directory, placement=axes, note=note, facts={})
         if shown is not None:
             put(paths, open_files(spec.storage), spec.folder)
     except (BadInput, ObjectiveError, TableError) as error:

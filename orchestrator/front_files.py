@@ -14,7 +14,7 @@ import pandas as pd
 
 from orchestrator.eligibility import is_collapsed
 from orchestrator.extraction import Front, settings_columns, settings_of
-from orchestrator.figures.front import draw_front
+from orchestrator.figures.front import Placement, draw_front
 from orchestrator.store import Files
 from orchestrator.table_files import write_csv
 
@@ -52,12 +52,16 @@ def front_record(front: Front) -> dict[str, Any]:
 
 
 def write_front(
-    front: Front, table: pd.DataFrame, directory: Path, *, note: str, facts: Mapping[str, Any]
+    front: Front, directory: Path, *, placement: Placement, note: str, facts: Mapping[str, Any]
 ) -> list[Path]:
     """Write `FILES` into `directory`, made where missing, and return their paths.
 
-    Each file is finished in a temporary folder there, then renamed into its place. `note`
-    goes into the pictures' small print, `facts` into `front.json` beside the front's record.
+    Each file is finished in a temporary folder there, then renamed into its place.
+
+    Args:
+        placement: which objective stands on which axis of the pictures.
+        note: joins the pictures' small print.
+        facts: go into `front.json` beside the front's record.
 
     Raises:
         OSError: `directory` cannot be made or written.
@@ -69,7 +73,8 @@ def write_front(
         write_csv(front.cells, staging / "cells.csv")
         record = as_json({**front_record(front), **facts})
         (staging / "front.json").write_text(f"{record}\n", encoding="utf-8")
-        draw_front(table, front, staging / "front.png", staging / "front.svg", note=note)
+        pictures = (staging / "front.png", staging / "front.svg")
+        draw_front(front, *pictures, placement=placement, note=note)
         paths = [(staging / file).replace(directory / file) for file in FILES]
     logger.info("front of %d trials written to %s", len(front.points), directory)
     return paths

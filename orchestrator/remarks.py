@@ -1,7 +1,7 @@
 """What a reader of a front must know of its trials, in lines for the terminal.
 
-Which models give one answer to all, what a constant classifier has, which cells lack seeds, and
-what is doubtful about an evaluation.
+Which models have collapsed, what a constant classifier has, which cells lack seeds, and what is
+doubtful about an evaluation.
 """
 
 from __future__ import annotations
@@ -25,28 +25,30 @@ def remarks(front: Front) -> Iterator[tuple[str, str]]:
     attacked = [objective.name for objective in front.objectives if is_under_attack(objective)]
     if attacked and front.constant_accuracy is not None:
         floor = f"{' and '.join(attacked)} {front.constant_accuracy:.4f}"
-        yield "constant", f"the best classifier that gives one answer has {floor}"
+        yield "constant", f"the best constant classifier has {floor}"
     yield from _of_cells(front, settings)
     yield from _of_warnings(front, settings)
 
 
 def what_differs(kept: Front, usual: Front) -> str:
     """What it changes that collapsed trials and those at the constant's floor take part."""
-    ids, was_on = kept.points["trial_id"], set(usual.points["trial_id"])
-    why = reasons(kept.points, kept.objectives, keep_collapsed=False)
-    gained = [f"{name} ({it})" for name, it in zip(ids, why, strict=True) if name not in was_on]
-    lost = [str(name) for name in usual.points["trial_id"] if name not in set(ids)]
-    if not gained:
+    is_gained = ~kept.points["trial_id"].isin(usual.points["trial_id"])
+    is_lost = ~usual.points["trial_id"].isin(kept.points["trial_id"])
+    if not is_gained.any():
         return "the front is the same without them"
-    text = f"on the front only so: {_listed(gained[:MOST], len(gained))}"
-    return f"{text}; no longer on it: {_listed(lost[:MOST], len(lost))}" if lost else text
+    why = reasons(kept.points, kept.objectives, keep_collapsed=False)
+    gained = kept.points["trial_id"][is_gained].groupby(why[is_gained], sort=False)
+    parts = [f"{_listed(ids.head(MOST), len(ids))} ({reason})" for reason, ids in gained]
+    text = f"on the front only so: {'; '.join(parts)}"
+    lost = usual.points["trial_id"][is_lost]
+    return f"{text}; no longer on it: {_listed(lost.head(MOST), len(lost))}" if len(lost) else text
 
 
 def _of_collapsed(front: Front, settings: list[str]) -> Iterator[tuple[str, str]]:
     collapsed = front.measured[is_collapsed(front.measured)]
     if len(collapsed):
         named = (_trial(row, settings) for row in _first(collapsed))
-        counted = f"{len(collapsed)} of {len(front.measured)} give one answer"
+        counted = f"{len(collapsed)} of {len(front.measured)} right on one class at most"
         yield "collapsed", f"{counted}: {_listed(named, len(collapsed))}"
 
 

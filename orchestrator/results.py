@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from orchestrator.extraction import Front, extract_front
+from orchestrator.figures.front import PLACEMENTS
 from orchestrator.front_files import put, write_front
 from orchestrator.plan import Plan
 from orchestrator.reevaluation import coverage
@@ -39,7 +40,9 @@ def write_results(
         keep_collapsed=False,
     )
     facts = suite_facts(spec, plan)
-    paths = write_front(front, table, staging, note=_note(spec, plan), facts=facts)
+    paths = write_front(
+        front, staging, placement=PLACEMENTS[0], note=_note(spec, plan), facts=facts
+    )
     staged = (trials, *paths)
     put(staged, files, spec.folder)
     return Results(front=front, staged=staged)

@@ -1,9 +1,18 @@
 """The empirical Pareto front in the manner of Figure 7 of Sun, Li and Lin.
 
-Two panels of the same trials: raw axes, and both axes under `sign(v) * log(1 + |v|)`. The
-paper does not define its log transformation; this one takes v in percentage points. The first
-objective is vertical, the second horizontal. Up and left are better: an axis runs backwards
-where its objective's direction asks for it.
+Two panels of the same trials: raw axes, and the axis of the sacrificed accuracy (without it, of
+the second objective) under `sign(v) * log(1 + |v|)`. The paper names its vertical axis "under the
+log transformation along two directions" and defines no more; this one takes v in percentage
+points, since on fractions it would be the identity, near enough.
+
+Which axis is which is a choice (`PLACEMENTS`):
+
+- `score`, the default: the first objective is vertical, the second horizontal, and up and left are
+  better. What is gained stands over what it costs, for every pair of objectives, and more robust
+  is higher;
+- `paper`: the sacrifice is vertical, as in Figure 7, and down and right are better.
+
+An axis runs backwards where its objective's direction asks for it.
 """
 
 from __future__ import annotations
@@ -12,7 +21,7 @@ from collections.abc import Collection
 from math import ceil
 from pathlib import Path
 from textwrap import wrap
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -21,9 +30,10 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from orchestrator.extraction import Front, settings_columns
+from orchestrator.eligibility import is_collapsed, is_under_attack
+from orchestrator.extraction import Front, settings_columns, warned
 from orchestrator.figures.labels import setting_text, varying_settings
-from orchestrator.figures.panel import Scene, draw_panel
+from orchestrator.figures.panel import FLOOR_LINE, Scene, draw_panel
 from orchestrator.figures.style import DPI, GREY, INK, RC, Array, method_styles, save
 from orchestrator.objectives import Objective, is_fraction, minimised
 
@@ -33,7 +43,13 @@ WIDTH, PANEL_HEIGHT, LEGEND_ROW, SMALL_PRINT_ROW = 10.0, 4.5, 0.24, 0.13
 CHARACTERS_IN_ROW = 155
 """Of small print."""
 
-NAMES_IN_ROW = 8
+NAMES_IN_ROW, CHARACTERS_IN_LEGEND_ROW = 8, 140
+
+Placement = Literal["score", "paper"]
+PLACEMENTS: tuple[Placement, ...] = ("score", "paper")
+"""Which objective stands on which axis."""
+
+SACRIFICE = "sacrificed_accuracy"
 TITLES = {
     "robustness_score": "robustness score (percentage points)",
     "sacrificed_accuracy": "sacrificed natural accuracy (percentage points)",
@@ -41,36 +57,38 @@ TITLES = {
 
 
 def draw_front(
-    table: pd.DataFrame, front: Front, path_png: Path, path_svg: Path, *, note: str
+    front: Front, path_png: Path, path_svg: Path, *, placement: Placement, note: str
 ) -> None:
-    """Draw `front` over all trials of `table` that take part; `note` joins the small print."""
-    save(compose(table, front, note=note), path_png, path_svg)
+    """Draw `front` over all trials that are measured; `note` joins the small print."""
+    save(compose(front, placement=placement, note=note), path_png, path_svg)
 
 
-def compose(table: pd.DataFrame, front: Front, *, note: str) -> Figure:
+def compose(front: Front, *, placement: Placement, note: str) -> Figure:
     """The picture, not yet saved.
 
     With more than two objectives the first two are drawn, and no staircase: what is
     non-dominated among all need not be so in two.
     """
-    scene = _scene(table, front)
-    small_print = _small_print(table, front, note)
+    scene = _scene(front, placement)
+    kinds = _kinds(scene)
+    small_print = _small_print(front, note)
     more_rows = SMALL_PRINT_ROW * (len(small_print) - 1)
-    legend_height = LEGEND_ROW * (1 + _rows(scene.styles)) + more_rows
+    legend_height = LEGEND_ROW * (_rows(kinds) + _rows(scene.styles)) + more_rows
     height = PANEL_HEIGHT + legend_height
+    is_x_logged = scene.log_axis == "x"  # and says so in a line more of its title
     with rc_context(RC):
         figure = Figure(figsize=(WIDTH, height), dpi=DPI)
         figure.subplots_adjust(
             left=0.066,
             right=0.99,
-            bottom=(0.82 + legend_height) / height,
+            bottom=(0.82 + SMALL_PRINT_ROW * is_x_logged + legend_height) / height,
             top=1 - 0.25 / height,
-            wspace=0.17,
+            wspace=0.17 if is_x_logged else 0.2,
         )
         raw, log = figure.subplots(1, 2)
         draw_panel(raw, scene, is_log=False)
         draw_panel(log, scene, is_log=True)
-        _draw_legends(figure, scene, 0.24 + more_rows)
+        _draw_legends(figure, scene, kinds, 0.24 + more_rows)
         figure.text(0.99, 0.06 / height, "\n".join(small_print), ha="right", size=7.5, color=GREY)
     return figure
 
@@ -90,25 +108,31 @@ def staircase(points: npt.ArrayLike, reference_point: npt.ArrayLike) -> Array:
     return np.column_stack([np.append(x, end_x), np.insert(y, 0, start_y)])
 
 
-def _scene(table: pd.DataFrame, front: Front) -> Scene:
-    """What both panels show, in the units of their axes."""
-    y, x = plane = front.objectives[:2]
+def _scene(front: Front, placement: Placement) -> Scene:
+    """What both panels show, in the units of the axes."""
+    first, second = plane = front.objectives[:2]
+    cost = next((o for o in plane if o.name == SACRIFICE), second)
+    gain = first if cost is second else second
+    x, y = (gain, cost) if placement == "paper" else (second, first)
     factors = np.array([_factor(x), _factor(y)])
     signs = np.array([x.sign, y.sign])
-    settings = settings_columns(table, front.objectives)
+    settings = settings_columns(front.measured, front.objectives)
     trials = _with_method(front.measured)
     means = _with_method(front.cells[front.cells["seeds"] > 0])
 
     line = region = np.empty((0, 2))
     if len(front.objectives) == len(plane):
         points = minimised(front.points, (x, y)) * factors
-        reference = minimised(front.reference_point[::-1], (x, y)) * factors
+        ends = dict(zip(front.objectives, front.reference_point, strict=True))
+        reference = minimised([ends[x], ends[y]], (x, y)) * factors
         line = staircase(points, reference) * signs
         inside = points[(points < reference).all(axis=1)]
         region = np.vstack([staircase(inside, reference), reference]) * signs
     return Scene(
         titles=(_title(x), _title(y)),
         signs=(x.sign, y.sign),
+        better=(1, -1) if placement == "paper" else (-1, 1),
+        log_axis="y" if y is cost else "x",
         styles=method_styles(trials["method"]),
         trials=pd.DataFrame(
             {
@@ -117,6 +141,7 @@ def _scene(table: pd.DataFrame, front: Front) -> Scene:
                 "x": trials[x.name] * factors[0],
                 "y": trials[y.name] * factors[1],
                 "text": [setting_text(varying) for varying in varying_settings(trials, settings)],
+                "is_collapsed": is_collapsed(trials),
             }
         ),
         means=pd.DataFrame(
@@ -127,12 +152,25 @@ def _scene(table: pd.DataFrame, front: Front) -> Scene:
                 "dx": means[f"{x.name}_std"].fillna(0.0) * factors[0],
                 "dy": means[f"{y.name}_std"].fillna(0.0) * factors[1],
                 "text": [setting_text(varying) for varying in varying_settings(means, settings)],
+                "lacking": [
+                    f"{done} of {planned} seeds" if done < planned else ""
+                    for done, planned in means[["seeds", "planned"]].itertuples(index=False)
+                ],
+                "is_collapsed": means["collapsed"] == means["seeds"],
             }
         ),
         line=line,
         region=region,
         knee=front.knee,
+        floors=(_floor(front, x), _floor(front, y)),
     )
+
+
+def _floor(front: Front, objective: Objective) -> float | None:
+    """What the best constant classifier has of `objective`, in the units of its axis."""
+    if front.constant_accuracy is None or not is_under_attack(objective):
+        return None
+    return front.constant_accuracy * _factor(objective)
 
 
 def _with_method(table: pd.DataFrame) -> pd.DataFrame:
@@ -157,29 +195,41 @@ def _title(objective: Objective) -> str:
 
 def _rows(names: Collection[str]) -> int:
     """Of a legend, filled evenly; one where it is empty."""
-    return max(1, ceil(len(names) / NAMES_IN_ROW))
+    characters = sum(len(name) + 6 for name in names)
+    in_width = ceil(characters / CHARACTERS_IN_LEGEND_ROW)
+    return max(1, in_width, ceil(len(names) / NAMES_IN_ROW))
 
 
-def _draw_legends(figure: Figure, scene: Scene, bottom: float) -> None:
-    """The methods, then the kinds of marks, in rows below the panels, `bottom` inches up."""
+def _mark(marker: str, color: str, size: float, **more: Any) -> Line2D:
+    return Line2D([], [], marker=marker, color=color, markersize=size, linestyle="none", **more)
 
-    def mark(marker: str, color: str, size: float, **more: Any) -> Line2D:
-        return Line2D([], [], marker=marker, color=color, markersize=size, linestyle="none", **more)
 
-    methods = [mark(style.marker, style.color, 7.0) for style in scene.styles.values()]
-    kinds: dict[str, Any] = {"one trial": mark("o", GREY, 4.0, alpha=0.5, markeredgewidth=0)}
-    mean = mark("o", GREY, 6.5)
+def _kinds(scene: Scene) -> dict[str, Any]:
+    """The kinds of marks in the picture, by name."""
+    kinds: dict[str, Any] = {"one trial": _mark("o", GREY, 4.0, alpha=0.5, markeredgewidth=0)}
+    mean = _mark("o", GREY, 6.5)
     if (scene.means[["dx", "dy"]] > 0).any(axis=None):
-        kinds["mean over seeds ± one standard deviation"] = (mark("+", GREY, 13.0), mean)
+        kinds["mean over seeds ± one standard deviation"] = (_mark("+", GREY, 13.0), mean)
     else:
         kinds["mean over seeds"] = mean
+    if scene.trials["is_collapsed"].any():
+        kinds["collapsed: right on one class"] = _mark("o", GREY, 5.5, fillstyle="none")
     if len(scene.line):
         kinds["front of single trials"] = Line2D([], [], color=INK, linewidth=1.2)
     if scene.knee is not None:
-        kinds["knee"] = mark("o", INK, 9.0, fillstyle="none", markeredgewidth=1.3)
+        kinds["knee"] = _mark("o", INK, 9.0, fillstyle="none", markeredgewidth=1.3)
+    for floor in scene.floors:
+        if floor is not None:
+            kinds[f"best constant classifier: {floor:.3g} %"] = Line2D([], [], **FLOOR_LINE)
+    return kinds
+
+
+def _draw_legends(figure: Figure, scene: Scene, kinds: dict[str, Any], bottom: float) -> None:
+    """The methods, then the kinds of marks, in rows below the panels, `bottom` inches up."""
+    methods = [_mark(style.marker, style.color, 7.0) for style in scene.styles.values()]
     height = figure.get_figheight()
     for handles, names, foot in (
-        (methods, list(scene.styles), bottom + LEGEND_ROW),
+        (methods, list(scene.styles), bottom + LEGEND_ROW * _rows(kinds)),
         (list(kinds.values()), list(kinds), bottom),
     ):
         figure.legend(
@@ -194,14 +244,26 @@ def _draw_legends(figure: Figure, scene: Scene, bottom: float) -> None:
         )
 
 
-def _small_print(table: pd.DataFrame, front: Front, note: str) -> list[str]:
-    """Its lines, such as `48 trials, 3 seeds · test images · CIFAR-10`."""
+def _small_print(front: Front, note: str) -> list[str]:
+    """Its lines, such as `48 trials, 3 seeds, 2 collapsed · test images · CIFAR-10`."""
     trials = front.measured
-    counted = [f"{len(trials)} trial{'s' * (len(trials) != 1)}"]
+    counted = [_counted(len(trials), "trial")]
     if "seed" in trials:
-        seeds = trials["seed"].nunique()
-        counted.append(f"{seeds} seed{'s' * (seeds != 1)}")
+        counted.append(_counted(trials["seed"].nunique(), "seed"))
+    if collapsed := int(is_collapsed(trials).sum()):
+        on = "let on the front" if front.keep_collapsed else "kept off the front"
+        counted.append(f"{collapsed} collapsed and {on}")
+    lacking = int((front.cells["seeds"] < front.cells["planned"]).sum())
+    if lacking and "trial_id" not in front.cells:
+        counted.append(f"{lacking} of {_counted(len(front.cells), 'cell')} without all their seeds")
     splits = sorted(trials["split"].dropna().unique()) if "split" in trials else []
     images = f"{' and '.join(splits)} images" if splits else ""
-    text = " · ".join(part for part in (", ".join(counted), images, note) if part)
+    doubtful = len(warned(trials))
+    odd = f"{doubtful} of {_counted(len(trials), 'model')} have evaluation warnings"
+    parts = (", ".join(counted), images, note, odd if doubtful else "")
+    text = " · ".join(part for part in parts if part)
     return [row for line in text.splitlines() for row in wrap(line, CHARACTERS_IN_ROW)]
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s' * (count != 1)}"

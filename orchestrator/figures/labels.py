@@ -36,8 +36,8 @@ PLACES = np.array(
     ],
     dtype=np.float64,
 )
-"""Where a label may stand, seen from its point, the best first: up and to the left, where no
-front has points. Horizontal and vertical direction, distance in typographic points."""
+"""Where a label may stand, seen from its point, the best first, where better is up and to the left:
+there no front has points. Horizontal and vertical direction, distance in typographic points."""
 
 PADDING = 2.0
 """Free pixels around a label."""
@@ -72,19 +72,24 @@ def varying_settings(trials: pd.DataFrame, columns: Sequence[str]) -> list[dict[
     ]
 
 
-def place_labels(axes: Axes, labels: Sequence[Label], obstacles: Array) -> None:
+def place_labels(
+    axes: Axes, labels: Sequence[Label], obstacles: Array, *, better: tuple[int, int]
+) -> None:
     """Draw each label within `axes`, off every obstacle and label, nearest to its own point.
 
     Obstacles are boxes (K, 4) in pixels: left, bottom, right, top. The places around a point
     are tried in order; a label that has none is left out, unless it is needed: then it takes
     the place that covers least. The axes' limits must be final.
+
+    Args:
+        better: where better is: -1 left or down, 1 right or up.
     """
     pixels = axes.figure.dpi / 72
     left, bottom, right, top = axes.get_window_extent().extents
     points = axes.transData.transform(
         np.array([(each.x, each.y) for each in labels]).reshape(-1, 2)
     )
-    directions, distances = PLACES[:, :2], PLACES[:, 2:]
+    directions, distances = PLACES[:, :2] * (-better[0], better[1]), PLACES[:, 2:]
     taken = obstacles
     for k, (label, point) in enumerate(zip(labels, points, strict=True)):
         others = np.delete(points, k, axis=0)

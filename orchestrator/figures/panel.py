@@ -1,8 +1,10 @@
-"""One panel of a front's picture: trials, means, staircase, knee and labels on one pair of axes."""
+"""One panel of a front's picture: trials, means, staircase, knee, floor and labels on one pair of
+axes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -23,7 +25,12 @@ from orchestrator.figures.style import (
     signed_log_ticks,
 )
 
+TRANSFORMATION = "sign(v) · log(1 + |v|)"
+ARROWS = {(-1, 1): "↖", (1, 1): "↗", (-1, -1): "↙", (1, -1): "↘"}
 LABELLED_METHOD = "pareto"
+MOST_NEEDED = 5
+"""Cells that lack seeds are named, whatever a label covers, up to so many."""
+
 MARGIN = 0.12
 """Share of the data's extent that stays free on each side, for labels."""
 
@@ -36,12 +43,19 @@ class Scene:
     signs: tuple[float, float]
     """Of x and y: 1 where smaller is better, -1 where larger is."""
 
+    better: tuple[int, int]
+    """Where better is on the screen: -1 left or down, 1 right or up."""
+
+    log_axis: Literal["x", "y"]
+    """The axis that `signed_log` may be applied to."""
+
     styles: dict[str, MethodStyle]
     trials: pd.DataFrame
-    """Columns `trial_id`, `method`, `x`, `y`, `text` (its settings)."""
+    """Columns `trial_id`, `method`, `x`, `y`, `text` (its settings), `is_collapsed`."""
 
     means: pd.DataFrame
-    """One row a cell: `method`, `x`, `y`, `dx`, `dy` (standard deviations), `text`."""
+    """One row a cell: `method`, `x`, `y`, `dx`, `dy` (standard deviations), `text`, `lacking`
+    (such as `1 of 2 seeds`; empty where none lacks), `is_collapsed` (all its trials are)."""
 
     line: Array
     """Vertices (L, 2) of what the front attains; none where there is no line to draw."""
@@ -52,9 +66,15 @@ class Scene:
     knee: str | None
     """The knee's `trial_id`."""
 
+    floors: tuple[float | None, float | None]
+    """Of x and y: what the best constant classifier has, where that is known."""
+
+
+FLOOR_LINE: dict[str, Any] = {"color": GREY, "linewidth": 1.0, "linestyle": (0, (4, 3))}
+
 
 def draw_panel(axes: Axes, scene: Scene, *, is_log: bool) -> None:
-    """Draw `scene`; up and left are better, under `signed_log` where `is_log`."""
+    """Draw `scene`, its `log_axis` under `signed_log` where `is_log`."""
     _draw_frame(axes, scene, is_log=is_log)
     if scene.trials.empty:
         axes.text(0.5, 0.5, "no trial is done", transform=axes.transAxes, ha="center", color=GREY)
@@ -63,25 +83,27 @@ def draw_panel(axes: Axes, scene: Scene, *, is_log: bool) -> None:
 
 
 def _draw_frame(axes: Axes, scene: Scene, *, is_log: bool) -> None:
-    """Scales, limits, ticks and titles."""
-    tag = "log-transformed axes: sign(v) · log(1 + |v|)" if is_log else "raw axes"
+    """Scales, limits, ticks and titles; an axis runs backwards where better would be elsewhere."""
+    logged = "horizontal" if scene.log_axis == "x" else "vertical"
+    tag = f"{logged} axis logarithmic" if is_log else "raw axes"
     axes.set_title(tag, loc="right", size=8.0, color=GREY)
-    axes.set_title("↖ better", loc="left", size=8.0, color=GREY)
-    x_sign, y_sign = scene.signs
-    for name, axis, title, is_reversed in (
-        ("x", axes.xaxis, scene.titles[0], x_sign < 0),
-        ("y", axes.yaxis, scene.titles[1], y_sign > 0),
-    ):
+    axes.set_title(f"{ARROWS[scene.better]} better", loc="left", size=8.0, color=GREY)
+    for at, (name, axis) in enumerate((("x", axes.xaxis), ("y", axes.yaxis))):
         means, spread = scene.means[name], scene.means[f"d{name}"]
-        values = np.concatenate([scene.trials[name], means - spread, means + spread])
-        low, high = _limits(values, is_log=is_log)
-        scale = FuncScale(axis, functions=(signed_log, signed_exp)) if is_log else "linear"
+        floor = [value for value in scene.floors[at : at + 1] if value is not None]
+        values = np.concatenate([scene.trials[name], means - spread, means + spread, floor])
+        is_logged = is_log and name == scene.log_axis
+        low, high = _limits(values, is_log=is_logged)
+        scale = FuncScale(axis, functions=(signed_log, signed_exp)) if is_logged else "linear"
         axes.set(**{f"{name}scale": scale})
+        is_reversed = scene.signs[at] == scene.better[at]
         axes.set(**{f"{name}lim": (high, low) if is_reversed else (low, high)})
         ticks = signed_log_ticks(low, high)
-        axis.set_major_locator(FixedLocator(ticks) if is_log else MaxNLocator(7, steps=ROUND_STEPS))
+        locator = FixedLocator(ticks) if is_logged else MaxNLocator(7, steps=ROUND_STEPS)
+        axis.set_major_locator(locator)
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}".replace("-", "−")))
-        axis.set_label_text(title)
+        title = scene.titles[at]
+        axis.set_label_text(f"{title},\nas {TRANSFORMATION}" if is_logged else title)
 
 
 def _limits(values: Array, *, is_log: bool) -> tuple[float, float]:
@@ -97,38 +119,21 @@ def _limits(values: Array, *, is_log: bool) -> tuple[float, float]:
 def _draw_front(axes: Axes, scene: Scene) -> Array:
     axes.fill(*scene.region.T, color=INK, alpha=0.05, linewidth=0, zorder=1, gid="region")
     axes.plot(*scene.line.T, color=INK, linewidth=1.2, zorder=2, gid="staircase")
+    for floor, draw in zip(scene.floors, (axes.axvline, axes.axhline), strict=True):
+        if floor is not None:
+            draw(floor, **FLOOR_LINE, zorder=1.5, gid="floor")
     return _boxes(axes, scene.line[:-1], scene.line[1:], 1.0)
 
 
 def _draw_marks(axes: Axes, scene: Scene) -> Array:
-    """Each trial small and faint, each cell's mean large with a cross of its deviations."""
+    """Each trial small and faint, each cell's mean large with a cross of its deviations; hollow
+    what has collapsed."""
     for method, style in scene.styles.items():
         trials = scene.trials[scene.trials["method"] == method]
         means = scene.means[scene.means["method"] == method]
-        axes.scatter(
-            trials["x"],
-            trials["y"],
-            s=18,
-            marker=style.marker,
-            color=style.color,
-            alpha=0.45,
-            linewidths=0,
-            zorder=3,
-            gid=f"trials-{method}",
-        )
-        axes.errorbar(
-            means["x"],
-            means["y"],
-            xerr=means["dx"],
-            yerr=means["dy"],
-            fmt=style.marker,
-            color=style.color,
-            markersize=8.0,
-            markeredgecolor="white",
-            markeredgewidth=0.7,
-            elinewidth=1.0,
-            zorder=4,
-        )
+        for is_collapsed in (False, True):
+            _draw_trials(axes, trials[trials["is_collapsed"] == is_collapsed], method, style)
+            _draw_means(axes, means[means["is_collapsed"] == is_collapsed], style)
     trials_at = scene.trials[["x", "y"]].to_numpy()
     means_at = scene.means[["x", "y"]].to_numpy()
     x_arms, y_arms = (scene.means[["dx", "dy"]].to_numpy() * axis for axis in np.eye(2))
@@ -142,22 +147,77 @@ def _draw_marks(axes: Axes, scene: Scene) -> Array:
     )
 
 
+def _draw_trials(axes: Axes, trials: pd.DataFrame, method: str, style: MethodStyle) -> None:
+    """Of one method, all collapsed or none."""
+    if trials.empty:
+        return
+    hollow: dict[str, Any] = {
+        "facecolors": "none",
+        "edgecolors": style.color,
+        "alpha": 0.8,
+        "linewidths": 0.8,
+    }
+    filled: dict[str, Any] = {"color": style.color, "alpha": 0.45, "linewidths": 0}
+    is_collapsed = trials["is_collapsed"].all()
+    axes.scatter(
+        trials["x"],
+        trials["y"],
+        s=18,
+        marker=style.marker,
+        zorder=3,
+        gid=f"{'collapsed' if is_collapsed else 'trials'}-{method}",
+        **(hollow if is_collapsed else filled),
+    )
+
+
+def _draw_means(axes: Axes, means: pd.DataFrame, style: MethodStyle) -> None:
+    """Of one method's cells, all collapsed or none."""
+    if means.empty:
+        return
+    hollow: dict[str, Any] = {
+        "markerfacecolor": "white",
+        "markeredgecolor": style.color,
+        "markeredgewidth": 1.2,
+    }
+    filled: dict[str, Any] = {"markeredgecolor": "white", "markeredgewidth": 0.7}
+    axes.errorbar(
+        means["x"],
+        means["y"],
+        xerr=means["dx"],
+        yerr=means["dy"],
+        fmt=style.marker,
+        color=style.color,
+        markersize=8.0,
+        elinewidth=1.0,
+        zorder=4,
+        **(hollow if means["is_collapsed"].all() else filled),
+    )
+
+
 def _draw_labels(axes: Axes, scene: Scene, obstacles: Array) -> None:
-    """The knee ringed and named; the cells of the Pareto method named where there is room."""
+    """The knee ringed and named; cells that lack seeds, and where there is room those of the
+    Pareto method."""
     labels = []
+    is_lacking = scene.means["lacking"] != ""
+    tells_lacking = not is_lacking.all()  # else the small print does, once
     knee = scene.trials[scene.trials["trial_id"] == scene.knee]
     for x, y, method, text in knee[["x", "y", "method", "text"]].itertuples(index=False):
         ring = MarkerStyle("o", fillstyle="none")
         axes.scatter(x, y, s=130, marker=ring, color=INK, linewidths=1.3, zorder=5, gid="knee")
         words = [word for word in (method, text) if word and word != LABELLED_METHOD]
-        name = f"knee: {', '.join(words) or method}"
+        cell = scene.means[(scene.means["method"] == method) & (scene.means["text"] == text)]
+        words = [*(words or [method]), *cell["lacking"][is_lacking & tells_lacking]]
+        name = f"knee: {', '.join(words)}"
         labels.append(Label(x=x, y=y, text=name, color=INK, is_needed=True))
-    named = scene.means[scene.means["method"] == LABELLED_METHOD]
-    for x, y, text in named[["x", "y", "text"]].itertuples(index=False):
-        if text and text not in set(knee["text"]):
-            color = scene.styles[LABELLED_METHOD].color
-            labels.append(Label(x=x, y=y, text=text, color=color, is_needed=False))
-    place_labels(axes, labels, obstacles)
+    told = set(knee[["method", "text"]].itertuples(index=False, name=None))
+    columns = ["x", "y", "method", "text", "lacking"]
+    for x, y, method, text, lacking in scene.means[columns].itertuples(index=False):
+        words = [text if method == LABELLED_METHOD else "", lacking if tells_lacking else ""]
+        if (name := ", ".join(filter(None, words))) and (method, text) not in told:
+            is_needed = tells_lacking and lacking != "" and is_lacking.sum() <= MOST_NEEDED
+            color = scene.styles[method].color
+            labels.append(Label(x=x, y=y, text=name, color=color, is_needed=is_needed))
+    place_labels(axes, labels, obstacles, better=scene.better)
 
 
 def _boxes(axes: Axes, starts: Array, ends: Array, reach: float) -> Array:

@@ -94,7 +94,7 @@ def test_collapsed_trials_are_kept_off_unless_asked_for(trials: Path, tmp_path: 
     usual, kept = run(trials, "--out", tmp_path / "a"), run(trials, "--keep-collapsed")
     assert usual.exit_code == kept.exit_code == 0, usual.output + kept.output
     assert "5 used; left out: 1 status failed, 1 collapsed" in usual.stdout
-    assert "1 of 6 give one answer: t6 (integrated seed=0)" in usual.stdout
+    assert "1 of 6 right on one class at most: t6 (integrated seed=0)" in usual.stdout
     assert "6 used; left out: 1 status failed" in kept.stdout
     assert "kept        on the front only so: t6 (collapsed)" in kept.stdout
     records = [json.loads((at / "front.json").read_text()) for at in (tmp_path / "a", tmp_path)]
@@ -119,7 +119,7 @@ def test_front_with_the_union_has_a_floor(tmp_path: Path) -> None:
     assert "2 union_accuracy no higher than a constant classifier's" in result.stdout
     assert json.loads((tmp_path / "front.json").read_text())["constant_accuracy"] == 0.1
     result = run(*arguments, "--keep-collapsed")
-    assert "on the front only so: t0 (union_accuracy no higher" in result.stdout
+    assert "on the front only so: t0, t1 (union_accuracy no higher" in result.stdout
 
 
 def test_json_is_all_that_stands_on_stdout(trials: Path, tmp_path: Path) -> None:

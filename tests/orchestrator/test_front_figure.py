@@ -16,7 +16,14 @@ from matplotlib.image import imread
 from matplotlib.patches import Polygon
 
 from orchestrator.extraction import Front, extract_front
-from orchestrator.figures.front import WIDTH, compose, draw_front, staircase
+from orchestrator.figures.front import (
+    PLACEMENTS,
+    WIDTH,
+    Placement,
+    compose,
+    draw_front,
+    staircase,
+)
 from orchestrator.figures.labels import setting_text
 from orchestrator.figures.style import (
     DPI,
@@ -26,7 +33,12 @@ from orchestrator.figures.style import (
     signed_log,
     signed_log_ticks,
 )
-from orchestrator.objectives import DEFAULT_OBJECTIVES, default_reference_point, parse_objectives
+from orchestrator.objectives import (
+    DEFAULT_OBJECTIVES,
+    Objective,
+    default_reference_point,
+    parse_objectives,
+)
 
 OBJECTIVES = parse_objectives(DEFAULT_OBJECTIVES)
 
@@ -73,6 +85,10 @@ def front_of(table: pd.DataFrame) -> Front:
 def drawn_trials(axes: Axes) -> np.ndarray:
     marks = [c for c in axes.collections if str(c.get_gid()).startswith("trials-")]
     return np.vstack([np.asarray(c.get_offsets()) for c in marks]) if marks else np.empty((0, 2))
+
+
+def legend_texts(figure: Figure) -> list[str]:
+    return [text.get_text() for legend in figure.legends for text in legend.get_texts()]
 
 
 def texts(figure: Figure, panel: int) -> list[str]:
@@ -141,7 +157,7 @@ def test_staircase_and_region_in_the_picture() -> None:
             "sacrificed_accuracy": [0.02, 0.06, 0.0],
         }
     )
-    for axes in compose(table, front_of(table), note="").axes:
+    for axes in compose(front_of(table), placement="score", note="").axes:
         (line,) = (artist for artist in axes.lines if artist.get_gid() == "staircase")
         steps = [(0, -10), (0, -10), (2, -10), (2, 10), (6, 10), (6, 30), (100, 30)]
         assert line.get_xydata() == pytest.approx(np.array(steps))
@@ -156,7 +172,7 @@ def test_staircase_and_region_in_the_picture() -> None:
 @pytest.mark.parametrize("seeds", [0, 1, 3])
 def test_every_done_trial_is_drawn_once_in_both_panels(seeds: int) -> None:
     table = trials(seeds) if seeds else trials(1).head(0)
-    figure = compose(table, front_of(table), note="")
+    figure = compose(front_of(table), placement="score", note="")
     done = table[table["status"] == "done"]
     expected = 100 * done[["sacrificed_accuracy", "robustness_score"]].to_numpy()
     for axes in figure.axes:
@@ -170,7 +186,7 @@ def test_every_done_trial_is_drawn_once_in_both_panels(seeds: int) -> None:
 def test_knee_is_ringed_and_named_and_pareto_cells_have_their_setting() -> None:
     table = trials(3)
     front = front_of(table)
-    figure = compose(table, front, note="digits")
+    figure = compose(front, placement="score", note="digits")
     knee = table[table["trial_id"] == front.knee].iloc[0]
     assert knee["rho"] == 0.4
     for panel, axes in enumerate(figure.axes):
@@ -183,14 +199,16 @@ def test_knee_is_ringed_and_named_and_pareto_cells_have_their_setting() -> None:
         assert "ρ = 0.1" in labels
         assert "ρ = 0.4" not in labels
     (small_print,) = figure.texts
-    assert small_print.get_text() == "21 trials, 3 seeds · test images · digits"
+    assert small_print.get_text() == (
+        "21 trials, 3 seeds, 1 of 7 cells without all their seeds · test images · digits"
+    )
 
 
 def test_small_print_of_any_length_has_rows_of_its_own() -> None:
     table = trials(1)
     front = front_of(table)
-    short = compose(table, front, note="digits")
-    long = compose(table, front, note="digits, " * 60 + "\nthe last line")
+    short = compose(front, placement="score", note="digits")
+    long = compose(front, placement="score", note="digits, " * 60 + "\nthe last line")
     (text,) = long.texts
     assert text.get_text().splitlines()[-1] == "the last line"
     assert len(text.get_text().splitlines()) == 5
@@ -204,6 +222,7 @@ def test_small_print_of_any_length_has_rows_of_its_own() -> None:
 def test_labels_stay_within_the_axes_and_cover_nothing() -> None:
     """Trials are strewn around the Pareto cells, so that the first places are often taken."""
     table = trials(2)
+    table = table[table["status"] == "done"]
     around = table[table["method"] == "pareto"].sample(40, replace=True, random_state=0)
     random = np.random.default_rng(0)
     around = around.assign(
@@ -213,7 +232,7 @@ def test_labels_stay_within_the_axes_and_cover_nothing() -> None:
         sacrificed_accuracy=around["sacrificed_accuracy"] + random.normal(0, 0.02, 40),
     )
     table = pd.concat([table, around], ignore_index=True)
-    figure = compose(table, front_of(table), note="")
+    figure = compose(front_of(table), placement="score", note="")
     for axes in figure.axes:
         boxes = [text.get_window_extent() for text in axes.texts]
         for k, box in enumerate(boxes):
@@ -230,7 +249,7 @@ def test_no_label_stands_by_another_cell() -> None:
     crowd = [{**row, "sacrificed_accuracy": 0.07 + k / 200} for k, row in enumerate(crowd)]
     table = pd.concat([table, pd.DataFrame(crowd)], ignore_index=True)
     cells_at = table[(table["method"] == "pareto") & (table["status"] == "done")]
-    figure = compose(table, front_of(table), note="")
+    figure = compose(front_of(table), placement="score", note="")
     for axes in figure.axes:
         at = 100 * cells_at[["sacrificed_accuracy", "robustness_score"]].to_numpy()
         pixels = axes.transData.transform(at)
@@ -249,11 +268,157 @@ def test_up_and_left_are_better_whatever_the_direction() -> None:
     front = extract_front(
         table, objectives=objectives, reference_point=(9.0, 0.0), keep_collapsed=False
     )
-    for axes in compose(table, front, note="").axes:
+    for axes in compose(front, placement="score", note="").axes:
         assert axes.xaxis.get_inverted()
         assert axes.yaxis.get_inverted()
-        assert axes.get_xlabel() == "natural accuracy (%)"
+        assert axes.get_xlabel().startswith("natural accuracy (%)")
         assert axes.get_ylabel() == "seconds"
+    for axes in compose(front, placement="paper", note="").axes:
+        assert axes.xaxis.get_inverted(), "few seconds are right"
+        assert axes.yaxis.get_inverted(), "high accuracies are down"
+
+
+@pytest.mark.parametrize("objectives", [OBJECTIVES, OBJECTIVES[::-1]])
+def test_axes_of_the_paper_have_the_sacrifice_vertical(objectives: tuple[Objective, ...]) -> None:
+    """It alone is logarithmic, says so, and down and right are better."""
+    reference = default_reference_point(objectives)
+    front = extract_front(
+        trials(2), objectives=objectives, reference_point=reference, keep_collapsed=False
+    )
+    figure = compose(front, placement="paper", note="")
+    points = 100 * front.measured[["robustness_score", "sacrificed_accuracy"]].to_numpy()
+    corners = 100 * front.points[["robustness_score", "sacrificed_accuracy"]].to_numpy()
+    for axes, is_log in zip(figure.axes, (False, True), strict=True):
+        assert np.sort(drawn_trials(axes), axis=0) == pytest.approx(np.sort(points, axis=0))
+        assert not axes.xaxis.get_inverted()
+        assert not axes.yaxis.get_inverted()
+        assert axes.get_xlabel() == "robustness score (percentage points)"
+        assert axes.get_ylabel().startswith("sacrificed natural accuracy (percentage points)")
+        assert ("sign(v) · log(1 + |v|)" in axes.get_ylabel()) is is_log
+        assert axes.get_xscale() == "linear"
+        assert axes.get_yscale() == ("function" if is_log else "linear")
+        assert axes.get_title(loc="left") == "↘ better"
+        (line,) = (artist for artist in axes.lines if artist.get_gid() == "staircase")
+        vertices = np.asarray(line.get_xydata())
+        assert all(np.isclose(vertices, corner).all(axis=1).any() for corner in corners)
+        heights = np.diff(axes.transData.transform([(0, 0), (0, 10), (0, 20)])[:, 1])
+        shrinks = np.log(21 / 11) / np.log(11) if is_log else 1
+        assert heights[1] / heights[0] == pytest.approx(shrinks)
+
+
+def test_score_stands_over_the_sacrifice_by_default() -> None:
+    raw, log = compose(front_of(trials(2)), placement="score", note="").axes
+    assert (raw.get_xscale(), raw.get_yscale()) == ("linear", "linear")
+    assert (log.get_xscale(), log.get_yscale()) == ("function", "linear")
+    assert log.get_xlabel().endswith("as sign(v) · log(1 + |v|)")
+    assert log.get_ylabel() == raw.get_ylabel() == "robustness score (percentage points)"
+    assert raw.get_title(loc="left") == "↖ better"
+
+
+def test_what_has_collapsed_is_hollow() -> None:
+    """Trials one by one; a mean where all its trials are."""
+    table = trials(2)
+    is_mine, is_first = table["method"] == "mine_$x$", table["trial_id"] == "t1_0"
+    figure = compose(
+        front_of(table.assign(collapsed=is_mine | is_first)), placement="score", note=""
+    )
+    for axes in figure.axes:
+        drawn = {str(marks.get_gid()): marks for marks in axes.collections}
+        assert len(np.asarray(drawn["collapsed-mine_$x$"].get_offsets())) == 2
+        assert len(np.asarray(drawn["collapsed-pgd"].get_offsets())) == 1
+        assert len(np.asarray(drawn["trials-pgd"].get_offsets())) == 3
+        assert not len(drawn["collapsed-pgd"].get_facecolor())
+        assert len(drawn["trials-pgd"].get_facecolor())
+        assert "trials-mine_$x$" not in drawn
+        means = [line for line in axes.lines if line.get_marker() not in {"None", ""}]
+        assert [line.get_markerfacecolor() for line in means].count("white") == 1
+    assert "collapsed: right on one class" in legend_texts(figure)
+    assert "3 collapsed and kept off the front" in figure.texts[0].get_text()
+    figure = compose(front_of(table), placement="score", note="")
+    assert "collapsed: right on one class" not in legend_texts(figure)
+
+
+def test_cell_that_lacks_seeds_says_so() -> None:
+    table = trials(3)
+    table.loc[table["trial_id"] == "t5_1", "status"] = "failed"  # pareto, rho 0.7
+    table.loc[table["trial_id"] == "t4_0", "status"] = "pending"  # rho 0.4, where the knee is
+    figure = compose(front_of(table), placement="score", note="")
+    for panel in (0, 1):
+        labels = texts(figure, panel)
+        assert "ρ = 0.7, 2 of 3 seeds" in labels
+        assert "knee: ρ = 0.4, 2 of 3 seeds" in labels
+        assert "3 of 4 seeds" in labels, "of the method with a trial that failed"
+    assert "3 of 7 cells without all their seeds" in figure.texts[0].get_text()
+    begun = front_of(table.assign(status=["done", "pending", "pending"] * len(CELLS) + ["pending"]))
+    figure = compose(begun, placement="score", note="")
+    assert not any("seeds" in text for text in texts(figure, 0)), "where all do, it is said once"
+    assert "7 of 7 cells without all their seeds" in figure.texts[0].get_text()
+
+
+@pytest.mark.parametrize(
+    ("placement", "name"), [("score", "union_accuracy"), ("paper", "worst_pgd")]
+)
+def test_best_constant_classifier_is_a_line(placement: Placement, name: str) -> None:
+    table = trials(1).assign(
+        union_accuracy=np.linspace(0.05, 0.25, 8), worst_pgd=0.3, constant_accuracy=0.1
+    )
+
+    def figure_of(*names: str, **columns: float) -> Figure:
+        front = extract_front(
+            table.assign(**columns),
+            objectives=parse_objectives(names),
+            reference_point=(0.0, 1.0),
+            keep_collapsed=False,
+        )
+        return compose(front, placement=placement, note="")
+
+    def floors(axes: Axes) -> list[list[float]]:
+        lines = [line for line in axes.lines if line.get_gid() == "floor"]
+        is_across = placement == "score"  # the accuracy is vertical
+        return [list(line.get_ydata() if is_across else line.get_xdata()) for line in lines]
+
+    figure = figure_of(name, "sacrificed_accuracy")
+    for axes in figure.axes:
+        assert floors(axes) == [[10, 10]]
+        low, high = axes.get_ylim() if placement == "score" else axes.get_xlim()
+        assert low < 10 < high
+    assert "best constant classifier: 10 %" in legend_texts(figure)
+    is_known = {"score": 0.1, "paper": np.nan}[placement]
+    names = {"score": DEFAULT_OBJECTIVES, "paper": (name, "sacrificed_accuracy")}[placement]
+    figure = figure_of(*names, constant_accuracy=is_known)
+    assert not any(map(floors, figure.axes))
+    assert not any("constant" in text for text in legend_texts(figure))
+
+
+def test_evaluation_warnings_are_counted_in_the_small_print() -> None:
+    table = trials(2).assign(warnings=["gradients vanish", " ", None] * 5)
+    (small_print,) = compose(front_of(table), placement="score", note="").texts
+    assert small_print.get_text().endswith(" · 5 of 14 models have evaluation warnings")
+
+
+@pytest.mark.slow
+def test_legends_fit_and_cover_nothing() -> None:
+    """With every kind of mark there is."""
+    table = trials(3).assign(union_accuracy=0.2, constant_accuracy=0.1)
+    table["union_accuracy"] += table["robustness_score"]
+    table["collapsed"] = table["method"] == "mine_$x$"
+    front = extract_front(
+        table,
+        objectives=parse_objectives(["union_accuracy", "sacrificed_accuracy"]),
+        reference_point=(0.0, 1.0),
+        keep_collapsed=False,
+    )
+    for placement in PLACEMENTS:
+        figure = compose(front, placement=placement, note="digits")
+        assert len(legend_texts(figure)) == 4 + 6
+        figure.draw_without_rendering()
+        boxes = [legend.get_window_extent() for legend in figure.legends]
+        boxes += [text.get_window_extent() for text in figure.texts]
+        boxes += [axes.get_tightbbox() for axes in figure.axes]
+        for k, box in enumerate(boxes):
+            assert figure.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1
+            assert figure.bbox.y0 <= box.y0 and box.y1 <= figure.bbox.y1
+            assert box.count_overlaps(boxes[:k]) == 0
 
 
 def test_three_objectives_are_drawn_without_a_staircase() -> None:
@@ -262,7 +427,7 @@ def test_three_objectives_are_drawn_without_a_staircase() -> None:
     front = extract_front(
         table, objectives=objectives, reference_point=(0.0, 1.0, 2.0), keep_collapsed=False
     )
-    figure = compose(table, front, note="")
+    figure = compose(front, placement="score", note="")
     assert len(drawn_trials(figure.axes[0])) == len(CELLS)
     assert all(np.size(line.get_xydata()) == 0 for line in figure.axes[0].lines if line.get_gid())
 
@@ -300,7 +465,7 @@ def test_files_are_what_they_should_be(tmp_path: Path) -> None:
     table = trials(2)
     for k in range(2):
         png, svg = tmp_path / f"{k}.png", tmp_path / f"{k}.svg"
-        draw_front(table, front_of(table), png, svg, note=r"no formula: $\frac$")
+        draw_front(front_of(table), png, svg, placement="score", note=r"no formula: $\frac$")
     height, width, _ = imread(tmp_path / "0.png").shape
     assert width == WIDTH * DPI
     assert 0.4 < height / width < 0.6
@@ -313,7 +478,7 @@ def test_degenerate_fronts_are_drawn(tmp_path: Path) -> None:
     one = trials(1).head(1)
     equal = pd.concat([one] * 4, ignore_index=True).assign(trial_id=["a", "b", "c", "d"])
     for table, points in ((one.head(0), 0), (one, 1), (equal, 4)):
-        figure = compose(table, front_of(table), note="")
+        figure = compose(front_of(table), placement="score", note="")
         figure.savefig(tmp_path / "front.png")
         assert len(drawn_trials(figure.axes[0])) == points
         assert ("no trial is done" in texts(figure, 0)) is (points == 0)

@@ -45,8 +45,11 @@ def front_of(table: pd.DataFrame, *, keep_collapsed: bool = False, union: bool =
 
 def test_all_that_is_to_say_by_hand(table: pd.DataFrame) -> None:
     assert list(remarks(front_of(table, union=True))) == [
-        ("collapsed", "2 of 7 give one answer: t6 (integrated seed=0), t7 (integrated seed=1)"),
-        ("constant", "the best classifier that gives one answer has union_accuracy 0.1000"),
+        (
+            "collapsed",
+            "2 of 7 right on one class at most: t6 (integrated seed=0), t7 (integrated seed=1)",
+        ),
+        ("constant", "the best constant classifier has union_accuracy 0.1000"),
         ("cells", "1 of 4 lack seeds: pareto rho=0.4: 1 of 2"),
         ("warnings", "1 of 7 evaluations have some"),
         ("", "t2 (pareto rho=0.4 seed=0): gradients of 3 images are 0"),

@@ -173,7 +173,10 @@ def test_collapsed_trial_is_told_so(spec: SweepSpec, store: Store, finish: Finis
     assert told["front"]["collapsed"] == [pareto.id]
     assert told["front"]["trials"]["dropped"]["collapsed"] == 1
     assert "done, collapsed" in said
-    assert f"collapsed   1 of 2 give one answer: {pareto.id} (pareto rho=0.2 seed=0)" in said
+    assert (
+        f"collapsed   1 of 2 right on one class at most: {pareto.id} (pareto rho=0.2 seed=0)"
+        in said
+    )
 
 
 def test_manifest_tells_the_same_as_the_store(spec: SweepSpec, store: Store) -> None:
