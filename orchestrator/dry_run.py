@@ -8,13 +8,13 @@ done, the store is not asked again.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
 from orchestrator.budget import usage
 from orchestrator.footprint import bytes_stored
@@ -31,6 +31,7 @@ from orchestrator.store import Files, Store
 from orchestrator.store.opening import open_files
 from orchestrator.store.read_only import only_read
 from trainer.data import DataSettings, MissingData, fingerprint
+from trainer.terminal_table import Column, terminal_table, titled
 
 
 def show_plan(
@@ -66,7 +67,7 @@ def show_plan(
         typer.echo(json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False))
         return
     rows = chosen(plan.trials, MOST_ROWS)
-    console.print(_table(spec, rows))
+    console.print(_table(spec, rows, console.width), soft_wrap=True)
     counts = ", ".join(f"{count} {status}" for status, count in plan.counts().items())
     said = [("sweep", f"{spec.name}: {counts}")]
     if (covered := coverage(spec, plan)) is not None:
@@ -74,8 +75,7 @@ def show_plan(
     said += coming.lines()
     if more := hidden(plan, rows, "--dry-run --json"):
         said.append(("trials", more))
-    for title, text in said:
-        console.print(f"{title:12}{text}", soft_wrap=True)
+    console.print(titled(said), soft_wrap=True)
 
 
 class _DataHere:
@@ -121,14 +121,22 @@ def _record(spec: SweepSpec, plan: Plan, coming: Forecast) -> dict[str, Any]:
     return record | suite_facts(spec, plan)
 
 
-def _table(spec: SweepSpec, rows: Iterable[PlannedTrial]) -> Table:
-    shown = Table(box=None)
-    for column in ("trial_id", "method", *spec.settings, "seed", "status", "to do"):
-        shown.add_column(column, overflow="fold", no_wrap=column == "trial_id")
-    for planned in rows:
-        values = [planned.settings[name] for name in spec.settings]
-        settings = ["" if value is None else str(value) for value in values]
-        seed = str(planned.trial.seed)
-        todo = planned.todo or planned.left_out or ""
-        shown.add_row(planned.id, planned.method, *settings, seed, planned.status, todo)
-    return shown
+def _table(spec: SweepSpec, rows: Sequence[PlannedTrial], width: int) -> Text:
+    def settings(name: str) -> list[str]:
+        values = [planned.settings[name] for planned in rows]
+        return ["" if value is None else str(value) for value in values]
+
+    columns = (
+        Column(name="trial_id", cells=[it.id for it in rows], importance=9, stays=True),
+        Column(name="method", cells=[it.method for it in rows], importance=7, stays=True),
+        *(Column(name=name, cells=settings(name), importance=5) for name in spec.settings),
+        Column(name="seed", cells=[str(it.trial.seed) for it in rows], importance=4),
+        Column(name="status", cells=[it.status for it in rows], importance=8, stays=True),
+        Column(
+            name="to do",
+            cells=[it.todo or it.left_out or "" for it in rows],
+            importance=6,
+            is_sentence=True,
+        ),
+    )
+    return terminal_table(columns, width=width, more="--json")

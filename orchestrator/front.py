@@ -14,13 +14,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
+import pandas as pd
 import typer
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from orchestrator.arguments import check_started, read_sweep
-from orchestrator.extraction import Front, extract_front, settings_columns, settings_of
+from orchestrator.extraction import Front, extract_front, settings_columns
 from orchestrator.figures.front import PLACEMENTS, Placement
 from orchestrator.front_files import FILES, as_json, front_record, put, write_front
 from orchestrator.objectives import (
@@ -36,6 +36,7 @@ from orchestrator.store.opening import open_files
 from orchestrator.table import sweep_table
 from orchestrator.table_files import READERS, TableError, read_table
 from trainer.problems import BadInput
+from trainer.terminal_table import Column, terminal_table, titled
 
 SPEC_SUFFIXES = (".yaml", ".yml")
 SHOWN_ROWS = 20
@@ -163,43 +164,45 @@ def show(front: Front, folder: str, names: Sequence[str], console: Console) -> N
             why = "every trial that is done is kept off it, as said below"
         console.print(f"The front is empty: {why}.")
     else:
-        console.print(_shown_table(front))
+        console.print(_shown_table(front, console.width), soft_wrap=True)
     ends = ", ".join(
         f"{objective.name} {end:g}"
         for objective, end in zip(front.objectives, front.reference_point, strict=True)
     )
     dropped = ", ".join(f"{count} {reason}" for reason, count in front.dropped.items())
-    for title, text in (
+    said = [
         ("hypervolume", f"{front.hypervolume:.6g} (up to {ends})"),
         ("knee", front.knee or "none"),
         ("trials", f"{front.used} used; left out: {dropped or 'none'}"),
         *remarks(front),
         ("files", f"{folder}: {' '.join(names)}"),
-    ):
-        console.print(f"{title:12}{text}", soft_wrap=True)
+    ]
+    console.print(titled(said), soft_wrap=True)
 
 
-def _shown_table(front: Front) -> Table:
+def _shown_table(front: Front, width: int) -> Text:
     settings = settings_columns(front.points, front.objectives)
-    shown = Table(box=None)
-    shown.add_column("trial_id", no_wrap=True)
-    for name in ("method", *settings, "seed"):
-        shown.add_column(name, overflow="fold")
+    trials = front.points.head(SHOWN_ROWS).astype("object")
+
+    def cells(name: str) -> list[str]:
+        values = trials[name] if name in trials else [""] * len(trials)
+        return ["" if pd.isna(value) else _short(value) for value in values]
+
+    columns = [
+        Column(name="trial_id", cells=cells("trial_id"), importance=9, stays=True),
+        Column(name="method", cells=cells("method"), importance=8, stays=True),
+        *(Column(name=name, cells=cells(name), importance=6) for name in settings),
+        Column(name="seed", cells=cells("seed"), importance=5, is_number=True),
+    ]
     for objective in front.objectives:
-        shown.add_column(objective.name.replace("_", " "), justify="right")
-    for _, trial in front.points.head(SHOWN_ROWS).astype("object").iterrows():
-        applied = settings_of(trial, settings)
-        row = [
-            trial["trial_id"],
-            trial.get("method", ""),
-            *(_short(applied.get(name, "")) for name in settings),
-            trial.get("seed", ""),
-            *(f"{trial[objective.name]:.4f}" for objective in front.objectives),
-        ]
-        style = "bold" if trial["trial_id"] == front.knee else ""
-        shown.add_row(*(Text(str(cell)) for cell in row), style=style)
+        values = [f"{value:.4f}" for value in trials[objective.name]]
+        columns.append(
+            Column(name=objective.name, cells=values, importance=7, is_number=True, stays=True)
+        )
+    styles = ["bold" if trial_id == front.knee else "" for trial_id in trials["trial_id"]]
+    shown = terminal_table(columns, width=width, more="front.csv", styles=styles)
     if len(front.points) > SHOWN_ROWS:
-        shown.caption = f"and {len(front.points) - SHOWN_ROWS} more in front.csv"
+        shown.append(f"\nand {len(front.points) - SHOWN_ROWS} more in front.csv", style="dim")
     return shown
 
 

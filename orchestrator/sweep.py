@@ -25,6 +25,7 @@ from orchestrator.start import Outcome, start
 from orchestrator.starts import HeldError
 from orchestrator.tracking import OFF, tracking_uri
 from trainer.problems import BadInput, Problem, redacted
+from trainer.terminal_table import printable
 
 logger = logging.getLogger("orchestrator")
 
@@ -144,7 +145,7 @@ def _show_outcome(spec: SweepSpec, outcome: Outcome, console: Console) -> None:
         failure = planned.progress.failure
         assert failure is not None
         told = f"{planned.id} ({planned.title}): {failure.kind}: {failure.message}"
-        console.print(f"failed: {told}", soft_wrap=True)
+        console.print(f"failed: {printable(told)}", soft_wrap=True)
     if len(failed) > SHOWN_FAILURES:
         console.print(f"failed: and {len(failed) - SHOWN_FAILURES} more, see trials.csv")
     show(outcome.front, outcome.folder, outcome.files, console)

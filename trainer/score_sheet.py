@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from trainer.comparison import Comparison
 from trainer.intervals import LEVEL, Estimate, estimate
 from trainer.outcomes import Measure, Outcomes
+from trainer.terminal_table import Column, printable, terminal_table
 
 _INTERVAL = f"{100 * LEVEL:g} % interval"
 
@@ -27,12 +27,12 @@ def print_scores(
         reaches: by category, the attack's radius for people to read.
         caption: what was evaluated, on what.
     """
-    table = _table("attack", "reach", "steps", "accuracy", _INTERVAL, "correct only")
+    rows: list[tuple[str, ...]] = []
 
     def add(head: tuple[str, str, object], measure: Measure) -> None:
         correct_only = estimate(measure.among(outcomes.natural))
         share = "" if correct_only is None else f"{correct_only.value:.4f}"
-        table.add_row(*(Text(str(cell)) for cell in (*head, *_cells(measure), share)))
+        rows.append((*map(str, head), *_cells(measure), share))
 
     for category, ladder in outcomes.ladders.items():
         first = (category, reaches[category])
@@ -40,8 +40,8 @@ def print_scores(
             add((*first, strength), rung)
             first = ("", "")
     measures = outcomes.measures()
-    table.add_row()
-    table.add_row("natural", "", "", *_cells(measures["natural_accuracy"]))
+    rows.append(("",) * 6)
+    rows.append(("natural", "", "", *_cells(measures["natural_accuracy"]), ""))
     for category, ladder in outcomes.ladders.items():
         if len(ladder) > 1:
             add((category, "", "mean"), measures[f"robust_accuracy_{category}"])
@@ -50,26 +50,30 @@ def print_scores(
     add(("union", "", ""), measures["union_accuracy"])
     right = f"correct only: of the {int(outcomes.natural.sum())} classified rightly when clean"
     warnings = [f"warning: {it.code}: {it.message}" for it in outcomes.warnings or ()]
-    _print(console, table, caption, right, *warnings)
+    names = {"attack": 9, "reach": 1, "steps": 8, "accuracy": 7, _INTERVAL: 6, "correct only": 2}
+    _print(console, names, rows, caption, right, *warnings)
 
 
 def print_comparisons(
     console: Console, comparisons: Mapping[str, Comparison], caption: str
 ) -> None:
     """Differences with their intervals and tests, a row for each measure."""
-    table = _table("measure", "difference", _INTERVAL, "better", "worse", "p")
+    rows = []
     for name, comparison in comparisons.items():
         change = comparison.difference
-        table.add_row(
-            Text(name),
-            f"{change.value:+.4f}",
-            _interval(change, "+.3f"),
-            str(comparison.wins),
-            str(comparison.losses),
-            f"{comparison.p_value:.2g}",
+        rows.append(
+            (
+                name,
+                f"{change.value:+.4f}",
+                _interval(change, "+.3f"),
+                str(comparison.wins),
+                str(comparison.losses),
+                f"{comparison.p_value:.2g}",
+            )
         )
     test = "McNemar's exact test where the measure is a share, else that of sign flips"
-    _print(console, table, caption, f"p: two-sided, of each measure by itself; {test}")
+    names = {"measure": 9, "difference": 8, _INTERVAL: 7, "better": 2, "worse": 2, "p": 6}
+    _print(console, names, rows, caption, f"p: two-sided, of each measure by itself; {test}")
 
 
 def scores_record(outcomes: Outcomes) -> dict[str, Any]:
@@ -118,17 +122,21 @@ def _interval(found: Estimate, form: str) -> str:
     return f"{found.low:{form}} to {found.high:{form}}"
 
 
-def _table(*columns: str) -> Table:
-    table = Table(box=None)
-    for column in columns:
-        if column in ("attack", "reach", "measure"):
-            table.add_column(column, overflow="fold")
-        else:
-            table.add_column(column, justify="right", no_wrap=True)
-    return table
-
-
-def _print(console: Console, table: Table, *notes: str) -> None:
-    console.print(table)
+def _print(
+    console: Console, names: Mapping[str, int], rows: Sequence[tuple[str, ...]], *notes: str
+) -> None:
+    """A table, its columns with their importance, and what is said below it."""
+    columns = [
+        Column(
+            name=name,
+            cells=[row[at] for row in rows],
+            importance=importance,
+            is_number=name not in {"attack", "reach", "measure"},
+            stays=True,
+        )
+        for at, (name, importance) in enumerate(names.items())
+    ]
+    table = terminal_table(columns, width=console.width, more="--json")
+    console.print(table, soft_wrap=True)
     for note in notes:
-        console.print(Text(note), soft_wrap=True)  # a path is not broken
+        console.print(Text(printable(note)), soft_wrap=True)  # a path is not broken

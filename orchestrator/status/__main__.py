@@ -114,7 +114,7 @@ def _show(
     console: Console,
 ) -> None:
     rows = list(observer.trials(standing, chosen(standing.plan.trials, MOST_ROWS)))
-    console.print(table(spec, rows))
+    console.print(table(spec, rows, console.width), soft_wrap=True)
     more = hidden(standing.plan, rows, rest)
     console.print(lines(spec, standing, files.damaged, more), soft_wrap=True)
     written = [name for name in files.names(spec.folder) if "." in name] or ["nothing yet"]

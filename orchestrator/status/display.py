@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence, Sized
+from collections.abc import Collection, Iterator, Sequence, Sized
 
-from rich.table import Table
 from rich.text import Text
 
 from orchestrator.footprint import in_words
@@ -14,9 +13,16 @@ from orchestrator.spec import SweepSpec
 from orchestrator.status.standing import Standing, TrialStanding, silent_since
 from orchestrator.status.story import Story
 from orchestrator.store.lease import LeaseState
+from trainer.terminal_table import Column, terminal_table, titled
 
 MOST_ROWS = 40
 """Trials in one picture."""
+
+_IMPORTANCE = {
+    **{"state": 8, "epoch": 6, "time": 3, "passes": 1},
+    **{"tries": 1, "host": 2, "failure": 6},
+}
+"""Of what is told of a trial's work: which of it goes first where there is no room."""
 
 _FIRST = ("running", "failed", "stopped", "pending", "done")
 """Statuses, in the order in which rows are dropped last."""
@@ -50,20 +56,22 @@ def summary(spec: SweepSpec, standing: Standing) -> str:
     return f"{counts}; {done} of {epochs} epochs; {run}"
 
 
-def table(spec: SweepSpec, rows: Sequence[TrialStanding]) -> Table:
-    """A row a trial; columns that are empty throughout are left out, since terminals are narrow."""
-    first = ("trial_id", "method", *spec.settings, "seed")
-    names = (*first, "state", "epoch", "time", "passes", "tries", "host", "failure")
+def table(spec: SweepSpec, rows: Sequence[TrialStanding], width: int) -> Text:
+    """A row a trial."""
+    names = ("trial_id", "method", *spec.settings, "seed", *_IMPORTANCE)
+    importance = {"trial_id": 9, "method": 7, "seed": 4} | _IMPORTANCE
     cells = [_cells(spec, row) for row in rows]
-    used = [i for i in range(len(names)) if any(line[i] for line in cells)]
-    shown = Table(box=None)
-    for i in used:
-        shown.add_column(
-            names[i], overflow="fold", no_wrap=names[i] in {*first, "epoch", "time", "passes"}
+    columns = [
+        Column(
+            name=name,
+            cells=[line[at] for line in cells],
+            importance=importance.get(name, 5),
+            stays=name in {"trial_id", "method", "state"},
+            is_number=name in {"seed", "epoch", "time", "passes", "tries"},
         )
-    for line in cells:
-        shown.add_row(*(Text(line[i]) for i in used))
-    return shown
+        for at, name in enumerate(names)
+    ]
+    return terminal_table(columns, width=width, more="--json")
 
 
 def lines(spec: SweepSpec, standing: Standing, damaged: Collection[str], more: str) -> Text:
@@ -74,7 +82,7 @@ def lines(spec: SweepSpec, standing: Standing, damaged: Collection[str], more: s
         more: of the trials that are not shown, if any are not.
     """
     trials = [("trials", more)] if more else []
-    return _titled([*_lines(spec, standing, damaged), *trials])
+    return titled([*_lines(spec, standing, damaged), *trials])
 
 
 def told(story: Story) -> Text:
@@ -95,7 +103,7 @@ def told(story: Story) -> Text:
     if story.last_steps is not None:
         said.append(("last steps", story.last_steps))
     said += [("next", sentence) for sentence in story.next]
-    return _titled(said)
+    return titled(said)
 
 
 def _lines(
@@ -174,7 +182,3 @@ def _state(row: TrialStanding) -> str:
     result = row.planned.progress.result or {}
     is_collapsed = row.planned.status == "done" and result.get("collapsed")
     return "done, collapsed" if is_collapsed else row.planned.status
-
-
-def _titled(lines: Iterable[tuple[str, str]]) -> Text:
-    return Text("\n".join(f"{title:12}{text}" for title, text in lines))

@@ -58,7 +58,7 @@ def keep_vigil(
             limit = min(MOST_ROWS, max(FEWEST_ROWS, console.height - OTHER_LINES))
             rows = list(observer.trials(now, chosen(now.plan.trials, limit)))
             text = lines(spec, now, damaged, hidden(now.plan, rows, rest))
-            picture = Group(table(spec, rows), text, _footer(now, trouble))
+            picture = Group(table(spec, rows, console.width), text, _footer(now, trouble))
             live.update(picture, refresh=True)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -14,7 +15,6 @@ import typer
 from rich.console import Console
 from rich.filesize import decimal
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 from rich.text import Text
 
 from orchestrator.exit_code import ExitCode
@@ -25,6 +25,7 @@ from orchestrator.store.housekeeping.inventory import Entry, UnknownSweepError, 
 from orchestrator.store.housekeeping.verification import Finding, contents, sealed, verify
 from orchestrator.store.opening import open_files
 from orchestrator.store.version import VersionError, look
+from trainer.terminal_table import Column, printable, terminal_table
 
 SHOWN_NAMES = 10
 """Of each kind of garbage."""
@@ -168,27 +169,29 @@ def _told(garbage: Iterable[Garbage], advance: Callable[[int], None]) -> Iterato
 
 
 def _show_entries(entries: list[Entry], url: str) -> None:
-    table = _table("trial", "data", "model", "method", "seed", "state", "epochs")
-    for column in ("suites", "attempts", "size", "sweeps", "changed"):
-        table.add_column(column, no_wrap=True)
-    for entry in entries:
-        epochs = f"{entry.epochs_done}/{_shown(entry.epochs)}"
-        what = (entry.id, entry.data, entry.model, entry.method, entry.seed, entry.state, epochs)
-        counts = (entry.evaluations, entry.attempts, decimal(entry.bytes))
-        row = (*what, *counts, ", ".join(entry.sweeps), entry.changed)
-        table.add_row(*(Text(_shown(cell)) for cell in row))
+    names = (
+        *("trial", "data", "model", "method", "seed", "state", "epochs"),
+        *("suites", "attempts", "size", "sweeps", "changed"),
+    )
+    rows = [
+        (
+            *(entry.id, entry.data, entry.model, entry.method, entry.seed, entry.state),
+            f"{entry.epochs_done}/{_shown(entry.epochs)}",
+            *(entry.evaluations, entry.attempts, decimal(entry.bytes)),
+            *(", ".join(entry.sweeps), entry.changed),
+        )
+        for entry in entries
+    ]
     if entries:
-        _print(table)
+        _print_table(names, rows, importance=(9, 2, 3, 7, 6, 8, 5, 0, 0, 4, 1, 1))
     total = decimal(sum(entry.bytes for entry in entries))
     _print(f"{len(entries)} trials, {total} in {url}")
 
 
 def _show_findings(findings: list[Finding], checked: dict[str, int], *, dry_run: bool) -> None:
-    table = _table("", "file", "")
-    for finding in findings:
-        table.add_row(*map(Text, (finding.kind, finding.name, finding.consequence)))
+    rows = [(str(finding.kind), finding.name, finding.consequence) for finding in findings]
     if findings:
-        _print(table)
+        _print_table(("what", "file", "what follows"), rows, importance=(1, 2, 0))
     damaged = sum(finding.is_damage for finding in findings)
     read = f"{len(checked)} files, {decimal(sum(checked.values()))} read"
     aside = "" if dry_run or not damaged else " and set aside; start the sweeps again to mend them"
@@ -213,18 +216,27 @@ def _show_garbage(
     _print(f"{total} {'deleted' if deleted else 'to be deleted; do it with --delete'}")
 
 
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for column in columns:
-        table.add_column(column, no_wrap=True)
-    return table
+def _print_table(
+    names: Sequence[str], rows: Sequence[Sequence[object]], *, importance: Sequence[int]
+) -> None:
+    """Whole, however wide, where it goes to no terminal and nobody says its width."""
+    columns = [
+        Column(
+            name=name,
+            cells=[_shown(row[at]) for row in rows],
+            importance=importance[at],
+            stays=name in {"trial", "state", "file"},
+        )
+        for at, name in enumerate(names)
+    ]
+    is_bounded = sys.stdout.isatty() or "COLUMNS" in os.environ
+    console = Console(highlight=False, markup=False)
+    width = console.width if is_bounded else None
+    console.print(terminal_table(columns, width=width, more="--json"), soft_wrap=True)
 
 
-def _print(what: Table | str) -> None:
-    """One line a row, however long, where it is no terminal that it goes to."""
-    width = None if sys.stdout.isatty() else 10_000
-    console = Console(highlight=False, markup=False, width=width)
-    console.print(what, soft_wrap=isinstance(what, str))
+def _print(line: str) -> None:
+    Console(highlight=False, markup=False).print(Text(printable(line)), soft_wrap=True)
 
 
 def _print_json(record: Any) -> None:

@@ -186,7 +186,7 @@ def test_the_table_has_every_rung_and_no_steps_where_there_are_none(
         "pgd 0.15 1",
         "3",
         "6",
-        "flow 0.05 (0.2 px, 2",
+        "flow 0.05 (0.2 px, zeros) 2",
         "half half of 8 rows",
         "",  # natural has one number less
         "pgd mean",
