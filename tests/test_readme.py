@@ -7,11 +7,17 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
 from orchestrator.spec import read_spec
 from orchestrator.sweep import ExitCode
+from trainer.checkpoint import Weights
+from trainer.config import read_trial, with_preset
+from trainer.document import Document
+from trainer.models import build
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -57,7 +63,7 @@ def test_files_that_are_named_are_there() -> None:
 
 @pytest.mark.slow
 def test_the_readers_own_attack_and_method_train(tmp_path: Path) -> None:
-    attack, method = blocks("python")
+    attack, method, _ = blocks("python")
     (tmp_path / "my_attacks.py").write_text(f"from trainer.attacks import Attack\n\n{attack}")
     (tmp_path / "my_methods.py").write_text(
         f"from trainer.methods import Method, Weighting\n\n{method}"
@@ -73,6 +79,31 @@ def test_the_readers_own_attack_and_method_train(tmp_path: Path) -> None:
     table = (tmp_path / "runs/sweeps/own/trials.csv").read_text()
     assert "worst_brighten" in table
     assert table.count("done") == 3  # the reference, the attack's training, the method
+
+
+def test_a_trained_network_is_loaded_as_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial = read_trial(
+        with_preset(
+            Document.from_plain(
+                {"data": "digits", "method": {"method": "standard"}, "seed": 0, "fingerprint": ""},
+                "test",
+            )
+        )
+    )
+    settings = {"image_shape": (1, 8, 8), "num_classes": 10}
+    network = build(trial.model, mean=(0.3,), std=(0.2,), **settings)
+    (tmp_path / "trained").mkdir()
+    weights = Weights(trial=trial.record(), model=network.state_dict(), **settings)
+    (tmp_path / "trained" / "weights.pt").write_bytes(weights.to_bytes())
+    monkeypatch.chdir(tmp_path)
+    (shown,) = (block for block in blocks("python") if "load_model" in block)
+    names: dict[str, Any] = {}
+    exec(shown, names)
+    images = torch.rand(2, 1, 8, 8)
+    with torch.no_grad():
+        torch.testing.assert_close(names["model"](images), network.eval()(images))
 
 
 @pytest.mark.integration

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,13 +65,8 @@ class Checkpoint:
         Raises:
             BadInput: it is of another model, optimiser or method.
         """
-        expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-        found = {name: tuple(tensor.shape) for name, tensor in self.model.items()}
-        for name in expected | found:
-            if expected.get(name) != found.get(name):
-                rule = f"be of shape {expected[name]}" if name in expected else "not be there"
-                got = f"shape {found[name]}" if name in found else "no such tensor"
-                raise _misfit(f"model.{name}", f"must {rule} for this trial's model, got {got}")
+        for name, rule, got in _unfit(self.model, model):
+            raise _misfit(f"model.{name}", f"must {rule} for this trial's model, got {got}")
         model.load_state_dict(self.model)
 
         options = set(optimiser.param_groups[0])
@@ -104,15 +100,28 @@ def _lay_out_as_weights(optimiser: torch.optim.Optimizer) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Weights:
-    """A trained model: its tensors and the record of the trial that made it."""
+    """A trained model: its tensors and the record of the trial that made it.
+
+    Attributes:
+        trial: as `Trial.record` has it.
+        model: its state.
+        image_shape: C H W of the images that it takes; None in files of before it was kept.
+        num_classes: K of its logits; likewise.
+    """
 
     trial: dict[str, Any]
     model: dict[str, Tensor]
+    image_shape: tuple[int, int, int] | None = None
+    num_classes: int | None = None
 
     def to_bytes(self) -> bytes:
-        """As `torch.save` writes it; the record as JSON."""
+        """As `torch.save` writes it; all but the tensors as JSON."""
+        fields: dict[str, Any] = {"trial": json.dumps(self.trial), "model": self.model}
+        if self.image_shape is not None and self.num_classes is not None:
+            shapes = {"image_shape": self.image_shape, "num_classes": self.num_classes}
+            fields["shapes"] = json.dumps(shapes)
         buffer = io.BytesIO()
-        torch.save({"trial": json.dumps(self.trial), "model": self.model}, buffer)
+        torch.save(fields, buffer)
         return buffer.getvalue()
 
     @classmethod
@@ -122,8 +131,65 @@ class Weights:
         Raises:
             DamagedError: the bytes hold something else.
         """
-        fields = _fields(data, {"trial", "model"})
-        return cls(trial=json.loads(fields["trial"]), model=fields["model"])
+        fields = _fields(data, {"trial", "model"}, optional={"shapes"})
+        try:
+            trial, shapes = json.loads(fields["trial"]), json.loads(fields.get("shapes", "null"))
+            model = {str(name): value for name, value in fields["model"].items()}
+            if not isinstance(trial, dict):
+                raise TypeError("its record is no mapping")
+            if shapes is None:
+                return cls(trial=trial, model=model)
+            depth, height, width = map(int, shapes["image_shape"])
+            classes = int(shapes["num_classes"])
+            if min(depth, height, width, classes) < 1:
+                raise ValueError(f"images of {shapes}")
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            raise DamagedError(f"not a trained model: {error}") from error
+        image_shape = (depth, height, width)
+        return cls(trial=trial, model=model, image_shape=image_shape, num_classes=classes)
+
+    def load_into(self, model: nn.Module, *, where: str) -> None:
+        """Give a network that has just been made these weights.
+
+        Args:
+            where: what they are of, for messages.
+
+        Raises:
+            BadInput: a tensor is not of the network's name, type or shape; or it is NaN, or
+                infinite where the network's own is not, as a mask may be.
+        """
+        for name, rule, got in _unfit(self.model, model):
+            message = f"must {rule} for the network of this file's record, got {got}"
+            remedy = "take the file as training left it"
+            raise BadInput(Problem(where, name, f"{message}; {remedy}"))
+        for name, own in model.state_dict().items():
+            if not isinstance(own, Tensor):
+                continue
+            tensor = self.model[name]
+            bad = tensor.isnan() | (tensor.isinf() & ~own.isinf().to(tensor.device))
+            if count := int(bad.sum()):
+                message = f"must be finite, got NaN or infinity in {count} of {bad.numel()} entries"
+                raise BadInput(Problem(where, name, f"{message}; train it again"))
+        model.load_state_dict(self.model)
+
+
+def _unfit(state: Mapping[str, Any], model: nn.Module) -> Iterator[tuple[str, str, str]]:
+    """Name, rule and finding of each of the model's tensors that `state` has not as it must be."""
+    expected = {name: own for name, own in model.state_dict().items() if isinstance(own, Tensor)}
+    others = [name for name in state if name not in model.state_dict()]
+    for name in (*expected, *others):
+        own, found = expected.get(name), state.get(name)
+        if own is None:
+            rule = "not be there"
+        elif not isinstance(found, Tensor) or found.shape != own.shape:
+            rule = f"be of shape {tuple(own.shape)}"
+        elif found.dtype != own.dtype or found.layout != own.layout:
+            yield name, f"be {own.dtype}, {own.layout}", f"{found.dtype}, {found.layout}"
+            continue
+        else:
+            continue
+        got = f"shape {tuple(found.shape)}" if isinstance(found, Tensor) else "no such tensor"
+        yield name, rule, got
 
 
 def _misfit(key: str, rule: str) -> BadInput:
@@ -131,11 +197,11 @@ def _misfit(key: str, rule: str) -> BadInput:
     return BadInput(Problem("checkpoint", key, f"{rule}; {remedy}"))
 
 
-def _fields(data: bytes, expected: set[str]) -> dict[str, Any]:
+def _fields(data: bytes, expected: set[str], *, optional: Collection[str] = ()) -> dict[str, Any]:
     try:
         fields = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load raises what its readers do: Runtime, EOF, Unpickling
         raise DamagedError(f"not a file of ours: {error}") from error
-    if not isinstance(fields, dict) or set(fields) != expected:
+    if not isinstance(fields, dict) or set(fields) - {*optional} != expected:
         raise DamagedError(f"must hold {sorted(expected)}")
     return fields

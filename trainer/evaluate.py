@@ -1,4 +1,7 @@
-"""Evaluate one model: `python -m trainer.evaluate WEIGHTS [--suite SUITE.yaml]`."""
+"""Evaluate one model: `python -m trainer.evaluate WEIGHTS [--suite SUITE.yaml]`.
+
+Of a sweep's trial: `python -m trainer.evaluate TRIAL_ID --storage FOLDER`.
+"""
 
 from __future__ import annotations
 
@@ -19,24 +22,30 @@ from torch import nn
 
 from trainer.allocator import keep_freed_memory
 from trainer.answers import NotFiniteError
-from trainer.checkpoint import DamagedError, Weights
+from trainer.checkpoint import DamagedError
 from trainer.comparison import Comparison, compare
-from trainer.config import Trial, preset, read_trial
-from trainer.data import Dataset, Split, fingerprint, load
+from trainer.config import preset
+from trainer.data import Dataset, MissingData, Split, fingerprint, load
 from trainer.document import Document
 from trainer.evaluation import Suite, evaluate, examples_of, origin_of, read_suite
 from trainer.origin import Origin
 from trainer.outcomes import Outcomes
 from trainer.score_sheet import comparison_record, print_comparisons, print_scores, scores_record
 from trainer.self_check import self_checked
-from trainer.training import new_model
+from trainer.trained import TrainedModel, read_trained, stored_weights
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.command()
 def main(
-    weights: Annotated[Path, typer.Argument(metavar="WEIGHTS", help="A trained model.")],
+    weights: Annotated[
+        str,
+        typer.Argument(
+            metavar="WEIGHTS|TRIAL_ID",
+            help="A trained model's file, or beside --storage a trial of a sweep.",
+        ),
+    ],
     *,
     suite: Annotated[
         str | None,
@@ -50,14 +59,31 @@ def main(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="For the bits, a NumPy archive; by default beside WEIGHTS. Bits of the same "
-            "model, suite and images that are there are used again.",
+            help="For the bits, a NumPy archive; by default beside WEIGHTS, or of a trial in the "
+            "working folder. Bits of the same model, suite and images there are used again.",
         ),
     ] = None,
     against: Annotated[
         Path | None,
         typer.Option(metavar="OUTCOMES", help="Bits of another model, to compare with in pairs."),
     ] = None,
+    storage: Annotated[
+        str | None, typer.Option(metavar="FOLDER", help="The storage that has the trial.")
+    ] = None,
+    data_root: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FOLDER", help="Of the data files; by default where they lay in training."
+        ),
+    ] = None,
+    trust_code: Annotated[
+        bool,
+        typer.Option(
+            "--trust-code",
+            help="Import and run the code that WEIGHTS names as its network or data set, and "
+            "follow its settings of downloads and caches: for files whose origin you trust.",
+        ),
+    ] = False,
     device: Annotated[str, typer.Option(help="Where to evaluate: cpu, cuda, ...")] = "cpu",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
@@ -65,8 +91,14 @@ def main(
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     keep_freed_memory()
     with _told():
-        task = _read_task(weights, suite, assignments or [], torch.device(device))
-        path = _place(out or weights.with_name(f"{weights.stem}.{task.suite.id}.npz"))
+        source = Path(weights) if storage is None else stored_weights(storage, weights)
+        trained = read_trained(source, trust_code=trust_code)
+        if data_root is not None:
+            data = trained.data.model_copy(update={"root": data_root})
+            trained = replace(trained, data=data)
+        task = _read_task(trained, suite, assignments or [], torch.device(device))
+        beside = source if storage is None else Path(weights)  # a storage is the sweeps' own
+        path = _place(out or beside.with_name(f"{beside.stem}.{task.suite.id}.npz"))
         other = None if against is None else _read_other(against, task.origin)
         outcomes = _read_same(path, task.origin)
         if outcomes is not None and outcomes.warnings is None:  # of before evaluations were checked
@@ -91,7 +123,7 @@ def main(
 class _Task:
     """One evaluation: what is attacked, with what, on what."""
 
-    trial: Trial
+    trained: TrainedModel
     suite: Suite
     dataset: Dataset
     model: nn.Module
@@ -127,26 +159,21 @@ def _told() -> Iterator[None]:
 
 
 def _read_task(
-    weights_path: Path, suite_path: str | None, assignments: list[str], device: torch.device
+    trained: TrainedModel, suite_path: str | None, assignments: list[str], device: torch.device
 ) -> _Task:
-    try:
-        weights = Weights.from_bytes(weights_path.read_bytes())
-    except DamagedError as error:
-        raise ValueError(
-            f"WEIGHTS must be a trained model, got {weights_path} ({error})"
-        ) from error
-    trial = read_trial(Document.from_plain(weights.trial, str(weights_path)))
-    document = preset(trial.data.name).section("evaluation")
+    document = preset(trained.data.name).section("evaluation")
     if suite_path is not None:
         document = Document.read(suite_path)
     for assignment in assignments:
         document = document.set(assignment)
     suite = read_suite(document)
-    dataset = load(trial.data, device)
-    model = new_model(trial, dataset, device)
-    model.load_state_dict(weights.model)
-    origin = origin_of(weights.model, suite, dataset, fingerprint(trial.data))
-    return _Task(trial=trial, suite=suite, dataset=dataset, model=model, origin=origin)
+    try:
+        dataset = load(trained.data, device)
+    except MissingData as error:
+        raise MissingData(f"{error}; or say where they lie by --data-root FOLDER") from error
+    model = trained.build(dataset, device)
+    origin = origin_of(trained.weights.model, suite, dataset, fingerprint(trained.data))
+    return _Task(trained=trained, suite=suite, dataset=dataset, model=model, origin=origin)
 
 
 def _place(path: Path) -> Path:
@@ -219,10 +246,10 @@ def _print_tables(
     outcomes: Outcomes,
     comparisons: dict[str, Comparison] | None,
     *,
-    names: tuple[Path, Path | None],
+    names: tuple[str, Path | None],
 ) -> None:
     weights, against = names
-    data, split, count = task.trial.data.name, task.suite.split, len(outcomes.natural)
+    data, split, count = task.trained.data.name, task.suite.split, len(outcomes.natural)
     caption = f"{weights} on {data}, {split}: {count} images, suite {task.suite.id}"
     console = Console(highlight=False)
     print_scores(console, outcomes, task.reaches(), caption)

@@ -1,7 +1,7 @@
 """The folder of one training run: `weights.pt`, `checkpoint.pt`, `epochs.csv`, `last_steps.csv`.
 
-Each file is written beside its place and renamed into it, so that whatever ends the process
-leaves the one before whole.
+The first two have their SHA-256 beside them (`trainer.checksum`). Each file is written beside its
+place and renamed into it, so that whatever ends the process leaves the one before whole.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from trainer.checkpoint import Checkpoint, Weights
+from trainer.checksum import checksum_line, checksum_path
 from trainer.last_steps import LastSteps
 from trainer.problems import BadInput, Problem
 from trainer.training import EpochRow
@@ -53,15 +54,22 @@ class TrainingFolder:
 
     def keep(self, checkpoint: Checkpoint) -> Path:
         """The newest state, to go on from."""
-        return self._write("checkpoint.pt", checkpoint.to_bytes())
+        return self._write_with_checksum("checkpoint.pt", checkpoint.to_bytes())
 
     def finish(self, weights: Weights) -> Path:
         """The trained model."""
-        return self._write("weights.pt", weights.to_bytes())
+        return self._write_with_checksum("weights.pt", weights.to_bytes())
 
     def explain(self, last_steps: LastSteps) -> Path:
         """The steps before a divergence."""
         return self._write("last_steps.csv", _table(last_steps))
+
+    def _write_with_checksum(self, name: str, data: bytes) -> Path:
+        """Without one for a moment, so that none is ever beside bytes that it is not of."""
+        checksum_path(self._path / name).unlink(missing_ok=True)
+        path = self._write(name, data)
+        self._write(checksum_path(path).name, checksum_line(name, data))
+        return path
 
     def _write(self, name: str, data: bytes) -> Path:
         temporary, path = self._path / f".{name}", self._path / name

@@ -15,6 +15,7 @@ import typer
 
 from trainer.allocator import keep_freed_memory
 from trainer.checkpoint import Checkpoint, DamagedError, Weights
+from trainer.checksum import read_checked
 from trainer.config import Trial, assigned, read_trial, with_preset
 from trainer.data import Dataset, fingerprint, load
 from trainer.document import Document
@@ -103,7 +104,14 @@ def main(
             raise _failure(1, f"error: {error}; {before}, the last steps are in {steps}") from None
         except StoppedError as stop:
             raise _failure(128 + stop.signal, str(stop)) from None
-    weights = folder.finish(Weights(trial=trial.record(), model=model.state_dict()))
+    weights = folder.finish(
+        Weights(
+            trial=trial.record(),
+            model=model.state_dict(),
+            image_shape=dataset.image_shape,
+            num_classes=dataset.num_classes,
+        )
+    )
     typer.echo(f"{weights}  (evaluate it: python -m trainer.evaluate {weights})")
 
 
@@ -140,7 +148,7 @@ def _read(path: str | None, assignments: list[str]) -> Trial:
 
 def _read_checkpoint(path: Path) -> Checkpoint:
     try:
-        return Checkpoint.from_bytes(path.read_bytes())
+        return Checkpoint.from_bytes(read_checked(path))
     except DamagedError as error:
         message = f"must be a checkpoint of this version ({error}); begin anew without --from"
         raise BadInput(Problem(str(path), "", message)) from error

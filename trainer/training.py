@@ -18,7 +18,7 @@ from trainer.descent import Descent, refuse_unfit_parts
 from trainer.epoch_sums import EpochSums
 from trainer.evaluation import Rungs, Suite, evaluate, examples_of
 from trainer.last_steps import LastSteps, StepLog
-from trainer.models import MODELS, build
+from trainer.models import build, placed
 from trainer.passes import counted
 from trainer.problems import BadInput, Problem
 from trainer.randomness import derive_seed
@@ -31,9 +31,6 @@ its steps, `passes/KIND`, and apart from them those of validation, `validation/p
 
 PASSES, VALIDATION_PASSES = "passes/", "validation/passes/"
 """What the names of passes begin with in an epoch's row."""
-
-MEMORY_FORMATS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
-"""By name in a YAML file."""
 
 _LOOK_EVERY = 50
 """Steps between two looks for divergence: each waits for the device, and the step in which it
@@ -76,9 +73,8 @@ def new_model(trial: Trial, dataset: Dataset, device: torch.device) -> nn.Module
         mean=dataset.mean,
         std=dataset.std,
     )
-    model.to(device)
-    model.to(memory_format=_memory_format(trial))  # type: ignore[call-overload]  # PyTorch's own
-    return model
+    asked = trial.training.memory_format
+    return placed(model, trial.model, device=device, memory_format=asked)
 
 
 def compiled(model: nn.Module) -> nn.Module:
@@ -91,14 +87,6 @@ def compiled(model: nn.Module) -> nn.Module:
     passes = torch.compile(model)
     assert isinstance(passes, nn.Module)
     return passes
-
-
-def _memory_format(trial: Trial) -> torch.memory_format:
-    """channels_last is nowhere slower among what was measured (docs/benchmarks.md), but code that
-    views activations as flat does not take it: a network of one's own says what it wants."""
-    if trial.training.memory_format is not None:
-        return MEMORY_FORMATS[trial.training.memory_format]
-    return torch.channels_last if trial.model.name in MODELS else torch.preserve_format
 
 
 def train(

@@ -261,13 +261,18 @@ class _Task:
             "degraded": self.micro_batches > 1 or (origin is not None and origin.degraded),
             "provenance": provenance(self.device),
         }
-        weights = Weights(trial=self.trial.record(), model=model.state_dict())
+        weights = Weights(
+            trial=self.trial.record(),
+            model=model.state_dict(),
+            image_shape=dataset.image_shape,
+            num_classes=dataset.num_classes,
+        )
         keeps_last = self.supervision.keeps_last_checkpoint
         self.attempt.publish(weights, facts, keeps_last=keeps_last)
 
     def _evaluate(self, weights: Weights, dataset: Dataset) -> None:
         model = new_model(self.trial, dataset, self.device)
-        model.load_state_dict(weights.model)
+        weights.load_into(model, where=f"weights of {self.trial.id}")
         started = time.perf_counter()
         batch_size = math.ceil(self.suite.batch_size / self.micro_batches)  # bits are the same
         suite = self.suite.model_copy(update={"batch_size": batch_size})

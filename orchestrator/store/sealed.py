@@ -10,10 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from pathlib import PurePosixPath
 from typing import Any
 
 from orchestrator.store.files import Files
+from trainer.checksum import checksum_line
 
 logger = logging.getLogger(__name__)
 
@@ -62,11 +62,6 @@ def write_blob(files: Files, name: str, data: bytes) -> None:
     """Write bytes and their checksum, the checksum first: nobody finds a blob without one."""
     files.write(f"{name}.sha256", checksum_line(name, data))
     files.write(name, data)
-
-
-def checksum_line(name: str, data: bytes) -> bytes:
-    """What lies beside a whole blob."""
-    return f"{hashlib.sha256(data).hexdigest()}  {PurePosixPath(name).name}\n".encode()
 
 
 def remove_blob(files: Files, name: str) -> None:

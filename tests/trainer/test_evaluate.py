@@ -21,6 +21,7 @@ from typer.testing import CliRunner, Result
 from tests.trainer.runs import run
 from trainer.attacks import Attack
 from trainer.checkpoint import Weights
+from trainer.checksum import checksum_line
 from trainer.config import Trial
 from trainer.data import Dataset, DataSettings, fingerprint
 from trainer.document import Document
@@ -356,6 +357,56 @@ def test_what_is_no_input(models: Path) -> None:
     assert error_of(weights, "--out", models) == (
         f"--out must be a file that can be written, got {models}; choose another"
     )
+
+
+def test_weights_that_are_damaged_or_foreign(models: Path) -> None:
+    path = models / "standard.pt"
+    whole = path.read_bytes()
+    path.with_name("standard.pt.sha256").write_bytes(checksum_line("standard.pt", whole[1:]))
+    assert error_of(path).startswith(f"{path}: must have the SHA-256 that standard.pt.sha256")
+    path.with_name("standard.pt.sha256").unlink()
+    weights = Weights.from_bytes(whole)
+    state = {name: it.double() for name, it in weights.model.items()}
+    path.write_bytes(replace(weights, model=state).to_bytes())
+    assert error_of(path).startswith(f"{path}: 0.mean: must be torch.float32")
+    state = {name: it / 0 for name, it in weights.model.items()}
+    path.write_bytes(replace(weights, model=state).to_bytes())
+    assert error_of(path).startswith(f"{path}: 0.mean: must be finite")
+    for section in ("model", "data"):
+        trial = weights.trial | {section: weights.trial[section] | {"name": "of_theirs:it"}}
+        path.write_bytes(replace(weights, trial=trial).to_bytes())
+        assert "'of_theirs:it', which would be imported and run" in error_of(path)
+        assert "importable" in error_of(path, "--trust-code", "--suite", models / "suite.yaml")
+
+
+def test_data_that_lie_elsewhere(models: Path, tmp_path: Path) -> None:
+    path = models / "standard.pt"
+    weights = Weights.from_bytes(path.read_bytes())
+    data = weights.trial["data"] | {"name": "mnist", "root": "/nowhere"}
+    path.write_bytes(replace(weights, trial=weights.trial | {"data": data}).to_bytes())
+    assert "in /nowhere/MNIST/raw; " in (message := error_of(path))
+    assert message.endswith("or say where they lie by --data-root FOLDER")
+    assert f"in {tmp_path}/MNIST/raw; " in error_of(path, "--data-root", tmp_path)
+
+
+def test_a_trial_of_a_storage_is_evaluated_by_its_id(
+    models: Path, tmp_path: Path, suite_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial_id, storage = "t0123456789abcdef", tmp_path / "runs"
+    folder = storage / "trials" / trial_id
+    (folder / "attempts" / "000002").mkdir(parents=True)
+    (folder / "result.json").write_text(json.dumps({"record": {"attempt": 2}}))
+    shutil.copy(models / "standard.pt", folder / "attempts" / "000002" / "weights.pt")
+    before = sorted(storage.rglob("*"))
+    monkeypatch.chdir(models)
+    words = [trial_id, "--storage", str(storage), "--suite", "suite.yaml"]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.output
+    assert sorted(storage.rglob("*")) == before
+    assert result.stderr == f"bits are in {trial_id}.{suite_id}.npz\n"
+    command(models, "standard")
+    bits = (models / f"standard.{suite_id}.npz").read_bytes()
+    assert (models / f"{trial_id}.{suite_id}.npz").read_bytes() == bits
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import math
 from pathlib import Path
 
 import pytest
 
+from trainer.checkpoint import Weights
+from trainer.checksum import read_checked
 from trainer.folder import TrainingFolder
 from trainer.problems import BadInput
 
@@ -19,6 +22,19 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 
 def row(epoch: int, **facts: float) -> dict[str, float]:
     return {"epoch": epoch, "loss/natural": 1 / (2 + epoch), **facts}
+
+
+def test_weights_and_checkpoints_have_their_checksum_beside_them(tmp_path: Path) -> None:
+    """In the form of `sha256sum`, and of whatever was written last."""
+    folder = TrainingFolder(tmp_path)
+    for seed in (1, 2):
+        path = folder.finish(Weights(trial={"seed": seed}, model={}))
+        line = (tmp_path / "weights.pt.sha256").read_text()
+        assert line == f"{hashlib.sha256(path.read_bytes()).hexdigest()}  weights.pt\n"
+        assert read_checked(path) == path.read_bytes()
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(BadInput, match=r"weights\.pt: must have the SHA-256 that weights\.pt\.sha"):
+        read_checked(path)
 
 
 def test_rows_that_differ_in_their_facts_share_a_table(tmp_path: Path) -> None:

@@ -80,8 +80,10 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_run_leaves_its_model_its_checkpoint_and_its_epochs(whole: Path) -> None:
     assert sorted(path.name for path in whole.iterdir()) == [
         "checkpoint.pt",
+        "checkpoint.pt.sha256",
         "epochs.csv",
         "weights.pt",
+        "weights.pt.sha256",
     ]
     assert [row["epoch"] for row in epochs(whole)] == ["1", "2", "3"]
     weights = Weights.from_bytes((whole / "weights.pt").read_bytes())

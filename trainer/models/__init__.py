@@ -20,7 +20,7 @@ from trainer.models.settings import ModelSettings
 from trainer.own_code import own_code
 from trainer.registry import resolve
 
-__all__ = ["MODELS", "ModelSettings", "Normalisation", "build"]
+__all__ = ["MODELS", "ModelSettings", "Normalisation", "build", "placed"]
 
 MODELS: dict[str, Callable[..., nn.Module]] = {
     "cnn": cnn,
@@ -28,6 +28,10 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
     "resnet18": resnet18,
     "resnet50": resnet50,
 }
+
+
+MEMORY_FORMATS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
+"""By name in a YAML file."""
 
 
 class Normalisation(nn.Module):
@@ -86,3 +90,22 @@ def build(
             f"returns {type(body).__name__}"
         )
     return nn.Sequential(Normalisation(mean, std), body)
+
+
+def placed(
+    model: nn.Module, settings: ModelSettings, *, device: torch.device, memory_format: str | None
+) -> nn.Module:
+    """The model, moved to `device` and laid out in memory as was asked for.
+
+    Args:
+        memory_format: one of `MEMORY_FORMATS`. None: channels_last for the networks that ship,
+            which is nowhere slower among what was measured (docs/benchmarks.md); but code that
+            views activations as flat does not take it, so one's own says what it wants.
+    """
+    if memory_format is not None:
+        layout = MEMORY_FORMATS[memory_format]
+    else:
+        layout = torch.channels_last if settings.name in MODELS else torch.preserve_format
+    model.to(device)
+    model.to(memory_format=layout)  # type: ignore[call-overload]  # PyTorch's own
+    return model

@@ -16,7 +16,8 @@ from orchestrator.store.files import Files
 from orchestrator.store.housekeeping.activity import at_work
 from orchestrator.store.layout import SWEEPS, TRIALS
 from orchestrator.store.read_only import ReadOnly
-from orchestrator.store.sealed import checksum_line, peek_record
+from orchestrator.store.sealed import peek_record
+from trainer.checksum import checksum_line
 
 SECONDS_BETWEEN_LOOKS = 0.5
 """At what seems damaged: it may just be changing."""
