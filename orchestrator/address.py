@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import socket
 
+from trainer.redaction import redacted
+
 CONNECT_SECONDS = 5
 
 _HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
@@ -26,24 +28,25 @@ def check_address(address: str) -> None:
     """
     if address == "auto":
         return
+    said = redacted(address)
     if address.startswith("ray://"):
         raise NoClusterError(
-            f"--address must be auto or HOST:PORT, got {address!r}; the driver belongs on the "
+            f"--address must be auto or HOST:PORT, got {said!r}; the driver belongs on the "
             f"cluster: run the same command on its head with --address auto"
         )
     host, colon, port = address.rpartition(":")
     if not colon or not host or not port.isdecimal() or not 0 < int(port) < 65536:
-        raise NoClusterError(f"--address must be auto or HOST:PORT, got {address!r}")
+        raise NoClusterError(f"--address must be auto or HOST:PORT, got {said!r}")
     try:
         is_grpc = _is_grpc(host, int(port))
     except (OSError, UnicodeError) as error:  # the latter: no host can have such a name
         raise NoClusterError(
-            f"--address must lead to the head of a Ray cluster, got {address!r} ({error}); start "
+            f"--address must lead to the head of a Ray cluster, got {said!r} ({error}); start "
             f"one with `ray start --head --port {port}`, or leave --address out to run here"
         ) from error
     if not is_grpc:
         raise NoClusterError(
-            f"--address must lead to the head of a Ray cluster, got {address!r}, where something "
+            f"--address must lead to the head of a Ray cluster, got {said!r}, where something "
             f"else answers; give the port of `ray start --head --port`, which is 6379 by default"
         )
 

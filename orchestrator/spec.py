@@ -23,7 +23,7 @@ from orchestrator.tracking import EMBEDDED, OFF
 from trainer.config import assigned, with_preset
 from trainer.document import Document
 from trainer.evaluation import Suite, read_suite
-from trainer.problems import redacted
+from trainer.redaction import HIDDEN, is_secret_name, redacted
 from trainer.settings import Count, Reals, Settings
 from trainer.yaml_nodes import to_yaml
 
@@ -136,8 +136,8 @@ class SweepSpec:
         return f"{own}/suites/{Path(self.reevaluation.suite_file).stem}-{self.suite.id}"
 
     def resolved_yaml(self) -> str:
-        """The whole specification as YAML, passwords in URIs hidden."""
-        return to_yaml(_without_passwords(self.document.value))
+        """The whole specification as YAML, secrets hidden."""
+        return to_yaml(_without_secrets(self.document.value))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -261,9 +261,12 @@ def _check_columns(
             )
 
 
-def _without_passwords(value: Any) -> Any:
+def _without_secrets(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: _without_passwords(item) for key, item in value.items()}
+        return {
+            key: HIDDEN if is_secret_name(key) and isinstance(item, str) else _without_secrets(item)
+            for key, item in value.items()
+        }
     if isinstance(value, list):
-        return [_without_passwords(item) for item in value]
+        return [_without_secrets(item) for item in value]
     return redacted(value) if isinstance(value, str) else value

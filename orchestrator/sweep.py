@@ -24,7 +24,9 @@ from orchestrator.spec import SweepSpec, read_spec
 from orchestrator.start import Outcome, start
 from orchestrator.starts import HeldError
 from orchestrator.tracking import OFF, tracking_uri
-from trainer.problems import BadInput, Problem, redacted
+from trainer.logs import log_to_stderr
+from trainer.problems import BadInput, Problem
+from trainer.redaction import redacted
 from trainer.terminal_table import printable
 
 logger = logging.getLogger("orchestrator")
@@ -96,7 +98,7 @@ def main(
     ]
     flags += ["data.download=true"] if download else []
     console = Console(stderr=as_json, highlight=False, markup=False)
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    log_to_stderr(logging.WARNING)
     try:
         spec = read_spec(spec_path, [*(assignments or []), *flags], os.environ)
         if evaluate is not None:

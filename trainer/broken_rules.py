@@ -10,7 +10,8 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from trainer.problems import redacted, shown
+from trainer.problems import shown
+from trainer.redaction import redacted
 from trainer.settings import Settings
 
 _RULES = {

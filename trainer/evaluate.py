@@ -28,6 +28,7 @@ from trainer.config import preset
 from trainer.data import Dataset, MissingData, Split, fingerprint, load
 from trainer.document import Document
 from trainer.evaluation import Suite, evaluate, examples_of, origin_of, read_suite
+from trainer.logs import log_to_stderr
 from trainer.origin import Origin
 from trainer.outcomes import Outcomes
 from trainer.score_sheet import comparison_record, print_comparisons, print_scores, scores_record
@@ -88,7 +89,7 @@ def main(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Attack a model at every rung of a suite; print its accuracies with 95 % intervals."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    log_to_stderr(logging.WARNING)
     keep_freed_memory()
     with _told():
         source = Path(weights) if storage is None else stored_weights(storage, weights)

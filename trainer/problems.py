@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+from trainer.redaction import redacted
 
 MAX_SHOWN = 80  # characters of a value in a message
 
@@ -22,9 +23,10 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
+        message = redacted(self.message)
         if not self.key or self.where == f"--set {self.key}":
-            return f"{self.where}: {self.message}"
-        return f"{self.where}: {self.key}: {self.message}"
+            return f"{self.where}: {message}"
+        return f"{self.where}: {self.key}: {message}"
 
 
 class BadInput(ValueError):  # noqa: N818 (the user's mistake, not the program's)
@@ -38,18 +40,8 @@ class BadInput(ValueError):  # noqa: N818 (the user's mistake, not the program's
         return "\n".join(map(str, self.problems))
 
 
-def redacted(text: str) -> str:
-    """`text` with the password of a URI (`scheme://user:password@host`) replaced by `***`.
-
-    A password may hold any character, so everything up to the last `@` goes: rather too much
-    is hidden than too little.
-    """
-    credentials, at, host = text.rpartition("@")
-    return re.sub(r"(://[^:/@]*):.*", r"\1:***", credentials, flags=re.DOTALL) + at + host
-
-
 def shown(value: object) -> str:
-    """`value` as a message may show it: short, on one line, without a password."""
+    """`value` as a message may show it: short, on one line, without secrets."""
     if value is None:
         return "null"
     if isinstance(value, bool):

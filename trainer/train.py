@@ -21,6 +21,7 @@ from trainer.data import Dataset, fingerprint, load
 from trainer.document import Document
 from trainer.first_pass import is_own, tried_model, try_attack, try_method
 from trainer.folder import TrainingFolder
+from trainer.logs import log_to_stderr
 from trainer.own_code import own_code
 from trainer.problems import BadInput, Problem
 from trainer.signals import Requests, noted
@@ -67,7 +68,7 @@ def main(
 
     SIGINT and SIGTERM leave a checkpoint and end the training; SIGUSR1 leaves one.
     """
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    log_to_stderr(logging.WARNING)
     keep_freed_memory()
     flags = [
         f"{key}={json.dumps(value)}"

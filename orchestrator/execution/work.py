@@ -33,6 +33,7 @@ from trainer.config import Trial
 from trainer.data import Dataset, DataSettings, MissingData, fingerprint, load
 from trainer.evaluation import Suite, constant_accuracy, evaluate, origin_of
 from trainer.passes import Passes, counted
+from trainer.redaction import redacted
 from trainer.self_check import self_checked
 from trainer.training import (
     PASSES,
@@ -94,7 +95,7 @@ def carry_out(
         task.attempt.end(ending)
         return ending
     except (LostError, UnreachableError, FullError) as error:
-        logger.warning("trial %s is let go: %s", trial.id, error)
+        logger.warning("trial %s is let go: %s", trial.id, redacted(str(error)))
         if task is not None:
             with suppress(OSError):
                 task.attempt.end(Ending.LOST)
@@ -103,7 +104,7 @@ def carry_out(
         if task is None:
             raise
         kind = failure_kind(error)
-        logger.warning("trial %s failed (%s): %s", trial.id, kind, error)
+        logger.warning("trial %s failed (%s): %s", trial.id, kind, redacted(str(error)))
         task.attempt.fail(kind, f"{type(error).__name__}: {error}", traceback.format_exc())
         return Ending.FAILED
 

@@ -34,6 +34,7 @@ from orchestrator.status.vigil import keep_vigil
 from orchestrator.store.files import RefusedError, UnreachableError
 from orchestrator.store.opening import open_files
 from orchestrator.store.read_only import ReadOnly, only_read
+from trainer.logs import log_to_stderr
 from trainer.problems import BadInput, Problem
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -57,7 +58,7 @@ def main(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Say how a sweep stands, from its storage alone; nothing is written."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    log_to_stderr(logging.WARNING)
     console = Console(highlight=False, markup=False)
     try:
         if watch and (as_json or why is not None):

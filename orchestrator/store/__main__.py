@@ -25,6 +25,7 @@ from orchestrator.store.housekeeping.inventory import Entry, UnknownSweepError, 
 from orchestrator.store.housekeeping.verification import Finding, contents, sealed, verify
 from orchestrator.store.opening import open_files
 from orchestrator.store.version import VersionError, look
+from trainer.logs import log_to_stderr
 from trainer.terminal_table import Column, printable, terminal_table
 
 SHOWN_NAMES = 10
@@ -122,7 +123,7 @@ def collect_garbage(
 @contextmanager
 def _opened(storage: str) -> Iterator[Files]:
     """The files of a storage, for the time of the block; what is wrong with it ends the command."""
-    logging.basicConfig(level=logging.ERROR, format="%(levelname)s: %(message)s")
+    log_to_stderr(logging.ERROR)
     try:
         files = open_files(storage)
         if not look(files):

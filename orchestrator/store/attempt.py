@@ -14,6 +14,7 @@ from orchestrator.store.sealed import create_record, remove_blob, write_blob, wr
 from trainer.checkpoint import Checkpoint, Weights
 from trainer.config import Trial
 from trainer.outcomes import Outcomes
+from trainer.redaction import redacted, redacted_lines
 from trainer.training import EpochRow
 
 KEPT_CHECKPOINTS = 2
@@ -125,7 +126,7 @@ class Attempt:
 
     def fail(self, kind: str, message: str, details: str) -> None:
         """Let go of the trial, and say why there is no result."""
-        self.end("failed", failure={"kind": kind, "message": message, "details": details})
+        self.end("failed", failure=failure_record(kind, message, details))
 
     def _write(self, name: str, record: dict[str, Any]) -> None:
         self.check()
@@ -138,6 +139,11 @@ class Attempt:
         for name in sorted(self._files.sizes(f"{self._trial_folder}/attempts")):  # blobs first
             if "/checkpoints/" in name and not (is_kept and last in name):
                 self._files.remove(name)
+
+
+def failure_record(kind: str, message: str, details: str) -> dict[str, str]:
+    """Why there is no result, as it is kept: without secrets."""
+    return {"kind": kind, "message": redacted(message), "details": redacted_lines(details)}
 
 
 def checkpoint_name(folder: str, epochs_done: int, steps_done: int) -> str:

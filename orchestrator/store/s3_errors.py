@@ -17,10 +17,11 @@ from botocore.exceptions import (
 )
 
 from orchestrator.store.files import FullError, RefusedError, UnreachableError
+from trainer.redaction import redacted
 
 _KEYS = (
     "set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, with temporary keys, AWS_SESSION_TOKEN to "
-    "keys that the server knows"
+    "keys that the server knows, on every machine that runs trials"
 )
 _PERMISSION = "let these keys list the bucket, and read, write and delete what is in it"
 _REGION = "set AWS_DEFAULT_REGION to the region of the bucket"
@@ -55,20 +56,21 @@ def explained(error: BotoCoreError | ClientError, what: str) -> OSError:
     """The store's own error for one of boto3's; `what` could not be done, and where."""
     if isinstance(error, ClientError):
         return _answer(error, what)
+    said = redacted(str(error))  # which shows the URL that was asked
     if isinstance(error, _LOST_ON_THE_WAY):
         return UnreachableError(
-            f"{what}: {error}; see that AWS_ENDPOINT_URL is right, the server up and the network"
+            f"{what}: {said}; see that AWS_ENDPOINT_URL is right, the server up and the network"
         )
     if isinstance(error, (NoCredentialsError, PartialCredentialsError)):
         return RefusedError(f"{what}: there are no keys; {_KEYS}")
-    return RefusedError(f"{what}: {error}; see the AWS_* variables and ~/.aws/config")
+    return RefusedError(f"{what}: {said}; see the AWS_* variables and ~/.aws/config")
 
 
 def _answer(error: ClientError, what: str) -> OSError:
     """Of a server that was reached."""
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     code = error.response.get("Error", {}).get("Code", "")
-    said = error.response.get("Error", {}).get("Message", "")
+    said = redacted(error.response.get("Error", {}).get("Message", ""))
     if status == 507 or code in _FULL:  # insufficient storage
         return FullError(f"{what}: the server is full ({code}); make room on it or in the quota")
     if code in REMEDIES:

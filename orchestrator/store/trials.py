@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from orchestrator.store.attempt import Attempt, Origin, checkpoint_name
+from orchestrator.store.attempt import Attempt, Origin, checkpoint_name, failure_record
 from orchestrator.store.files import Files
 from orchestrator.store.lease import LeaseState, Watch, create, newest, numbers, state
 from orchestrator.store.result import published, retract, trained_facts, weights_name
@@ -149,7 +149,7 @@ class StoredTrial:
             impatient=self._impatient,
         )
         if lease is not None:
-            lease.end("failed", failure={"kind": kind, "message": message, "details": details})
+            lease.end("failed", failure=failure_record(kind, message, details))
 
     def past_attempts(self) -> list[LeaseState]:
         """All so far, the newest last."""

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from filelock import FileLock
 
 from orchestrator.tracking.tracker import Tracker
-from trainer.problems import redacted
+from trainer.redaction import HIDDEN, is_secret_name, redacted
 from trainer.training import EpochRow
 
 if TYPE_CHECKING:
@@ -237,7 +237,7 @@ def flat(params: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
         if isinstance(value, Mapping):
             names |= flat(value, f"{prefix}{key}.")
         else:
-            names[f"{prefix}{key}"] = str(value)
+            names[f"{prefix}{key}"] = HIDDEN if is_secret_name(key) else redacted(str(value))
     return names
 
 

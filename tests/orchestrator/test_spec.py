@@ -251,6 +251,15 @@ def test_resolved_file_hides_passwords(read: Read) -> None:
     assert "p@ss" not in spec.resolved_yaml()
 
 
+def test_resolved_file_hides_what_a_name_says_is_secret(read: Read) -> None:
+    uri = "postgresql://host/mlflow?user=me&password=canary"
+    model = '{name: "os.path:join", api_key: canary}'
+    spec = read(f"{DIGITS}\nmodel: {model}", f"tracking={uri}")
+    assert "?user=me&password=***" in spec.resolved_yaml()
+    assert "api_key: '***'" in spec.resolved_yaml()
+    assert "canary" not in spec.resolved_yaml()
+
+
 # --- size
 
 

@@ -474,6 +474,19 @@ def test_failure_stands_until_another_attempt_begins(
     assert ends == ["failed", None]
 
 
+def test_failures_are_kept_without_secrets(
+    begin: Callable[..., Attempt], stored: StoredTrial
+) -> None:
+    message = "no answer of db://me:canary@host/x?token=canary"
+    begin().fail("exception", message, f"Traceback ...\n  {message}")
+    for _ in range(2):
+        failure = stored.progress("").failure
+        assert failure is not None
+        assert failure.message == "no answer of db://me:***@host/x?token=***"
+        assert failure.details == f"Traceback ...\n  {failure.message}"
+        stored.give_up("worker_lost", message, f"Traceback ...\n  {message}")
+
+
 def test_attempt_begins_only_after_the_one_before(stored: StoredTrial, trial: Trial) -> None:
     watch = Watch()
     assert stored.next_attempt(watch, LASTS) == 1

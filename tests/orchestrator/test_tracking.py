@@ -64,6 +64,13 @@ def test_nested_settings_are_flat_parameters() -> None:
     }
 
 
+def test_parameters_hold_no_secret() -> None:
+    assert flat({"url": "db://me:canary@host", "token": "canary"}) == {
+        "url": "db://me:***@host",
+        "token": "***",
+    }
+
+
 # --- a store
 
 
