@@ -172,10 +172,7 @@ def _read_trial(base: Document, grid: _Grid, point: Sequence[_Override]) -> Tria
         raise BadInput(
             *(replace(each, key=grid.key_in_sweep(each.key, point)) for each in error.problems)
         ) from error
-    try:
-        root = str(trial.data.root_folder)
-    except RuntimeError as error:  # `~name` of a user whom this machine does not know
-        raise document.fail("data.root", f"must be a folder, got {trial.data.root!r}") from error
+    root = str(trial.data.root_folder).replace("$", "$$")  # which is a text with variables
     return trial.model_copy(update={"data": trial.data.model_copy(update={"root": root})})
 
 

@@ -25,6 +25,7 @@ from trainer.document import Document
 from trainer.evaluation import Suite, read_suite
 from trainer.redaction import HIDDEN, is_secret_name, redacted
 from trainer.settings import Count, Reals, Settings
+from trainer.variables import expanded
 from trainer.yaml_nodes import to_yaml
 
 MAX_NAME_BYTES = 100
@@ -50,9 +51,7 @@ def _place(storage: str) -> str:
     if not storage:
         raise ValueError("must be a folder, or s3://BUCKET/PREFIX, got ''")
     try:
-        open_files(storage)
-    except RuntimeError as error:  # `~name` of a user whom this machine does not know
-        raise ValueError(f"must be a folder, got {storage!r}") from error
+        open_files(expanded(storage))
     except ValueError as error:
         raise ValueError(str(error).removeprefix("storage ")) from error
     return storage
@@ -61,6 +60,15 @@ def _place(storage: str) -> str:
 def _uri(tracking: str) -> str:
     if tracking not in {OFF, EMBEDDED} and "://" not in tracking:
         raise ValueError(f"must be {OFF}, {EMBEDDED} or a URI such as http://HOST:5000")
+    _located(tracking)
+    return tracking
+
+
+def _located(tracking: str) -> str:
+    """With variables expanded where it leads to a file: in a server's URI a `$` is a `$`."""
+    for scheme in ("sqlite:///", "file://"):
+        if tracking.startswith(scheme):
+            return scheme + expanded(tracking.removeprefix(scheme))
     return tracking
 
 
@@ -123,8 +131,8 @@ class SweepSpec:
     objectives: tuple[Objective, ...]
     reference_point: tuple[float, ...]
     policy: Policy
-    storage: str  # the absolute path of a folder, or a URL
-    tracking: str
+    storage: str  # the absolute path of a folder, or a URL, with no variables in it any more
+    tracking: str  # likewise
     reevaluation: Reevaluation | None = None
 
     @property
@@ -173,7 +181,7 @@ def read_spec(path: str, assignments: Iterable[str], environment: Mapping[str, s
     suite = read_suite(document.section("evaluation"))
     objectives, reference_point = _read_objectives(document, own)
     _check_columns(document, objectives, suite, cells, settings)
-    storage = open_files(own.storage).url
+    storage = open_files(expanded(own.storage)).url
     if own.tracking == EMBEDDED and "://" in storage:
         raise document.fail(
             "tracking",
@@ -193,7 +201,7 @@ def read_spec(path: str, assignments: Iterable[str], environment: Mapping[str, s
         reference_point=reference_point,
         policy=Policy.model_validate({key: getattr(own, key) for key in Policy.model_fields}),
         storage=storage,
-        tracking=own.tracking,
+        tracking=_located(own.tracking),
     )
 
 

@@ -310,7 +310,7 @@ BAD_FILES = [
     ),
     (
         f"data:\n  name: digits\n  root: ~no-such-user/x\n{FLOW}",
-        "3: data.root: must be a folder, got '~no-such-user/x'",
+        "3: data.root: must be a folder, got '~no-such-user/x', and no user of this machine …",
     ),
     (
         f"{GOOD}model: {{name: cnn, channels: [1, 1, 1, 1]}}\n",

@@ -244,6 +244,43 @@ def test_resolved_file_has_every_default_of_the_sweep(read: Read) -> None:
     assert value["training"]["optimiser"]["learning_rate"] == 0.002
 
 
+def test_variables_stand_for_folders(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("SCRATCH", "/scratch/a$b")
+    for written, meant in [
+        ("${HOME}/runs", "/home/me/runs"),
+        ("$SCRATCH/$HOME", "/scratch/a$b//home/me"),
+        ("~/runs$$", "/home/me/runs$"),
+    ]:
+        spec = read(
+            f"data: {{name: digits, root: '{written}'}}\nmethods: {{flow: {{}}}}\n",
+            f"storage={written}",
+            f"tracking=sqlite:///{written}.db",
+        )
+        assert spec.storage == str(Path(meant))
+        assert spec.tracking == f"sqlite:///{meant}.db"
+        assert {str(cell.trial.data.root_folder) for cell in spec.cells} == {str(Path(meant))}
+        assert ids(spec) == ids(read(DIGITS))
+        assert f"storage: {written}\n" in spec.resolved_yaml().replace("'", "")
+        assert read(spec.resolved_yaml()).storage == spec.storage
+
+
+def test_a_variable_that_is_not_set_is_refused_by_name(
+    read: Read, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NO_SUCH", raising=False)
+    monkeypatch.setenv("EMPTY", "")
+    for key in ("storage", "data.root"):
+        for name, state in (("NO_SUCH", "not set"), ("EMPTY", "empty")):
+            with pytest.raises(BadInput, match=rf"{key}: must .* where {name} is {state}; set it"):
+                read(DIGITS.replace("digits", "{name: digits}"), f"{key}=${{{name}}}/runs")
+    with pytest.raises(BadInput, match=r"tracking: must .* where NO_SUCH is not set"):
+        read(DIGITS, "tracking=sqlite:///$NO_SUCH/x.db")
+    with pytest.raises(BadInput, match=r"storage: must have \$NAME, \$\{NAME\}, or \$\$ for"):
+        read(DIGITS, "storage=${A:-b}")
+    assert read(DIGITS, "tracking=http://me:p$NO_SUCH@host").tracking == "http://me:p$NO_SUCH@host"
+
+
 def test_resolved_file_hides_passwords(read: Read) -> None:
     spec = read(DIGITS, "tracking=postgresql://me:p@ss:w/rd@host:5432/mlflow")
     assert spec.tracking.endswith("p@ss:w/rd@host:5432/mlflow")

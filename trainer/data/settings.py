@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field
 
 from trainer.registry import resolve
 from trainer.settings import Count, Provenance, Settings
+from trainer.variables import expanded
 
 Name = Literal["digits", "mnist", "fashion_mnist", "cifar10", "caltech256"]
 """The data sets that need no code of the user's."""
@@ -28,6 +29,16 @@ def _known(name: str) -> str:
     return name
 
 
+def _of_variables(path: str) -> str:
+    """`path` as it is, where every variable in it is set.
+
+    Raises:
+        ValueError: one is not.
+    """
+    expanded(path)
+    return path
+
+
 DataName = Annotated[str, AfterValidator(_known)]
 
 
@@ -39,7 +50,7 @@ class DataSettings(Settings):
     """
 
     name: DataName = Field(description="data set, or your own source as package.module:name")
-    root: Annotated[str, Provenance()] = Field(
+    root: Annotated[str, Provenance(), AfterValidator(_of_variables)] = Field(
         default="data", description="folder of the data files, laid out as torchvision does"
     )
     download: Annotated[bool, Provenance()] = Field(
@@ -68,13 +79,17 @@ class DataSettings(Settings):
 
     @property
     def root_folder(self) -> Path:
-        """`root` as an absolute path."""
-        return Path(self.root).expanduser().absolute()
+        """`root` as an absolute path, with the variables of this machine's environment.
+
+        Raises:
+            ValueError: one of them is not set.
+        """
+        return Path(expanded(self.root)).absolute()
 
     @property
     def cache_folder(self) -> Path:
-        """`cache` as an absolute path; by default where the XDG standard puts caches."""
+        """`cache` likewise; by default where the XDG standard puts caches."""
         if self.cache is not None:
-            return Path(self.cache).expanduser().absolute()
+            return Path(expanded(self.cache)).absolute()
         home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
         return Path(home).expanduser().absolute() / "pareto-robustness-sweep"
