@@ -35,6 +35,7 @@ from orchestrator.spec import SweepSpec
 from orchestrator.store.opening import open_files
 from orchestrator.table import sweep_table
 from orchestrator.table_files import READERS, TableError, read_table
+from trainer.logs import log_to_stderr
 from trainer.problems import BadInput
 from trainer.terminal_table import Column, terminal_table, titled
 
@@ -98,7 +99,7 @@ def main(
     ] = (False),
 ) -> None:
     """Extract the empirical Pareto front of a table of trials; write and draw it."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    log_to_stderr(logging.WARNING)
     directory = table_path.parent if out is None else out
     shown = None
     try:
