@@ -17,7 +17,7 @@ An axis runs backwards where its objective's direction asks for it.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from math import ceil
 from pathlib import Path
 from textwrap import wrap
@@ -32,10 +32,18 @@ from matplotlib.lines import Line2D
 
 from orchestrator.eligibility import is_collapsed, is_under_attack
 from orchestrator.extraction import Front, settings_columns, warned
-from orchestrator.figures.labels import setting_text, varying_settings
+from orchestrator.figures.crowd import (
+    MANY,
+    MEANS_ACROSS,
+    TRIALS_ACROSS,
+    few_methods,
+    told_apart,
+)
+from orchestrator.figures.labels import setting_text, short, varying_settings
 from orchestrator.figures.panel import FLOOR_LINE, Scene, draw_panel
 from orchestrator.figures.style import DPI, GREY, INK, RC, Array, method_styles, save
 from orchestrator.objectives import Objective, is_fraction, minimised
+from trainer.terminal_table import printable
 
 WIDTH, PANEL_HEIGHT, LEGEND_ROW, SMALL_PRINT_ROW = 10.0, 4.5, 0.24, 0.13
 """Inches."""
@@ -119,6 +127,31 @@ def _scene(front: Front, placement: Placement) -> Scene:
     settings = settings_columns(front.measured, front.objectives)
     trials = _with_method(front.measured)
     means = _with_method(front.cells[front.cells["seeds"] > 0])
+    if len(means) > MANY:
+        means = means[means["on_front"]]
+    trials = trials.assign(
+        x=trials[x.name] * factors[0],
+        y=trials[y.name] * factors[1],
+        is_collapsed=is_collapsed(trials),
+    )
+    means = means.assign(
+        x=means[f"{x.name}_mean"] * factors[0],
+        y=means[f"{y.name}_mean"] * factors[1],
+        dx=means[f"{x.name}_std"].fillna(0.0) * factors[0],
+        dy=means[f"{y.name}_std"].fillna(0.0) * factors[1],
+        is_collapsed=means["collapsed"] == means["seeds"],
+    )
+    drawn, drawn_means = (
+        told_apart(
+            table["x"].to_numpy(np.float64),
+            table["y"].to_numpy(np.float64),
+            [table["method"], table["is_collapsed"]],
+            across,
+        )
+        for table, across in ((trials, TRIALS_ACROSS), (means, MEANS_ACROSS))
+    )
+    knee = (trials["trial_id"] == front.knee).to_numpy(np.bool_)
+    drawn |= knee
 
     line = region = np.empty((0, 2))
     if len(front.objectives) == len(plane):
@@ -134,30 +167,14 @@ def _scene(front: Front, placement: Placement) -> Scene:
         better=(1, -1) if placement == "paper" else (-1, 1),
         log_axis="y" if y is cost else "x",
         styles=method_styles(trials["method"]),
-        trials=pd.DataFrame(
-            {
-                "trial_id": trials["trial_id"],
-                "method": trials["method"],
-                "x": trials[x.name] * factors[0],
-                "y": trials[y.name] * factors[1],
-                "text": [setting_text(varying) for varying in varying_settings(trials, settings)],
-                "is_collapsed": is_collapsed(trials),
-            }
-        ),
-        means=pd.DataFrame(
-            {
-                "method": means["method"],
-                "x": means[f"{x.name}_mean"] * factors[0],
-                "y": means[f"{y.name}_mean"] * factors[1],
-                "dx": means[f"{x.name}_std"].fillna(0.0) * factors[0],
-                "dy": means[f"{y.name}_std"].fillna(0.0) * factors[1],
-                "text": [setting_text(varying) for varying in varying_settings(means, settings)],
-                "lacking": [
-                    f"{done} of {planned} seeds" if done < planned else ""
-                    for done, planned in means[["seeds", "planned"]].itertuples(index=False)
-                ],
-                "is_collapsed": means["collapsed"] == means["seeds"],
-            }
+        trials=_texts(trials, settings, knee)[drawn],
+        means=_texts(means, settings, drawn_means)[drawn_means].assign(
+            lacking=[
+                f"{done} of {planned} seeds" if done < planned else ""
+                for done, planned in means.loc[drawn_means, ["seeds", "planned"]].itertuples(
+                    index=False
+                )
+            ]
         ),
         line=line,
         region=region,
@@ -174,9 +191,20 @@ def _floor(front: Front, objective: Objective) -> float | None:
 
 
 def _with_method(table: pd.DataFrame) -> pd.DataFrame:
-    """`table` with a word for the method in every row."""
-    methods = table["method"].fillna("unnamed") if "method" in table else "unnamed"
-    return table.assign(method=methods)
+    """`table` with a word for the method in every row, of not too many."""
+    if "method" not in table:
+        return table.assign(method="unnamed")
+    methods = few_methods(table["method"].fillna("unnamed"))
+    return table.assign(method=methods.map({name: printable(name) for name in methods.unique()}))
+
+
+def _texts(
+    table: pd.DataFrame, settings: Sequence[str], rows: npt.NDArray[np.bool_]
+) -> pd.DataFrame:
+    """`table` with the settings of the chosen rows in a few characters, of the others none."""
+    texts = np.full(len(table), "", dtype=object)
+    texts[rows] = [setting_text(varying) for varying in varying_settings(table, settings, rows)]
+    return table.assign(text=texts)
 
 
 def _is_fraction(objective: Objective) -> bool:
@@ -189,7 +217,7 @@ def _factor(objective: Objective) -> float:
 
 
 def _title(objective: Objective) -> str:
-    words = objective.name.replace("_", " ")
+    words = short(objective.name.replace("_", " "))
     return TITLES.get(objective.name, f"{words} (%)" if _is_fraction(objective) else words)
 
 
@@ -234,7 +262,7 @@ def _draw_legends(figure: Figure, scene: Scene, kinds: dict[str, Any], bottom: f
     ):
         figure.legend(
             handles,
-            names,
+            list(map(short, names)),
             loc="lower center",
             bbox_to_anchor=(0.5, foot / height),
             ncols=ceil(len(names) / _rows(names)),
@@ -256,13 +284,16 @@ def _small_print(front: Front, note: str) -> list[str]:
     lacking = int((front.cells["seeds"] < front.cells["planned"]).sum())
     if lacking and "trial_id" not in front.cells:
         counted.append(f"{lacking} of {_counted(len(front.cells), 'cell')} without all their seeds")
-    splits = sorted(trials["split"].dropna().unique()) if "split" in trials else []
+    if len(front.cells) > MANY:
+        counted.append(f"means of {_counted(len(front.cells), 'cell')} shown on their front alone")
+    splits = sorted(map(short, trials["split"].dropna().unique())) if "split" in trials else []
     images = f"{' and '.join(splits)} images" if splits else ""
     doubtful = len(warned(trials))
     odd = f"{doubtful} of {_counted(len(trials), 'model')} have evaluation warnings"
     parts = (", ".join(counted), images, note, odd if doubtful else "")
     text = " · ".join(part for part in parts if part)
-    return [row for line in text.splitlines() for row in wrap(line, CHARACTERS_IN_ROW)]
+    lines = map(printable, text.splitlines())
+    return [row for line in lines for row in wrap(line, CHARACTERS_IN_ROW)]
 
 
 def _counted(count: int, noun: str) -> str:

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 
 from orchestrator.extraction import settings_of
 from orchestrator.figures.style import Array
+from trainer.terminal_table import printable
 
 SYMBOLS = {"rho": "ρ", "epsilon": "ε", "alpha": "α"}
 
@@ -39,6 +40,9 @@ PLACES = np.array(
 """Where a label may stand, seen from its point, the best first, where better is up and to the left:
 there no front has points. Horizontal and vertical direction, distance in typographic points."""
 
+MOST_CHARACTERS = 60
+"""Of a name or a label."""
+
 PADDING = 2.0
 """Free pixels around a label."""
 
@@ -60,15 +64,24 @@ class Label:
 
 def setting_text(settings: dict[str, Any]) -> str:
     """`{'pgd.epsilon': 0.03137254901960784, 'rho': 0.4}` as `pgd ε = 8/255, ρ = 0.4`."""
-    return ", ".join(f"{_symbol(name)} = {_value(value)}" for name, value in settings.items())
+    words = (f"{_symbol(name)} = {_value(value)}" for name, value in settings.items())
+    return short(", ".join(words))
 
 
-def varying_settings(trials: pd.DataFrame, columns: Sequence[str]) -> list[dict[str, Any]]:
-    """For each row its settings that differ within its `method`."""
+def short(text: str) -> str:
+    """`text` as a picture may show it: on one line, each character with a shape, not too long."""
+    safe = printable(text)
+    return safe if len(safe) <= MOST_CHARACTERS else f"{safe[: MOST_CHARACTERS - 1]}…"
+
+
+def varying_settings(
+    trials: pd.DataFrame, columns: Sequence[str], rows: npt.NDArray[np.bool_]
+) -> list[dict[str, Any]]:
+    """For each of the chosen rows its settings that differ within its `method`, over all rows."""
     varies = trials.groupby("method")[list(columns)].nunique(dropna=False) > 1
     return [
         settings_of(trial, [name for name in columns if varies.loc[trial["method"], name]])
-        for _, trial in trials.astype("object").iterrows()
+        for _, trial in trials[rows].astype("object").iterrows()
     ]
 
 

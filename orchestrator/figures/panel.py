@@ -4,6 +4,7 @@ axes."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 from typing import Any, Literal
 
 import numpy as np
@@ -13,6 +14,7 @@ from matplotlib.markers import MarkerStyle
 from matplotlib.scale import FuncScale
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
+from orchestrator.figures.crowd import MANY, fewer_vertices
 from orchestrator.figures.labels import Label, place_labels
 from orchestrator.figures.style import (
     GREY,
@@ -30,6 +32,12 @@ ARROWS = {(-1, 1): "↖", (1, 1): "↗", (-1, -1): "↙", (1, -1): "↘"}
 LABELLED_METHOD = "pareto"
 MOST_NEEDED = 5
 """Cells that lack seeds are named, whatever a label covers, up to so many."""
+
+MOST_LABELS = 40
+"""Cells that are named in a crowd, evenly spread."""
+
+LINE_ABOVE = 3.5
+"""Where the staircase is drawn over a crowd of trials: else it could not be seen."""
 
 MARGIN = 0.12
 """Share of the data's extent that stays free on each side, for labels."""
@@ -51,7 +59,7 @@ class Scene:
 
     styles: dict[str, MethodStyle]
     trials: pd.DataFrame
-    """Columns `trial_id`, `method`, `x`, `y`, `text` (its settings), `is_collapsed`."""
+    """Columns `trial_id`, `method`, `x`, `y`, `text` (the knee's settings), `is_collapsed`."""
 
     means: pd.DataFrame
     """One row a cell: `method`, `x`, `y`, `dx`, `dy` (standard deviations), `text`, `lacking`
@@ -78,6 +86,8 @@ def draw_panel(axes: Axes, scene: Scene, *, is_log: bool) -> None:
     _draw_frame(axes, scene, is_log=is_log)
     if scene.trials.empty:
         axes.text(0.5, 0.5, "no trial is done", transform=axes.transAxes, ha="center", color=GREY)
+    if len(scene.trials) > MANY:
+        axes.set_rasterization_zorder(LINE_ABOVE)  # in an SVG, so many marks are one image
     drawn = (_draw_front(axes, scene), _draw_marks(axes, scene))
     _draw_labels(axes, scene, np.vstack(drawn))
 
@@ -117,12 +127,17 @@ def _limits(values: Array, *, is_log: bool) -> tuple[float, float]:
 
 
 def _draw_front(axes: Axes, scene: Scene) -> Array:
-    axes.fill(*scene.region.T, color=INK, alpha=0.05, linewidth=0, zorder=1, gid="region")
-    axes.plot(*scene.line.T, color=INK, linewidth=1.2, zorder=2, gid="staircase")
+    region, line = (
+        fewer_vertices(vertices, axes.transData.transform(vertices))
+        for vertices in (scene.region, scene.line)
+    )
+    above = LINE_ABOVE if len(scene.trials) > MANY else 2
+    axes.fill(*region.T, color=INK, alpha=0.05, linewidth=0, zorder=1, gid="region")
+    axes.plot(*line.T, color=INK, linewidth=1.2, zorder=above, gid="staircase")
     for floor, draw in zip(scene.floors, (axes.axvline, axes.axhline), strict=True):
         if floor is not None:
             draw(floor, **FLOOR_LINE, zorder=1.5, gid="floor")
-    return _boxes(axes, scene.line[:-1], scene.line[1:], 1.0)
+    return _boxes(axes, line[:-1], line[1:], 1.0)
 
 
 def _draw_marks(axes: Axes, scene: Scene) -> Array:
@@ -217,6 +232,8 @@ def _draw_labels(axes: Axes, scene: Scene, obstacles: Array) -> None:
             is_needed = tells_lacking and lacking != "" and is_lacking.sum() <= MOST_NEEDED
             color = scene.styles[method].color
             labels.append(Label(x=x, y=y, text=name, color=color, is_needed=is_needed))
+    if len(scene.trials) > MANY and len(labels) > MOST_LABELS:
+        labels = labels[:: ceil(len(labels) / MOST_LABELS)]  # the knee is the first
     place_labels(axes, labels, obstacles, better=scene.better)
 
 
