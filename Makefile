@@ -14,10 +14,11 @@ help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
 
 demo: .venv/installed ## Install and run the main job: a Pareto front on real digits
-	$(BIN)/python -m orchestrator.sweep $(SPEC) --storage $(STORAGE)
+	$(BIN)/python -m orchestrator.sweep $(SPEC) --storage '$(STORAGE)'
 
 ui: .venv/installed ## Open the MLflow UI on what was run (PORT=5000)
-	$(BIN)/mlflow ui --backend-store-uri sqlite:///$(abspath $(STORAGE))/mlflow.db --host 127.0.0.1 --port $(PORT)
+	uri="$$($(BIN)/python -m orchestrator.tracking '$(STORAGE)')" && \
+	  $(BIN)/mlflow ui --backend-store-uri "$$uri" --host 127.0.0.1 --port $(PORT)
 
 test: .venv/installed ## Run the tests, quick ones first (15 minutes at most)
 	$(PYTEST) -m "not slow and not integration and not long"

@@ -10,7 +10,7 @@ from orchestrator.budget import Meter
 from orchestrator.plan import Plan, PlannedTrial
 from orchestrator.progress import Display, Tally
 from orchestrator.store import Store
-from orchestrator.tracking import Tracker
+from orchestrator.tracking import TrackedTrial, Tracker
 from trainer.training import EpochRow
 
 
@@ -32,6 +32,7 @@ class Commentary:
         self._store = store
         self._suite_id = plan.suite_id
         self._planned = {planned.id: planned for planned in pending}
+        self._names = plan.names()
         self._tally = Tally.of(pending)
         self._display = Display(console, self._tally)
         self._tracker = tracker
@@ -50,12 +51,16 @@ class Commentary:
         self._display.update()
         planned = self._planned[trial_id]
         self._tracker.trial(
-            trial_id,
-            name=planned.title,
-            params=planned.trial.content(),
-            rows=lambda: [row],
-            scores={},
-            status="running",
+            TrackedTrial(
+                id=trial_id,
+                name=self._names[trial_id],
+                params=planned.trial.content(),
+                scores={},
+                status="running",
+                rows=lambda: [row],
+                began=self._store.trial(trial_id).began,
+                ended=None,
+            )
         )
 
     def let_go(self, trial_id: str) -> None:

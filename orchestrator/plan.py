@@ -113,6 +113,18 @@ class Plan:
     trials: tuple[PlannedTrial, ...]
     suite_id: str
 
+    def names(self) -> dict[str, str]:
+        """Of trials, by id, as short as tells a method's apart: `pareto rho=0.4 seed=1`. What all
+        trials of a method share is left out, though trials of others have another value of it."""
+        by_method: dict[str, list[PlannedTrial]] = {}
+        for planned in self.trials:
+            by_method.setdefault(planned.method, []).append(planned)
+        return {
+            planned.id: name
+            for trials in by_method.values()
+            for planned, name in zip(trials, _names(trials), strict=True)
+        }
+
     def counts(self) -> dict[str, int]:
         """Trials by status."""
         return dict(Counter(planned.status for planned in self.trials))
@@ -126,6 +138,21 @@ class Plan:
     def asked_for(self) -> tuple[PlannedTrial, ...]:
         """Those that are not left out."""
         return tuple(planned for planned in self.trials if planned.left_out is None)
+
+
+def _names(trials: Sequence[PlannedTrial]) -> list[str]:
+    """Of the trials of one method."""
+    facts = [{**planned.settings, "seed": planned.trial.seed} for planned in trials]
+    varying = [key for key in facts[0] if len({repr(each[key]) for each in facts}) > 1]
+    return [
+        " ".join(
+            [
+                planned.method,
+                *(f"{key}={each[key]}" for key in varying if each[key] is not None),
+            ]
+        )
+        for planned, each in zip(trials, facts, strict=True)
+    ]
 
 
 def _may_be_luck(planned: PlannedTrial) -> bool:

@@ -19,7 +19,7 @@ from orchestrator.objectives import (
 )
 from orchestrator.policy import Policy
 from orchestrator.store.opening import open_files
-from orchestrator.tracking import EMBEDDED, OFF
+from orchestrator.tracking import EMBEDDED, OFF, is_understood
 from trainer.config import assigned, with_preset
 from trainer.document import Document
 from trainer.evaluation import Suite, read_suite
@@ -29,6 +29,7 @@ from trainer.variables import expanded
 from trainer.yaml_nodes import to_yaml
 
 MAX_NAME_BYTES = 100
+TRACKING_VARIABLE = "MLFLOW_TRACKING_URI"
 
 
 def safe_file_name(name: str) -> str:
@@ -58,7 +59,7 @@ def _place(storage: str) -> str:
 
 
 def _uri(tracking: str) -> str:
-    if tracking not in {OFF, EMBEDDED} and "://" not in tracking:
+    if not is_understood(tracking):
         raise ValueError(f"must be {OFF}, {EMBEDDED} or a URI such as http://HOST:5000")
     _located(tracking)
     return tracking
@@ -133,6 +134,7 @@ class SweepSpec:
     policy: Policy
     storage: str  # the absolute path of a folder, or a URL, with no variables in it any more
     tracking: str  # likewise
+    notes: tuple[str, ...]  # what a person who starts it should hear
     reevaluation: Reevaluation | None = None
 
     @property
@@ -171,9 +173,13 @@ def read_spec(path: str, assignments: Iterable[str], environment: Mapping[str, s
     document = assigned(Document.read(path), assignments)
     file = Document.from_plain({"name": Path(path).stem, "methods": {}}, document.where())
     document = with_preset(document).merged_over(file)
-    if uri := environment.get("MLFLOW_TRACKING_URI"):
-        tracking = Document.from_plain({"tracking": uri}, "MLFLOW_TRACKING_URI")
+    uri = "" if "tracking" in document else environment.get(TRACKING_VARIABLE, "")
+    notes: tuple[str, ...] = ()
+    if uri and is_understood(uri):
+        tracking = Document.from_plain({"tracking": uri}, TRACKING_VARIABLE)
         document = document.merged_over(tracking)
+    elif uri:  # it is meant for other programs too, some of which take folders
+        notes = (_left_aside(uri),)
     own = document.read_as(_SweepFile)
     defaults = Document.from_plain(own.model_dump(mode="json"), document.where())
     document = document.merged_over(defaults)
@@ -186,7 +192,8 @@ def read_spec(path: str, assignments: Iterable[str], environment: Mapping[str, s
         raise document.fail(
             "tracking",
             f"must be the URI of an MLflow server, or {OFF}, where the storage is a URL: "
-            f"the database of {EMBEDDED!r} lies in a folder",
+            f"the database of {EMBEDDED!r} lies in a folder"
+            + "".join(f"; {note}" for note in notes),
         )
     return SweepSpec(
         name=own.name,
@@ -202,6 +209,15 @@ def read_spec(path: str, assignments: Iterable[str], environment: Mapping[str, s
         policy=Policy.model_validate({key: getattr(own, key) for key in Policy.model_fields}),
         storage=storage,
         tracking=_located(own.tracking),
+        notes=notes,
+    )
+
+
+def _left_aside(uri: str) -> str:
+    return (
+        f"{TRACKING_VARIABLE} is left aside: it must be {OFF}, {EMBEDDED} or a URI such as "
+        f"http://HOST:5000, got {redacted(uri)!r}; runs are kept in the storage, unless "
+        f"--tracking-uri says otherwise"
     )
 
 

@@ -35,7 +35,7 @@ from orchestrator.store.owner import Owner
 from orchestrator.store.patience import Patient
 from orchestrator.store.version import enter
 from orchestrator.table import trials_table
-from orchestrator.tracking import Tracker, open_tracker
+from orchestrator.tracking import TrackedTrial, Tracker, open_tracker
 from orchestrator.tracking.claims import RunClaims
 
 logger = logging.getLogger(__name__)
@@ -262,22 +262,38 @@ def _at_work_elsewhere(files: Files, spec: SweepSpec, lease: Lease) -> set[str]:
 def _track_trials(
     tracker: Tracker, store: Store, plan: Plan, table: pd.DataFrame, *, theirs: set[str]
 ) -> None:
-    for planned, (_, row) in zip(plan.trials, table.iterrows(), strict=True):
+    measured = table.loc[:, :"on_front"].select_dtypes("number").columns.drop("seed")
+    names = plan.names()
+    for planned, (_, row) in zip(plan.trials, table[measured].iterrows(), strict=True):
         attempt = planned.progress.lease
         is_theirs = attempt is not None and attempt.about.get("start") in theirs
         if planned.status == "pending" or (planned.status == "running" and is_theirs):
             continue
-        others = {*planned.settings, "seconds"}  # an epoch's seconds have that name already
-        scores = {
-            str(name): float(value)
-            for name, value in row.items()
-            if isinstance(value, float) and math.isfinite(value) and name not in others
-        }
+        stored = store.trial(planned.id)
         tracker.trial(
-            planned.id,
-            name=planned.title,
-            params=planned.trial.content(),
-            rows=store.trial(planned.id).rows,
-            scores=scores,
-            status=planned.status,
+            TrackedTrial(
+                id=planned.id,
+                name=names[planned.id],
+                params=planned.trial.content(),
+                scores={
+                    str(name): float(value)
+                    for name, value in row.dropna().items()
+                    if math.isfinite(value)
+                },
+                status=planned.status,
+                rows=stored.rows,
+                began=stored.began,
+                ended=_ended(planned),
+            )
         )
+
+
+def _ended(planned: PlannedTrial) -> str | None:
+    """When a trial was done, failed or stopped; None while it runs, and where nobody knows."""
+    progress = planned.progress
+    if planned.status == "done" and progress.evaluation is not None:
+        return str(progress.evaluation["at"])
+    if progress.lease is None or planned.status == "running":
+        return None
+    told = progress.lease.ended or progress.lease.beat
+    return told.get("at")

@@ -101,6 +101,8 @@ def main(
     log_to_stderr(logging.WARNING)
     try:
         spec = read_spec(spec_path, [*(assignments or []), *flags], os.environ)
+        for note in spec.notes:
+            logger.warning("%s", note)
         if evaluate is not None:
             spec = reevaluated(spec, evaluate, only_front=only == "front")
         elif only is not None:

@@ -155,6 +155,12 @@ class StoredTrial:
         """All so far, the newest last."""
         return [state(self._files, self._attempts, n) for n in numbers(self._files, self._attempts)]
 
+    def began(self) -> str | None:
+        """When the first attempt did (UTC, ISO 8601); None where there is none, or its record is
+        damaged."""
+        first = min(numbers(self._files, self._attempts), default=None)
+        return None if first is None else state(self._files, self._attempts, first).since
+
     def resume_point(self, trial: Trial) -> tuple[Checkpoint | None, Origin | None]:
         """The farthest good checkpoint: of the trial, or else of a shorter sibling whose steps so
         far were the same."""

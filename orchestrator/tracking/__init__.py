@@ -5,19 +5,33 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from orchestrator.tracking.database import database_uri
 from orchestrator.tracking.mlflow_tracker import MlflowTracker
-from orchestrator.tracking.tracker import NoTracker, Tracker
+from orchestrator.tracking.tracker import NoTracker, TrackedTrial, Tracker
 
 OFF = "none"
 EMBEDDED = "sqlite"
 
-__all__ = ["MlflowTracker", "NoTracker", "Tracker", "open_tracker", "tracking_uri"]
+__all__ = [
+    "MlflowTracker",
+    "NoTracker",
+    "TrackedTrial",
+    "Tracker",
+    "is_understood",
+    "open_tracker",
+    "tracking_uri",
+]
+
+
+def is_understood(tracking: str) -> bool:
+    """Whether `tracking` says where runs are kept: `none`, `sqlite` or a URI."""
+    return tracking in {OFF, EMBEDDED} or "://" in tracking
 
 
 def tracking_uri(tracking: str, storage: str) -> str:
     """The MLflow URI that a specification's `tracking` stands for: `sqlite` is a database under
     the storage, anything else itself."""
-    return f"sqlite:///{storage}/mlflow.db" if tracking == EMBEDDED else tracking
+    return database_uri(f"{storage}/mlflow.db") if tracking == EMBEDDED else tracking
 
 
 def open_tracker(

@@ -2,7 +2,8 @@
 
 Runs are found again by tags, and a point logged twice with its own time and step stays one
 point: so everything may be sent again, after a crash or by the next start. One thread sends,
-in order; the sweep goes on meanwhile, and also where the server does not answer.
+in order; the sweep goes on meanwhile, and also where the server does not answer. A run has the
+times of its trial, whenever it is sent.
 """
 
 from __future__ import annotations
@@ -14,31 +15,40 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from filelock import FileLock
 
-from orchestrator.tracking.tracker import Tracker
+from orchestrator.tracking.names import text, valid_name
+from orchestrator.tracking.tracker import TrackedTrial, Tracker
 from trainer.redaction import HIDDEN, is_secret_name, redacted
 from trainer.training import EpochRow
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Run
 
 logger = logging.getLogger(__name__)
 
 TRIAL_TAG = "pareto.trial_id"
 SWEEP_TAG = "pareto.sweep"
 TOLD_TAG = "pareto.told"  # a hash of what was last told in full
+NAMES_TAG = "pareto.names"  # JSON: labels by the names that stand for them, where MLflow takes none
+_PARENT_TAG = "mlflow.parentRunId"
 
 _EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # which pages its UI shows
 _STATUS = {"done": "FINISHED", "failed": "FAILED", "stopped": "KILLED", "running": "RUNNING"}
 _MAX_METRICS, _MAX_PARAMS, _MAX_VALUE = 900, 90, 500  # under the server's limits for a request
-_FAILURES_TO_GIVE_UP = 3
+_MAX_TAG = 8000
+_FAILURES_TO_GIVE_UP = 3  # one after the other
 _OTHERS_SECONDS = 10.0  # that another start may take to make a run that it claimed
+_EPOCHS_OWN = {"seconds": "epoch_seconds"}
+"""Facts of an epoch by another name: `seconds` are the trial's."""
 
 T = TypeVar("T")
 
@@ -63,55 +73,67 @@ class MlflowTracker(Tracker):
         self._artifacts = artifacts
         self._is_ours = is_ours
         self._tasks: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._failures = 0
-        self._runs: dict[str, str] = {}  # run ids by trial id
-        self._told: dict[str, str] = {}  # hashes by trial id
+        self._is_incomplete = False
+        self._failures = 0  # one after the other
+        self._runs: dict[str, _Known] = {}  # by trial id
+        self._is_at_work = False  # whether the sweep's own run says so
+        self._ended: list[str] = []  # of the trials that were told
         self._thread = threading.Thread(target=self._send, name="mlflow", daemon=True)
         self._thread.start()
 
-    def trial(
-        self,
-        trial_id: str,
-        *,
-        name: str,
-        params: Mapping[str, Any],
-        rows: Callable[[], Sequence[EpochRow]],
-        scores: Mapping[str, float],
-        status: str,
-    ) -> None:
-        told = _hash([name, params, scores, status])
+    def trial(self, trial: TrackedTrial) -> None:
+        told = _hash([trial.name, trial.params, trial.scores, trial.status, trial.ended])
 
         def send() -> None:
-            if status == "running":
-                self._log_rows(self._run_of(trial_id, name, params), rows())
-            elif self._told.get(trial_id) != told:
-                run = self._run_of(trial_id, name, params)
-                known = rows()
-                self._log_params(run, params)
-                self._log_rows(run, known)
-                self._log_scores(run, scores, known)
-                self._client.set_tag(run, TOLD_TAG, told)
-                self._client.update_run(run, status=_STATUS[status])
+            if trial.status == "running":
+                self._begin_work()
+                run = self._run_of(trial)
+                if run.status != "RUNNING":  # it failed, say, and is tried again
+                    self._client.update_run(run.id, status="RUNNING")
+                    run.status = "RUNNING"
+                self._log_rows(run.id, trial.rows())
+                return
+            if trial.ended is not None:
+                self._ended.append(trial.ended)
+            known = self._runs.get(trial.id)
+            if known is None or (known.told, known.status) != (told, _STATUS[trial.status]):
+                self._tell_whole(trial, told)
 
         self._tasks.put(send)
+
+    def _tell_whole(self, trial: TrackedTrial, told: str) -> None:
+        run = self._run_of(trial)
+        rows = trial.rows()
+        self._log_params(run.id, trial.params)
+        self._log_rows(run.id, rows)
+        self._log_scores(run.id, trial.scores, rows)
+        told_of = dict.fromkeys(name for row in rows for name in row)
+        self._keep_names(run.id, [*flat(trial.params), *trial.scores, *told_of])
+        if run.parent != self._parent:  # the sweep's own run was deleted, and is another
+            self._client.set_tag(run.id, _PARENT_TAG, self._parent)
+        self._client.update_run(run.id, name=text(trial.name))
+        self._client.set_terminated(run.id, _STATUS[trial.status], _milliseconds(trial.ended))
+        self._client.set_tag(run.id, TOLD_TAG, told)
+        run.status, run.told = _STATUS[trial.status], told
 
     def sweep(self, *, metrics: Mapping[str, float], files: Sequence[Path]) -> None:
         def send() -> None:
             self._log_scores(self._parent, metrics, [])
             for file in files:
                 self._client.log_artifact(self._parent, str(file))
-            self._client.update_run(self._parent, status="FINISHED")
+            last = max(self._ended, default=None)  # as text they are in order: all are UTC
+            self._client.set_terminated(self._parent, "FINISHED", _milliseconds(last))
 
         self._tasks.put(send)
 
     def close(self) -> bool:
         self._tasks.put(None)
         self._thread.join()
-        return not self._failures
+        return not self._is_incomplete
 
     def _send(self) -> None:
         self._attempt(self._open)
-        opened = not self._failures
+        opened = not self._is_incomplete
         for task in iter(self._tasks.get, None):
             if opened and self._failures < _FAILURES_TO_GIVE_UP:
                 self._attempt(task)
@@ -119,8 +141,10 @@ class MlflowTracker(Tracker):
     def _attempt(self, task: Callable[[], None]) -> None:
         try:
             task()
+            self._failures = 0
         except Exception as error:  # a tracker never fails a sweep, whatever its server does
-            self._failures += 1
+            self._is_incomplete = True
+            self._failures += not _is_refusal(error)
             logger.warning(
                 "MLflow at %s did not take a record (%s); the store has it, and the next start "
                 "of the sweep sends it again",
@@ -133,6 +157,7 @@ class MlflowTracker(Tracker):
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"  # which is the command's own
         from mlflow import MlflowClient  # noqa: PLC0415 (seconds of import, off the main thread)
 
         for noisy in ("mlflow", "alembic", "urllib3"):
@@ -148,20 +173,31 @@ class MlflowTracker(Tracker):
                 if SWEEP_TAG in run.data.tags:
                     parent = run.info.run_id
                 elif trial_id := run.data.tags.get(TRIAL_TAG):
-                    self._runs[trial_id] = run.info.run_id
-                    self._told[trial_id] = run.data.tags.get(TOLD_TAG, "")
+                    self._runs[trial_id] = _Known.of(run)
             token = page.token
             if not token:
                 break
         if parent is None:
-            parent, _ = self._found_or_made("sweep", {SWEEP_TAG: self._sweep}, self._sweep)
+            tags = {SWEEP_TAG: self._sweep}
+            known, _ = self._found_or_made("sweep", tags, self._sweep, lambda: None)
+            parent = known.id
         self._parent = parent
+
+    def _begin_work(self) -> None:
+        """The sweep's own run, which an earlier start may have finished, runs again."""
+        if not self._is_at_work:
+            self._client.update_run(self._parent, status="RUNNING")
+            self._is_at_work = True
 
     def _schema_lock(self) -> AbstractContextManager[Any]:
         """Of an embedded database, which two first starts would make at once."""
-        if not self._uri.startswith("sqlite:///"):
+        if not self._uri.startswith("sqlite"):
             return nullcontext()
-        return FileLock(f"{self._uri.removeprefix('sqlite:///')}.lock")
+        from sqlalchemy.engine import make_url  # noqa: PLC0415 (with MLflow, off the main thread)
+
+        database = make_url(self._uri).database
+        in_memory = database in {None, "", ":memory:"}
+        return nullcontext() if in_memory else FileLock(f"{database}.lock")
 
     def _found_experiment(self) -> str:
         from mlflow.exceptions import MlflowException  # noqa: PLC0415 (as above)
@@ -175,44 +211,70 @@ class MlflowTracker(Tracker):
                 experiment = self._client.get_experiment_by_name(self._sweep)
                 if experiment is None:
                     raise
+        if experiment.lifecycle_stage == "deleted":  # its name stays taken, and takes no runs
+            self._client.restore_experiment(experiment.experiment_id)
+            logger.warning(
+                "MLflow's experiment %r was deleted, and is restored to take what is sent now; to "
+                "keep it deleted, give the sweep another name, or --tracking-uri none",
+                self._sweep,
+            )
         return str(experiment.experiment_id)
 
-    def _run_of(self, trial_id: str, name: str, params: Mapping[str, Any]) -> str:
-        if trial_id not in self._runs:
-            tags = {TRIAL_TAG: trial_id, "mlflow.parentRunId": self._parent}
-            run, is_new = self._found_or_made(trial_id, tags, name)
-            self._runs[trial_id] = run
+    def _run_of(self, trial: TrackedTrial) -> _Known:
+        if trial.id not in self._runs:
+            tags = {TRIAL_TAG: trial.id, _PARENT_TAG: self._parent}
+            run, is_new = self._found_or_made(trial.id, tags, text(trial.name), trial.began)
+            self._runs[trial.id] = run
             if is_new:
-                self._log_params(run, params)
-        return self._runs[trial_id]
+                self._log_params(run.id, trial.params)
+        return self._runs[trial.id]
 
-    def _found_or_made(self, key: str, tags: Mapping[str, str], name: str) -> tuple[str, bool]:
+    def _found_or_made(
+        self, key: str, tags: Mapping[str, str], name: str, began: Callable[[], str | None]
+    ) -> tuple[_Known, bool]:
         """The run of the first of the tags, and whether it was made here: other starts of the
         sweep may be about to make it as well."""
         tag, value = next(iter(tags.items()))
+        condition = f"= '{value}'" if tag == TRIAL_TAG else "LIKE '%'"  # names may have quotes
         is_ours = self._is_ours(key)
         deadline = time.monotonic() + _OTHERS_SECONDS
         while True:
-            found = self._client.search_runs([self._experiment], f"tags.`{tag}` = '{value}'")
+            found = self._client.search_runs([self._experiment], f"tags.`{tag}` {condition}")
             if found:
-                return found[0].info.run_id, False
+                return _Known.of(found[0]), False
             if is_ours or time.monotonic() > deadline:
-                run = self._client.create_run(self._experiment, tags=dict(tags), run_name=name)
-                return run.info.run_id, True
+                run = self._client.create_run(
+                    self._experiment,
+                    start_time=_milliseconds(began()),
+                    tags=dict(tags),
+                    run_name=name,
+                )
+                return _Known.of(run), True
             time.sleep(_OTHERS_SECONDS / 20)
+
+    def _keep_names(self, run: str, labels: Iterable[str]) -> None:
+        """What stands for labels that MLflow does not take, for who wants to know."""
+        altered = {valid_name(label): label for label in labels if valid_name(label) != label}
+        if altered:
+            self._client.set_tag(run, NAMES_TAG, json.dumps(altered)[:_MAX_TAG])
 
     def _log_params(self, run: str, params: Mapping[str, Any]) -> None:
         from mlflow.entities import Param  # noqa: PLC0415
 
         for some in _chunks(sorted(flat(params).items()), _MAX_PARAMS):
-            values = [Param(key, value[:_MAX_VALUE]) for key, value in some]
+            values = [Param(valid_name(key), text(value)[:_MAX_VALUE]) for key, value in some]
             self._client.log_batch(run, params=values)
 
     def _log_rows(self, run: str, rows: Sequence[EpochRow]) -> None:
         from mlflow.entities import Metric  # noqa: PLC0415
 
         metrics = [
-            Metric(key, value, int(row["time"] * 1000), int(row["epoch"]))
+            Metric(
+                valid_name(_EPOCHS_OWN.get(key, key)),
+                value,
+                int(row["time"] * 1000),
+                int(row["epoch"]),
+            )
             for row in rows
             for key, value in row.items()
             if key not in {"epoch", "time"}
@@ -225,9 +287,40 @@ class MlflowTracker(Tracker):
 
         now = int((rows[-1]["time"] if rows else time.time()) * 1000)
         step = int(rows[-1]["epoch"]) if rows else 0
-        metrics = [Metric(key, value, now, step) for key, value in scores.items()]
+        metrics = [Metric(valid_name(key), value, now, step) for key, value in scores.items()]
         for some in _chunks(metrics, _MAX_METRICS):
             self._client.log_batch(run, metrics=some)
+
+
+@dataclass
+class _Known:
+    """A trial's run, as MLflow was last seen or made to have it."""
+
+    id: str
+    status: str
+    parent: str | None
+    told: str
+
+    @classmethod
+    def of(cls, run: Run) -> _Known:
+        """As it was found."""
+        tags = run.data.tags
+        return cls(
+            id=run.info.run_id,
+            status=run.info.status,
+            parent=tags.get(_PARENT_TAG),
+            told=tags.get(TOLD_TAG, ""),
+        )
+
+
+def _milliseconds(at: str | None) -> int | None:
+    """As MLflow keeps times; None, which it takes for now, where nobody knows."""
+    return None if at is None else int(datetime.fromisoformat(at).timestamp() * 1000)
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Whether the server is there, and does not take this record: it may take the next."""
+    return getattr(error, "error_code", None) == "INVALID_PARAMETER_VALUE"
 
 
 def flat(params: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

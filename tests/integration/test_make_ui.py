@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.tracking import tracking_uri
 from tests.integration.running import Place, Running, free_port, wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
@@ -48,9 +49,11 @@ def addresses(port: int) -> set[str]:
 def test_make_ui_shows_what_was_run_here_alone(own_place: Place, tmp_path: Path) -> None:
     from mlflow import MlflowClient  # noqa: PLC0415 (seconds, which other files need not wait for)
 
-    MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}").create_experiment("a sweep of mine")
+    storage = tmp_path / "50%20 a?b"
+    storage.mkdir()
+    MlflowClient(tracking_uri("sqlite", str(storage))).create_experiment("a sweep of mine")
     port = free_port()
-    settings = [f"BIN={Path(sys.executable).parent}", f"STORAGE={tmp_path}", f"PORT={port}"]
+    settings = [f"BIN={Path(sys.executable).parent}", f"STORAGE={storage}", f"PORT={port}"]
     command = ["make", "-C", str(ROOT), "-o", ".venv/installed", "ui", *settings]
     server = Running(command, own_place.environment, own_place.folder)
     wait_until(lambda: experiments(f"http://127.0.0.1:{port}"), of=server, seconds=120)

@@ -116,7 +116,8 @@ class Tracked:
             assert run.data.tags["mlflow.parentRunId"] == self.parent.info.run_id
             assert run.data.params["method.kind"] == trials["method"][trial_id]
             assert run.data.params["training.epochs"] == str(EPOCHS)
-            for score in ("robustness_score", "sacrificed_accuracy", "union_accuracy"):
+            assert run.info.start_time < run.info.end_time <= self.parent.info.end_time
+            for score in ("robustness_score", "sacrificed_accuracy", "union_accuracy", "seconds"):
                 assert run.data.metrics[score] == trials[score][trial_id]
             self._assert_epochs(run, storage / "trials" / trial_id)
         self._assert_files(storage / "sweeps" / sweep)
@@ -125,7 +126,8 @@ class Tracked:
         known = rows(attempts(trial)[-1])
         assert len(known) == EPOCHS
         for name in known[0].keys() - {"epoch", "time"}:
-            history = self.client.get_metric_history(run.info.run_id, name)
+            its_name = "epoch_seconds" if name == "seconds" else name
+            history = self.client.get_metric_history(run.info.run_id, its_name)
             points = sorted((point.step, point.value) for point in history)
             assert points == [(row["epoch"], row[name]) for row in known], name
 

@@ -239,3 +239,20 @@ def test_finished_sweep_is_written_anew_without_ray_or_its_machine(
     assert {"spec.yaml", "trials.csv", "front.csv", "front.json", "front.png", "front.svg"} <= left
     ray = sys.modules.get("ray")
     assert ray is None or not ray.is_initialized()
+
+
+def test_names_show_what_varies_within_a_method_alone(read: Read, store: Store) -> None:
+    """The epsilon that pgd varies is a constant of pareto's, and hides its rho."""
+    spec = read(
+        "data: digits\nmethods:\n  pgd: {vary: {pgd.epsilon: [0.1, 0.2]}}\n"
+        "  pareto: {vary: {rho: [0.2, 0.4]}}\n"
+    )
+    names = make_plan(spec, store).names()
+    assert list(names.values()) == [
+        *("standard", "pgd pgd.epsilon=0.1", "pgd pgd.epsilon=0.2"),
+        *("pareto rho=0.2", "pareto rho=0.4"),
+    ]
+    seeded = make_plan(read("data: digits\nmethods: {flow: {}}\nseeds: [0, 1]\n"), store).names()
+    assert set(seeded.values()) == {
+        f"{method} seed={seed}" for method in ("standard", "flow") for seed in (0, 1)
+    }
