@@ -118,6 +118,16 @@ class Trial(_Which):
         training = {key: part for key, part in content["training"].items() if key != "epochs"}
         return content_id("f", content | {"training": training})
 
+    def odd_radii(self) -> tuple[str, ...]:
+        """What is odd about the radii of its attacks, a line each."""
+        sections = {"training": self.attacks, "validation": self.validation_attacks}
+        return tuple(
+            f"{section}.attacks.{label}.{oddity}"
+            for section, attacks in sections.items()
+            for label, attack in attacks.items()
+            if (oddity := attack.oddity())
+        )
+
     def record(self) -> dict[str, Any]:
         """Everything, provenance too, in the form that `read_trial` takes."""
         training = self.training.model_dump(mode="json")

@@ -168,6 +168,8 @@ def _read_task(
     for assignment in assignments:
         document = document.set(assignment)
     suite = read_suite(document)
+    for line in suite.odd_radii():
+        typer.echo(f"warning: {line}", err=True)
     try:
         dataset = load(trained.data, device)
     except MissingData as error:

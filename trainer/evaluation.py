@@ -84,6 +84,14 @@ class Suite(_SuiteOptions):
         """`e` and 16 hexadecimal digits: the suite's name in the store."""
         return content_id("e", self.content())
 
+    def odd_radii(self) -> tuple[str, ...]:
+        """What is odd about the radii of its attacks, a line each."""
+        return tuple(
+            f"evaluation.{label}.{oddity}"
+            for label, rungs in self.categories.items()
+            if (oddity := rungs.attack.oddity())
+        )
+
     def record(self) -> dict[str, Any]:
         """Everything, in the form that `read_suite` takes."""
         own = self.model_dump(mode="json", exclude={"categories"})

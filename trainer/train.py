@@ -78,6 +78,8 @@ def main(
     try:
         trial = _read(trial_path, [*flags, *(assignments or [])])
         resume = None if checkpoint is None else _read_checkpoint(checkpoint)
+        for line in trial.odd_radii():
+            typer.echo(f"warning: {line}", err=True)
         place = torch.device(device)
         dataset = _tried(trial, place)
         folder = TrainingFolder(out)

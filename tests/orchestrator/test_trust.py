@@ -7,17 +7,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 from typer.testing import CliRunner
 
-from orchestrator.dry_run import show_plan
 from orchestrator.front import app as front_app
+from orchestrator.manifest import write_manifest
 from orchestrator.plan import make_plan
 from orchestrator.spec import SweepSpec
+from orchestrator.starts import begun
 from orchestrator.status.__main__ import app as status_app
 from orchestrator.store import Store
 from orchestrator.store.result import published, weights_name
 from orchestrator.store.sealed import read_record, write_record
+from orchestrator.sweep import app as sweep_app
 from trainer.problems import BadInput
 from trainer.trained import read_trained, stored_weights
 
@@ -52,6 +53,10 @@ def spec(
         about["trial"]["data"]["name"] = code
         about["trial"]["training"]["attacks"] = {"pgd": {"attack": code}}
         write_record(store.files, name, about)
+    with begun(
+        store.files, store.files, spec.name, joins=False, lasts=60.0, on_tick=lambda lease: None
+    ):
+        write_manifest(store.files, spec, make_plan(spec, store))
     return spec
 
 
@@ -60,10 +65,10 @@ def test_commands_that_read_stored_records_import_nothing_that_they_name(spec: S
         (status_app, []),
         (status_app, ["--why", next(iter(trial_ids(spec)))]),
         (front_app, []),
+        (sweep_app, ["--dry-run"]),
     ):
         result = CliRunner().invoke(app, [spec.path, *words])
         assert result.exit_code == 0, result.output
-    show_plan(spec, Console(quiet=True), as_json=False)
     assert "of_a_stranger" not in sys.modules
 
 

@@ -131,6 +131,10 @@ class Attack(Settings, ABC):
             update={name: value * factor for name, value in lengths.items() if value is not None}
         )
 
+    def oddity(self) -> str:
+        """What is odd about the radii, though they may be meant; empty where nothing is."""
+        return ""
+
     def reach(self, image_shape: tuple[int, int, int]) -> str:
         """The radius on images C H W for people to read, in all the units that they think in."""
         del image_shape

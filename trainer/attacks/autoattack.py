@@ -17,8 +17,9 @@ from torch import Tensor, nn
 from trainer.answers import NotFiniteError
 from trainer.attacks.attack import Attack, frozen
 from trainer.attacks.pixel import PGD
+from trainer.attacks.units import odd_pixels
 from trainer.randomness import derive_seed
-from trainer.settings import NonNegative
+from trainer.settings import Share
 
 PACKAGE = "pyautoattack"
 EXTRA = "pareto-robustness-sweep[autoattack]"
@@ -52,9 +53,7 @@ class AutoAttack(Attack):
 
     rung: ClassVar[str | None] = None
 
-    epsilon: NonNegative = Field(
-        description="radius in pixels of [0, 1]; for 8-bit input write 8/255"
-    )
+    epsilon: Share = Field(description="radius in pixels of [0, 1]; for 8-bit input write 8/255")
     attacks: Annotated[
         tuple[Member, ...], Strict(False), Field(min_length=1), AfterValidator(_each_once)
     ] = Field(
@@ -91,6 +90,10 @@ class AutoAttack(Attack):
         """Of cross entropy by the pixels: APGD's first step."""
         first = PGD(epsilon=self.epsilon, num_steps=1)
         return first.slopes(model, images, labels, keys)
+
+    def oddity(self) -> str:
+        """As PGD's."""
+        return odd_pixels(self.epsilon)
 
     def reach(self, image_shape: tuple[int, int, int]) -> str:
         """As PGD's: the same ball."""

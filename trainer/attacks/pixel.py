@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 from torch import Tensor
 
 from trainer.attacks.ascent import AscentAttack, Component, Parameters
-from trainer.settings import NonNegative, Positive
+from trainer.attacks.units import odd_pixels
+from trainer.settings import Real, Share
 
 
 class PGD(AscentAttack):
     """PGD in the L-infinity ball, within [0, 1] (Madry et al., 2018)."""
 
-    epsilon: NonNegative = Field(
-        description="radius in pixels of [0, 1]; for 8-bit input write 8/255"
-    )
-    step_size: Positive | None = Field(
-        None, description="in pixels of [0, 1]; left out, 2.5 epsilon / num_steps"
+    epsilon: Share = Field(description="radius in pixels of [0, 1]; for 8-bit input write 8/255")
+    step_size: Annotated[Real, Field(gt=0, le=1)] | None = Field(
+        None,
+        description="in pixels of [0, 1], such as 2/255; left out, 2.5 epsilon / num_steps",
     )
 
     def components(self, images: Tensor) -> tuple[Component, ...]:
@@ -32,6 +34,10 @@ class PGD(AscentAttack):
         """Onto the ball and onto the differences that leave every pixel in [0, 1]."""
         (delta,) = parameters
         return ((images + delta.clamp(-self.epsilon, self.epsilon)).clamp(0, 1) - images,)
+
+    def oddity(self) -> str:
+        """A radius at which no image is told from another."""
+        return odd_pixels(self.epsilon)
 
     def reach(self, image_shape: tuple[int, int, int]) -> str:
         """In steps of 8-bit input where it is a whole number of them and no short decimal."""

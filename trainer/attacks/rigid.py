@@ -25,6 +25,7 @@ from trainer.attacks.units import (
     affine_radius,
     degrees,
     largest_rotation,
+    odd_warp,
     pixels,
     two_digits,
 )
@@ -161,6 +162,10 @@ class RigidSearch(Attack):
         given = {"degrees": self.degrees, "pixels": self.pixels}
         lengths = {name: value * factor for name, value in given.items() if value is not None}
         return super().scaled(factor).model_copy(update=lengths)
+
+    def oddity(self) -> str:
+        """A radius over half of the image, where it is known without one."""
+        return "" if self.epsilon is None else odd_warp("epsilon", self.epsilon)
 
     def reach(self, image_shape: tuple[int, int, int]) -> str:
         """In the form that was given, with the other in parentheses."""

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from trainer.attacks.ascent import AscentAttack, Component, Parameters
 from trainer.attacks.pixel import default_step
-from trainer.attacks.units import AFFINE_UNIT, FLOW_UNIT, degrees, pixels
+from trainer.attacks.units import AFFINE_UNIT, FLOW_UNIT, degrees, odd_warp, pixels
 from trainer.settings import NonNegative, Positive
 from trainer.warp import Padding, affine_warp, flow_warp, integrated_warp
 
@@ -41,6 +41,10 @@ class Flow(_Spatial):
         """Each pixel read at its place plus w_F."""
         return flow_warp(images, parameters[0], padding=self.padding)
 
+    def oddity(self) -> str:
+        """A radius over half of the image."""
+        return odd_warp("epsilon", self.epsilon)
+
     def reach(self, image_shape: tuple[int, int, int]) -> str:
         """With the pixels that each may move along an axis."""
         return f"{self.epsilon:g} ({pixels(self.epsilon, image_shape)}, {self.padding})"
@@ -63,6 +67,10 @@ class RotationTranslation(_Spatial):
     def apply(self, images: Tensor, parameters: Parameters) -> Tensor:
         """The image under identity + w_RT."""
         return affine_warp(images, parameters[0], padding=self.padding)
+
+    def oddity(self) -> str:
+        """A radius over half of the image."""
+        return odd_warp("epsilon", self.epsilon)
 
     def reach(self, image_shape: tuple[int, int, int]) -> str:
         """With the largest rotation and translation, each by itself."""
@@ -110,6 +118,12 @@ class Integrated(_Spatial):
     def rebased(self, base: Tensor, candidate: Tensor) -> Tensor:
         """The clean image still, or under the literal Eq. 9 what it has become."""
         return candidate if self.warps == "iterate" else base
+
+    def oddity(self) -> str:
+        """A radius over half of the image."""
+        return odd_warp("rt_epsilon", self.rt_epsilon) or odd_warp(
+            "flow_epsilon", self.flow_epsilon
+        )
 
     def reach(self, image_shape: tuple[int, int, int]) -> str:
         """The affine part's, then the flow's: of one warp, where each step's compounds."""

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from trainer.answers import NO_ANSWER, answers
 from trainer.attacks.attack import Attack, frozen, gradients_of
 from trainer.attacks.spatial import Flow
-from trainer.attacks.units import FLOW_UNIT, pixels
+from trainer.attacks.units import FLOW_UNIT, odd_warp, pixels
 from trainer.randomness import uniform
 from trainer.settings import Count, NonNegative
 from trainer.warp import Padding, flow_warp
@@ -160,6 +160,10 @@ class TargetedFlow(Attack):
         limits = {"maxiter": self.num_steps}
         minimize(objective, start, method="L-BFGS-B", jac=True, bounds=bounds, options=limits)
         return best
+
+    def oddity(self) -> str:
+        """A radius over half of the image."""
+        return "" if self.epsilon is None else odd_warp("epsilon", self.epsilon)
 
     def reach(self, image_shape: tuple[int, int, int]) -> str:
         """The radius as `Flow`'s, if there is one, and the weight of smoothness."""

@@ -8,6 +8,26 @@ FLOW_UNIT = "normalised grid units; epsilon * width / 2 is pixels"
 AFFINE_UNIT = "entries of the affine matrix; the last column's are normalised grid units"
 
 
+def odd_pixels(epsilon: float) -> str:
+    """What is odd about a radius in pixels of [0, 1]; empty where nothing is."""
+    if epsilon <= 0.5:
+        return ""
+    return (
+        f"epsilon is {epsilon:g}, over half of the range of pixels: one grey is in reach of every "
+        f"image; for 8-bit input write 8/255"
+    )
+
+
+def odd_warp(name: str, epsilon: float) -> str:
+    """What is odd about a radius in normalised grid units or affine entries, likewise."""
+    if epsilon <= 1:
+        return ""
+    return (
+        f"{name} is {epsilon:g}, and 1 moves a pixel by half of the image already; it is in "
+        f"normalised grid units, of which epsilon * width / 2 are pixels"
+    )
+
+
 def pixels(epsilon: float, image_shape: tuple[int, int, int]) -> str:
     """Normalised grid units as pixels along the width."""
     return f"{two_digits(epsilon * image_shape[2] / 2)} px"
