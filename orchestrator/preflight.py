@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from torch import nn
 
 from orchestrator.address import check_address
 from orchestrator.arguments import check_version
+from orchestrator.execution.session import parent_folder
 from orchestrator.plan import Plan, PlannedTrial, blamed_on
 from orchestrator.policy import Resources
 from orchestrator.reevaluation import plan_start, refuse_nothing_to_evaluate
@@ -27,7 +29,7 @@ from trainer.data import Dataset, DataSettings, fingerprint, load
 from trainer.descent import refuse_unfit_parts
 from trainer.first_pass import is_own, tried_model, try_attack, try_method
 from trainer.own_code import OwnCodeError
-from trainer.problems import BadInput
+from trainer.problems import BadInput, Problem
 from trainer.training import new_model
 
 logger = logging.getLogger(__name__)
@@ -69,7 +71,7 @@ def ready(
     Raises:
         BadInput: the storage, the data, a network, the user's own code, or the resources of this
             machine do not do.
-        NoClusterError: the address leads to no server.
+        NoClusterError: the address leads to no server, or there is no folder for Ray's sockets.
     """
     if address is not None:
         check_address(address)
@@ -79,8 +81,24 @@ def ready(
     pending = plan.pending(retry_failed=retry_failed)
     is_here = bool(pending) and address is None
     resources = local_resources(spec, console) if is_here else spec.policy.resources
+    check_temporary_folder()
+    if is_here:
+        parent_folder(os.environ)
     check_content(spec, [each for each in pending if each.trial.data not in away], resources)
     return Ready(plan=plan, pending=pending, resources=resources)
+
+
+def check_temporary_folder() -> None:
+    """See that there is one.
+
+    Raises:
+        BadInput: none can be written.
+    """
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError as error:
+        rule = f"must be the path of a folder that can be written: {error.strerror}"
+        raise BadInput(Problem("TMPDIR", "", rule)) from error
 
 
 def check_storage(spec: SweepSpec, files: Files) -> None:

@@ -6,18 +6,26 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import ray
 from ray.exceptions import RayError
+from ray.tune.execution import class_cache
 
 from orchestrator.address import NoClusterError
+from orchestrator.execution.session import heard_here_alone, own_folder, own_token
 from orchestrator.execution.watch import watched_cluster
 from orchestrator.policy import Resources
 from trainer.allocator import ENVIRONMENT
+from trainer.redaction import redacted
 
 OBJECT_STORE_BYTES = 200_000_000
 """Trials exchange a few numbers; Ray would take 30 % of the memory."""
+
+LOOPBACK = "127.0.0.1"
+
+logger = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -35,39 +43,73 @@ def connected(address: str | None, needed: Resources) -> Iterator[None]:
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # the new one prints a banner at any level
     os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")  # the command has its own
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # tells of itself, at length
-    try:
-        _connect(address)
-        _check_room(needed)
-        with watched_cluster():
-            yield
-    finally:
-        ray.shutdown()
+    _keep_keys()
+    with ExitStack() as own:
+        try:
+            if address is None:
+                folder = own.enter_context(own_folder(os.environ))
+                own.enter_context(own_token(folder))
+                _start(folder)
+            else:
+                _join(address)
+            _check_room(needed)
+            with watched_cluster():
+                yield
+        finally:
+            ray.shutdown()
 
 
-def _connect(address: str | None) -> None:
+def _start(folder: Path) -> None:
+    """Ray on this machine."""
+    if there := os.environ.get("RAY_ADDRESS"):
+        logger.warning(
+            "trials run on this machine alone; for the cluster of RAY_ADDRESS, give --address %s",
+            redacted(there),
+        )
+    os.environ.update(_unsaid(ENVIRONMENT))  # by inheritance: no worker is started twice
     try:
-        if address is None:
-            os.environ.update(_unsaid(ENVIRONMENT))  # by inheritance: no worker is started twice
+        with heard_here_alone():
             ray.init(
                 address="local",
                 include_dashboard=False,
                 object_store_memory=OBJECT_STORE_BYTES,
                 log_to_driver=False,
                 logging_level=logging.ERROR,
+                _temp_dir=str(folder / "ray"),  # below ours: Ray opens its own to everybody
             )
-        else:
-            ray.init(
-                address=address,
-                runtime_env={"env_vars": _unsaid(ENVIRONMENT)},
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-            )
+    except (OSError, RuntimeError, RayError) as error:
+        said = redacted(str(error))
+        raise NoClusterError(f"Ray does not start on this machine: {said}") from error
+    addresses = [node["NodeManagerAddress"] for node in ray.nodes()]
+    if addresses != [LOOPBACK]:
+        logger.warning("Ray must listen on %s alone, but does on %s", LOOPBACK, addresses)
+
+
+def _join(address: str) -> None:
+    """The cluster at an address."""
+    try:
+        ray.init(
+            address=address,
+            runtime_env={"env_vars": _unsaid(ENVIRONMENT)},
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+        )
     except (ConnectionError, RuntimeError, RayError) as error:
         raise NoClusterError(
-            f"no Ray cluster takes this driver at {address or 'this machine'}: {error}; if it "
-            f"uses tokens, as it does where ~/.ray/auth_token exists, set RAY_AUTH_MODE=token here "
-            f"as well, and RAY_AUTH_TOKEN_PATH where the token lies elsewhere"
+            f"no Ray cluster takes this driver at {address}: {redacted(str(error))}; if it uses "
+            f"tokens, as it does where ~/.ray/auth_token exists, set RAY_AUTH_MODE=token here as "
+            f"well, and RAY_AUTH_TOKEN_PATH where the token lies elsewhere"
         ) from error
+
+
+def _keep_keys() -> None:
+    """Let no keys of the environment go with a trial: Ray writes what goes with it into a log.
+
+    Tune sends those of AWS along (2.60). On this machine a worker inherits the environment; the
+    machines of a cluster have keys of their own.
+    """
+    kept = {name for name in class_cache.ENV_VARS_TO_PROPAGATE if name.startswith("RAY_")}
+    class_cache.ENV_VARS_TO_PROPAGATE.intersection_update(kept)
 
 
 def _unsaid(environment: Mapping[str, str]) -> dict[str, str]:

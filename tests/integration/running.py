@@ -123,8 +123,9 @@ class Place:
         return self.sweep(*arguments, **environment).finished()
 
     def sessions(self) -> list[Path]:
-        """Every Ray that was started here."""
-        return sorted(self.folder.glob("ray/session_2*"))
+        """Every Ray that was started here, by a sweep or by itself."""
+        own = self.folder.glob("ray-*/ray/session_2*")
+        return sorted([*own, *self.folder.glob("ray/session_2*")])
 
     def processes(self) -> dict[int, str]:
         """Title by id of the living processes started here, their children's children included.

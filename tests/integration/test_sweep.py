@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import resource
 import shutil
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.integration.running import Finished, Place, assert_nothing_left
+from tests.integration.exposure import files_with, listeners
+from tests.integration.running import Finished, Place, assert_nothing_left, wait_until
 from tests.integration.stored import record, runs, table, times_of, trial_folders
 from tests.integration.undisturbed import assert_tracked_once
 
@@ -35,6 +37,12 @@ evaluation:
   flow: {epsilon: 0.15, ladder: [1, 2]}
   rt: {epsilon: 0.25, ladder: [1, 2]}
 """
+SECRETS = (
+    *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN"),
+    *("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN"),
+    *("DATABRICKS_TOKEN", "HF_TOKEN"),
+)
+CANARY = "canary4711"
 CATEGORIES = ("pgd", "flow", "rt")
 CONTRACT = [
     "trial_id",
@@ -60,6 +68,9 @@ class Swept:
     spec: Path
     storage: Path
     finished: Finished
+    listeners: dict[str, list[str]]  # while trials ran
+    commands: list[str]  # of all its processes, then
+    disclosed: list[Path]  # files that hold a secret of its environment, then and now
 
     @property
     def folder(self) -> Path:
@@ -77,8 +88,21 @@ def swept(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Swept:
     spec.write_text(SPEC.replace("RHO", "0.4"))
     storage = folder / "runs"
     threads = {"OMP_NUM_THREADS": "3"}  # what Ray leaves as it is: trials have threads of their own
-    finished = place.swept(spec, "--storage", storage, "--json", **threads)
-    return Swept(spec=spec, storage=storage, finished=finished)
+    environment = dict.fromkeys(SECRETS, CANARY) | {"RAY_ADDRESS": "127.0.0.1:1"}
+    running = place.sweep(spec, "--storage", storage, "--json", **threads, **environment)
+    wait_until(lambda: list(storage.glob("trials/*/attempts/*/rows/*")), of=running, seconds=120)
+    processes = place.processes()
+    heard = listeners(processes)
+    disclosed = files_with(CANARY, place.folder, folder)
+    finished = running.finished()
+    return Swept(
+        spec=spec,
+        storage=storage,
+        finished=finished,
+        listeners=heard,
+        commands=list(processes.values()),
+        disclosed=[*disclosed, *files_with(CANARY, place.folder, folder)],
+    )
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +120,28 @@ def dry_run(place: Place, spec: Path, storage: Path) -> dict[str, Any]:
 def test_sweep_ends_with_0_and_leaves_nothing_running(swept: Swept, place: Place) -> None:
     assert swept.finished.code == 0, swept.finished
     assert_nothing_left(place)
+
+
+def test_no_secret_of_the_environment_is_to_be_seen(swept: Swept) -> None:
+    assert len(swept.commands) >= 5, "Ray's processes are among them"
+    assert not [command for command in swept.commands if CANARY in command]
+    assert swept.disclosed == []
+    assert CANARY not in str(swept.finished)
+
+
+def test_ray_is_heard_on_this_machine_alone(swept: Swept, place: Place) -> None:
+    assert len(swept.listeners) >= 3, swept.listeners
+    assert {"127.0.0.1"} == {it for found in swept.listeners.values() for it in found}
+    (session,) = place.sessions()
+    (folder,) = place.folder.glob("ray-*")
+    assert session.is_relative_to(folder)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_a_cluster_of_the_environment_is_not_used_and_pointed_to(swept: Swept) -> None:
+    assert "on this machine alone; for the cluster of RAY_ADDRESS, give --address 127.0.0.1:1" in (
+        swept.finished.stderr
+    )
 
 
 def test_trials_compute_in_as_many_threads_as_they_have_cores(swept: Swept) -> None:
