@@ -20,10 +20,11 @@ from orchestrator.commentary import Commentary
 from orchestrator.extraction import Front
 from orchestrator.interruption import Interruption, watched
 from orchestrator.manifest import write_manifest
+from orchestrator.mending import mend
 from orchestrator.plan import Plan, PlannedTrial
 from orchestrator.policy import Policy, Resources
 from orchestrator.preflight import ready
-from orchestrator.reevaluation import plan_start
+from orchestrator.reevaluation import coverage, plan_start
 from orchestrator.results import write_results
 from orchestrator.retention import drop_weights
 from orchestrator.spec import SweepSpec
@@ -107,11 +108,14 @@ def start(
             )
         )
         files.write(f"{spec.folder}/spec.yaml", spec.resolved_yaml().encode())
+        mend(plan, store)
         write_manifest(files, spec, plan)
         budget.look(lease)
         is_to_run = bool(pending) and not foreman.is_stopped()
         if is_to_run:
             console.print(f"{spec.name}: {len(plan.trials)} trials, {_to_do(spec, pending)}")
+            if (covered := coverage(spec, plan)) is not None and covered.hasty:
+                console.print(covered.hasty, style="bold", soft_wrap=True)
             if not is_elsewhere:
                 with interruption.outlasting():
                     cluster.enter_context(_connected(address, resources))

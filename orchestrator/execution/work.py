@@ -230,7 +230,8 @@ class _Task:
         if weights is None and not self.trains:
             raise _NoWeightsError
         if weights is None:
-            self._train(dataset)
+            if not self._publish_again():
+                self._train(dataset)
             weights = self.stored.weights()  # ours, or those of whoever was first
             if weights is None:
                 raise LostError(f"the weights of {self.trial.id} were damaged at once")
@@ -253,21 +254,44 @@ class _Task:
         except DivergedError as error:
             self.attempt.keep_last_steps(error.last_steps)
             raise
-        rows = self.attempt.rows
-        facts = {
-            "epochs": self.trial.training.epochs,
-            "seconds": sum(row["seconds"] for row in rows),
-            **passes_of_training(rows, self.trial.training.epochs),
-            "collapsed": bool(rows[-1]["validation/collapsed"]) if rows else None,
-            "degraded": self.micro_batches > 1 or (origin is not None and origin.degraded),
-            "provenance": provenance(self.device),
-        }
         weights = Weights(
             trial=self.trial.record(),
             model=model.state_dict(),
             image_shape=dataset.image_shape,
             num_classes=dataset.num_classes,
         )
+        was_degraded = origin is not None and origin.degraded
+        self._publish(weights, degraded=self.micro_batches > 1 or was_degraded)
+
+    def _publish_again(self) -> bool:
+        """Make weights that are whole, and that no result names any more, the trial's again;
+        whether there are any."""
+        found = self.stored.unpublished(self.trial)
+        if found is None:
+            return False
+        weights, origin = found
+        logger.warning(
+            "trial %s: the weights of attempt %d are whole, and no result names them; they are "
+            "published again",
+            self.trial.id,
+            origin.attempt,
+        )
+        self.attempt.go_on_from(origin)
+        self._publish(weights, degraded=origin.degraded)
+        return True
+
+    def _publish(self, weights: Weights, *, degraded: bool) -> None:
+        rows, epochs = self.attempt.rows, self.trial.training.epochs
+        last = rows[-1] if rows and rows[-1]["epoch"] == epochs else {}
+        collapsed = last.get("validation/collapsed")  # None: that epoch's row was lost
+        facts = {
+            "epochs": epochs,
+            "seconds": sum(row["seconds"] for row in rows),
+            **passes_of_training(rows, epochs),
+            "collapsed": None if collapsed is None else bool(collapsed),
+            "degraded": degraded,
+            "provenance": provenance(self.device),
+        }
         keeps_last = self.supervision.keeps_last_checkpoint
         self.attempt.publish(weights, facts, keeps_last=keeps_last)
 

@@ -11,12 +11,22 @@ from typing import Any, Literal
 
 from orchestrator.store.attempt import Attempt, Origin, checkpoint_name, failure_record
 from orchestrator.store.files import Files
-from orchestrator.store.lease import LeaseState, Watch, create, newest, numbers, state
+from orchestrator.store.lease import (
+    LeaseState,
+    Watch,
+    create,
+    newest,
+    numbers,
+    state,
+    utc_now,
+)
 from orchestrator.store.result import published, retract, trained_facts, weights_name
 from orchestrator.store.sealed import create_record, read_blob, read_record, set_aside
 from trainer.checkpoint import Checkpoint, DamagedError, Weights
-from trainer.config import Trial
+from trainer.config import Trial, read_trial
+from trainer.document import Document
 from trainer.outcomes import Outcomes
+from trainer.problems import BadInput
 from trainer.training import EpochRow
 
 logger = logging.getLogger(__name__)
@@ -55,6 +65,7 @@ class Progress:
     epochs_done: int  # of the attempt that came farthest
     steps_done: int  # of the epoch after these
     lease: LeaseState | None  # of the newest attempt
+    is_described: bool = True  # False: files of it are there, and none that says what it is
 
     @property
     def trained(self) -> bool:
@@ -111,7 +122,24 @@ class StoredTrial:
             epochs_done=epochs_done,
             steps_done=steps_done,
             lease=lease,
+            is_described=not sizes or f"{self._folder}/trial.json" in sizes,
         )
+
+    def mend(self, trial: Trial, progress: Progress, *, has_family: bool) -> None:
+        """Make again, of what was lost, that which follows from the trial and from what is left.
+
+        Args:
+            progress: under any suite.
+            has_family: whether its siblings find it.
+        """
+        if not (progress.is_described and has_family):
+            self.describe(trial)
+        lease, evaluation = progress.lease, progress.evaluation
+        if lease is None or evaluation is None or lease.ended is not None:
+            return
+        if lease.number == evaluation["attempt"]:  # it came to its end, whose record is gone
+            end = {**lease.beat, "how": "done", "at": utc_now()}
+            create_record(self._files, f"{lease.folder}/ended.json", end)
 
     def next_attempt(self, watch: Watch, lasts: float) -> int | None:
         """The number under which an attempt may begin now; None while another is at work."""
@@ -193,6 +221,26 @@ class StoredTrial:
                 return Weights.from_bytes(data)
         if published(self._files, self._folder) == result:  # not given up meanwhile
             retract(self._files, self._folder, "its weights are gone or damaged")
+        return None
+
+    def unpublished(self, trial: Trial) -> tuple[Weights, Origin] | None:
+        """The whole weights of an attempt that no result names, and what was told of its epochs:
+        of one whose result was lost, or that was killed before it wrote it."""
+        sizes = self._files.sizes(self._attempts)
+        for name in sorted((it for it in sizes if it.endswith("/weights.pt")), reverse=True):
+            data = read_blob(self._files, name)
+            if data is None:
+                continue
+            with suppress(DamagedError, BadInput):
+                weights = Weights.from_bytes(data)
+                number = int(name.split("/")[-2])
+                if read_trial(Document.from_plain(weights.trial, name)).id == trial.id:
+                    return weights, Origin(
+                        trial=self.id,
+                        attempt=number,
+                        degraded=self._is_degraded(number),
+                        rows=tuple(self._attempt_rows(number)),
+                    )
         return None
 
     def evaluation(self, suite_id: str) -> dict[str, Any] | None:

@@ -111,7 +111,8 @@ def check(finished: Finished, name: str, after: bytes) -> None:
         assert [finding.name for finding in found_in(spec.storage, dry_run=True)] == expected
         assert bytes_in(Path(spec.storage)) == damaged
         assert [finding.name for finding in found_in(spec.storage)] == expected
-        assert not [finding for finding in found_in(spec.storage) if finding.is_damage]
+        still = {finding.name for finding in found_in(spec.storage) if finding.is_damage}
+        assert still == ({name} if expected and name.endswith("/trial.json") else set())
         again = {trial_of(name)} if expected and matters(finished, name, after) else set()
         assert to_do(spec, finished.plan.trials) == again
         if expected and name != MARKS[1]:  # of which there is another anyway
@@ -171,7 +172,24 @@ def test_whatever_is_damaged_is_named_alone(finished: Finished, data: st.DataObj
             "the trial is evaluated again",
         ),
         ("evaluations/*.json", lambda it: it[:-9], Kind.TRUNCATED, "the trial is evaluated again"),
-        ("attempts/*/rows/000001.json", lambda it: flip(it, 40, 1), Kind.DAMAGED, ""),
+        (
+            "attempts/*/rows/000001.json",
+            lambda it: flip(it, 40, 1),
+            Kind.DAMAGED,
+            "what was told of epochs is lost for good; training and result stand",
+        ),
+        (
+            "result.json",
+            lambda it: b"",
+            Kind.TRUNCATED,
+            "its weights are published again if they are whole; else the trial is trained again",
+        ),
+        (
+            "trial.json",
+            lambda it: it[:40],
+            Kind.TRUNCATED,
+            "the next start of a sweep that has the trial makes it again",
+        ),
         (
             "attempts/*/weights.pt.sha256",
             lambda it: b"",
@@ -277,17 +295,17 @@ def test_both_marks_damaged_end_it(finished: Finished, tmp_path: Path) -> None:
 
 def test_left_overs_are_no_damage(finished: Finished, tmp_path: Path) -> None:
     spec = finished.copied(tmp_path)
-    first, second = (f"trials/{planned.id}" for planned in finished.plan.trials)
+    first, unknown = f"trials/{finished.plan.trials[0].id}", "trials/t0123456789abcdee"
     left = {
         f"{first}/attempts/000001/checkpoints/000001-000000.pt.sha256",
         f"{first}/notes.txt",
-        second,
+        unknown,
         "families/f0123/000004-t0123456789abcdef",
     }
     files = store_of(spec).files
-    for name in left - {second}:
+    for name in left - {unknown}:
         files.write(name, b"")
-    files.remove(f"{second}/trial.json")
+    files.write(f"{unknown}/notes.txt.damaged", b"")
     before = bytes_in(tmp_path / "runs")
     findings = found_in(spec.storage)
     assert {finding.name for finding in findings} == left

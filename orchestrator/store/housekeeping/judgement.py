@@ -36,6 +36,7 @@ class Kind(StrEnum):
     TRUNCATED = "truncated"  # or empty
     UNSEALED = "unsealed"  # its checksum is missing
     GONE = "gone"  # though a record says that it is there
+    LOST = "lost"  # for good; what counts stands without it
     ORPHAN = "orphan"  # nobody asks for it: left over, and harmless
 
 

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 
 from orchestrator.store.files import Files
 from orchestrator.store.housekeeping.activity import at_work
+from orchestrator.store.housekeeping.consequences import TRAINED, consequence
 from orchestrator.store.housekeeping.judgement import Damage, Kind, is_blob, is_record, judged
+from orchestrator.store.housekeeping.membership import all_sweeps, members
 from orchestrator.store.housekeeping.promises import is_promise, promise_of, promised
 from orchestrator.store.layout import SWEEPS, TRIALS, by_folder
 from orchestrator.store.read_only import ReadOnly
-from orchestrator.store.result import RESULT, retract
+from orchestrator.store.result import RESULT, retract, trained_facts
 from orchestrator.store.sealed import peek_record, set_aside
 from orchestrator.store.trials import FAMILIES
 from orchestrator.store.version import damaged_marks, enter
@@ -36,8 +39,8 @@ class Finding:
 
     @property
     def is_damage(self) -> bool:
-        """Whether something was lost, or nearly."""
-        return self.kind is not Kind.ORPHAN
+        """Whether something is there to be made again, or was nearly lost."""
+        return self.kind not in {Kind.ORPHAN, Kind.LOST}
 
 
 def contents(files: Files) -> dict[str, int]:
@@ -75,10 +78,14 @@ def verify(
             if damage is not None:
                 yield _treated(files, damage, dry_run=dry_run)
     by_trial = by_folder(_below(TRIALS, sizes))
+    families = _below(FAMILIES, sizes)
+    named = {it for sweep in all_sweeps(files) for it in members(files, sweep) or ()}
     for trial_id, its_sizes in by_trial.items():
         yield from _gone(files, f"{TRIALS}/{trial_id}", its_sizes, dry_run=dry_run)
+        yield from _undescribed(files, trial_id, its_sizes, families, is_named=trial_id in named)
+        yield from _untold_epochs(files, f"{TRIALS}/{trial_id}", its_sizes)
         yield from _left_over(files, trial_id, its_sizes)
-    for name in _below(FAMILIES, sizes):
+    for name in families:
         trial_id = name.rpartition("-")[2]
         if trial_id not in by_trial and not files.sizes(f"{TRIALS}/{trial_id}"):
             yield Finding(name=name, kind=Kind.ORPHAN, consequence="there is no such trial")
@@ -94,14 +101,15 @@ def _treated(files: Files, damage: Damage, *, dry_run: bool) -> Finding:
         if not dry_run:
             files.write(f"{damage.name}.damaged", files.read(damage.name) or b"")
             files.write(damage.name, damage.checksum)  # never a moment without one
-        consequence = "what it belongs to is whole: it is made again"
-        return Finding(name=damage.name, kind=damage.kind, consequence=consequence)
+        said = "what it belongs to is whole: it is made again"
+        return Finding(name=damage.name, kind=damage.kind, consequence=said)
     promise = damage.lost if is_promise(damage.lost) else promise_of(files, damage.lost)
     if not dry_run:
         for name in {damage.name, damage.lost} - {promise}:
             set_aside(files, name, f"it is {damage.kind}")
         _take_back(files, promise, f"it is {damage.kind}")
-    return Finding(name=damage.name, kind=damage.kind, consequence=_consequence(promise))
+    said = consequence(damage.lost) if promise in {None, damage.lost} else _without_blob(promise)
+    return Finding(name=damage.name, kind=damage.kind, consequence=said)
 
 
 def _gone(
@@ -118,15 +126,52 @@ def _gone(
             continue  # written, or given up, since the listing
         if not dry_run:
             _take_back(files, name, "what it names is gone")
-        yield Finding(name=name, kind=Kind.GONE, consequence=_consequence(name))
+        yield Finding(name=name, kind=Kind.GONE, consequence=_without_blob(name))
+
+
+def _undescribed(
+    files: Files,
+    trial_id: str,
+    sizes: Mapping[str, int],
+    families: Mapping[str, int],
+    *,
+    is_named: bool,
+) -> Iterator[Finding]:
+    """What says what a trial is, and to its siblings that it is there, where it is gone."""
+    name = f"{TRIALS}/{trial_id}/trial.json"
+    about = peek_record(files, name)
+    if about is not None:
+        with suppress(KeyError, TypeError):  # as another version wrote it
+            epochs = about["trial"]["training"]["epochs"]
+            name = f"{FAMILIES}/{about['family']}/{epochs:06d}-{trial_id}"
+    is_there = name in sizes or name in families
+    if is_there or at_work(ReadOnly(files), trial_id) is not None or files.read(name) is not None:
+        return
+    if is_named:
+        yield Finding(name=name, kind=Kind.GONE, consequence=consequence(name))
+    elif about is None:
+        said = "nothing says what trial it is, and no sweep names it"
+        yield Finding(name=f"{TRIALS}/{trial_id}", kind=Kind.ORPHAN, consequence=said)
+
+
+def _untold_epochs(files: Files, folder: str, sizes: Mapping[str, int]) -> Iterator[Finding]:
+    """Epochs of a trained trial of which nothing is told any more."""
+    facts = trained_facts(ReadOnly(files), folder, sizes)
+    if facts is None:
+        return
+    attempt = f"{folder}/attempts/{facts['attempt']:06d}"
+    rows = (peek_record(files, f"{attempt}/origin.json") or {}).get("rows", [])
+    own = (name.removeprefix(f"{attempt}/rows/") for name in sizes if name.endswith(".json"))
+    told = {int(row["epoch"]) for row in rows}
+    told |= {int(stem) for name in own if (stem := name.removesuffix(".json")).isdecimal()}
+    for epoch in sorted(set(range(1, int(facts["epochs"]) + 1)) - told):
+        name = f"{attempt}/rows/{epoch:06d}.json"
+        yield Finding(name=name, kind=Kind.LOST, consequence=consequence(name))
 
 
 def _left_over(files: Files, trial_id: str, sizes: Mapping[str, int]) -> Iterator[Finding]:
     """What is in a trial's folder and nobody asks for."""
-    folder = f"{TRIALS}/{trial_id}"
     found = {}
-    if f"{folder}/trial.json" not in sizes:
-        found[folder] = "nothing says what trial it is"
     for name in sizes:
         if name.endswith(".sha256"):
             blob = name.removesuffix(".sha256")
@@ -149,7 +194,8 @@ def _take_back(files: Files, promise: str | None, reason: str) -> None:
         set_aside(files, promise, reason)
 
 
-def _consequence(promise: str | None) -> str:
-    if promise is None:
-        return ""
-    return f"the trial is {'trained' if promise.endswith(f'/{RESULT}') else 'evaluated'} again"
+def _without_blob(promise: str | None) -> str:
+    """What comes of the loss of a blob that a record promises."""
+    if promise is not None and promise.endswith(f"/{RESULT}"):
+        return TRAINED
+    return "" if promise is None else consequence(promise)
