@@ -112,6 +112,7 @@ class Plan:
 
     trials: tuple[PlannedTrial, ...]
     suite_id: str
+    front_before: FrontBefore | None = None  # by which some were left out
 
     def names(self) -> dict[str, str]:
         """Of trials, by id, as short as tells a method's apart: `pareto rho=0.4 seed=1`. What all
@@ -153,6 +154,14 @@ def _names(trials: Sequence[PlannedTrial]) -> list[str]:
         )
         for planned, each in zip(trials, facts, strict=True)
     ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrontBefore:
+    """The front under the sweep's own suite, where its trials alone are tried under another."""
+
+    trials: int  # on it
+    drawn_of: int  # trials that have a result under that suite
 
 
 def _may_be_luck(planned: PlannedTrial) -> bool:

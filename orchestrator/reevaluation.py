@@ -15,8 +15,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from orchestrator.arguments import command
 from orchestrator.manifest import read_manifest
-from orchestrator.plan import Plan, PlannedTrial, make_plan, mapped
+from orchestrator.plan import FrontBefore, Plan, PlannedTrial, make_plan, mapped
 from orchestrator.spec import Reevaluation, SweepSpec, columns_of_numbers, safe_file_name
 from orchestrator.store import Files, Progress, Store
 from orchestrator.store.layout import TRIALS
@@ -93,32 +94,44 @@ def plan_start(
         return plan
     own = spec.reevaluation.sweep
     wanted: Set[str] = {planned.id for planned in plan.trials}
+    before = None
     if spec.reevaluation.only_front:
-        wanted = _front_and_references(own, store, fingerprint_of)
+        wanted, before = _front_and_references(own, store, fingerprint_of)
 
     def look(planned: PlannedTrial) -> PlannedTrial:
         return replace(planned, left_out=_why_left_out(planned, store, own.suite.id, wanted))
 
-    return replace(plan, trials=mapped(look, plan.trials, store.files))
+    trials = mapped(look, plan.trials, store.files)
+    return replace(plan, trials=trials, front_before=before)
 
 
 def refuse_nothing_to_evaluate(spec: SweepSpec, plan: Plan, files: Files) -> None:
     """See that a sweep was run before its models are tried under another suite.
 
     Raises:
-        BadInput: it never was, or none of its trials that are asked for has weights.
+        BadInput: it never was, it has no front to choose by, or none of its trials that are asked
+            for has weights.
     """
     if spec.reevaluation is None:
         return
-    own, covered = spec.reevaluation.sweep, coverage(spec, plan)
+    own, covered, before = spec.reevaluation.sweep, coverage(spec, plan), plan.front_before
     assert covered is not None
+    remedy = f"run the sweep first, without --evaluate: {command('sweep', own)}"
     if not read_manifest(files, own).fingerprints:
         problem = f"got {own.name!r}, of which there is no plan in {own.storage}"
+    elif before is not None and not before.trials:
+        problem = (
+            f"got none on the front under its own suite ({own.suite.id}), under which "
+            f"{before.drawn_of} of its {len(plan.trials)} trials have a result"
+        )
+        remedy = (
+            f"leave --only front out, or {remedy}; what --set says of `evaluation` is the sweep's "
+            f"own suite, and that of --evaluate is in its file alone"
+        )
     elif not plan.asked_for() and not covered.evaluated:
         problem = f"got {covered.without_weights()}"
     else:
         return
-    remedy = "run the sweep first, without --evaluate"
     message = f"must be of a sweep that has trained models, {problem}; {remedy}"
     raise BadInput(Problem("--evaluate", "", message))
 
@@ -132,6 +145,7 @@ class Coverage:
     trials: int
     evaluated: int
     beside: int | None  # of these neither on the front nor references; None: all were asked for
+    front_of: int | None  # trials that the front was drawn of by which they were chosen
     lacking: Mapping[str, int]  # trials without weights, by reason
 
     def __str__(self) -> str:
@@ -139,7 +153,20 @@ class Coverage:
         if self.beside is None:
             return counted
         more = f", and {self.beside} more" if self.beside else ""
-        return f"{counted}: the front of the suite before, and the references{more}"
+        drawn_of = f", of {self.front_of} trials" if self.hasty else ""
+        return f"{counted}: the front of the suite before{drawn_of}, and the references{more}"
+
+    @property
+    def hasty(self) -> str:
+        """What is wrong with a choice by a front of less than all trials; empty where it was of
+        all."""
+        if self.front_of in {None, self.trials}:
+            return ""
+        return (
+            f"they were chosen by a front of {self.front_of} of {self.trials} trials, since the "
+            f"others have no result under the sweep's own suite: run it to its end first, or leave "
+            f"--only front out"
+        )
 
     def without_weights(self) -> str:
         """Such as `3 of 26 trials have no weights to evaluate: 2 pending, 1 given up`; empty where
@@ -153,6 +180,8 @@ class Coverage:
     def lines(self) -> Iterator[tuple[str, str]]:
         """For people: what each line is about, and what it says."""
         yield "suite", str(self)
+        if self.hasty:
+            yield "chosen", self.hasty
         if self.lacking:
             yield "weights", self.without_weights()
 
@@ -164,6 +193,7 @@ class Coverage:
             "trials": self.trials,
             "evaluated": self.evaluated,
             "asked_for": "all" if self.beside is None else "front",
+            "front_of": self.front_of,
             "without_weights": dict(self.lacking),
         }
 
@@ -177,6 +207,7 @@ def coverage(spec: SweepSpec, plan: Plan) -> Coverage | None:
         return None
     is_done = {planned.id: planned.status == "done" for planned in plan.trials}
     beside = [planned for planned in plan.trials if planned.left_out == BESIDE]
+    before = plan.front_before
     is_partial = not all(is_done[planned.id] for planned in beside)
     return Coverage(
         suite_file=spec.reevaluation.suite_file,
@@ -184,6 +215,7 @@ def coverage(spec: SweepSpec, plan: Plan) -> Coverage | None:
         trials=len(plan.trials),
         evaluated=sum(is_done.values()),
         beside=sum(is_done[planned.id] for planned in beside) if is_partial else None,
+        front_of=before.drawn_of if is_partial and before is not None else None,
         lacking=Counter(
             planned.left_out for planned in plan.trials if planned.left_out not in {None, BESIDE}
         ),
@@ -192,13 +224,16 @@ def coverage(spec: SweepSpec, plan: Plan) -> Coverage | None:
 
 def _front_and_references(
     own: SweepSpec, store: Store, fingerprint_of: Callable[[DataSettings], str]
-) -> Set[str]:
-    """Ids of the trials on the front under the sweep's own suite, and of its references."""
+) -> tuple[Set[str], FrontBefore]:
+    """Ids of the trials on the front under the sweep's own suite, and of its references; and what
+    that front is of."""
     settled = read_manifest(store.files, own).settled
     plan = make_plan(own, store, fingerprint_of=fingerprint_of, settled=settled)
     table = trials_table(own, plan)
     references = {planned.id for planned in plan.trials if planned.is_reference}
-    return references | set(table.loc[table["on_front"], "trial_id"])
+    on_front = set(table.loc[table["on_front"], "trial_id"])
+    done = sum(planned.status == "done" for planned in plan.trials)
+    return references | on_front, FrontBefore(trials=len(on_front), drawn_of=done)
 
 
 def _why_left_out(

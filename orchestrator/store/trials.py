@@ -23,10 +23,10 @@ from orchestrator.store.lease import (
 from orchestrator.store.result import published, retract, trained_facts, weights_name
 from orchestrator.store.sealed import create_record, read_blob, read_record, set_aside
 from trainer.checkpoint import Checkpoint, DamagedError, Weights
-from trainer.config import Trial, read_trial
-from trainer.document import Document
+from trainer.config import TrainingSettings, Trial
+from trainer.data import DataSettings
 from trainer.outcomes import Outcomes
-from trainer.problems import BadInput
+from trainer.settings import Provenance
 from trainer.training import EpochRow
 
 logger = logging.getLogger(__name__)
@@ -231,10 +231,10 @@ class StoredTrial:
             data = read_blob(self._files, name)
             if data is None:
                 continue
-            with suppress(DamagedError, BadInput):
+            with suppress(DamagedError):
                 weights = Weights.from_bytes(data)
                 number = int(name.split("/")[-2])
-                if read_trial(Document.from_plain(weights.trial, name)).id == trial.id:
+                if _is_of(weights.trial, trial):
                     return weights, Origin(
                         trial=self.id,
                         attempt=number,
@@ -317,6 +317,18 @@ def _points(sizes: Mapping[str, int]) -> list[tuple[int, int, int]]:
     """(epochs done, steps done, attempt) of every checkpoint."""
     found = (_POINT.search(name) for name in sizes)
     return [(int(m[2]), int(m[3]), int(m[1])) for m in found if m]
+
+
+def _is_of(record: Mapping[str, Any], trial: Trial) -> bool:
+    """Whether a record in a file of weights is of the trial; to say so no code that it names is
+    run."""
+    own = trial.record()
+    theirs = dict(record)
+    for section, settings in (("data", DataSettings), ("training", TrainingSettings)):
+        for name, field in settings.model_fields.items():
+            if any(isinstance(mark, Provenance) for mark in field.metadata):
+                theirs[section] = {**theirs.get(section, {}), name: own[section][name]}
+    return theirs == own
 
 
 def _is_prolongable(trial: Trial) -> bool:

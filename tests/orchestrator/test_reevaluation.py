@@ -228,6 +228,41 @@ def test_only_front_is_the_front_under_the_own_suite_and_the_references(spec: Sw
         assert str(coverage(each, planned(each))) == "4 of 4 trials evaluated under strong.yaml"
 
 
+def test_front_of_some_trials_is_told_loudly(spec: SweepSpec, folder: Path) -> None:
+    """Of one of four: the others have no result under what is the sweep's own suite now."""
+    changed = read_sweep(folder, "small", SEEDS, "evaluation.examples=20")
+    store = store_of(changed)
+    for each in make_plan(changed, store).trials[::2]:
+        run(each.trial, changed.suite, store, mission(trains=False))
+    strong = under(changed, only_front=True)
+    told = coverage(strong, planned(strong))
+    assert told is not None
+    assert "the front of the suite before, of 2 trials, and the references" in str(told)
+    assert told.record()["front_of"] == 2
+    shown = invoked(
+        folder, "--evaluate", folder / "strong.yaml", "--only", "front", "--dry-run",
+        *("--set", "evaluation.examples=20"),
+    )  # fmt: skip
+    assert shown.exit_code == 0, shown.output
+    assert "chosen      they were chosen by a front of 2 of 4 trials" in shown.stdout
+
+
+@pytest.mark.parametrize("dry_run", [(), ("--dry-run",)])
+def test_front_of_nothing_is_refused(
+    spec: SweepSpec, folder: Path, dry_run: tuple[str, ...]
+) -> None:
+    under(spec)
+    before = contents(folder)
+    arguments = ("--evaluate", folder / "strong.yaml", "--only", "front", *dry_run)
+    result = invoked(folder, *arguments, "--set", "evaluation.examples=20")
+    assert result.exit_code == 2, result.output
+    assert "got none on the front under its own suite" in result.stderr
+    assert "0 of its 4 trials have a result" in result.stderr
+    assert "leave --only front out, or run the sweep first, without --evaluate: " in result.stderr
+    assert f"--storage {folder / 'runs'}" in result.stderr
+    assert contents(folder) == before
+
+
 def test_what_was_evaluated_beside_the_front_is_counted_by_itself(spec: SweepSpec) -> None:
     strong = under(spec, only_front=True)
     beside = [each for each in planned(strong).trials if each.left_out == "not on the front"]
@@ -352,7 +387,7 @@ def test_table_has_the_categories_of_the_suite_and_empty_rows(tried: Tried) -> N
     table = table_of(tried.spec)
     assert [name for name in table if "accuracy" in name or name.startswith("worst")] == [
         *("natural_accuracy", "robust_accuracy_pgd", "worst_pgd", "union_accuracy"),
-        "sacrificed_accuracy",
+        *("sacrificed_accuracy", "constant_accuracy"),
     ]
     assert set(table["status"]) == {"done", "pending"}
     for each in planned(tried.spec).trials:
@@ -377,7 +412,7 @@ def test_pictures_and_records_say_what_they_stand_on(tried: Tried) -> None:
     assert "evaluated under" not in (tried.own / "front.svg").read_text()
     assert json.loads((tried.folder / "front.json").read_text())["suite"] == {
         **{"file": "strong.yaml", "id": tried.spec.suite.id, "trials": 4, "asked_for": "front"},
-        **{"evaluated": evaluated, "without_weights": {}},
+        **{"evaluated": evaluated, "without_weights": {}, "front_of": 4},
     }
     assert "suite" not in json.loads((tried.own / "front.json").read_text())
 
