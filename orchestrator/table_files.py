@@ -27,6 +27,7 @@ from pandas.api import types
 from orchestrator.eligibility import CONSTANT
 from orchestrator.extraction import FACTS, by_contract, settings_columns
 from orchestrator.objectives import Objective, is_known
+from orchestrator.table import PASSES
 from orchestrator.table_cells import cell_problem, read_numbers, read_words, read_yes_or_no, tidied
 from trainer.problems import label, shown
 
@@ -197,6 +198,8 @@ def _checked(table: pd.DataFrame, objectives: Sequence[Objective]) -> pd.DataFra
             raise ValueError(f"{label(str(name))} {problem}")
         if name in numbers or name == CONSTANT or is_known(str(name)):
             read = read_numbers(read)
+            if name in PASSES and bool((read.dropna() % 1 == 0).all()):
+                read = read.astype("Int64")  # counts, also where some trials have none
         elif name in YES_OR_NO:
             read = read_yes_or_no(read)
         elif name == "trial_id":

@@ -229,6 +229,12 @@ def test_text_goes_through_csv_unchanged_and_is_no_formula(
             assert (text == "") if pd.isna(found) else float(text) == found
 
 
+def test_counts_stay_counts_where_a_trial_has_none(tmp_path: Path) -> None:
+    table = read(tmp_path, text_of(f"{HEAD},training_passes", f"{ROWS[0]},768", f"{ROWS[1]},"))
+    write_csv(table, tmp_path / "again.csv")
+    assert pd.read_csv(tmp_path / "again.csv", dtype=str)["training_passes"].tolist()[0] == "768"
+
+
 def test_negative_numbers_stay_numbers(tmp_path: Path) -> None:
     table = pd.DataFrame({"a": [-1.5, 1e-7], "b": ["-1", "+2.5e3"], "c": ["=1+1", "-1+1"]})
     write_csv(table, tmp_path / "out.csv")
