@@ -39,6 +39,20 @@ SMALL_TRIAL = {
 """A trial that takes a tenth of a second: 15 steps, enough for Pareto training to solve."""
 
 
+HANG_SECONDS = {"long": 6 * 3600.0, "integration": 1200.0, "slow": 600.0}
+"""After which a test has come to no end, by its tier: some ten times what any takes on a machine
+that is slow and busy. No test asserts its own speed by it."""
+
+QUICK_HANG_SECONDS = 300.0
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every test ends, be it by force."""
+    for item in items:
+        seconds = (HANG_SECONDS[tier] for tier in HANG_SECONDS if item.get_closest_marker(tier))
+        item.add_marker(pytest.mark.timeout(next(seconds, QUICK_HANG_SECONDS)))
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _one_thread() -> None:
     """Sums depend on how many threads share them; bits are asserted with one."""

@@ -14,7 +14,9 @@ import pytest
 
 from orchestrator.store import LocalFiles
 from orchestrator.store.result import give_up_weights
-from tests.integration.running import Finished, Place, Running, assert_nothing_left, wait_until
+from tests.integration.gate import Gate
+from tests.integration.in_process import nothing_to_run, swept
+from tests.integration.running import Finished, Place, assert_nothing_left, wait_until
 from tests.integration.stored import (
     attempts,
     ending,
@@ -25,8 +27,9 @@ from tests.integration.stored import (
     times_of,
     trial_folders,
 )
+from tests.integration.undisturbed import HEARING_SECONDS
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.integration
 
 SPEC = """\
 data: {name: digits, train_examples: 256}
@@ -44,15 +47,14 @@ examples: 64
 pgd: {epsilon: 0.25, ladder: [4, 8]}
 flow: {epsilon: 0.15, ladder: [4]}
 """
-LONG = "batch_size: 16\npgd: {epsilon: 0.25, ladder: [200]}\n"
-"""Some seconds a trial, with a sign of life at every few images."""
+HELD = "examples: 64\nbatch_size: 16\npgd: {attack: 'gated:GatedPGD', epsilon: 0.25, ladder: [8]}\n"
+"""With a sign of life at every few images, and before these a wait where there is a gate."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sweep:
     """A finished sweep that a test may change, and suites beside it."""
 
-    place: Place
     folder: Path
 
     @property
@@ -63,15 +65,14 @@ class Sweep:
     def trials(self) -> dict[str, Path]:
         return trial_folders(self.storage)
 
-    def under(self, text: str, *arguments: str, **environment: str) -> Running:
-        """Start its evaluation under a suite."""
+    def under(self, text: str) -> tuple[str | Path, ...]:
+        """Arguments of its evaluation under a suite."""
         suite = self.folder / "harder.yaml"
         suite.write_text(text)
-        own = (self.folder / "tiny.yaml", "--storage", self.storage)
-        return self.place.sweep(*own, "--evaluate", suite, *arguments, **environment)
+        return (self.folder / "tiny.yaml", "--storage", self.storage, "--evaluate", suite)
 
     def evaluated(self, text: str, *arguments: str, **environment: str) -> Finished:
-        return self.under(text, *arguments, **environment).finished()
+        return swept(*self.under(text), *arguments, **environment)
 
     def results(self) -> Path:
         """The folder of its only other suite."""
@@ -98,18 +99,18 @@ class Sweep:
 
 
 @pytest.fixture(scope="module")
-def finished(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a sweep file and its storage."""
     folder = tmp_path_factory.mktemp("finished")
     (folder / "tiny.yaml").write_text(SPEC)
-    swept = place.swept(folder / "tiny.yaml", "--storage", folder / "runs")
-    assert swept.code == 0, swept
+    done = swept(folder / "tiny.yaml", "--storage", folder / "runs")
+    assert done.code == 0, done
     return folder
 
 
 @pytest.fixture
-def sweep(finished: Path, place: Place, tmp_path: Path) -> Sweep:
-    return Sweep(place=place, folder=shutil.copytree(finished, tmp_path / "copy"))
+def sweep(finished: Path, tmp_path: Path) -> Sweep:
+    return Sweep(folder=shutil.copytree(finished, tmp_path / "copy"))
 
 
 def test_front_is_tried_alone_and_once_and_says_so(sweep: Sweep) -> None:
@@ -141,24 +142,19 @@ def test_front_is_tried_alone_and_once_and_says_so(sweep: Sweep) -> None:
     front = json.loads((sweep.results() / "front.json").read_text())
     assert front["suite"]["evaluated"] == len(wanted)
     assert front["suite"]["without_weights"] == {"given up": 1}
-    assert_nothing_left(sweep.place)
 
-    times, sessions = times_of(sweep.storage / "trials"), sweep.place.sessions()
-    again = sweep.evaluated(STRONG, "--only", "front")
+    times = times_of(sweep.storage / "trials")
+    again = nothing_to_run(*sweep.under(STRONG), "--only", "front")
     assert again.code == 0, again
     assert times_of(sweep.storage / "trials") == times
-    assert sweep.place.sessions() == sessions
     assert sweep.harder_table().set_index("trial_id").equals(harder)
     assert sweep.own_results() == own
 
 
-def test_signal_stops_it_and_the_same_command_goes_on(sweep: Sweep) -> None:
-    running = sweep.under(LONG)
-    wait_until(
-        lambda: any(len(attempts(trial)) > 1 for trial in sweep.trials.values()),
-        of=running,
-        seconds=200,
-    )
+def test_signal_stops_it_and_the_same_command_goes_on(sweep: Sweep, own_place: Place) -> None:
+    gate = Gate(file=own_place.folder / "gate", seconds=HEARING_SECONDS)
+    running = own_place.sweep(*sweep.under(HELD), **gate.environment)
+    wait_until(gate.workers, of=running)
     running.send(signal.SIGINT)
     stopped = running.finished()
     assert stopped.code == 130, stopped
@@ -166,7 +162,9 @@ def test_signal_stops_it_and_the_same_command_goes_on(sweep: Sweep) -> None:
     assert statuses["stopped"] >= 1
     assert statuses.keys() <= {"done", "stopped", "pending"}
 
-    went_on = sweep.evaluated(LONG)
+    assert_nothing_left(own_place)
+
+    went_on = own_place.swept(*sweep.under(HELD))
     assert went_on.code == 0, went_on
     assert set(sweep.harder_table()["status"]) == {"done"}
     assert set(sweep.evaluations().values()) == {2}
@@ -182,10 +180,10 @@ def test_failing_attack_leaves_the_sweep_as_it_was(sweep: Sweep) -> None:
     assert sweep.harder_table()["failure"].str.startswith("exception: LookupError").all()
     assert sweep.own_results() == own
 
-    again = sweep.place.swept(sweep.folder / "tiny.yaml", "--storage", sweep.storage)
+    again = nothing_to_run(sweep.folder / "tiny.yaml", "--storage", sweep.storage)
     assert again.code == 0, again
     assert sweep.own_results()["trials.csv"] == own["trials.csv"]
-    skipped = sweep.evaluated(refusing)
+    skipped = nothing_to_run(*sweep.under(refusing))
     assert skipped.code == 1, skipped
     retried = sweep.evaluated(refusing, "--retry-failed")
     assert retried.code == 0, retried
@@ -193,8 +191,12 @@ def test_failing_attack_leaves_the_sweep_as_it_was(sweep: Sweep) -> None:
     sweep.assert_trained_once()
 
 
-def test_starts_that_join_share_it(sweep: Sweep) -> None:
-    both = [sweep.under(LONG, "--join") for _ in range(2)]
+def test_starts_that_join_share_it(sweep: Sweep, own_place: Place) -> None:
+    gate = Gate(file=own_place.folder / "gate")
+    command = (*sweep.under(HELD), "--join")
+    both = [own_place.sweep(*command, **gate.environment) for _ in range(2)]
+    wait_until(lambda: len(gate.workers()) == 4, of=both[0])
+    gate.open()
     for joined in both:
         ended = joined.finished()
         assert ended.code == 0, ended

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.in_process import nothing_to_run, swept
 from tests.integration.running import Place, assert_nothing_left
 from tests.integration.stored import attempts, record, runs, table, times_of
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.integration
 
 SPEC = """\
 data: {name: digits, train_examples: 256}
@@ -26,10 +27,11 @@ evaluation:
 """
 FAULTS = ("diverging", "raising", "hoarding", "hanging", "dawdling", "dying")
 METHODS = ", ".join(f"{fault}: {{method: 'faulty:{fault.title()}'}}" for fault in FAULTS)
-METHODS = METHODS.replace("Dawdling'", "Dawdling', seconds: 3")
+METHODS = METHODS.replace("Dawdling'", "Dawdling', seconds: 8")
 RETRIED = {"hoarding", "hanging", "dying"}
-LIMITS = ("--set", "limits={silent_minutes: 0.2, hours: 0.005}", "--set", "retries=1")
-"""12 s without a step, 18 s in all: of the healthy trials none takes so long."""
+LIMITS = ("--set", "limits={silent_minutes: 0.5, hours: 0.0125}", "--set", "retries=1")
+"""30 s without a step, 45 s in all: of the healthy trials none takes so long, be it on a machine
+that is slow and busy; the dawdling one takes 64."""
 
 
 def write_spec(folder: Path, methods: str, attack: str = "pgd") -> Path:
@@ -54,7 +56,7 @@ def test_every_kind_of_failure_is_told_and_rerun_on_request(place: Place, tmp_pa
     assert said["raising"] == "exception: LookupError: no such weight"
     assert said["hoarding"].startswith("out_of_memory: RuntimeError: ")
     assert said["hanging"].startswith("hung: no step for ")
-    assert said["dawdling"].startswith("time_limit: TimeLimitError: must end within 0.005 h")
+    assert said["dawdling"].startswith("time_limit: TimeLimitError: must end within 0.0125 h")
     assert said["dying"].startswith("worker_lost: its worker died 2 times")
     assert said[["standard", "pgd"]].isna().all()
 
@@ -85,24 +87,21 @@ def test_every_kind_of_failure_is_told_and_rerun_on_request(place: Place, tmp_pa
     assert not [name for name, _ in changed if "/checkpoints/" not in name]
 
 
-def test_failing_evaluation_keeps_the_weights_and_leaves_scores_empty(
-    place: Place, tmp_path: Path
-) -> None:
+def test_failing_evaluation_keeps_the_weights_and_leaves_scores_empty(tmp_path: Path) -> None:
     spec, storage = write_spec(tmp_path, "{standard: {}}", "faulty:Refusing"), tmp_path / "runs"
-    finished = place.swept(spec, "--storage", storage, FAULTY="yes")
+    finished = swept(spec, "--storage", storage, FAULTY="yes")
     assert finished.code == 1, finished
     (trial,) = table(storage, "short").to_dict("records")
     assert trial["failure"] == "exception: LookupError: no such rung"
     assert trial["robustness_score"] != trial["robustness_score"]
     assert table(storage, "short", "front.csv").empty
 
-    times, sessions = times_of(storage / "trials"), place.sessions()
-    finished = place.swept(spec, "--storage", storage, FAULTY="yes")
+    times = times_of(storage / "trials")
+    finished = nothing_to_run(spec, "--storage", storage, FAULTY="yes")
     assert finished.code == 1, finished
     assert times_of(storage / "trials") == times
-    assert place.sessions() == sessions
 
-    finished = place.swept(spec, "--storage", storage, "--retry-failed")
+    finished = swept(spec, "--storage", storage, "--retry-failed")
     assert finished.code == 0, finished
     (trial,) = table(storage, "short").to_dict("records")
     assert trial["status"] == "done"

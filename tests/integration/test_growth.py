@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.running import Finished, Place
+from tests.integration.in_process import swept
+from tests.integration.running import Finished
 from tests.integration.stored import (
     assert_same_result,
     epochs_trained,
@@ -17,7 +18,7 @@ from tests.integration.stored import (
     trial_folders,
 )
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.integration
 
 SPEC = """\
 data: {name: digits, train_examples: 192}
@@ -43,8 +44,7 @@ FEW, MORE = (
 class Edited:
     """A sweep file that is written anew before each command, and its storage."""
 
-    def __init__(self, place: Place, folder: Path) -> None:
-        self._place = place
+    def __init__(self, folder: Path) -> None:
         self.spec = folder / "edited.yaml"
         self.storage = folder / "runs"
 
@@ -53,7 +53,7 @@ class Edited:
         self.spec.write_text(text.replace("METHODS", methods).replace("SEEDS", seeds))
 
     def swept(self, *arguments: str, storage: Path | None = None) -> Finished:
-        finished = self._place.swept(self.spec, "--storage", storage or self.storage, *arguments)
+        finished = swept(self.spec, "--storage", storage or self.storage, *arguments)
         assert finished.code == 0, finished
         return finished
 
@@ -67,8 +67,8 @@ class Edited:
 
 
 @pytest.fixture
-def edited(place: Place, tmp_path: Path) -> Edited:
-    return Edited(place, tmp_path)
+def edited(tmp_path: Path) -> Edited:
+    return Edited(tmp_path)
 
 
 def test_methods_values_seeds_and_epochs_are_added_and_removed(

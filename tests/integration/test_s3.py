@@ -31,7 +31,7 @@ from tests.orchestrator.files_contract import (
     assert_one_thread_creates,
 )
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +167,7 @@ def test_server_that_hangs_is_waited_for(
         assert VERBS[verb](waiting(files, told)) == OUTCOMES[verb]
     finally:
         timer.join()
-    assert 3.5 < time.monotonic() - began < 30
+    assert 3.5 < time.monotonic() - began < 60
     assert len(told) == 2
     assert f"{files.url} is back after" in told[1]
 
@@ -181,7 +181,7 @@ def test_hang_is_noticed_in_seconds(server: S3Server, files: Files) -> None:
             files.read("a/it")
     finally:
         server.go_on()
-    assert time.monotonic() - began < 2 * s3.ANSWER_SECONDS + 5
+    assert time.monotonic() - began < 2 * s3.ANSWER_SECONDS + 20
 
 
 def test_server_that_was_killed_is_waited_for(server: S3Server, files: Files) -> None:

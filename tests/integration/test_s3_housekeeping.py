@@ -20,7 +20,7 @@ from tests.integration.s3_server import S3Server, s3_server
 from tests.orchestrator.finished import do_sweep, read_sweep, store_of
 from tests.orchestrator.working import run, small_suite
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="module")

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from orchestrator.store.opening import open_files
-from tests.integration.running import Place, wait_until
+from tests.integration.in_process import nothing_to_run
+from tests.integration.running import Place
 from tests.integration.s3_server import S3Server, s3_server
 from tests.integration.undisturbed import UNTRACKED, Undisturbed, assert_results
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.integration
 
 HANG_SECONDS = 25.0
 """More than the client waits before it says so."""
@@ -42,17 +43,11 @@ def copied(url: str, folder: Path) -> Path:
     return folder
 
 
-def rows(url: str) -> int:
-    """Epochs trained so far."""
-    return sum("/rows/" in name for name in open_files(url).sizes("trials"))
-
-
 def test_sweep_in_a_bucket_survives_its_driver_and_does_nothing_twice(
     undisturbed: Undisturbed, own_place: Place, server: S3Server, tmp_path: Path
 ) -> None:
     url = f"{server.new_bucket()}/some/where"
-    killed = undisturbed.started(own_place, url, *OPTIONS)
-    wait_until(lambda: rows(url) >= 10, of=killed, seconds=120)
+    killed, _ = undisturbed.held(own_place, url, *OPTIONS)
     killed.send(signal.SIGKILL)
     finished = undisturbed.started(own_place, url, *OPTIONS).finished()
     assert finished.code == 0, finished
@@ -60,10 +55,8 @@ def test_sweep_in_a_bucket_survives_its_driver_and_does_nothing_twice(
     folder = copied(url, tmp_path / "copy")
     assert_results(undisturbed, folder, faults=1)
 
-    sessions = own_place.sessions()
-    finished = undisturbed.started(own_place, url, *OPTIONS).finished()
-    assert finished.code == 0, finished
-    assert own_place.sessions() == sessions
+    again = nothing_to_run(undisturbed.spec, "--storage", url, *OPTIONS)
+    assert again.code == 0, again
     assert_results(undisturbed, copied(url, tmp_path / "again"), faults=1)
 
 
@@ -71,9 +64,9 @@ def test_server_that_hangs_for_longer_than_a_lease_is_waited_for(
     undisturbed: Undisturbed, own_place: Place, server: S3Server, tmp_path: Path
 ) -> None:
     url = server.new_bucket()
-    running = undisturbed.started(own_place, url, *OPTIONS)
-    wait_until(lambda: rows(url) >= 10, of=running, seconds=120)
+    running, gate = undisturbed.held(own_place, url, *OPTIONS)
     server.stop()
+    gate.open()
     time.sleep(HANG_SECONDS)
     server.go_on()
     finished = running.finished()

@@ -12,30 +12,44 @@ import pytest
 
 from tests.integration.running import Place, wait_until
 from tests.integration.stored import epochs_kept
-from tests.integration.undisturbed import UNTRACKED, Undisturbed, assert_undisturbed
+from tests.integration.undisturbed import UNTRACKED, Undisturbed, assert_over
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.integration
 
 AWAY_SECONDS = 8.0
 
+LEASE = 6.0
+"""Which no worker can renew while the disk is full."""
 
-@pytest.mark.parametrize("lease", [60.0, 3.0], ids=["leases-last", "leases-expire"])
-def test_storage_that_is_away_for_some_time_is_waited_for(
-    undisturbed: Undisturbed, own_place: Place, tmp_path: Path, lease: float
+
+def test_storage_that_is_away_until_leases_expire_is_waited_for(
+    undisturbed: Undisturbed, own_place: Place, tmp_path: Path
+) -> None:
+    assert_waited_for(undisturbed, own_place, tmp_path, lease=3.0, faults=1)
+
+
+@pytest.mark.long
+def test_storage_that_is_away_while_leases_last_is_waited_for(
+    undisturbed: Undisturbed, own_place: Place, tmp_path: Path
+) -> None:
+    assert_waited_for(undisturbed, own_place, tmp_path, lease=600.0, faults=0)
+
+
+def assert_waited_for(
+    undisturbed: Undisturbed, own_place: Place, tmp_path: Path, *, lease: float, faults: int
 ) -> None:
     storage, elsewhere = tmp_path / "runs", tmp_path / "elsewhere"
     options = (*UNTRACKED, "--set", f"lease={lease}")
-    running = undisturbed.started(own_place, storage, *options)
-    trial = storage / "trials" / undisturbed.long_trials[0]
-    wait_until(lambda: epochs_kept(trial) >= 1, of=running, seconds=120)
+    running, gate = undisturbed.held(own_place, storage, *options)
     storage.rename(elsewhere)
+    gate.open()
     time.sleep(AWAY_SECONDS)
     assert not storage.exists()
     elsewhere.rename(storage)
     finished = running.finished()
     assert finished.code == 0, finished
     assert f"{storage / 'store.json'}, the mark of the storage, is gone" in finished.stderr
-    assert_undisturbed(undisturbed, own_place, storage, *options, faults=int(lease < AWAY_SECONDS))
+    assert_over(undisturbed, storage, *options, faults=faults)
 
 
 @contextmanager
@@ -66,21 +80,22 @@ def fill(disk: Path) -> Path:
 def test_full_disk_is_waited_for(
     undisturbed: Undisturbed, own_place: Place, tmp_path: Path
 ) -> None:
+    """Until it has room again no trial keeps more than the epoch that was under way."""
     disk = tmp_path / "disk"
     with small_disk(disk, megabytes=16):
         storage = disk / "runs"
-        options = ("--set", "lease=6")
-        running = undisturbed.started(own_place, storage, *options)
+        options = ("--set", f"lease={LEASE}")
+        running, gate = undisturbed.held(own_place, storage, *options)
         trials = [storage / "trials" / trial_id for trial_id in undisturbed.long_trials]
-        wait_until(lambda: all(map(epochs_kept, trials)), of=running, seconds=120)
         filler = fill(disk)
+        gate.open()
         kept = [epochs_kept(trial) for trial in trials]
-        wait_until(lambda: f"{storage} is full" in running.output(), of=running, seconds=30)
-        time.sleep(6 + AWAY_SECONDS)
+        wait_until(lambda: f"{storage} is full" in running.output(), of=running)
+        time.sleep(LEASE + AWAY_SECONDS)
         assert max(map(epochs_kept, trials)) <= max(kept) + 1
         filler.unlink()
         finished = running.finished()
         assert finished.code == 0, finished
         assert f"{storage} has room again; going on" in finished.stderr
         assert "is ended" not in finished.stderr  # who cannot give a sign of life is not silent
-        assert_undisturbed(undisturbed, own_place, storage, *options, faults=1)
+        assert_over(undisturbed, storage, *options, faults=1)

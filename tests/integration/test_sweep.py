@@ -14,13 +14,16 @@ from xml.etree import ElementTree
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
+from orchestrator.front import app
 from tests.integration.exposure import files_with, listeners
+from tests.integration.in_process import nothing_to_run
 from tests.integration.running import Finished, Place, assert_nothing_left, wait_until
 from tests.integration.stored import record, runs, table, times_of, trial_folders
 from tests.integration.undisturbed import assert_tracked_once
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.integration
 
 SPEC = """\
 data: {name: digits, train_examples: 192}
@@ -110,8 +113,8 @@ def trials(swept: Swept) -> pd.DataFrame:
     return table(swept.storage, "tiny")
 
 
-def dry_run(place: Place, spec: Path, storage: Path) -> dict[str, Any]:
-    finished = place.swept(spec, "--storage", storage, "--dry-run", "--json")
+def dry_run(spec: Path, storage: Path) -> dict[str, Any]:
+    finished = nothing_to_run(spec, "--storage", storage, "--dry-run", "--json")
     assert finished.code == 0, finished
     plan: dict[str, Any] = json.loads(finished.stdout)
     return plan
@@ -229,13 +232,9 @@ def test_json_is_all_of_stdout_and_agrees_with_the_files(swept: Swept) -> None:
     assert all(Path(file).is_file() for file in outcome["files"])
 
 
-def test_front_command_draws_the_same_front_from_the_table(
-    swept: Swept, place: Place, tmp_path: Path
-) -> None:
-    finished = place.start(
-        "orchestrator.front", swept.folder / "trials.csv", "--out", tmp_path
-    ).finished()
-    assert finished.code == 0, finished
+def test_front_command_draws_the_same_front_from_the_table(swept: Swept, tmp_path: Path) -> None:
+    drawn = CliRunner().invoke(app, [str(swept.folder / "trials.csv"), "--out", str(tmp_path)])
+    assert drawn.exit_code == 0, drawn.output
     for name in ("front.csv", "front.json"):
         assert (tmp_path / name).read_text() == (swept.folder / name).read_text()
 
@@ -266,7 +265,7 @@ def test_added_value_trains_the_difference_alone_and_says_little(
     times = times_of(storage / "trials")
     spec = tmp_path / "tiny.yaml"
     spec.write_text(SPEC.replace("RHO", "0.4, 0.8"))
-    assert dry_run(place, spec, storage)["counts"] == {"done": 6, "pending": 2}
+    assert dry_run(spec, storage)["counts"] == {"done": 6, "pending": 2}
 
     finished = place.swept(spec, "--storage", storage, "--tracking-uri", "none")
     assert finished.code == 0, finished
@@ -287,15 +286,15 @@ def test_added_value_trains_the_difference_alone_and_says_little(
     assert_nothing_left(place)
 
 
-def test_dry_run_before_and_after(swept: Swept, place: Place, tmp_path: Path) -> None:
+def test_dry_run_before_and_after(swept: Swept, tmp_path: Path) -> None:
     storage = tmp_path / "runs"
-    before = dry_run(place, swept.spec, storage)
+    before = dry_run(swept.spec, storage)
     assert not storage.exists()
     assert before["counts"] == {"pending": 6}
     assert {trial["todo"] for trial in before["trials"]} == {"2 epochs, evaluation"}
 
     times = times_of(swept.storage / "trials")
-    after = dry_run(place, swept.spec, swept.storage)
+    after = dry_run(swept.spec, swept.storage)
     assert times_of(swept.storage / "trials") == times
     assert after["counts"] == {"done": 6}
     ids = [[trial["trial_id"] for trial in plan["trials"]] for plan in (before, after)]

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.in_process import swept
 from tests.integration.running import Finished, Place, Running, assert_nothing_left, wait_until
 from tests.integration.stored import (
     attempts,
     ending,
-    epochs_kept,
     record,
     table,
     times_of,
@@ -26,12 +26,12 @@ from tests.integration.undisturbed import (
     SPEC,
     UNTRACKED,
     Undisturbed,
+    assert_over,
     assert_tracked_once,
     assert_trained_once,
-    assert_undisturbed,
 )
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.integration
 
 SHORT_LEASE = (*UNTRACKED, "--set", "lease=4")
 
@@ -47,23 +47,29 @@ def ended_well(*running: Running) -> list[Finished]:
 
 
 def test_two_starts_work_through_one_sweep_and_a_third_is_refused(
-    undisturbed: Undisturbed, own_place: Place, tmp_path: Path
+    own_place: Place, tmp_path: Path
 ) -> None:
-    first = undisturbed.started(own_place, tmp_path)
-    wait_until(lambda: starts(tmp_path), of=first, seconds=60)
-    second = undisturbed.started(own_place, tmp_path, "--join")
-    refused = undisturbed.started(own_place, tmp_path).finished()
-    assert not first.is_over, "the third start came too late to be one"
+    """The first start holds two of six trials until the second has taken up another two."""
+    three = Undisturbed(spec=tmp_path / f"{NAME}.yaml", storage=tmp_path / "undisturbed")
+    three.spec.write_text(SPEC.replace("seeds: [0, 1]", "seeds: [0, 1, 2]"))
+    assert swept(three.spec, "--storage", three.storage, *UNTRACKED).code == 0
+
+    storage = tmp_path / "runs"
+    first, gate = three.held(own_place, storage)
+    second = three.started(own_place, storage, "--join", gate=gate)
+    wait_until(lambda: len(gate.workers()) == 3, of=second)
+    refused = three.started(own_place, storage).finished()
+    gate.open()
     assert refused.code == 4, refused
-    (since,) = {record(starts(tmp_path)[0] / "lease.json")["since"]}
+    (since,) = {record(starts(storage)[0] / "lease.json")["since"]}
     holder = f"process {first.id} on {socket.gethostname()} since {since}"
     assert holder in refused.stderr
     assert "--join" in refused.stderr
 
     ended_well(first, second)
-    owners = {record(path / "lease.json")["about"]["start"] for path in all_attempts(tmp_path)}
+    owners = {record(path / "lease.json")["about"]["start"] for path in all_attempts(storage)}
     assert len(owners) == 2, "one of the two found nothing to do"
-    assert_undisturbed(undisturbed, own_place, tmp_path, faults=0)
+    assert_over(three, storage, faults=0)
 
 
 def all_attempts(storage: Path) -> list[Path]:
@@ -92,37 +98,33 @@ def test_two_sweeps_that_share_trials_train_each_once(
 def test_start_that_joined_brings_the_trials_of_a_killed_one_to_their_end(
     undisturbed: Undisturbed, own_place: Place, tmp_path: Path
 ) -> None:
-    first = undisturbed.started(own_place, tmp_path)
-    trial = tmp_path / "trials" / undisturbed.long_trials[0]
-    wait_until(lambda: epochs_kept(trial) >= 1, of=first, seconds=120)
-    second = undisturbed.started(own_place, tmp_path, "--join")
-    wait_until(lambda: len(starts(tmp_path)) == 2, of=second, seconds=60)
-    assert ending(attempts(trial)[0]) is None, "the second start came too late"
+    first, _ = undisturbed.held(own_place, tmp_path, *UNTRACKED)
+    second = undisturbed.started(own_place, tmp_path, *UNTRACKED, "--join")
+    wait_until(lambda: len(starts(tmp_path)) == 2, of=second)
     first.send(signal.SIGKILL)
     ended_well(second)
-    assert_undisturbed(undisturbed, own_place, tmp_path, faults=1)
+    assert_over(undisturbed, tmp_path, *UNTRACKED, faults=1)
 
 
 def test_worker_that_stands_still_is_ended_and_replaced(
     undisturbed: Undisturbed, own_place: Place, tmp_path: Path
 ) -> None:
-    running = undisturbed.started(own_place, tmp_path, *SHORT_LEASE)
-    trial = tmp_path / "trials" / undisturbed.long_trials[0]
-    wait_until(lambda: epochs_kept(trial) >= 1, of=running, seconds=120)
-    (stopped,) = attempts(trial)
+    running, gate = undisturbed.held(own_place, tmp_path, *SHORT_LEASE)
+    (stopped,) = attempts(tmp_path / "trials" / undisturbed.long_trials[0])
     os.kill(worker(stopped), signal.SIGSTOP)
+    gate.open()
     (finished,) = ended_well(running)
     assert f"process {worker(stopped)} on {socket.gethostname()}, at work" in finished.stderr
     assert ending(stopped) is None
-    assert_undisturbed(undisturbed, own_place, tmp_path, *SHORT_LEASE, faults=1)
+    assert_over(undisturbed, tmp_path, *SHORT_LEASE, faults=1)
 
 
+@pytest.mark.long
 def test_machine_that_stood_still_overwrites_nothing_of_its_successor(
     undisturbed: Undisturbed, own_place: Place, place: Place, tmp_path: Path
 ) -> None:
-    first = undisturbed.started(own_place, tmp_path, *SHORT_LEASE)
+    first, gate = undisturbed.held(own_place, tmp_path, *SHORT_LEASE)
     trials = [tmp_path / "trials" / trial_id for trial_id in undisturbed.long_trials]
-    wait_until(lambda: all(map(epochs_kept, trials)), of=first, seconds=120)
     machine = own_place.processes()
     for process in machine:
         os.kill(process, signal.SIGSTOP)
@@ -131,9 +133,10 @@ def test_machine_that_stood_still_overwrites_nothing_of_its_successor(
     assert [ending(attempts(trial)[1]) for trial in trials] == ["done", "done"]
     times = times_of(tmp_path / "trials")
 
+    gate.open()
     for attempt in cut_off:
         os.kill(worker(attempt), signal.SIGCONT)
-    wait_until(lambda: all(map(ending, cut_off)), of=None, seconds=60)
+    wait_until(lambda: all(map(ending, cut_off)), of=None)
     assert [ending(attempt) for attempt in cut_off] == ["lost", "lost"]
     for process in machine:
         os.kill(process, signal.SIGCONT)
@@ -141,4 +144,4 @@ def test_machine_that_stood_still_overwrites_nothing_of_its_successor(
     since = times_of(tmp_path / "trials").items() - times.items()
     lost = {f"{trial.name}/attempts/000001/ended.json" for trial in trials}
     assert {name for name, _ in since} == lost
-    assert_undisturbed(undisturbed, own_place, tmp_path, *SHORT_LEASE, faults=1)
+    assert_over(undisturbed, tmp_path, *SHORT_LEASE, faults=1)

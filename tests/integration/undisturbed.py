@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.integration.gate import Gate
+from tests.integration.in_process import nothing_to_run
 from tests.integration.running import Finished, Place, Running, wait_until
 from tests.integration.stored import (
     assert_same_result,
@@ -18,28 +21,34 @@ from tests.integration.stored import (
 )
 
 NAME = "four"
-EPOCHS = 6
-STEPS = 20
+EPOCHS = 4
+LONG_TRIALS = 2
+STEPS = 8
 """Of an epoch: enough of them that a fault falls between two."""
 
 SPEC = f"""\
 data: {{name: digits, train_examples: {32 * STEPS}}}
-training: {{epochs: {EPOCHS}, batch_size: 32}}
+training:
+  epochs: {EPOCHS}
+  batch_size: 32
+  attacks: {{pgd: {{num_steps: 3}}, flow: {{num_steps: 3}}, rt: {{num_steps: 3}}}}
 validation: {{examples: 32}}
-methods: {{pareto: {{rho: 0.4}}}}
+methods: {{pareto: {{method: 'gated:Gated', rho: 0.4}}}}
 seeds: [0, 1]
 evaluation:
-  examples: 256
+  examples: 128
   pgd: {{epsilon: 0.2, ladder: [1, 8]}}
   flow: null
   rt: {{epsilon: 0.25, ladder: [1, 8]}}
 """
-"""Two trials of under a second, then two of some seconds, two at once on two cores."""
+"""Two trials of standard training, then two that wait at a gate where a test has one; two at once
+on two cores."""
+
+HEARING_SECONDS = 3.0
+"""Of each step of trials that are to hear between two steps what they are asked: longer than orders
+take to reach them, so that the next step or the one after it obeys."""
 
 UNTRACKED = ("--tracking-uri", "none")
-
-END_SECONDS = 30.0
-"""From the end of a command to that of all its processes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,9 +64,33 @@ class Undisturbed:
         trials = table(self.storage, NAME)
         return [str(trial_id) for trial_id in trials["trial_id"][trials["method"] == "pareto"]]
 
-    def started(self, place: Place, storage: Path | str, *arguments: str) -> Running:
-        """The same sweep into another storage."""
-        return place.sweep(self.spec, "--storage", storage, *arguments)
+    def started(
+        self, place: Place, storage: Path | str, *arguments: str, gate: Gate | None = None
+    ) -> Running:
+        """The same sweep into another storage; its long trials wait at the gate."""
+        environment = {} if gate is None else gate.environment
+        return place.sweep(self.spec, "--storage", storage, *arguments, **environment)
+
+    def held(
+        self,
+        place: Place,
+        storage: Path | str,
+        *arguments: str,
+        after: float = 1.5,
+        seconds: float = 3600.0,
+    ) -> tuple[Running, Gate]:
+        """The same sweep, and the gate at which its long trials wait by now, both at once.
+
+        Args:
+            after: epochs of the attempt.
+            seconds: for which each step waits at most; `HEARING_SECONDS` where trials are to be
+                asked something.
+        """
+        file = place.folder / f"gate-{time.monotonic_ns()}"
+        gate = Gate(file=file, steps=int(after * STEPS), seconds=seconds)
+        running = self.started(place, storage, *arguments, gate=gate)
+        wait_until(lambda: len(gate.workers()) == LONG_TRIALS, of=running)
+        return running, gate
 
     def assert_equalled_in(self, storage: Path) -> None:
         """The sweep in another storage has the same trials, with the same results."""
@@ -69,11 +102,11 @@ class Undisturbed:
             assert_same_result(*(folder / trial_id for folder in trials))
 
 
-def assert_undisturbed(
+def assert_goes_on(
     undisturbed: Undisturbed, place: Place, storage: Path, *arguments: str, faults: int
 ) -> Finished:
-    """The same command brings the sweep to its end, if it is not there yet, and all is as if
-    there had been no fault; returns what it said.
+    """The same command brings the sweep to its end, and all is as if there had been no fault;
+    returns what it said.
 
     Args:
         arguments: of the command, beside the sweep file and the storage.
@@ -81,11 +114,19 @@ def assert_undisturbed(
     """
     finished = undisturbed.started(place, storage, *arguments).finished()
     assert finished.code == 0, finished
-    wait_until(lambda: not working(place), of=None, seconds=END_SECONDS)
+    wait_until(lambda: not working(place), of=None)
+    assert_over(undisturbed, storage, *arguments, faults=faults)
+    return finished
+
+
+def assert_over(undisturbed: Undisturbed, storage: Path, *arguments: str, faults: int) -> None:
+    """The sweep is at its end as if there had been no fault, and the same command has nothing to
+    do; the arguments are those of `assert_goes_on`."""
+    again = nothing_to_run(undisturbed.spec, "--storage", storage, *arguments)
+    assert again.code == 0, again
     assert_results(undisturbed, storage, faults=faults)
     if "--tracking-uri" not in arguments:
         assert_tracked_once(storage, NAME)
-    return finished
 
 
 def assert_results(undisturbed: Undisturbed, storage: Path, *, faults: int) -> None:

@@ -1,0 +1,199 @@
+"""A sweep's command in the process of the test, its trials one after another and without Ray.
+
+For tests of what a storage holds before and after, which is the same whoever ran the trials: a
+command of its own takes seconds to import what it needs, and so does each of Ray's workers.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from functools import partial
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from orchestrator import orders
+from orchestrator import start as command
+from orchestrator.execution import tuning
+from orchestrator.execution.queue import Queue
+from orchestrator.execution.work import Ending, Mission, carry_out
+from orchestrator.plan import PlannedTrial
+from orchestrator.policy import Policy
+from orchestrator.store import Store
+from orchestrator.sweep import app
+from tests.integration.running import USER_CODE, Finished
+from tests.orchestrator.working import fork, never
+from trainer.evaluation import Suite
+
+SECONDS_BETWEEN_LOOKS = 0.1
+"""At trials that are at work elsewhere, and at those that run at once."""
+
+
+def swept(*arguments: str | Path, **environment: str) -> Finished:
+    """Run a sweep to its end, each trial in this process."""
+    return _commanded(_one_after_another, arguments, environment)
+
+
+def nothing_to_run(*arguments: str | Path, **environment: str) -> Finished:
+    """Run a sweep that has nothing to train and nothing to evaluate.
+
+    Raises:
+        AssertionError: it would have started Ray.
+    """
+    return _commanded(_refused, arguments, environment)
+
+
+@contextmanager
+def sweeping_at_once(*arguments: str | Path, **environment: str) -> Iterator[BaseProcess]:
+    """A sweep under way in a process of its own, each trial in a child of that; at the end of the
+    block all of them are killed at once, as in a power cut."""
+
+    def lead() -> None:
+        os.setsid()
+        os._exit(_commanded(_all_at_once, arguments, environment).code)
+
+    leader = fork.Process(target=lead)
+    leader.start()
+    try:
+        yield leader
+    finally:
+        assert leader.pid is not None
+        if leader.is_alive():
+            os.killpg(leader.pid, signal.SIGKILL)
+        leader.join()
+
+
+def _commanded(
+    run_trials: Callable[..., None],
+    arguments: Sequence[str | Path],
+    environment: dict[str, str],
+) -> Finished:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(USER_CODE)
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        connected = _refused if run_trials is _refused else _not_connected
+        patch.setattr(command, "_connected", connected)
+        patch.setattr(tuning, "run_trials", run_trials)
+        done = CliRunner().invoke(app, list(map(str, arguments)))
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return Finished(code=done.exit_code, stdout=done.stdout, stderr=done.stderr)
+
+
+def _not_connected(*_: object) -> nullcontext[None]:
+    return nullcontext()
+
+
+def _refused(*_: object, **__: object) -> None:
+    raise AssertionError("there is something to run")
+
+
+def _one_after_another(
+    trials: Sequence[PlannedTrial], *, suite: Suite, store: Store, policy: Policy, **rest: Any
+) -> None:
+    """In the place of Ray's `run_trials`."""
+    queue = _queue(trials, suite=suite, store=store, policy=policy)
+    by_id = {planned.id: planned for planned in trials}
+    listener = rest["listener"]
+    while not queue.is_empty and not rest["is_stopped"]():
+        if (found := queue.next()) is None:
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+            continue
+        trial_id, number = found
+        listener.started(trial_id)
+        ending = _carried_out(
+            by_id[trial_id],
+            suite,
+            store,
+            policy,
+            number=number,
+            sweep=rest["sweep"],
+            start=rest["start"],
+            report=partial(listener.epoch_done, trial_id),
+        )
+        if queue.ended(trial_id, ending):
+            listener.ended(trial_id)
+        else:
+            listener.let_go(trial_id)
+
+
+def _all_at_once(
+    trials: Sequence[PlannedTrial], *, suite: Suite, store: Store, policy: Policy, **rest: Any
+) -> None:
+    """In the place of Ray's `run_trials`; what trials report is heard by nobody."""
+    queue = _queue(trials, suite=suite, store=store, policy=policy)
+    by_id = {planned.id: planned for planned in trials}
+    children = []
+    while not queue.is_empty and not rest["is_stopped"]():
+        if (found := queue.next()) is None:
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+            continue
+        trial_id, number = found
+        child = fork.Process(
+            target=_carried_out,
+            args=(by_id[trial_id], suite, store, policy),
+            kwargs={
+                "number": number,
+                "sweep": rest["sweep"],
+                "start": rest["start"],
+                "report": _unheard,
+            },
+        )
+        child.start()
+        children.append(child)
+    for child in children:
+        child.join()
+
+
+def _unheard(row: object) -> None:
+    """An epoch's row, which lies in the store."""
+
+
+def _queue(trials: Sequence[PlannedTrial], *, suite: Suite, store: Store, policy: Policy) -> Queue:
+    return Queue(
+        [planned.id for planned in trials],
+        store,
+        suite_id=suite.id,
+        lease=policy.lease,
+        retries=policy.retries,
+    )
+
+
+def _carried_out(
+    planned: PlannedTrial,
+    suite: Suite,
+    store: Store,
+    policy: Policy,
+    *,
+    number: int,
+    sweep: str,
+    start: str,
+    report: Callable[[Any], None],
+) -> Ending:
+    mission = Mission(
+        policy=policy,
+        trains=planned.trains,
+        sweep=sweep,
+        start=start,
+        node="127.0.0.1",
+        read_orders=partial(orders.read, store.files, sweep, start),
+        give_up=never,
+    )
+    return carry_out(
+        planned.trial,
+        suite,
+        store,
+        mission,
+        number=number,
+        device=torch.device("cpu"),
+        report=report,
+    )
