@@ -5,7 +5,11 @@ SPEC ?= sweeps/quickstart.yaml
 STORAGE ?= runs
 PORT ?= 5000
 DATA ?= data
+CORES := $(shell getconf _NPROCESSORS_ONLN)
+# Tests at once: those of `make test` compute, one thread each; those of integration wait as well.
+PROCESSES ?= $(shell echo $$(($(CORES) < 4 ? $(CORES) : 4)))
 PYTEST := $(BIN)/python -m pytest
+TOGETHER := --numprocesses $(PROCESSES) --dist loadfile
 
 .PHONY: help demo test test-quick test-integration test-long bench peers lint ui constraints clean
 .DEFAULT_GOAL := help
@@ -20,17 +24,18 @@ ui: .venv/installed ## Open the MLflow UI on what was run (PORT=5000)
 	uri="$$($(BIN)/python -m orchestrator.tracking '$(STORAGE)')" && \
 	  $(BIN)/mlflow ui --backend-store-uri "$$uri" --host 127.0.0.1 --port $(PORT)
 
-test: .venv/installed ## Run the tests, quick ones first (15 minutes at most)
-	$(PYTEST) -m "not slow and not integration and not long"
-	$(PYTEST) -m "slow and not integration and not long"
+test: .venv/installed ## Run the tests, quick ones first (12 minutes at most)
+	$(PYTEST) -m "not slow and not integration and not long" $(TOGETHER)
+	$(PYTEST) -m "slow and not integration and not long" $(TOGETHER)
 
 test-quick: .venv/installed ## Run the quick tests alone (2 minutes)
-	$(PYTEST) -m "not slow and not integration and not long"
+	$(PYTEST) -m "not slow and not integration and not long" $(TOGETHER)
 
-test-integration: .venv/installed ## Run the tests against real servers, faults and clusters
-	$(PYTEST) -m integration
+test-integration: .venv/installed ## Run the tests against real servers, faults and clusters (20 minutes)
+	$(PYTEST) tests/test_readme.py tests/integration -m "integration and not long" \
+	  --numprocesses $$(($(PROCESSES) + 1)) --dist loadfile --no-loadscope-reorder
 
-test-long: .venv/installed ## Run what takes hours, by hand
+test-long: .venv/installed ## Run what is rare and takes long, by hand
 	$(PYTEST) -m long -s
 
 bench: .venv/installed ## Measure speed beside bounds and peers (half an hour; DATA=folder, JSON=file)

@@ -103,7 +103,7 @@ IMAGES, LABELS = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
     [
         (LABELS, b"<html>404</html>", "whole, unpacked IDX file"),
         (IMAGES, b"", "whole, unpacked IDX file"),
-        (IMAGES, gzip.compress(b"whatever"), "whole, unpacked IDX file"),
+        (IMAGES, gzip.compress(b"whatever", mtime=0), "whole, unpacked IDX file"),
         (IMAGES, lambda whole: whole[:-100], "whole, unpacked IDX file"),
         (LABELS, lambda whole: whole + b"more", "whole, unpacked IDX file"),
         (LABELS, lambda whole: whole[:-1] + b"\xc8", "from 0 to 9, got 200 at index 9"),
