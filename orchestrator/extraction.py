@@ -182,39 +182,27 @@ def cells(
         facts.append("trial_id")
     names = [objective.name for objective in objectives]
     names += [c for c in map(str, table.select_dtypes("number")) if is_known(c) and c not in names]
-
     rows = _with_split(table, [*(name for name in facts if name != "split"), *settings])
-    key = [*facts, *settings]
-    is_in_means = is_measured(rows, objectives)
-    rows = rows.assign(
-        seeds=is_in_means,
-        planned=True,
-        collapsed=is_collapsed(rows) & is_in_means,
-        constant_accuracy=rows[CONSTANT].where(is_in_means) if CONSTANT in rows else np.nan,
-        **{name: rows[name].where(is_in_means) for name in names},
+    cell = rows.groupby([*facts, *settings], dropna=False, sort=False).ngroup()
+    counted = is_measured(rows, objectives)
+    counts = pd.DataFrame(
+        {"seeds": counted, "planned": True, COLLAPSED: is_collapsed(rows) & counted},
+        index=rows.index,
     )
-    counts = ["seeds", "planned", COLLAPSED]
-    groups = rows.groupby(key, dropna=False, sort=False)
-    result = groups[counts].sum()
+    constants = [CONSTANT] if CONSTANT in rows else []
+    values = rows.loc[:, [*names, *constants]].astype(float).groupby(cell.where(counted))
+    result = counts.groupby(cell).sum()
+    means, deviations = (it.reindex(result.index) for it in (values.mean(), values.std(ddof=1)))
+    as_trials = means.assign(
+        status=np.where(result["seeds"] == result["planned"], "done", "incomplete"),
+        collapsed=result[COLLAPSED] == result["seeds"],
+    )
     for name in names:
-        result[f"{name}_mean"] = groups[name].mean()
-        result[f"{name}_std"] = groups[name].std(ddof=1)
-    as_trials = _as_trials(result, groups[CONSTANT].mean(), objectives)
+        result[f"{name}_mean"] = means[name]
+        result[f"{name}_std"] = deviations[name]
     result["on_front"] = on_front(as_trials, objectives, keep_collapsed=keep_collapsed)
-    return result.reset_index()[[*facts, *result.columns, *settings]]
-
-
-def _as_trials(
-    cells: pd.DataFrame, constants: pd.Series[float], objectives: Sequence[Objective]
-) -> pd.DataFrame:
-    """Cells as rows of a table of trials: done if they are whole, collapsed if all their trials
-    are."""
-    means = cells[[f"{objective.name}_mean" for objective in objectives]]
-    return means.set_axis([objective.name for objective in objectives], axis=1).assign(
-        status=np.where(cells["seeds"] == cells["planned"], "done", "incomplete"),
-        collapsed=cells[COLLAPSED] == cells["seeds"],
-        constant_accuracy=constants,
-    )
+    firsts = rows[~cell.duplicated()].reset_index(drop=True)
+    return pd.concat([firsts[facts], result, firsts[settings]], axis="columns")
 
 
 def _with_split(table: pd.DataFrame, key: Sequence[str]) -> pd.DataFrame:

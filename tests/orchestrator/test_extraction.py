@@ -204,6 +204,16 @@ def test_each_trial_is_a_cell_where_nothing_says_what_it_repeats() -> None:
     assert (result["planned"] == 1).all()
 
 
+def test_cells_of_columns_named_as_theirs() -> None:
+    """A foreign table may call its objectives what the cells call their counts."""
+    table = pd.DataFrame({"trial_id": ["a", "b", "c"], "method": "m", "seed": [0, 1, 2]})
+    table = table.assign(seeds=[1.0, 2.0, 6.0], planned=[3, 4, 5], on_front=False)
+    result = cells(table, parse_objectives(["max:seeds", "min:planned"]), keep_collapsed=False)
+    assert result[["seeds", "planned", "seeds_mean", "planned_mean"]].values.tolist() == [
+        [3, 3, 3.0, 4.0]
+    ]
+
+
 def test_validation_and_test_numbers_share_no_cell() -> None:
     table = TRIALS.assign(split=["test"] * 4 + ["validation", "test"] + ["test"] * 3)
     result = cells(table, OBJECTIVES, keep_collapsed=False)
