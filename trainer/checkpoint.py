@@ -28,6 +28,8 @@ class Checkpoint:
         steps_done: of the epoch under way; 0 between epochs.
         model, optimiser, weighting: their states.
         epoch: what the epoch under way has summed so far; empty between epochs.
+        passes: from the first epoch to here, of `training` and of `validation`, by kind; None where
+            some were not counted, as by versions before they were.
     """
 
     epochs_done: int
@@ -36,6 +38,7 @@ class Checkpoint:
     optimiser: dict[str, Any]
     weighting: dict[str, Any]
     epoch: dict[str, Any]
+    passes: dict[str, dict[str, int]] | None = None
 
     @property
     def position(self) -> tuple[int, int]:
@@ -55,7 +58,8 @@ class Checkpoint:
         Raises:
             DamagedError: the bytes hold something else.
         """
-        return cls(**_fields(data, set(cls.__dataclass_fields__)))
+        expected = set(cls.__dataclass_fields__) - {"passes"}
+        return cls(**_fields(data, expected, optional=("passes",)))
 
     def load_into(
         self, model: nn.Module, optimiser: torch.optim.Optimizer, weighting: Weighting

@@ -8,19 +8,16 @@ from typing import Any
 import torch
 
 from trainer.last_steps import Step
-from trainer.passes import Passes
 from trainer.problems import BadInput, Problem
 
 
 class EpochSums:
-    """Batch means of K losses and weights summed over steps, and the seconds and passes that these
-    took."""
+    """Batch means of K losses and weights summed over steps, and the seconds that these took."""
 
     def __init__(self, K: int, device: torch.device) -> None:
         """Nothing yet; the clock runs from here."""
         self.losses = torch.zeros(K, device=device)
         self.weights = torch.zeros_like(self.losses)
-        self.passes: Passes | None = Passes()  # None: some of its steps were not counted
         self._seconds_before = 0.0  # in processes that stopped within the epoch
         self._started = time.perf_counter()
 
@@ -28,8 +25,6 @@ class EpochSums:
         """One step more."""
         self.losses += step.losses
         self.weights += step.weights
-        if self.passes is not None:
-            self.passes += step.passes
 
     @property
     def seconds(self) -> float:
@@ -38,12 +33,7 @@ class EpochSums:
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint keeps. The next step writes into its tensors."""
-        return {
-            "losses": self.losses,
-            "weights": self.weights,
-            "seconds": self.seconds,
-            "passes": None if self.passes is None else self.passes.record(),
-        }
+        return {"losses": self.losses, "weights": self.weights, "seconds": self.seconds}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from what `state` returned.
@@ -60,5 +50,4 @@ class EpochSums:
             raise BadInput(Problem("checkpoint", "epoch", message))
         self.losses.copy_(state["losses"])
         self.weights.copy_(state["weights"])
-        self.passes = Passes.read(state.get("passes"))  # older checkpoints have none
         self._seconds_before = state["seconds"]

@@ -8,7 +8,7 @@ changes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
@@ -62,16 +62,47 @@ class Passes:
         return None if record is None else cls(**record)
 
     @classmethod
-    def of_rows(cls, rows: Sequence[Mapping[str, float]], prefix: str) -> Passes | None:
-        """The sum over epochs; None where any of them was not counted.
-
-        Args:
-            rows: of every epoch that is asked about, as `columns` left them.
-        """
+    def of_row(cls, row: Mapping[str, float], prefix: str) -> Passes | None:
+        """What `columns` left in an epoch's row; None where nothing of it is there."""
         kinds = [field.name for field in fields(cls)]
-        if any(f"{prefix}{kind}" not in row for row in rows for kind in kinds):
+        if any(f"{prefix}{kind}" not in row for kind in kinds):
             return None
-        return cls(**{kind: sum(int(row[f"{prefix}{kind}"]) for row in rows) for kind in kinds})
+        return cls(**{kind: int(row[f"{prefix}{kind}"]) for kind in kinds})
+
+
+PARTS = {"training": "passes/", "validation": "validation/passes/"}
+"""Of a training's course; and what the names of their passes begin with in an epoch's row."""
+
+
+class CoursePasses:
+    """Passes from a training's first epoch on, of its steps and apart from them of validation."""
+
+    def __init__(self) -> None:
+        """Of a training that begins."""
+        self._parts: dict[str, Passes] | None = {part: Passes() for part in PARTS}
+
+    def add(self, part: str, passes: Passes) -> None:
+        """What a step of training, or a validation, took."""
+        if self._parts is not None:
+            self._parts[part] += passes
+
+    def columns(self) -> dict[str, float]:
+        """For an epoch's row; nothing where some were not counted."""
+        parts = self._parts or {}
+        return {k: v for part, each in parts.items() for k, v in each.columns(PARTS[part]).items()}
+
+    def state(self) -> dict[str, dict[str, int]] | None:
+        """What a checkpoint keeps."""
+        if self._parts is None:
+            return None
+        return {part: passes.record() for part, passes in self._parts.items()}
+
+    def restore(self, state: Mapping[str, Mapping[str, int]] | None) -> None:
+        """Go on from what `state` returned; None, of older checkpoints, says that some were not
+        counted."""
+        self._parts = None
+        if state is not None:
+            self._parts = {part: Passes(**record) for part, record in state.items()}
 
 
 class PassCounter:

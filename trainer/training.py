@@ -19,18 +19,15 @@ from trainer.epoch_sums import EpochSums
 from trainer.evaluation import Rungs, Suite, evaluate, examples_of
 from trainer.last_steps import LastSteps, StepLog
 from trainer.models import build, placed
-from trainer.passes import counted
+from trainer.passes import CoursePasses, counted
 from trainer.problems import BadInput, Problem
 from trainer.randomness import derive_seed
 
 EpochRow = dict[str, float]
 """One epoch's facts by name: `epoch` (from 1), `time` (Unix seconds), `seconds`,
 `examples_per_second`, `learning_rate`, `loss/BRANCH`, `weight/BRANCH`, `validation/...`, and
-what the method reports (`r_asked`, `r_in_effect`, `clipped_share`); the passes of
-its steps, `passes/KIND`, and apart from them those of validation, `validation/passes/KIND`."""
-
-PASSES, VALIDATION_PASSES = "passes/", "validation/passes/"
-"""What the names of passes begin with in an epoch's row."""
+what the method reports (`r_asked`, `r_in_effect`, `clipped_share`); and, from the first epoch to
+the end of this one, `passes/KIND` of all steps and apart from them `validation/passes/KIND`."""
 
 _LOOK_EVERY = 50
 """Steps between two looks for divergence: each waits for the device, and the step in which it
@@ -126,6 +123,7 @@ def train(
         done = run.epochs_done
         if done % trial.validation.every == 0 or done == trial.training.epochs:
             row |= run.validate(dataset)
+        row |= run.passes.columns()
         reporter.epoch_done({"epoch": done, **row}, run.checkpoint)
     return model
 
@@ -149,6 +147,7 @@ class _Run:
         self._log = StepLog()
         self._sums: EpochSums | None = None  # of the epoch under way, where one is
         self._steps_done = 0  # of that epoch
+        self.passes = CoursePasses()
         self.epochs_done = 0
 
     def checkpoint(self) -> Checkpoint:
@@ -162,6 +161,7 @@ class _Run:
             optimiser=descent.optimiser.state_dict(),
             weighting=descent.weighting.state(),
             epoch={} if self._sums is None else self._sums.state(),
+            passes=self.passes.state(),
         )
 
     def restore(self, checkpoint: Checkpoint) -> None:
@@ -169,6 +169,7 @@ class _Run:
         _refuse_unfit_position(checkpoint, descent.trial.training.epochs, descent.num_steps)
         checkpoint.load_into(self._model, descent.optimiser, descent.weighting)
         self.epochs_done, self._steps_done = checkpoint.position
+        self.passes.restore(checkpoint.passes)
         if self._steps_done:
             self._sums = self._new_sums()
             self._sums.restore(checkpoint.epoch)
@@ -189,6 +190,7 @@ class _Run:
             done = self._descent.step(indices, epoch=self.epochs_done, step=step)
             sums.add(done)
             self._log.add(done)
+            self.passes.add("training", done.passes)
             rate = done.learning_rate
             self._steps_done = step + 1
             is_last = self._steps_done == num_steps
@@ -198,7 +200,6 @@ class _Run:
                 reporter.step_done(self.checkpoint)
 
         losses, weights, seconds = sums.losses / num_steps, sums.weights / num_steps, sums.seconds
-        passes = {} if sums.passes is None else sums.passes.columns(PASSES)
         self.epochs_done, self._steps_done, self._sums = self.epochs_done + 1, 0, None
         return {
             **self._by_branch("loss/", losses),
@@ -208,7 +209,6 @@ class _Run:
             "time": time.time(),
             "seconds": seconds,
             "examples_per_second": num_steps * min(size, len(split)) / seconds,
-            **passes,
         }
 
     def _by_branch(self, prefix: str, values: Tensor) -> dict[str, float]:
@@ -234,10 +234,13 @@ class _Run:
         """What is measured on held-out images at the end of an epoch."""
         descent = self._descent
         try:
-            return _validate(descent.trial, dataset, self._model, descent.micro_batches)
+            with counted(self._model) as counter:
+                row = _validate(descent.trial, dataset, self._model, descent.micro_batches)
         except NotFiniteError as error:
             message = f"validation after epoch {self.epochs_done}: {error}"
             raise DivergedError(message, self._log.read(self._branches)) from error
+        self.passes.add("validation", counter.passes)
+        return row
 
     def _is_sound(self, name: str, tensor: Tensor) -> Tensor:
         """Whether all of it is finite, or may be infinite: a buffer that was from the beginning is
@@ -279,8 +282,7 @@ def _validate(trial: Trial, dataset: Dataset, model: nn.Module, micro_batches: i
         examples=trial.validation.examples,
         batch_size=math.ceil(trial.training.batch_size / micro_batches),
     )
-    with counted(model) as counter:
-        outcomes = evaluate(model, suite, dataset, progress=None)
+    outcomes = evaluate(model, suite, dataset, progress=None)
     labels = dataset.validation.labels[examples_of(suite, dataset.validation)].cpu()
     classes = labels[torch.from_numpy(outcomes.natural)].unique()
     return {
@@ -291,5 +293,4 @@ def _validate(trial: Trial, dataset: Dataset, model: nn.Module, micro_batches: i
             for label in outcomes.robust
         },
         "validation/collapsed": float(len(classes) <= 1),
-        **counter.passes.columns(VALIDATION_PASSES),
     }

@@ -32,12 +32,10 @@ from trainer.checkpoint import Weights
 from trainer.config import Trial
 from trainer.data import Dataset, DataSettings, MissingData, fingerprint, load
 from trainer.evaluation import Suite, constant_accuracy, evaluate, origin_of
-from trainer.passes import Passes, counted
+from trainer.passes import PARTS, Passes, counted
 from trainer.redaction import redacted
 from trainer.self_check import self_checked
 from trainer.training import (
-    PASSES,
-    VALIDATION_PASSES,
     DivergedError,
     EpochRow,
     new_model,
@@ -163,22 +161,17 @@ def _begun(
 
 def passes_of_training(rows: Sequence[EpochRow], epochs: int) -> dict[str, Any]:
     """What a trial's whole course took, from its first epoch, a shorter sibling's included: each
-    epoch once, as it came to count. What was lost with a machine and done again is not in it.
+    step once, as it came to count. What was lost with a machine and done again is not in it.
 
     Validation stands apart: it measures, and no model is another for it.
 
     Args:
-        rows: of the epochs, of which damage may have taken some: then nobody knows.
+        rows: of the epochs, of which damage may have taken the last one: then nobody knows.
     """
-    steps = Passes.of_rows(rows, PASSES) if len(rows) == epochs else None
-    if steps is None:
-        return {"passes": None, "validation_passes": None}
-    measured = [row for row in rows if "validation/collapsed" in row]
-    validation = Passes.of_rows(measured, VALIDATION_PASSES)
-    return {
-        "passes": steps.record(),
-        "validation_passes": None if validation is None else validation.record(),
-    }
+    last = rows[-1] if rows and rows[-1]["epoch"] == epochs else {}
+    found = {part: Passes.of_row(last, prefix) for part, prefix in PARTS.items()}
+    records = {part: passes and passes.record() for part, passes in found.items()}
+    return {"passes": records["training"], "validation_passes": records["validation"]}
 
 
 def provenance(device: torch.device) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from orchestrator.front_files import front_record
 from orchestrator.manifest import write_manifest
 from orchestrator.orders import pause
 from orchestrator.plan import PlannedTrial, make_plan
+from orchestrator.progress import in_short
 from orchestrator.spec import SweepSpec
 from orchestrator.starts import begun
 from orchestrator.status.__main__ import app
@@ -160,7 +161,13 @@ def test_finished_sweep_is_told_as_its_table_has_it(
         assert row["settings"] == dict(planned.settings)
         assert row["host"] == os.uname().nodename
         assert 0 < row["seconds"] < 60
+    columns = ("training_passes", "evaluation_passes")
+    for name in columns:
+        kinds = [row[name] for row in told["trials"]]
+        assert [sum(each.values()) for each in kinds] == table[name].tolist()
+        assert told["used"][name] == table[name].sum() > 0
     shown = read_out()
+    assert f"{in_short(table[[*columns]].sum().sum())} passes" in shown
     assert "sweep: 3 done; 6 of 6 epochs; nobody runs it" in shown
     assert f"hypervolume {front.hypervolume:.6g}" in shown
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -191,7 +192,7 @@ def test_a_training_takes_what_its_method_and_attacks_say(
     _, diary = run(trial)
     expected = (EXAMPLES * forward, EXAMPLES * to_input, EXAMPLES * to_weights)
     assert of_row(diary.rows[0]) == expected
-    assert most_passes_of_training(trial, EXAMPLES) == Passes.of_rows(diary.rows, "passes/")
+    assert most_passes_of_training(trial, EXAMPLES) == Passes.of_row(diary.rows[-1], "passes/")
 
 
 def test_parts_of_batches_take_what_the_whole_takes(small_trial: MakeTrial) -> None:
@@ -218,7 +219,7 @@ def test_attacks_that_rest_take_nothing(small_trial: MakeTrial) -> None:
     _, diary = run(trial)
     weightless = [name for name in diary.rows[0] if name.startswith("weight/")]
     assert len(weightless) == 4
-    taken = Passes.of_rows(diary.rows, "passes/")
+    taken = Passes.of_row(diary.rows[-1], "passes/")
     most = most_passes_of_training(trial, 320)
     assert taken is not None
     assert most is not None
@@ -280,18 +281,18 @@ def test_a_course_counts_once_however_often_it_stops(stop: int, small_trial: Mak
     assert of_row(row) == of_row(whole.rows[1])
 
 
-def test_an_epoch_of_which_a_part_was_not_counted_says_nothing(small_trial: MakeTrial) -> None:
-    """A checkpoint within an epoch, from before passes were counted."""
+def test_a_course_of_which_a_part_was_not_counted_says_nothing(small_trial: MakeTrial) -> None:
+    """It goes on from a checkpoint that was made before passes were counted."""
     trial = small_trial()
     stopped = Diary(fails_after=2)
     with pytest.raises(StopError):
         told(stopped, trial, resume=None, micro_batches=1)
     assert stopped.stopped is not None
     state = Checkpoint.from_bytes(stopped.stopped)
-    old = {name: value for name, value in state.epoch.items() if name != "passes"}
-    _, diary = run(trial, resume=replace(state, epoch=old).to_bytes())
-    assert Passes.of_rows(diary.rows, "passes/") is None
-    assert Passes.of_rows(diary.rows[1:], "passes/") is not None
+    buffer = io.BytesIO()
+    torch.save({name: value for name, value in vars(state).items() if name != "passes"}, buffer)
+    _, diary = run(trial, resume=buffer.getvalue())
+    assert [Passes.of_row(row, "passes/") for row in diary.rows] == [None] * 3
 
 
 # --- evaluation
@@ -371,12 +372,14 @@ def test_validation_stands_apart(small_trial: MakeTrial) -> None:
     """One step of each attack, on those that are right when clean."""
     trial: Trial = small_trial(validation={"every": 2})
     _, diary = run(trial)
-    assert [("validation/passes/forward" in row) for row in diary.rows] == [False, True, True]
-    for row in diary.rows[1:]:
+    so_far = [of_row(row, "validation/passes/") for row in diary.rows]
+    assert so_far[0] == (0, 0, 0)
+    for row, before, now in zip(diary.rows[1:], so_far, so_far[1:], strict=False):
         right = round(row["validation/natural_accuracy"] * HELD_OUT)
-        forward, to_input, to_weights = of_row(row, "validation/passes/")
-        assert to_weights == 0
-        assert to_input == 3 * right
+        forward, to_input, to_weights = (b - a for a, b in zip(before, now, strict=True))
+        assert (to_input, to_weights) == (3 * right, 0)
         fallen = 3 * right + 3 + HELD_OUT
         assert fallen <= forward <= fallen + 3 * right
-    assert of_row(diary.rows[1]) == (EXAMPLES, 0, EXAMPLES)
+    assert [of_row(row) for row in diary.rows] == [
+        (epoch * EXAMPLES, 0, epoch * EXAMPLES) for epoch in (1, 2, 3)
+    ]
