@@ -11,6 +11,7 @@ import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from trainer import own_weights
 from trainer.checkpoint import Checkpoint, Weights
 from trainer.checksum import checksum_line, checksum_path
 from trainer.last_steps import LastSteps
@@ -58,7 +59,9 @@ class TrainingFolder:
 
     def finish(self, weights: Weights) -> Path:
         """The trained model."""
-        return self._write_with_checksum("weights.pt", weights.to_bytes())
+        data = weights.to_bytes()
+        own_weights.remember(weights.trial, data)
+        return self._write_with_checksum("weights.pt", data)
 
     def explain(self, last_steps: LastSteps) -> Path:
         """The steps before a divergence."""

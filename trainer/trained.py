@@ -2,7 +2,8 @@
 
 A weights file says which network it is of and which data it was trained on. In one that was handed
 over, a name by dotted path (`package.module:function`, `torch.hub:load` among them) would be code
-of somebody else's choice, run here: such a name is refused unless the caller trusts it.
+of somebody else's choice, run here: such a name is refused unless the caller trusts it, or made the
+file here (`trainer.own_weights`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from trainer import own_weights
 from trainer.checkpoint import DamagedError, Weights
 from trainer.checksum import read_checked
 from trainer.config import TrainingSettings
@@ -71,7 +73,7 @@ def read_trained(path: Path, *, trust_code: bool) -> TrainedModel:
 
     Args:
         trust_code: whether code that the file names by dotted path may be imported and run, and
-            its settings of downloads and caches are to be followed.
+            its settings of downloads and caches are to be followed, though it was not made here.
 
     Raises:
         BadInput: the file disagrees with its checksum, or names code that is not trusted.
@@ -79,13 +81,14 @@ def read_trained(path: Path, *, trust_code: bool) -> TrainedModel:
         OSError: it cannot be read.
     """
     try:
-        weights = Weights.from_bytes(read_checked(path))
+        read = read_checked(path)
+        weights = Weights.from_bytes(read)
     except DamagedError as error:
         raise ValueError(f"WEIGHTS must be a trained model, got {path} ({error})") from error
     record = Document.from_plain(weights.trial, str(path))
     model = record.section("model").read_as(ModelSettings)
     data = record.section("data").read_as(DataSettings)
-    if not trust_code:
+    if not trust_code and not own_weights.is_own(read):
         for key, kind, name in (
             ("model.name", "network", model.name),
             ("data.name", "data set", data.name),

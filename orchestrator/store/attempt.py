@@ -11,6 +11,7 @@ from typing import Any
 from orchestrator.store.files import Files
 from orchestrator.store.lease import Lease, utc_now
 from orchestrator.store.sealed import create_record, remove_blob, write_blob, write_record
+from trainer import own_weights
 from trainer.checkpoint import Checkpoint, Weights
 from trainer.config import Trial
 from trainer.outcomes import Outcomes
@@ -102,6 +103,7 @@ class Attempt:
         """
         self.check()
         data = weights.to_bytes()
+        own_weights.remember(weights.trial, data)
         write_blob(self._files, f"{self.folder}/weights.pt", data)
         self.check()
         result = {"attempt": self.number, "bytes": len(data), **facts, "at": utc_now()}

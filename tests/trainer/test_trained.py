@@ -19,6 +19,7 @@ from trainer.checkpoint import Weights
 from trainer.checksum import checksum_line
 from trainer.config import Trial
 from trainer.data import Dataset
+from trainer.folder import TrainingFolder
 from trainer.problems import BadInput
 from trainer.trained import load_model, read_trained, stored_weights
 
@@ -214,6 +215,25 @@ def test_code_that_is_trusted_is_run(whole: Whole, put: Put, foreign: Callable[[
     images = torch.rand(2, 1, 8, 8)
     with torch.no_grad():
         assert torch.equal(again(images), network(images))
+    assert foreign()
+
+
+def test_a_file_that_was_made_here_is_trusted_wherever_it_lies(
+    whole: Whole, tmp_path: Path, foreign: Callable[[], bool]
+) -> None:
+    """A changed one is not, though its name and its checksum are right."""
+    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+    shapes = {"0.mean": torch.zeros(1, 1, 1), "0.std": torch.ones(1, 1, 1)}
+    state = shapes | {f"1.{name}": it for name, it in network.state_dict().items()}
+    trial = whole[0].trial | {"model": {"name": "of_theirs:network"}}
+    weights = replace(whole[0], trial=trial, model=state)
+    made = TrainingFolder(tmp_path / "trained").finish(weights)
+    changed = made.with_name("changed.pt")
+    changed.write_bytes(replace(weights, trial=trial | {"seed": 5}).to_bytes())
+    with pytest.raises(BadInput, match="would be imported and run"):
+        load_model(changed)
+    assert not foreign()
+    load_model(made.rename(tmp_path / "moved.pt"))
     assert foreign()
 
 
