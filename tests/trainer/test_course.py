@@ -9,9 +9,10 @@ import pytest
 
 from tests.trainer.course import CASES, STRONG, bits, course, stored, victim
 
-ROUNDING = 2e-3
-"""Relative, of losses and norms: signs of gradients turn where rounding does, and a step's
-difference grows over the steps after it."""
+ROUNDING = 1e-6
+"""Relative, of losses and norms in float64; 14 steps amplify nothing yet. First weights are drawn
+in float32, and where a kernel multiplies and adds in one they differ in its last bit, 6e-8: the
+courses then by 2e-8, else by 4e-16."""
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +24,7 @@ def before() -> dict[str, Any]:
 @pytest.mark.parametrize("name", CASES)
 def test_a_course_is_as_it_was(name: str, before: dict[str, Any]) -> None:
     expected = before["courses"][name]
-    found = course(CASES[name], steps=len(expected["losses"]))
+    found = course(CASES[name])
     for fact in ("losses", "weights", "gradient_norm"):
         np.testing.assert_allclose(found[fact], expected[fact], rtol=ROUNDING, err_msg=fact)
 
