@@ -10,12 +10,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from typing import Any
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
+from orchestrator.auto_precision import told
 from orchestrator.budget import usage
 from orchestrator.footprint import bytes_stored
 from orchestrator.forecast import Forecast, forecast
@@ -72,6 +74,8 @@ def show_plan(
     said = [("sweep", f"{spec.name}: {counts}")]
     if (covered := coverage(spec, plan)) is not None:
         said += covered.lines()
+    if spec.auto_precision is not None:
+        said.append(("precision", told(spec.auto_precision)))
     said += coming.lines()
     if more := hidden(plan, rows, "--dry-run --json"):
         said.append(("trials", more))
@@ -118,6 +122,8 @@ def _record(spec: SweepSpec, plan: Plan, coming: Forecast) -> dict[str, Any]:
     ]
     left = coming.record()
     record = {"name": spec.name, "counts": plan.counts(), "left": left, "trials": trials}
+    if spec.auto_precision is not None:
+        record["precision"] = asdict(spec.auto_precision)
     return record | suite_facts(spec, plan)
 
 

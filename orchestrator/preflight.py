@@ -29,6 +29,7 @@ from trainer.data import Dataset, DataSettings, fingerprint, load
 from trainer.descent import refuse_unfit_parts
 from trainer.first_pass import is_own, tried_model, try_attack, try_method
 from trainer.own_code import OwnCodeError
+from trainer.precision import slowness
 from trainer.problems import BadInput, Problem
 from trainer.training import new_model
 
@@ -85,6 +86,8 @@ def ready(
     if is_here:
         parent_folder(os.environ)
     check_content(spec, [each for each in pending if each.trial.data not in away], resources)
+    if spec.reevaluation is None and not resources.gpu:
+        _warn_of_slowness(pending)
     return Ready(plan=plan, pending=pending, resources=resources)
 
 
@@ -173,6 +176,13 @@ def _check_methods_and_attacks(
             check(f"training.attacks.{label}", attack)
         for label, attack in planned.trial.validation_attacks.items():
             check(f"validation.attacks.{label}", attack)
+
+
+def _warn_of_slowness(pending: Sequence[PlannedTrial]) -> None:
+    """By this machine's CPU; the driver of a cluster is on one of its machines."""
+    precisions = sorted({planned.trial.training.precision for planned in pending})
+    for warning in filter(None, (slowness(precision, CPU) for precision in precisions)):
+        logger.warning("%s", warning)
 
 
 @contextmanager

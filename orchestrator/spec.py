@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, Strict
 
+from orchestrator.auto_precision import AUTO, AutoPrecision, Decision, decided_here, kept
 from orchestrator.cells import Cell, read_cells
 from orchestrator.objectives import (
     DEFAULT_OBJECTIVES,
@@ -17,12 +19,13 @@ from orchestrator.objectives import (
     default_reference_point,
     parse_objectives,
 )
-from orchestrator.policy import Policy
+from orchestrator.policy import Policy, Resources
 from orchestrator.store.opening import open_files
 from orchestrator.tracking import EMBEDDED, OFF, is_understood
 from trainer.config import assigned, with_preset
 from trainer.document import Document
 from trainer.evaluation import Suite, read_suite
+from trainer.precision import Precision
 from trainer.redaction import HIDDEN, is_secret_name, redacted
 from trainer.settings import Count, Reals, Settings
 from trainer.variables import expanded
@@ -135,6 +138,7 @@ class SweepSpec:
     storage: str  # the absolute path of a folder, or a URL, with no variables in it any more
     tracking: str  # likewise
     notes: tuple[str, ...]  # what a person who starts it should hear
+    auto_precision: AutoPrecision | None = None  # where the file leaves it open
     reevaluation: Reevaluation | None = None
 
     @property
@@ -160,17 +164,28 @@ class Reevaluation:
     only_front: bool  # under the sweep's own suite; with the references
 
 
-def read_spec(path: str, assignments: Iterable[str], environment: Mapping[str, str]) -> SweepSpec:
+def read_spec(
+    path: str,
+    assignments: Iterable[str],
+    environment: Mapping[str, str],
+    *,
+    decide: Callable[[Resources], Decision] = decided_here,
+) -> SweepSpec:
     """The sweep that a file describes under `--set` assignments.
 
     Precedence: an assignment, the file, the environment (`MLFLOW_TRACKING_URI`), the data set's
     preset, the default.
 
+    Args:
+        decide: what `training.precision: auto` comes to by what a trial occupies, where the sweep's
+            record in the storage does not say; asked when all else is known to be right.
+
     Raises:
         BadInput: every rule that is broken, with file, line, key, value and remedy.
     """
     assignments = tuple(assignments)
-    document = assigned(Document.read(path), assignments)
+    written = Document.read(path)
+    document = assigned(written, assignments)
     file = Document.from_plain({"name": Path(path).stem, "methods": {}}, document.where())
     document = with_preset(document).merged_over(file)
     uri = "" if "tracking" in document else environment.get(TRACKING_VARIABLE, "")
@@ -180,6 +195,37 @@ def read_spec(path: str, assignments: Iterable[str], environment: Mapping[str, s
         document = document.merged_over(tracking)
     elif uri:  # it is meant for other programs too, some of which take folders
         notes = (_left_aside(uri),)
+    understood = partial(_understood, path, assignments=assignments, notes=notes)
+    if not _says_auto(document):
+        spec = understood(document)
+        if not _says_auto(written):
+            return spec
+        said = spec.cells[0].trial.training.precision  # of the reference, which sets nothing else
+        by_hand = AutoPrecision(precision=said, why="--set says so", state="set")
+        return replace(spec, auto_precision=by_hand)
+    spec = understood(_with_precision(document, "float32"))
+    known = kept(open_files(spec.storage), spec.name)
+    decision = known or decide(spec.policy.resources)
+    spec = understood(_with_precision(document, decision.precision))
+    state: Literal["kept", "open"] = "open" if known is None else "kept"
+    auto = AutoPrecision(precision=decision.precision, why=decision.why, state=state)
+    return replace(spec, auto_precision=auto)
+
+
+def _says_auto(document: Document) -> bool:
+    key = "training.precision"
+    return key in document and document.section(key).value == AUTO
+
+
+def _with_precision(document: Document, precision: Precision) -> Document:
+    where = document.where("training.precision")
+    decided = Document.from_plain({"training": {"precision": precision}}, where)
+    return decided.merged_over(document)
+
+
+def _understood(
+    path: str, document: Document, *, assignments: tuple[str, ...], notes: tuple[str, ...]
+) -> SweepSpec:
     own = document.read_as(_SweepFile)
     defaults = Document.from_plain(own.model_dump(mode="json"), document.where())
     document = document.merged_over(defaults)

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from orchestrator import orders
 from orchestrator.arguments import command
+from orchestrator.auto_precision import keep, told
 from orchestrator.budget import BudgetWatch, Meter
 from orchestrator.commentary import Commentary
 from orchestrator.extraction import Front
@@ -72,6 +73,7 @@ def start(
         NoClusterError: the address leads to no cluster, none takes this driver, or none of its
             machines a trial; likewise.
         HeldError: another start is running the sweep.
+        DecidedOtherwiseError: another start has decided what the precision is.
     """
     impatient = open_files(spec.storage)
     with watched() as interruption, ExitStack() as opened:
@@ -107,6 +109,7 @@ def start(
                 address=address,
             )
         )
+        _keep_precision(spec, files, console)
         files.write(f"{spec.folder}/spec.yaml", spec.resolved_yaml().encode())
         mend(plan, store)
         write_manifest(files, spec, plan)
@@ -201,6 +204,14 @@ class _Foreman:
             by = "" if pause is None else f" by {Owner.read(pause['by'])} since {pause['since']}"
             go_on = command("resume", self._spec)
             logger.warning("%s", f"paused{by}: {go_on} goes on" if by else "resumed")
+
+
+def _keep_precision(spec: SweepSpec, files: Files, console: Console) -> None:
+    auto = spec.auto_precision
+    if auto is None or auto.state == "kept" or spec.reevaluation is not None:
+        return
+    keep(files, spec.name, auto)
+    console.print(f"training.precision is auto: {told(auto)}", soft_wrap=True)
 
 
 def _to_do(spec: SweepSpec, pending: Sequence[PlannedTrial]) -> str:

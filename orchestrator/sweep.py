@@ -7,17 +7,21 @@ import logging
 import os
 import shlex
 import signal
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
 
 from orchestrator.address import NoClusterError
+from orchestrator.auto_precision import DecidedOtherwiseError, Decision, decided_here
 from orchestrator.dry_run import show_plan
 from orchestrator.exit_code import ExitCode
 from orchestrator.front import show
 from orchestrator.front_files import front_record
 from orchestrator.plan import Plan
+from orchestrator.policy import Resources
 from orchestrator.reevaluation import coverage, reevaluated
 from orchestrator.results import missing, suite_facts
 from orchestrator.spec import SweepSpec, odd_radii, read_spec
@@ -100,7 +104,12 @@ def main(
     console = Console(stderr=as_json, highlight=False, markup=False)
     log_to_stderr(logging.WARNING)
     try:
-        spec = read_spec(spec_path, [*(assignments or []), *flags], os.environ)
+        is_to_ask = address is not None and not dry_run and evaluate is None
+        decide = _decided_on(address) if is_to_ask else decided_here
+        read = partial(
+            read_spec, spec_path, [*(assignments or []), *flags], os.environ, decide=decide
+        )
+        spec = read()
         for note in spec.notes:
             logger.warning("%s", note)
         if evaluate is not None:
@@ -112,9 +121,10 @@ def main(
         if dry_run:
             show_plan(spec, console, address=address, retry_failed=retry_failed, as_json=as_json)
             raise typer.Exit(ExitCode.DONE)
-        outcome = start(
-            spec, address=address, joins=join, retry_failed=retry_failed, console=console
+        begin = partial(
+            start, address=address, joins=join, retry_failed=retry_failed, console=console
         )
+        spec, outcome = _started(spec, read, begin)
     except (BadInput, NoClusterError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(ExitCode.BAD_INPUT) from None
@@ -134,6 +144,28 @@ def main(
     else:
         _show_outcome(spec, outcome, console)
     raise typer.Exit(code)
+
+
+def _started(
+    spec: SweepSpec, read: Callable[[], SweepSpec], begin: Callable[[SweepSpec], Outcome]
+) -> tuple[SweepSpec, Outcome]:
+    """Start the sweep; anew where another first start was faster, which decides for both."""
+    try:
+        return spec, begin(spec)
+    except DecidedOtherwiseError:
+        spec = read()
+        return spec, begin(spec)
+
+
+def _decided_on(address: str | None) -> Callable[[Resources], Decision]:
+    def decide(resources: Resources) -> Decision:
+        # Ray takes seconds to import, which a mistake need not wait for.
+        from orchestrator.execution.cluster import decided_on  # noqa: PLC0415
+
+        assert address is not None
+        return decided_on(address, resources)
+
+    return decide
 
 
 def _exit_code(outcome: Outcome) -> int:

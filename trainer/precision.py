@@ -39,6 +39,24 @@ def products(precision: Precision) -> Iterator[None]:
         _set(before)
 
 
+def slowness(precision: Precision, device: torch.device) -> str | None:
+    """A warning where `precision` costs more than float32 on this machine."""
+    if precision != "bfloat16" or device.type != "cpu" or _multiplies_bfloat16():
+        return None
+    return (
+        "training.precision is bfloat16, for which this CPU has no instructions (AVX512_BF16, "
+        "AMX): attacks take 1.6 to 1.9 times float32's time; with float32 the models are others"
+    )
+
+
+def _multiplies_bfloat16() -> bool:
+    """Whether the CPU does; of other architectures than x86 nothing is known, nor measured."""
+    capabilities = torch.cpu.get_capabilities()
+    if capabilities.get("architecture") != "x86_64":
+        return True
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
 _BACKENDS: Any = torch.backends  # types of PyTorch's own know no `cudnn.conv`
 _SWITCHES = (
     _BACKENDS.cuda.matmul,

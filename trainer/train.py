@@ -23,9 +23,12 @@ from trainer.first_pass import is_own, tried_model, try_attack, try_method
 from trainer.folder import TrainingFolder
 from trainer.logs import log_to_stderr
 from trainer.own_code import own_code
+from trainer.precision import slowness
 from trainer.problems import BadInput, Problem
 from trainer.signals import Requests, noted
 from trainer.training import DivergedError, EpochRow, Reporter, train
+
+logger = logging.getLogger(__name__)
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -85,6 +88,8 @@ def main(
         folder = TrainingFolder(out)
         if resume is not None:
             folder.go_on(resume.epochs_done)
+        if (slow := slowness(trial.training.precision, place)) is not None:
+            logger.warning("%s", slow)
     except (ValueError, OSError, RuntimeError) as error:
         raise _failure(2, f"error: {error}") from None
     with noted() as requests:

@@ -13,7 +13,8 @@ import ray
 from ray.exceptions import RayError
 from ray.tune.execution import class_cache
 
-from orchestrator.address import NoClusterError
+from orchestrator.address import NoClusterError, check_address
+from orchestrator.auto_precision import Decision, decided_by
 from orchestrator.execution.session import heard_here_alone, own_folder, own_token
 from orchestrator.execution.watch import watched_cluster
 from orchestrator.policy import Resources
@@ -26,6 +27,17 @@ OBJECT_STORE_BYTES = 200_000_000
 LOOPBACK = "127.0.0.1"
 
 logger = logging.getLogger(__name__)
+
+
+def decided_on(address: str, resources: Resources) -> Decision:
+    """What `training.precision: auto` comes to on the cluster at `address`.
+
+    Raises:
+        NoClusterError: as `connected`.
+    """
+    check_address(address)
+    with connected(address, resources):
+        return decided_by(_machines(), resources)
 
 
 @contextmanager
@@ -117,10 +129,14 @@ def _unsaid(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if name not in os.environ}
 
 
+def _machines() -> list[dict[str, float]]:
+    """Resources of the cluster's machines, by Ray's names."""
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+
+
 def _check_room(needed: Resources) -> None:
     """See that some machine could hold a trial, which is never spread over two."""
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    machines = sorted((node.get("CPU", 0.0), node.get("GPU", 0.0)) for node in nodes)
+    machines = sorted((each.get("CPU", 0.0), each.get("GPU", 0.0)) for each in _machines())
     if not any(cpu >= needed.cpu and gpu >= needed.gpu for cpu, gpu in machines):
         present = ", ".join(
             f"{count} x {cpu:g} CPU {gpu:g} GPU" for (cpu, gpu), count in Counter(machines).items()

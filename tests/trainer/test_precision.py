@@ -15,7 +15,7 @@ from tests.trainer.runs import CPU, MakeTrial, descent_of, run
 from trainer.data import Dataset
 from trainer.document import Document
 from trainer.evaluation import evaluate, read_suite
-from trainer.precision import Precision, arithmetic
+from trainer.precision import Precision, arithmetic, slowness
 from trainer.warp import affine_points
 
 BACKENDS: Any = torch.backends
@@ -163,3 +163,30 @@ def test_tf32_is_float32_where_there_is_no_gpu(small_trial: MakeTrial) -> None:
     other, _ = run(small_trial(training={"precision": "tf32"}))
     for name, value in one.state_dict().items():
         assert torch.equal(value, other.state_dict()[name]), name
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "expected"),
+    [
+        ({"architecture": "x86_64", "avx512_f": True, "avx512_bf16": False}, True),
+        ({"architecture": "x86_64", "avx512_bf16": True}, False),
+        ({"architecture": "x86_64", "avx512_bf16": False, "amx_bf16": True}, False),
+        ({"architecture": "aarch64"}, False),  # nothing is known of it
+    ],
+)
+def test_bfloat16_without_instructions_is_slow(
+    capabilities: dict[str, object], expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    warning = slowness("bfloat16", CPU)
+    assert (warning is not None) == expected
+    assert warning is None or "1.6 to 1.9 times float32's time" in warning
+    assert slowness("float32", CPU) is None
+    assert slowness("bfloat16", torch.device("cuda")) is None
+
+
+def test_what_this_cpu_has_is_known() -> None:
+    """The names that are asked for are those that PyTorch gives."""
+    capabilities = torch.cpu.get_capabilities()
+    if capabilities["architecture"] == "x86_64":
+        assert {"avx512_bf16", "amx_bf16"} <= set(capabilities)

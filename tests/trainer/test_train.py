@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from typer.testing import CliRunner, Result
 
 from tests.trainer.runs import TIMES, assert_same_bits
@@ -462,3 +463,21 @@ def test_a_second_signal_does_not_wait_for_the_step(tmp_path: Path) -> None:
     assert process.end() == (143, "")
     assert time.monotonic() - started < 5
     assert list(out.iterdir()) == []
+
+
+def test_bfloat16_that_the_cpu_has_no_instructions_for_is_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    found = {"architecture": "x86_64", "avx512_bf16": False, "amx_bf16": False}
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: found)
+    settings = {"training.epochs": 1, "data.train_examples": 32, "training.precision": "bfloat16"}
+    result = train(tmp_path / "out", **{key.replace(".", "__"): v for key, v in settings.items()})
+    assert result.exit_code == 0, result.output
+    said = [each for each in caplog.messages if "1.6 to 1.9 times float32's time" in each]
+    assert len(said) == 1
+    assert not caplog.messages[1:]
+
+
+def test_auto_is_for_sweep_files_alone(tmp_path: Path) -> None:
+    error = error_of(train(tmp_path / "out", training__precision="auto"), 2)
+    assert "training.precision" in error

@@ -50,10 +50,13 @@ class Damage:
     checksum: bytes = b""  # to be this, as what is left of it shows
 
 
+SEALED_OF_SWEEP = {"plan.json", "paused.json", "precision.json"}
+
+
 def is_record(name: str) -> bool:
     """Whether a file has its checksum inside; of a sweep, tables for people have none."""
     parts = name.split("/")
-    is_known = parts[0] == TRIALS or parts[-1] in {"plan.json", "paused.json"}
+    is_known = parts[0] == TRIALS or parts[-1] in SEALED_OF_SWEEP
     is_of_start = parts[0] == SWEEPS and parts[2:3] in (["starts"], ["runs"])
     return parts[0] in {TRIALS, SWEEPS} and (is_known or is_of_start) and name.endswith(".json")
 

@@ -1,0 +1,144 @@
+"""`training.precision: auto` of a sweep file: decided at the sweep's first start, then kept.
+
+A trial's id stands on its precision, so `auto` is never a trial's own: it is decided before there
+are trials, and kept in the store, where every later start and every command about the sweep reads
+it, whatever machines there are by then:
+
+    sweeps/<name>/precision.json     what auto has come to, and why
+
+Only `--set training.precision=...` changes it; a file that says other than auto counts by itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+import torch
+
+from orchestrator.policy import Resources
+from orchestrator.store import Files
+from orchestrator.store.lease import utc_now
+from orchestrator.store.sealed import create_record, peek_record, read_record, write_record
+from trainer.precision import Precision
+
+logger = logging.getLogger(__name__)
+
+AUTO = "auto"
+
+_WITHOUT_BFLOAT16 = ("K20", "K80", "M4", "M60", "P4", "P40", "P100", "V100", "T4", "Tesla")
+"""GPUs that came before bfloat16 (Nvidia's Ampere), as Ray calls them."""
+
+_ASK_GPUS = """
+import torch
+capabilities = [torch.cuda.get_device_capability(i) for i in range(torch.cuda.device_count())]
+print(bool(capabilities) and (bool(torch.version.hip) or min(capabilities) >= (8, 0)))
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """What auto comes to."""
+
+    precision: Precision
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AutoPrecision(Decision):
+    """What auto of a sweep file stands for now."""
+
+    state: Literal["kept", "set", "open"]
+    """In the store; by `--set`, to be kept by a start; or by nothing but the machines of today."""
+
+
+class DecidedOtherwiseError(RuntimeError):
+    """Another start has decided at the same time, and its decision holds: read the sweep again."""
+
+
+def kept(files: Files, sweep: str) -> Decision | None:
+    """What was decided at the first start; None if there was none, or the storage cannot say, which
+    whoever uses it will tell. Nothing is written."""
+    try:
+        record = peek_record(files, _place(sweep))
+    except OSError:
+        return None
+    return None if record is None else _decision(record)
+
+
+def keep(files: Files, sweep: str, auto: AutoPrecision) -> None:
+    """Keep what a start of the sweep stands on.
+
+    Raises:
+        DecidedOtherwiseError: another start was faster, and decided for another.
+    """
+    record = {"precision": auto.precision, "why": auto.why, "since": utc_now()}
+    found = read_record(files, _place(sweep))  # a damaged one is set aside
+    if auto.state == "set":
+        if found is None or found["precision"] != auto.precision:
+            write_record(files, _place(sweep), record)
+        return
+    if found is None and not create_record(files, _place(sweep), record):
+        found = read_record(files, _place(sweep))
+    if found is not None and found["precision"] != auto.precision:
+        raise DecidedOtherwiseError(f"{sweep}: {found['precision']}, not {auto.precision}")
+
+
+def decided_here(resources: Resources) -> Decision:
+    """By this machine: bfloat16 if trials have GPUs, and these have it.
+
+    GPUs are asked by another process: this one is to hold no memory of theirs.
+    """
+    if not resources.gpu or torch.cuda.device_count() < resources.gpu:
+        return _ON_CPU
+    asked = subprocess.run(
+        [sys.executable, "-c", _ASK_GPUS], capture_output=True, text=True, check=False
+    )
+    return _ON_GPU if asked.stdout.strip() == "True" else _ON_OLDER_GPU
+
+
+def decided_by(machines: Iterable[Mapping[str, float]], resources: Resources) -> Decision:
+    """By a cluster's machines: bfloat16 if trials have GPUs, and those of every machine that could
+    hold one have it.
+
+    Args:
+        machines: resources of each by Ray's names, such as `CPU`, `GPU`, `accelerator_type:A100`.
+    """
+    if not resources.gpu:
+        return _ON_CPU
+    fitting = [
+        machine
+        for machine in machines
+        if machine.get("CPU", 0.0) >= resources.cpu and machine.get("GPU", 0.0) >= resources.gpu
+    ]
+    kinds = [{name for name in each if name.startswith("accelerator_type:")} for each in fitting]
+    older = {f"accelerator_type:{name}" for name in _WITHOUT_BFLOAT16}
+    is_bfloat16 = bool(kinds) and all(each and not each & older for each in kinds)
+    return _ON_GPU if is_bfloat16 else _ON_OLDER_GPU
+
+
+_ON_CPU = Decision(precision="float32", why="trials run on a CPU")
+_ON_GPU = Decision(precision="bfloat16", why="trials run on GPUs that have it")
+_ON_OLDER_GPU = Decision(
+    precision="float32", why="not every GPU that trials may run on is known to have bfloat16"
+)
+
+
+def told(auto: AutoPrecision) -> str:
+    """One line for people."""
+    said = f"{auto.precision}, since {auto.why}"
+    if auto.state == "open":
+        said = f"{said}; decided at the sweep's first start and kept"
+    return f"{said} (another: --set training.precision=...)"
+
+
+def _decision(record: Mapping[str, Any]) -> Decision:
+    return Decision(precision=cast(Precision, record["precision"]), why=str(record["why"]))
+
+
+def _place(sweep: str) -> str:
+    return f"sweeps/{sweep}/precision.json"
