@@ -193,5 +193,7 @@ def test_the_clean_image_is_the_default_and_no_part_of_an_id() -> None:
 
 def test_the_reach_says_that_it_compounds() -> None:
     literal = Integrated(rt_epsilon=0.1, flow_epsilon=0.05, num_steps=1, warps="iterate")
-    expected = "0.1 (5.7 deg, 1.6 px) + 0.05 (0.8 px, zeros, again at each step)"
+    expected = (
+        "0.1 (5.7 deg, 1.6 px, with shear and scale) + 0.05 (0.8 px, zeros, again at each step)"
+    )
     assert literal.reach((3, 32, 32)) == expected

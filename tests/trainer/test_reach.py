@@ -21,11 +21,17 @@ CIFAR = (3, 32, 32)
         (PGD(epsilon=0.2, num_steps=1), "0.2"),
         (Flow(epsilon=0.05, num_steps=1), "0.05 (0.8 px, zeros)"),
         (Flow(epsilon=0.05, num_steps=1, padding="border"), "0.05 (0.8 px, border)"),
-        (RotationTranslation(epsilon=0.1, num_steps=1), "0.1 (5.7 deg, 1.6 px, zeros)"),
-        (RotationTranslation(epsilon=8.0, num_steps=1), "8 (180 deg, 130 px, zeros)"),
+        (
+            RotationTranslation(epsilon=0.1, num_steps=1),
+            "0.1 (5.7 deg, 1.6 px, with shear and scale, zeros)",
+        ),
+        (
+            RotationTranslation(epsilon=8.0, num_steps=1),
+            "8 (180 deg, 130 px, with shear and scale, zeros)",
+        ),
         (
             Integrated(rt_epsilon=0.1, flow_epsilon=0.05, num_steps=1),
-            "0.1 (5.7 deg, 1.6 px) + 0.05 (0.8 px, zeros)",
+            "0.1 (5.7 deg, 1.6 px, with shear and scale) + 0.05 (0.8 px, zeros)",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""Proposition 1 and what stands on it: the spread of weighted losses from two of their moments."""
+"""Eq. 3 and what stands on it: the spread of weighted losses from two of their moments."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def standard_scores(samples: NDArray[np.float64], expected: float | Matrix) -> M
     return scores
 
 
-# Proposition 1
+# Eq. 3
 
 
 @pytest.mark.parametrize("K", [2, 3, 4, 5, 7, 10])

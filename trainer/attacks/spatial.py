@@ -1,7 +1,8 @@
 """Spatial attacks: the image is warped, no intensity is invented.
 
 Radii are in normalised grid units (flow: 0.05 is 0.8 pixels at width 32) and in entries of the
-affine matrix (rotation-translation: 0.1 is at most about 5.7 degrees, and 1.6 pixels at 32).
+affine matrix (rotation-translation: 0.1 is at most about 5.7 degrees, and 1.6 pixels at 32, with
+shear and scale: any affine map whose entries are within the radius of the identity's).
 The clean image is warped by the projected parameters at every step; what Eq. 9 of the paper says
 when read literally is the option `warps` of `Integrated`.
 """
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from trainer.attacks.ascent import AscentAttack, Component, Parameters
 from trainer.attacks.pixel import default_step
-from trainer.attacks.units import AFFINE_UNIT, FLOW_UNIT, degrees, odd_warp, pixels
+from trainer.attacks.units import AFFINE_UNIT, FLOW_UNIT, affine_box, odd_warp, pixels
 from trainer.settings import NonNegative, Positive
 from trainer.warp import Padding, affine_warp, flow_warp, integrated_warp
 
@@ -73,9 +74,9 @@ class RotationTranslation(_Spatial):
         return odd_warp("epsilon", self.epsilon)
 
     def reach(self, image_shape: tuple[int, int, int]) -> str:
-        """With the largest rotation and translation, each by itself."""
-        moved = f"{degrees(self.epsilon, image_shape)}, {pixels(self.epsilon, image_shape)}"
-        return f"{self.epsilon:g} ({moved}, {self.padding})"
+        """With the largest rotation and translation of the box, each by itself: the map is any
+        affine one, shear and scale too."""
+        return f"{self.epsilon:g} ({affine_box(self.epsilon, image_shape)}, {self.padding})"
 
 
 class Integrated(_Spatial):
@@ -127,7 +128,7 @@ class Integrated(_Spatial):
 
     def reach(self, image_shape: tuple[int, int, int]) -> str:
         """The affine part's, then the flow's: of one warp, where each step's compounds."""
-        affine = f"{degrees(self.rt_epsilon, image_shape)}, {pixels(self.rt_epsilon, image_shape)}"
+        affine = affine_box(self.rt_epsilon, image_shape)
         flow = f"{self.flow_epsilon:g} ({pixels(self.flow_epsilon, image_shape)}"
         compounding = ", again at each step" if self.warps == "iterate" else ""
         return f"{self.rt_epsilon:g} ({affine}) + {flow}, {self.padding}{compounding})"

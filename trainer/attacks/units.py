@@ -39,6 +39,12 @@ def degrees(epsilon: float, image_shape: tuple[int, int, int]) -> str:
     return f"{two_digits(math.degrees(largest_rotation(epsilon, height, width)))} deg"
 
 
+def affine_box(epsilon: float, image_shape: tuple[int, int, int]) -> str:
+    """All affine maps within a radius: the largest rotation and translation, each by itself, and
+    the shear and scale that are in reach as well."""
+    return f"{degrees(epsilon, image_shape)}, {pixels(epsilon, image_shape)}, with shear and scale"
+
+
 def affine_radius(angle: float, height: int, width: int) -> float:
     """The largest affine entry, beyond the identity's, of rotations by up to `angle` radians."""
     aspect = max(width / height, height / width)
