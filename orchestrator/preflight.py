@@ -159,11 +159,11 @@ def _check_networks(
 def _check_methods_and_attacks(
     spec: SweepSpec, trials: Sequence[PlannedTrial], dataset: Dataset, resources: Resources
 ) -> None:
-    tried: list[Attack] = []
+    tried: set[type[Attack]] = set()  # each class once, however many radii of it there are
 
     def check(key: str, attack: Attack) -> None:
-        if attack not in tried and is_own(attack):
-            tried.append(attack)
+        if type(attack) not in tried and is_own(attack):
+            tried.add(type(attack))
             with _refused(spec, key), _on_this_cpu(resources):
                 try_attack(attack, new_model(trials[0].trial, dataset, CPU), dataset)
 

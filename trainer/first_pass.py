@@ -67,7 +67,7 @@ def try_attack(attack: Attack, model: nn.Module, dataset: Dataset) -> None:
     """Search once with an attack of the user's own, at one step where it has steps.
 
     Raises:
-        ValueError: it raises, or does not give finite images of the same shape.
+        ValueError: it raises, or does not give images of the same shape.
     """
     images, labels, keys = _first(dataset)
     name = type(attack).__qualname__
