@@ -10,7 +10,7 @@ from typing import Any
 
 from trainer.config import Trial, read_trial
 from trainer.document import Document
-from trainer.problems import BadInput
+from trainer.problems import BadInput, label_problem
 
 REFERENCE = "standard"
 """The method whose trials scores are taken against; each sweep has one for each seed."""
@@ -106,6 +106,8 @@ class _Grid:
 
 
 def _read_grid(section: Document, base: Document, label: str) -> _Grid:
+    if problem := label_problem(label):
+        raise section.fail("", problem)
     if section.value is None:
         raise section.fail("", "must be a mapping of settings, got null; write {} for none")
     axes = section.section("vary").items() if "vary" in section else []

@@ -34,9 +34,10 @@ from orchestrator.remarks import remarks, what_differs
 from orchestrator.spec import SweepSpec
 from orchestrator.store.opening import open_files
 from orchestrator.table import sweep_table
+from orchestrator.table_cells import LARGEST
 from orchestrator.table_files import READERS, TableError, read_table
 from trainer.logs import log_to_stderr
-from trainer.problems import BadInput
+from trainer.problems import BadInput, brief, shown
 from trainer.terminal_table import Column, terminal_table, titled
 
 SPEC_SUFFIXES = (".yaml", ".yml")
@@ -133,11 +134,11 @@ def main(
         if shown is not None:
             put(paths, open_files(spec.storage), spec.folder)
     except (BadInput, ObjectiveError, TableError) as error:
-        typer.echo(f"error: {error}", err=True)
+        typer.echo(brief(f"error: {error}"), err=True)
         raise typer.Exit(2) from None
     except OSError as error:
         reason = error.strerror or error
-        typer.echo(f"error: {directory}: must be a writable folder: {reason}", err=True)
+        typer.echo(brief(f"error: {directory}: must be a writable folder: {reason}"), err=True)
         raise typer.Exit(2) from None
     if prints_json:
         typer.echo(as_json(front_record(front)))
@@ -219,7 +220,12 @@ def _reference_point(text: str, objectives: Sequence[Objective]) -> tuple[float,
     if len(reference) != len(objectives) or not all(map(math.isfinite, reference)):
         raise ObjectiveError(
             f"reference_point must be {len(objectives)} finite numbers with commas between, "
-            f"for {', '.join(objective.name for objective in objectives)}, got '{text}'"
+            f"for {', '.join(objective.name for objective in objectives)}, got {shown(text)}"
+        )
+    if max(map(abs, reference)) > LARGEST:
+        raise ObjectiveError(
+            f"reference_point must lie within {LARGEST:g} of 0, got {shown(text)}: "
+            f"volumes of larger numbers overflow"
         )
     return reference
 

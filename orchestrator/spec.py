@@ -44,6 +44,8 @@ def safe_file_name(name: str) -> str:
         problem = "must hold printable characters only"
     elif name.startswith(("-", ".")) or name != name.strip():
         problem = "must not begin with '-' or '.', nor begin or end with a space"
+    elif name.startswith(("=", "+", "@", "'")):
+        problem = "must not begin with one of = + @ ', which spreadsheets take for a formula"
     elif len(name.encode()) > MAX_NAME_BYTES:
         problem = f"must have at most {MAX_NAME_BYTES} bytes in UTF-8"
     if problem:

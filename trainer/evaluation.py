@@ -19,6 +19,7 @@ from trainer.document import Document
 from trainer.origin import Origin, examples_id, model_id
 from trainer.outcomes import Outcomes
 from trainer.precision import arithmetic
+from trainer.problems import label_problem
 from trainer.randomness import derive_seed, example_keys
 from trainer.settings import Count, Provenance, Settings, content_id
 
@@ -127,6 +128,8 @@ def read_suite(document: Document) -> Suite:
 
 
 def _read_rungs(document: Document, label: str) -> Rungs:
+    if problem := label_problem(label):
+        raise document.fail("", problem)
     if not isinstance(document.value, dict):
         known = list(_SuiteOptions.model_fields)
         near = difflib.get_close_matches(label, known, n=1)

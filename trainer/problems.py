@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from trainer.redaction import redacted
 
 MAX_SHOWN = 80  # characters of a value in a message
+MAX_WORD, MAX_MESSAGE = 300, 4000  # characters; a path is a word
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,7 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        message = redacted(self.message)
+        message = brief(redacted(self.message))
         if not self.key or self.where == f"--set {self.key}":
             return f"{self.where}: {message}"
         return f"{self.where}: {self.key}: {message}"
@@ -55,6 +57,12 @@ def shown(value: object) -> str:
     return _cut(repr(value))
 
 
+def brief(text: str) -> str:
+    """A message in which no word, and not the whole, is longer than a person reads."""
+    words = re.sub(rf"\S{{{MAX_WORD},}}", lambda word: _cut(word[0]), text)
+    return _cut(words, MAX_MESSAGE)
+
+
 def _cut(text: str, most: int = MAX_SHOWN) -> str:
     return text if len(text) <= most else f"{text[: most - 3]}..."
 
@@ -63,6 +71,21 @@ def label(name: str, *, most: int = MAX_SHOWN) -> str:
     """A key or a file's name as a message may show it: without quotes where it is printable."""
     safe = redacted(name)
     return _cut(safe if safe.isprintable() else repr(safe)[1:-1], most)
+
+
+def label_problem(name: str) -> str | None:
+    """Why `name` cannot label a method, an attack or a category: the rule and the remedy.
+
+    Labels stand in CSV files, where a spreadsheet runs a cell that begins as a formula does, in
+    pictures and on terminals.
+    """
+    if not name.isprintable() or name != name.strip():
+        return "must have a label of printable characters, without spaces around it; rename it"
+    if name.startswith(("=", "+", "-", "@", "'")):
+        return f"must have a label that begins with none of = + - @ ', got {shown(name)}; rename it"
+    if len(name) > MAX_SHOWN:
+        return f"must have a label of at most {MAX_SHOWN} characters, got {len(name)}; rename it"
+    return None
 
 
 def dotted(path: Sequence[str]) -> str:

@@ -35,7 +35,7 @@ from orchestrator.store.files import RefusedError, UnreachableError
 from orchestrator.store.opening import open_files
 from orchestrator.store.read_only import ReadOnly, only_read
 from trainer.logs import log_to_stderr
-from trainer.problems import BadInput, Problem
+from trainer.problems import BadInput, Problem, brief
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -84,7 +84,7 @@ def main(
             else:
                 _show(spec, observer, standing, files=files, rest=rest, console=console)
     except (BadInput, UnreachableError, RefusedError) as error:
-        typer.echo(f"error: {error}", err=True)
+        typer.echo(brief(f"error: {error}"), err=True)
         raise typer.Exit(ExitCode.BAD_INPUT) from None
     except KeyboardInterrupt:
         raise typer.Exit(128 + signal.SIGINT) from None

@@ -26,6 +26,7 @@ from orchestrator.store.housekeeping.verification import Finding, contents, seal
 from orchestrator.store.opening import open_files
 from orchestrator.store.version import VersionError, look
 from trainer.logs import log_to_stderr
+from trainer.problems import brief
 from trainer.terminal_table import Column, printable, terminal_table
 
 SHOWN_NAMES = 10
@@ -139,7 +140,7 @@ def _opened(storage: str) -> Iterator[Files]:
 
 
 def _failed(error: Exception, code: ExitCode) -> typer.Exit:
-    typer.echo(f"error: {error}", err=True)
+    typer.echo(brief(f"error: {error}"), err=True)
     return typer.Exit(code)
 
 

@@ -17,6 +17,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
+from trainer.problems import label
+
 MARK = "store.json"
 """The file in the root by which a store is known; `version` says what is in it."""
 
@@ -269,6 +271,11 @@ class LocalFiles:
                     f"{error.filename or self.url} must be open to this user ({error.strerror}): "
                     f"change its permissions, or give another storage"
                 ) from error
+            if error.errno in _NO_PLACE:
+                raise RefusedError(
+                    f"storage must be a folder, got {label(self.url)} ({error.strerror}); "
+                    f"give another storage"
+                ) from error
             raise
 
 
@@ -301,5 +308,6 @@ _AWAY = {
 }
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+_NO_PLACE = {errno.ELOOP, errno.ENAMETOOLONG}
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS}
 _NO_FOLDER_FLUSH = {errno.EINVAL, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EBADF}

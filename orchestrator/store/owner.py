@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ class Owner:
     @classmethod
     def read(cls, record: dict[str, Any]) -> Owner:
         """As `record` wrote it."""
-        return cls(**record)
+        return cls(**{field.name: record[field.name] for field in fields(cls)})
 
     def record(self) -> dict[str, Any]:
         """In plain values."""

@@ -13,6 +13,7 @@ import logging
 from typing import Any
 
 from orchestrator.store.files import Files
+from orchestrator.store.shapes import fits
 from trainer.checksum import checksum_line
 
 logger = logging.getLogger(__name__)
@@ -21,16 +22,16 @@ logger = logging.getLogger(__name__)
 def read_record(files: Files, name: str) -> dict[str, Any] | None:
     """The record, or None where there is none or it is damaged."""
     data = files.read(name)
-    record = None if data is None else _opened(data)
+    record = None if data is None else _opened(name, data)
     if data is not None and record is None:
-        set_aside(files, name, "its checksum does not agree")
+        set_aside(files, name, "its checksum does not agree, or it is no record of its kind")
     return record
 
 
 def peek_record(files: Files, name: str) -> dict[str, Any] | None:
     """The same of a record whose name stays taken where it is damaged: nothing is set aside."""
     data = files.read(name)
-    return None if data is None else _opened(data)
+    return None if data is None else _opened(name, data)
 
 
 def write_record(files: Files, name: str, record: dict[str, Any]) -> None:
@@ -76,14 +77,14 @@ def set_aside(files: Files, name: str, reason: str) -> None:
     files.rename(name, f"{name}.damaged")
 
 
-def _opened(data: bytes) -> dict[str, Any] | None:
+def _opened(name: str, data: bytes) -> dict[str, Any] | None:
     try:
         sealed = json.loads(data)
-        if sealed["sha256"] == _seal(sealed["record"]):
-            record: dict[str, Any] = sealed["record"]
+        record: dict[str, Any] = sealed["record"]
+        if sealed["sha256"] == _seal(record) and fits(name, record):
             return record
-    except (ValueError, KeyError, TypeError):
-        pass  # not JSON, or not ours: damaged all the same
+    except (ValueError, KeyError, TypeError, RecursionError):
+        pass  # not JSON, nested without end, or not ours: damaged all the same
     return None
 
 

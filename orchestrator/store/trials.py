@@ -81,7 +81,7 @@ class Progress:
     def failure(self) -> Failure | None:
         """How the newest attempt ended, if it failed."""
         ended = self.lease.ended if self.lease else None
-        if not ended or ended["how"] != "failed":
+        if not ended or ended["how"] != "failed" or "failure" not in ended:
             return None
         return Failure(**ended["failure"], at=ended["at"])
 

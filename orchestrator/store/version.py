@@ -121,7 +121,7 @@ def _version_of(data: bytes) -> int | None:
         seal = mark.pop("sha256")
         is_ours = mark["store"] == _NAME and seal == _seal(mark)
         return int(mark["version"]) if is_ours else None
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
 
 

@@ -322,7 +322,7 @@ def test_file_that_is_being_replaced_is_not_damaged(tmp_path: Path) -> None:
     enter(files)
     place = "trials/t0123456789abcdef"
     files.write(f"{place}/trial.json", b"")
-    write_record(files, f"{place}/trial.json", {})
+    write_record(files, f"{place}/trial.json", {"trial": {}})
     attempt = create(
         files, f"{place}/attempts", 1, lasts=60.0, about={}, is_shared=False, impatient=files
     )

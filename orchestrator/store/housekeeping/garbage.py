@@ -102,5 +102,5 @@ def is_prolongable(files: Files, folder: str) -> bool:
     try:
         settings = about["trial"]["training"]["optimiser"]
         return OptimiserSettings.model_validate(settings).is_constant
-    except (KeyError, ValidationError):  # as another version wrote it
+    except (KeyError, TypeError, ValidationError):  # as another version wrote it
         return True
