@@ -62,6 +62,15 @@ def _nothing_remembered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[No
 
 
 @pytest.fixture(autouse=True, scope="session")
+def _no_terminal() -> Iterator[None]:
+    """pytest-xdist tells its workers a terminal's width, which commands would take for theirs."""
+    with pytest.MonkeyPatch.context() as patched:
+        for name in ("COLUMNS", "LINES"):
+            patched.delenv(name, raising=False)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
 def _one_thread() -> None:
     """Sums depend on how many threads share them; bits are asserted with one."""
     torch.set_num_threads(1)

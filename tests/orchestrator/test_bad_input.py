@@ -171,7 +171,7 @@ BAD_FILES = [
     ),
     (
         f"{GOOD}evaluation: {{pgd: {{step_size: 0}}}}\n",
-        "4: evaluation.pgd.step_size: must be > 0, got 0 (in pixels of [0, 1]; left out, …)",
+        "4: evaluation.pgd.step_size: must be > 0, got 0 (in pixels of [0, 1], …; left out, …)",
     ),
     (
         f"data: {{name: digits, download: on}}\n{FLOW}",
@@ -262,7 +262,8 @@ BAD_FILES = [
     (
         f"{GOOD}objectives: [robustness_score, robust_accuracy_cw]\n",
         "4: objectives: must be columns of numbers in trials.csv, got 'robust_accuracy_cw'; "
-        "there are natural_accuracy, robust_accuracy_pgd, …, sacrificed_accuracy, seconds",
+        "there are natural_accuracy, robust_accuracy_pgd, …, sacrificed_accuracy, seconds, "
+        "training_passes, evaluation_passes",
     ),
     (
         f"{GOOD}objectives: [robustness_score, 'min:rho']\nhypervolume: {{reference: [0, 1]}}\n",
@@ -324,7 +325,10 @@ BAD_FILES = [
         f"{GOOD}storage: sweep.yaml/runs\n",
         "4: storage: must be a folder that can be written, got …/sweep.yaml/runs",
     ),
-    (f"{GOOD}storage: ~no-such-user/x\n", "4: storage: must be a folder, got '~no-such-user/x' …"),
+    (
+        f"{GOOD}storage: ~no-such-user/x\n",
+        "4: storage: must be a folder, got '~no-such-user/x', and …",
+    ),
     (
         f"{GOOD}storage: s3://bucket/runs\n",
         "1: tracking: must be the URI of an MLflow server, or none, where the storage is a URL: …",

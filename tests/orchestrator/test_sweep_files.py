@@ -80,13 +80,31 @@ def test_without_its_data_it_says_what_to_do(
 
 
 @pytest.mark.skipif(DATA is None, reason="PARETO_DATA is not set")
-@pytest.mark.parametrize("name", ["front_mnist", "front_cifar", "front_caltech"])
+@pytest.mark.parametrize(
+    ("name", "validation"),
+    [
+        ("front_mnist", 5000),
+        ("front_cifar", 500),
+        pytest.param("front_caltech", 100, marks=pytest.mark.slow),  # its images are decoded
+    ],
+)
 def test_with_its_data_the_plan_is_shown(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    validation: int,
 ) -> None:
+    """The images at hand may be a part of the set: fewer are held out then."""
     (path,) = [path for path in FILES if path.stem == name]
     monkeypatch.chdir(tmp_path)
-    arguments = ["--set", f"data.root={json.dumps(DATA)}", "--set", "data.verify=false"]
+    settings = {
+        "data.root": DATA,
+        "data.verify": False,
+        "data.validation": validation,
+        "data.cache": str(tmp_path_factory.mktemp("cache")),
+    }
+    arguments = [f"--set={key}={json.dumps(value)}" for key, value in settings.items()]
     result = CliRunner().invoke(app, [str(path), *arguments, "--dry-run", "--json"])
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["counts"] == {"pending": stated_trials(path)}

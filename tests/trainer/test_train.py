@@ -117,7 +117,7 @@ import os, signal
 from torch import Tensor, nn
 from trainer.attacks import PGD
 
-CALLS = 0
+CALLS = -1  # an attack of one's own is tried once before the first step
 
 
 class Sender(PGD):
@@ -435,13 +435,19 @@ from torch import Tensor, nn
 from trainer.attacks import PGD
 
 
+TRIED = False  # once before the first step
+
+
 class Sleeper(PGD):
     mark: str
 
     def search(self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
-        Path(self.mark).touch()
-        for _ in range(1000):
-            time.sleep(0.05)
+        global TRIED
+        if TRIED:
+            Path(self.mark).touch()
+            for _ in range(1000):
+                time.sleep(0.05)
+        TRIED = True
         return images
 """
 
