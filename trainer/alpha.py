@@ -49,7 +49,9 @@ def solve_alpha(second_moments: ArrayLike, means: ArrayLike, r: float) -> Alpha:
     losses shrink: losses are divided by the largest, and the variables are
     `beta_i = alpha_i M_ii^(1/4)`. Where it reports no optimum still, or its answer is none, the
     faces of the simplex are tried one by one (2^K small linear systems). So there always is an
-    answer, and over six decades between the losses it is within 1e-7 of the exact alpha.
+    answer: of 100,100 random problems of 2 to 6 losses (docs/long-tests.md) all are within 1e-7 of
+    the exact alpha, but 3 of 9,100 over six decades, which are within 1.1e-6. The faces decided 6
+    of the 81,900 in which no loss is zero.
     Where no robust loss is left, r says nothing, and alpha is uniform.
 
     Args:
