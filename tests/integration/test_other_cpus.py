@@ -17,8 +17,9 @@ import pytest
 pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).parents[2]
-MODULES = ("test_alpha", "test_alpha_optimum", "test_methods")
-"""Of tests/trainer: small problems whose answers are compared with exact ones."""
+MODULES = ("test_alpha", "test_alpha_optimum", "test_methods", "test_course")
+"""Of tests/trainer: small problems whose answers are compared with exact ones, and trainings that are
+compared with stored ones."""
 
 KERNELS = {
     "oldest": ("Prescott", "SSE41", "default", "1"),
