@@ -18,8 +18,8 @@ pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).parents[2]
 MODULES = ("test_alpha", "test_alpha_optimum", "test_methods", "test_course")
-"""Of tests/trainer: small problems whose answers are compared with exact ones, and trainings that are
-compared with stored ones."""
+"""Of tests/trainer: small problems whose answers are compared with exact ones, and trainings whose
+course is compared with a stored one."""
 
 KERNELS = {
     "oldest": ("Prescott", "SSE41", "default", "1"),
