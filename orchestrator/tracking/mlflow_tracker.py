@@ -16,7 +16,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from filelock import FileLock
 
+from orchestrator.tracking.database import database_uri
 from orchestrator.tracking.names import text, valid_name
 from orchestrator.tracking.tracker import TrackedTrial, Tracker
 from trainer.redaction import HIDDEN, is_secret_name, redacted
@@ -162,7 +163,9 @@ class MlflowTracker(Tracker):
 
         for noisy in ("mlflow", "alembic", "urllib3"):
             logging.getLogger(noisy).setLevel(logging.ERROR)
-        with self._schema_lock():
+        with self._schema_lock() as database:
+            if database is not None and not database.exists():
+                _make_database(database)
             self._client: MlflowClient = MlflowClient(tracking_uri=self._uri)
             self._experiment = self._found_experiment()
         parent = None
@@ -189,15 +192,21 @@ class MlflowTracker(Tracker):
             self._client.update_run(self._parent, status="RUNNING")
             self._is_at_work = True
 
-    def _schema_lock(self) -> AbstractContextManager[Any]:
-        """Of an embedded database, which two first starts would make at once."""
+    @contextmanager
+    def _schema_lock(self) -> Iterator[Path | None]:
+        """Of an embedded database, which two first starts would make at once: where it lies."""
         if not self._uri.startswith("sqlite"):
-            return nullcontext()
+            yield None
+            return
         from sqlalchemy.engine import make_url  # noqa: PLC0415 (with MLflow, off the main thread)
 
         database = make_url(self._uri).database
-        in_memory = database in {None, "", ":memory:"}
-        return nullcontext() if in_memory else FileLock(f"{database}.lock")
+        if database in {None, "", ":memory:"}:
+            yield None
+            return
+        path = Path(str(database)).absolute()
+        with FileLock(f"{path}.lock"):
+            yield path
 
     def _found_experiment(self) -> str:
         from mlflow.exceptions import MlflowException  # noqa: PLC0415 (as above)
@@ -316,6 +325,20 @@ class _Known:
 def _milliseconds(at: str | None) -> int | None:
     """As MLflow keeps times; None, which it takes for now, where nobody knows."""
     return None if at is None else int(datetime.fromisoformat(at).timestamp() * 1000)
+
+
+def _make_database(path: Path) -> None:
+    """A new embedded database, whole or not at all: where a process is killed in the making of
+    MLflow's schema, it refuses ever after what is left."""
+    from mlflow import MlflowClient  # noqa: PLC0415 (seconds of import, off the main thread)
+
+    unfinished = path.with_name(f"{path.name}.unfinished")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for left in list(path.parent.iterdir()):
+        if left.name.startswith(unfinished.name):  # SQLite's journal of it too
+            left.unlink()
+    MlflowClient(tracking_uri=database_uri(str(unfinished))).search_experiments(max_results=1)
+    unfinished.rename(path)
 
 
 def _is_refusal(error: Exception) -> bool:

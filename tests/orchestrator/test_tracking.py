@@ -6,6 +6,8 @@ import json
 import logging
 import re
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -140,6 +142,31 @@ def test_a_variable_for_other_programs_stops_no_sweep(
     result = CliRunner().invoke(app, [*arguments, "--storage", "s3://bucket/runs"], env=environment)
     assert result.exit_code == 2
     assert note in result.output
+
+
+TELLS = """
+import sys
+from orchestrator.tracking import open_tracker
+
+open_tracker("sqlite", sys.argv[1], "front", lambda key: True).close()
+"""
+
+
+@pytest.mark.slow
+def test_a_database_whose_maker_was_killed_is_made_anew(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Half of MLflow's schema it would refuse ever after."""
+    unfinished = tmp_path / "mlflow.db.unfinished"
+    with subprocess.Popen([sys.executable, "-c", TELLS, str(tmp_path)]) as maker:
+        while not (unfinished.exists() and unfinished.stat().st_size):
+            assert maker.poll() is None
+            time.sleep(0.001)
+        maker.kill()
+    assert not (tmp_path / "mlflow.db").exists()
+    assert tell(open_tracker("sqlite", str(tmp_path), "front", ours), [])
+    assert not caplog.records
+    assert not unfinished.exists()
 
 
 # --- names
