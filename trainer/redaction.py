@@ -2,10 +2,11 @@
 
 A secret is known by where it stands, so that all else stays readable:
 
-- before the `@` of a URL: `scheme://user:SECRET@host`, `scheme://SECRET@host`;
+- before the `@` of a URL: `scheme://user:SECRET@host`, `scheme://SECRET@host`, `user:SECRET@host`;
 - as the value of a name that says so: `?password=SECRET&`, `#access_token=SECRET`,
-  `AccountKey=SECRET;`, `password='SECRET' host=...`, `"token": "SECRET"`;
-- behind `Authorization:` and `Bearer`.
+  `AccountKey=SECRET;`, `password='SECRET' host=...`, `"token": "SECRET"`, `--token SECRET`;
+- behind `Authorization:`, `Cookie:`, `X-Api-Key:`, `Bearer`, and behind a name alone on its line,
+  `password: SECRET`.
 
 All of it percent-encoded as well, once or more. Where it cannot be told how far a secret goes,
 rather too much is hidden than too little.
@@ -25,9 +26,10 @@ MAX_DECODED = 3
 Span = tuple[int, int]
 
 _SECRET_NAME = re.compile(
-    r"""(?: password | passwd | passphrase | secret | token | credentials? | signature
+    r"""(?: password | passwd | passphrase | passcode | secret | token | credentials? | signature
         | (?: api | access | account | secret | private | storage | auth ) [-_.]? key (?:[-_.]?id)?
-        | (?<![a-z0-9]) (?: pwd | pass | sig | sas | auth | authorization )
+        | (?<![a-z0-9]) (?: pwd | pw | pass | creds | sig | hmac | sas | jwt | bearer | auth
+            | authorization | cookie )
         )$""",
     re.VERBOSE | re.IGNORECASE,
 )
@@ -40,6 +42,16 @@ _NAMED = re.compile(
     r"""(?<![\w.-]) (?P<name> [\w.-]++ ) (?P<quote> \\*["']? ) \s*+ (?P<sign> [=:] ) \s*+
         (?P<opening> \\*+["'{] )?""",
     re.VERBOSE,
+)
+_HEADER = re.compile(r"-|authorization$|cookie$", re.IGNORECASE)
+"""Of names that are secret, those by which a line `NAME: VALUE` is a header of HTTP."""
+
+_FLAG = re.compile(
+    r"""(?<![\w-])--(?P<name>[\w-]++)(?:["']\s*+,\s*+["']|\s++)(?P<value>[^\s"'-][^\s"']*+)"""
+)
+_LONE = re.compile(r"[^\s\"']{1,512}+[^\S\n]*+(?=\n|\Z)")
+_USER_AT_HOST = re.compile(
+    r"(?<![^\s\"'<(\[{,;=])[\w.+%-]++:(?P<secret>[^\s\"'/@][^\s\"'/]{0,127})@[\w\[]"
 )
 _BEARER = re.compile(r"""\bBearer\s++[^\s"',;]++""", re.IGNORECASE)
 _VALUES = {
@@ -88,6 +100,11 @@ def _secrets(text: str) -> Iterator[Span]:
     yield from _of_names(text, starts)
     for found in _BEARER.finditer(text):
         yield found.start() + len("Bearer "), found.end()
+    for found in _FLAG.finditer(text):
+        if is_secret_name(found["name"]):
+            yield found.span("value")
+    for found in _USER_AT_HOST.finditer(text):
+        yield found.span("secret")
 
 
 def _before_at(text: str, urls: list[int]) -> Iterator[Span]:
@@ -136,10 +153,12 @@ def _kind(text: str, found: re.Match[str], urls: list[int]) -> str | None:
     name, is_assigned = found["name"], found["sign"] == "="
     before = text[max(found.start() - 1, 0) : found.start()]
     is_of_query = is_assigned and before in {"?", "&", "#"}
-    is_header = name.lower() == "authorization"
     if not (is_secret_name(name) or (is_of_query and name.lower() == "key")):
         return None
-    if not (is_assigned or found["quote"] or is_header):
+    stands_alone = not before or before.isspace() or before in "\"'([{,;"
+    is_header = not is_assigned and stands_alone and _HEADER.search(name) is not None
+    is_lone = stands_alone and _LONE.match(text, found.end()) is not None
+    if not (is_assigned or found["quote"] or is_header or is_lone):
         return None  # a colon in prose
     if found["opening"]:
         return found["opening"][-1]

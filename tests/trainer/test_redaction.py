@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterator
 from time import process_time
 from urllib.parse import quote
 
@@ -50,6 +54,14 @@ from trainer.redaction import is_secret_name, redacted, redacted_lines
         ('{"api_key": "sec\\"ret", "a": 1}', '{"api_key": "***", "a": 1}'),
         ("Authorization: Basic secret\nHost: h", "Authorization: ***\nHost: h"),
         ("got Bearer secret, no more", "got Bearer ***, no more"),
+        ("Proxy-Authorization: Basic secret\nHost: h", "Proxy-Authorization: ***\nHost: h"),
+        ("X-Api-Key: secret", "X-Api-Key: ***"),
+        ("Set-Cookie: session=secret; Path=/", "Set-Cookie: ***"),
+        ("  password: secret\n  port: 1", "  password: ***\n  port: 1"),
+        ("run --token secret --port 1", "run --token *** --port 1"),
+        ("['run', '--password', 'secret', '-v']", "['run', '--password', '***', '-v']"),
+        ("no answer of me:secret@host:5432/db", "no answer of me:***@host:5432/db"),
+        ("db://h/x?pw=secret&jwt=secret", "db://h/x?pw=***&jwt=***"),
     ],
 )
 def test_secrets_are_hidden_and_what_is_beside_them_is_not(text: str, safe: str) -> None:
@@ -63,6 +75,7 @@ def test_secrets_are_hidden_and_what_is_beside_them_is_not(text: str, safe: str)
         *("https://host:5000/path", "http://[::1]:5000/", "sqlite:///runs/mlflow.db"),
         *("s3://bucket/a:b@c", "me@example.org: hello", "git+https://host/a/b@v1"),
         *("max_tokens=5 bypass=1 monkey=2", "token: must be text", "100 % sure, 8/255 %zz a%20b"),
+        *("git@github.com:a/b", "sweep.yaml:12: token: is required", "--tokens 5 --out a"),
         *("pgd.epsilon=0.3, r=0.5", "basic training, bearer", "", "a\n\nb"),
     ],
 )
@@ -124,7 +137,8 @@ def test_names_of_secrets(name: str) -> None:
     [
         *("://a:" * 40_000, "a" * 200_000, "://" * 60_000, "@" * 200_000, " a://u:p" * 24_000),
         *("token=" * 33_000, "token=' " * 28_000, "%25" * 66_000, "?password=&" * 18_000),
-        *("\\" * 200_000, "x password=;" + " " * 200_000, "http://h?token=" + "&a" * 100_000),
+        *("\\" * 200_000, "x password=;" + " " * 200_000, ",a:" * 66_000),
+        *("--token " * 25_000, "token:\n" * 28_000, "http://h?token=" + "&a" * 100_000),
     ],
     ids=lambda text: text[:16],
 )
@@ -142,18 +156,61 @@ def test_messages_about_input_hold_no_secret() -> None:
     assert "canary" not in str(document.fail("tracking", "must be b, got a://u:canary@h"))
 
 
-def test_logs_and_tracebacks_hold_no_secret(capsys: pytest.CaptureFixture[str]) -> None:
-    root = logging.getLogger()
-    before, root.handlers = root.handlers, []
-    try:
+@pytest.fixture
+def set_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
+    """Sets logging up as a command does, which pytest would not let it do."""
+
+    def set_up() -> None:
+        monkeypatch.setattr(logging.getLogger(), "handlers", [])
+        monkeypatch.setattr(sys, "excepthook", sys.__excepthook__)
+        monkeypatch.setattr(threading, "excepthook", threading.__excepthook__)
+        logging.captureWarnings(False)
         log_to_stderr(logging.WARNING)
-        try:
-            raise ConnectionError(f"no answer of {json.dumps('db://u:canary@h/x')}")
-        except ConnectionError:
-            logging.getLogger("a").exception("it broke off at %s", "db://h/?token=canary")
-    finally:
-        root.handlers = before
+
+    yield set_up
+    logging.captureWarnings(False)
+
+
+def test_logs_and_tracebacks_hold_no_secret(
+    set_up: Callable[[], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_up()
+    try:
+        raise ConnectionError(f"no answer of {json.dumps('db://u:canary@h/x')}")
+    except ConnectionError:
+        logging.getLogger("a").exception("it broke off at %s", "db://h/?token=canary")
     said = capsys.readouterr().err
     assert "ERROR: it broke off at db://h/?token=***" in said
     assert 'ConnectionError: no answer of "db://u:***@h/x"' in said
     assert "Traceback" in said and "canary" not in said
+
+
+def test_warnings_of_python_hold_no_secret(
+    set_up: Callable[[], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = "db://h/?api_key=" + "canary"
+    with warnings.catch_warnings():  # which restores how they are shown
+        warnings.simplefilter("always")
+        set_up()
+        warnings.warn(f"{url} is old", stacklevel=1)
+    said = capsys.readouterr().err
+    assert "UserWarning: db://h/?api_key=*** is old" in said and "canary is" not in said
+
+
+def test_errors_that_nobody_caught_hold_no_secret(
+    set_up: Callable[[], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        raise ConnectionError("db://u:" + "canary@h")
+
+    set_up()
+    thread = threading.Thread(target=fail)
+    thread.start()
+    thread.join()
+    try:
+        fail()
+    except ConnectionError as error:
+        sys.excepthook(type(error), error, error.__traceback__)
+    said = capsys.readouterr().err
+    assert said.count("ConnectionError: db://u:***@h") == 2
+    assert said.count("Traceback") == 2 and "canary@h\n" not in said
