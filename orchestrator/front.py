@@ -25,6 +25,7 @@ from orchestrator.figures.front import PLACEMENTS, Placement
 from orchestrator.front_files import FILES, as_json, front_record, put, write_front
 from orchestrator.objectives import (
     DEFAULT_OBJECTIVES,
+    LARGEST,
     Objective,
     ObjectiveError,
     default_reference_point,
@@ -34,7 +35,6 @@ from orchestrator.remarks import remarks, what_differs
 from orchestrator.spec import SweepSpec
 from orchestrator.store.opening import open_files
 from orchestrator.table import sweep_table
-from orchestrator.table_cells import LARGEST
 from orchestrator.table_files import READERS, TableError, read_table
 from trainer.logs import log_to_stderr
 from trainer.problems import BadInput, brief, shown

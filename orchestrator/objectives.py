@@ -15,6 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+LARGEST = 1e50
+"""Size of an objective or of a reference point: squares and volumes of larger ones overflow."""
+
 DEFAULT_OBJECTIVES = ("robustness_score", "sacrificed_accuracy")
 
 

@@ -14,6 +14,7 @@ from orchestrator.auto_precision import AUTO, AutoPrecision, Decision, decided_h
 from orchestrator.cells import Cell, read_cells
 from orchestrator.objectives import (
     DEFAULT_OBJECTIVES,
+    LARGEST,
     Objective,
     ObjectiveError,
     default_reference_point,
@@ -312,6 +313,12 @@ def _read_objectives(
             "hypervolume.reference",
             f"must have one number for each of the {len(objectives)} objectives, "
             f"got {list(reference_point)}",
+        )
+    if max(map(abs, reference_point)) > LARGEST:
+        raise document.fail(
+            "hypervolume.reference",
+            f"must lie within {LARGEST:g} of 0, got {list(reference_point)}: volumes of larger "
+            f"numbers overflow",
         )
     return objectives, reference_point
 

@@ -14,10 +14,8 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from orchestrator.objectives import LARGEST
 from trainer.problems import label, shown
-
-LARGEST = 1e50
-"""Of an objective, either way: squares and volumes of larger ones overflow."""
 
 SCALARS = (str, bool, int, float, np.bool_, np.integer, np.floating)
 DATES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)

@@ -18,8 +18,9 @@ from trainer.own_code import own_code, place_of
 from trainer.registry import resolve
 from trainer.training import new_model
 
-IMAGES = 2
-"""BatchNorm in training mode needs more than one."""
+PASSES = (("evaluation", 2), ("training", 2), ("evaluation", 1))
+"""Modes and numbers of images. BatchNorm in training mode needs more than one, and the last batch
+of an evaluation may be one alone."""
 
 
 def tried_model(trial: Trial, dataset: Dataset) -> nn.Module:
@@ -27,20 +28,27 @@ def tried_model(trial: Trial, dataset: Dataset) -> nn.Module:
     evaluation and in training mode, on the data set's device; buffers may have moved on the way.
 
     Raises:
-        ValueError: `model.name ...`: it cannot be built, raises, or does not give logits B K.
+        ValueError: `model.name ...`: it cannot be built, raises, does not give finite logits B K,
+            or has no weights that they take a gradient to.
     """
-    images, _, _ = _first(dataset)
+    images, _, _ = _first(dataset, 2)
     model = new_model(trial, dataset, images.device)
-    for mode in ("evaluation", "training"):
+    for mode, count in PASSES:
         model.train(mode == "training")
-        with own_code(f"model.name the network of {trial.model.name}"), torch.no_grad():
-            logits = model(images)
-        expected = (len(images), dataset.num_classes)
-        if wrong := _unlike(logits, expected):
+        with own_code(f"model.name the network of {trial.model.name}"):
+            logits = model(images[:count])
+        expected = (min(count, len(images)), dataset.num_classes)
+        if wrong := _unlike(logits, expected, images.device):
             raise ValueError(
                 f"model.name must be a network that gives logits of shape {expected}, one row an "
                 f"image and one column a class, got {wrong} in {mode} mode from "
                 f"{trial.model.name}{_place(trial, model)}"
+            )
+        if mode == "training" and not logits.requires_grad:
+            raise ValueError(
+                f"model.name must be a network whose logits take gradients to its weights in "
+                f"training mode, got none from {trial.model.name}, which cannot be trained"
+                f"{_place(trial, model)}"
             )
     return model.eval()
 
@@ -67,17 +75,20 @@ def try_attack(attack: Attack, model: nn.Module, dataset: Dataset) -> None:
     """Search once with an attack of the user's own, at one step where it has steps.
 
     Raises:
-        ValueError: it raises, or does not give images of the same shape.
+        ValueError: it raises, or does not give images of the same shape with pixels in [0, 1].
     """
-    images, labels, keys = _first(dataset)
+    images, labels, keys = _first(dataset, 2)
     name = type(attack).__qualname__
     least = attack if attack.rung is None else attack.model_copy(update={attack.rung: 1})
     with own_code(f"the code of {name}"), frozen(model):
         found = least.search(model, images, labels, keys)
-    if wrong := _unlike(found, tuple(images.shape)):
+    wrong = _unlike(found, tuple(images.shape), images.device)
+    if not wrong and not (found.min() >= 0 and found.max() <= 1):
+        wrong = f"pixels from {float(found.min()):g} to {float(found.max()):g}"
+    if wrong:
         raise ValueError(
-            f"{name}.search must return images of shape {tuple(images.shape)}, as it is given, "
-            f"got {wrong}"
+            f"{name}.search must return images of shape {tuple(images.shape)} in [0, 1], as it is "
+            f"given, got {wrong}"
         )
 
 
@@ -86,20 +97,24 @@ def is_own(settings: object) -> bool:
     return not type(settings).__module__.startswith("trainer.")
 
 
-def _first(dataset: Dataset) -> tuple[Tensor, Tensor, Tensor]:
+def _first(dataset: Dataset, count: int) -> tuple[Tensor, Tensor, Tensor]:
     """Images (B C H W), labels (B) and keys (B)."""
     train = dataset.train
-    indices = torch.arange(min(IMAGES, len(train)), device=train.labels.device)
+    indices = torch.arange(min(count, len(train)), device=train.labels.device)
     return train.images_at(indices), train.labels[indices], indices
 
 
-def _unlike(found: object, shape: tuple[int, ...]) -> str:
-    """What a thing is, where it is no tensor of numbers of the shape; else empty."""
+def _unlike(found: object, shape: tuple[int, ...], device: torch.device) -> str:
+    """What a thing is, where it is no dense tensor of finite numbers of the shape; else empty."""
     if not isinstance(found, Tensor):
         return f"a {type(found).__name__}"
     if tuple(found.shape) != shape:
         return f"shape {tuple(found.shape)}"
-    return "" if found.is_floating_point() else f"{found.dtype}"
+    if not found.is_floating_point():
+        return f"{found.dtype}"
+    if found.layout != torch.strided or found.device != device:
+        return f"a tensor of {found.layout} on {found.device}"
+    return "" if bool(found.isfinite().all()) else "NaN or infinity"
 
 
 def _place(trial: Trial, model: nn.Module) -> str:

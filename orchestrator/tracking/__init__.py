@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.metadata import entry_points
 from pathlib import Path
 
 from orchestrator.tracking.database import database_uri
@@ -11,6 +12,15 @@ from orchestrator.tracking.tracker import NoTracker, TrackedTrial, Tracker
 
 OFF = "none"
 EMBEDDED = "sqlite"
+
+SCHEMES = frozenset(
+    {"http", "https", "file", "sqlite", "postgresql", "mysql", "mssql"}
+    | {"databricks", "databricks-uc", "uc"}
+)
+"""Of the URIs at which MLflow keeps runs (3.17); a driver may follow, as in `mysql+pymysql`."""
+
+PLUGINS = "mlflow.tracking_store"
+"""The entry points by which others add schemes to MLflow."""
 
 __all__ = [
     "MlflowTracker",
@@ -24,8 +34,14 @@ __all__ = [
 
 
 def is_understood(tracking: str) -> bool:
-    """Whether `tracking` says where runs are kept: `none`, `sqlite` or a URI."""
-    return tracking in {OFF, EMBEDDED} or "://" in tracking
+    """Whether `tracking` says where runs are kept: `none`, `sqlite`, or a URI of a kind that MLflow
+    knows, by itself or by a plugin, which leads somewhere (`sqlite://` is a database in memory)."""
+    if tracking in {OFF, EMBEDDED}:
+        return True
+    scheme, separator, place = tracking.partition("://")
+    kind = scheme.partition("+")[0]
+    is_known = kind in SCHEMES or any(it.name == kind for it in entry_points(group=PLUGINS))
+    return bool(separator) and is_known and place.strip("/") not in {"", ":memory:"}
 
 
 def tracking_uri(tracking: str, storage: str) -> str:

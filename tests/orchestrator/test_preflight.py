@@ -90,6 +90,35 @@ def exiting(image_shape, num_classes):
 
 def nothing(image_shape, num_classes):
     return None
+
+
+class Altered(Net):
+    def __init__(self, change):
+        super().__init__(4, 10)
+        self.change = change
+
+    def forward(self, images):
+        return self.change(super().forward(images))
+
+
+def squeezed(image_shape, num_classes):
+    return Altered(lambda logits: logits.squeeze())
+
+
+def detached(image_shape, num_classes):
+    return Altered(lambda logits: logits.detach())
+
+
+def endless(image_shape, num_classes):
+    return Altered(lambda logits: logits / 0)
+
+
+def sparse(image_shape, num_classes):
+    return Altered(lambda logits: logits.to_sparse())
+
+
+def without_weights(image_shape, num_classes):
+    return nn.Sequential(nn.Flatten(), nn.AdaptiveAvgPool1d(num_classes))
 """
 
 OTHERS = """\
@@ -105,6 +134,11 @@ class Slip(Attack):
 class Flat(Attack):
     def search(self, model, images, labels, keys):
         return images.flatten(1)
+
+
+class Outside(Attack):
+    def search(self, model, images, labels, keys):
+        return images + 1
 
 
 class Stepping(PGD):
@@ -224,16 +258,22 @@ def test_module_of_another_suite_that_fails_on_import(folder: Path, fault: str) 
         ('model="my_models:too_few"', ["got shape (2, 9) in evaluation mode", "my_models.py:44"]),
         ('model="my_models:raising"', ["RuntimeError: ", "my_models.py:29"]),
         ('model="my_models:exiting"', ["the code of my_models:exiting", "SystemExit: 7", ".py:53"]),
+        ('model="my_models:squeezed"', ["logits of shape (1, 10)", "got shape (10,)", ".py:65"]),
+        ('model="my_models:detached"', ["take gradients to its weights", "cannot be trained"]),
+        ('model="my_models:without_weights"', ["take gradients to its weights", ".py:85"]),
+        ('model="my_models:endless"', ["got NaN or infinity in evaluation mode"]),
+        ('model="my_models:sparse"', ["got a tensor of torch.sparse_coo on cpu"]),
         ('model="my_models:nothing"', ["a torch.nn.Module", "returns NoneType"]),
         (
             'evaluation.mine={attack: "my_others:Slip"}',
             ["evaluation.mine: the code of Slip must run without an error", "my_others.py:7"],
         ),
         ('evaluation.mine={attack: "my_others:Flat"}', ["Flat.search must return", "(2, 64)"]),
+        ('evaluation.mine={attack: "my_others:Outside"}', ["in [0, 1]", "got pixels from 1 to 2"]),
         ('validation.attacks.mine={attack: "my_others:Slip"}', ["validation.attacks.mine: the"]),
-        ('methods.mine={method: "my_others:Halves"}', ["methods.mine: ", "IndexError", ".py:26"]),
+        ('methods.mine={method: "my_others:Halves"}', ["methods.mine: ", "IndexError", ".py:31"]),
         ('methods.mine={method: "my_others:Listed"}', ["Listed.weighting must return a", "list"]),
-        ('methods.mine={method: "my_others:Branchless"}', ["KeyError: ", "my_others.py:31"]),
+        ('methods.mine={method: "my_others:Branchless"}', ["KeyError: ", "my_others.py:36"]),
     ],
 )
 def test_own_code_that_fails_when_called(folder: Path, assignment: str, pieces: list[str]) -> None:

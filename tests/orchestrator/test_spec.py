@@ -281,6 +281,29 @@ def test_a_variable_that_is_not_set_is_refused_by_name(
     assert read(DIGITS, "tracking=http://me:p$NO_SUCH@host").tracking == "http://me:p$NO_SUCH@host"
 
 
+@pytest.mark.parametrize(
+    "uri",
+    [
+        *("sqlite://", "sqlite:///", "sqlite:///:memory:", "http://", "file:///", "./mlruns"),
+        *("postgres://host/db", "ftp://host/x"),
+    ],
+)
+def test_tracking_where_nothing_would_be_kept_is_refused(read: Read, uri: str) -> None:
+    with pytest.raises(BadInput, match="tracking: must be none, sqlite or a URI such as"):
+        read(DIGITS, f"tracking='{uri}'")
+    assert read(DIGITS, MLFLOW_TRACKING_URI=uri).tracking == "sqlite"  # which is told
+
+
+@pytest.mark.parametrize("uri", ["mysql+pymysql://h/db", "sqlite+pysqlite:////a.db", "uc://me"])
+def test_tracking_that_mlflow_knows_is_taken(read: Read, uri: str) -> None:
+    assert read(DIGITS, f"tracking={uri}").tracking == uri
+
+
+def test_reference_beyond_which_volumes_overflow_is_refused(read: Read) -> None:
+    with pytest.raises(BadInput, match=r"hypervolume\.reference: must lie within 1e\+50 of 0"):
+        read(DIGITS, "hypervolume.reference=[1e300, 1]")
+
+
 def test_resolved_file_hides_passwords(read: Read) -> None:
     spec = read(DIGITS, "tracking=postgresql://me:p@ss:w/rd@host:5432/mlflow")
     assert spec.tracking.endswith("p@ss:w/rd@host:5432/mlflow")
