@@ -26,6 +26,7 @@ from orchestrator.plan import Plan, PlannedTrial
 from orchestrator.preflight import check_storage, ready
 from orchestrator.reevaluation import coverage
 from orchestrator.results import suite_facts
+from orchestrator.setting_values import setting_column
 from orchestrator.spec import SweepSpec
 from orchestrator.starts import all_starts
 from orchestrator.status.display import MOST_ROWS, chosen, hidden
@@ -33,7 +34,7 @@ from orchestrator.store import Files, Store
 from orchestrator.store.opening import open_files
 from orchestrator.store.read_only import only_read
 from trainer.data import DataSettings, MissingData, fingerprint
-from trainer.terminal_table import Column, terminal_table, titled
+from trainer.terminal_table import Column, line_width, table_width, terminal_table, titled
 
 
 def show_plan(
@@ -69,7 +70,7 @@ def show_plan(
         typer.echo(json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False))
         return
     rows = chosen(plan.trials, MOST_ROWS)
-    console.print(_table(spec, rows, console.width), soft_wrap=True)
+    console.print(_table(spec, rows, table_width(console)), soft_wrap=True)
     counts = ", ".join(f"{count} {status}" for status, count in plan.counts().items())
     said = [("sweep", f"{spec.name}: {counts}")]
     if (covered := coverage(spec, plan)) is not None:
@@ -79,7 +80,7 @@ def show_plan(
     said += coming.lines()
     if more := hidden(plan, rows, "--dry-run --json"):
         said.append(("trials", more))
-    console.print(titled(said), soft_wrap=True)
+    console.print(titled(said, width=line_width(console)), soft_wrap=True)
 
 
 class _DataHere:
@@ -127,16 +128,19 @@ def _record(spec: SweepSpec, plan: Plan, coming: Forecast) -> dict[str, Any]:
     return record | suite_facts(spec, plan)
 
 
-def _table(spec: SweepSpec, rows: Sequence[PlannedTrial], width: int) -> Text:
-    def settings(name: str) -> list[str]:
-        values = [planned.settings[name] for planned in rows]
-        return ["" if value is None else str(value) for value in values]
-
+def _table(spec: SweepSpec, rows: Sequence[PlannedTrial], width: int | None) -> Text:
     columns = (
         Column(name="trial_id", cells=[it.id for it in rows], importance=9, stays=True),
-        Column(name="method", cells=[it.method for it in rows], importance=7, stays=True),
-        *(Column(name=name, cells=settings(name), importance=5) for name in spec.settings),
-        Column(name="seed", cells=[str(it.trial.seed) for it in rows], importance=4),
+        Column(
+            name="method", cells=[it.method for it in rows], importance=7, is_label=True, stays=True
+        ),
+        *(
+            setting_column(name, [it.settings[name] for it in rows], importance=5)
+            for name in spec.settings
+        ),
+        Column(
+            name="seed", cells=[str(it.trial.seed) for it in rows], importance=6, is_number=True
+        ),
         Column(name="status", cells=[it.status for it in rows], importance=8, stays=True),
         Column(
             name="to do",

@@ -12,7 +12,7 @@ import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import pandas as pd
 import typer
@@ -32,13 +32,21 @@ from orchestrator.objectives import (
     parse_objectives,
 )
 from orchestrator.remarks import remarks, what_differs
+from orchestrator.setting_values import value_text
 from orchestrator.spec import SweepSpec
 from orchestrator.store.opening import open_files
 from orchestrator.table import sweep_table
 from orchestrator.table_files import READERS, TableError, read_table
 from trainer.logs import log_to_stderr
 from trainer.problems import BadInput, brief, shown
-from trainer.terminal_table import Column, terminal_table, titled
+from trainer.terminal_table import (
+    Column,
+    are_numbers,
+    line_width,
+    table_width,
+    terminal_table,
+    titled,
+)
 
 SPEC_SUFFIXES = (".yaml", ".yml")
 SHOWN_ROWS = 20
@@ -147,7 +155,8 @@ def main(
         console = Console(highlight=False, markup=False)
         show(front, shown or str(directory), names, console)
         if keep_collapsed:
-            console.print(f"{'kept':12}{what_differs(front, usual)}", soft_wrap=True)
+            kept = [("kept", what_differs(front, usual))]
+            console.print(titled(kept, width=line_width(console)), soft_wrap=True)
 
 
 def _place_of(spec: SweepSpec) -> tuple[Path, str | None]:
@@ -166,12 +175,14 @@ def show(front: Front, folder: str, names: Sequence[str], console: Console) -> N
             why = "every trial that is done is kept off it, as said below"
         console.print(f"The front is empty: {why}.")
     else:
-        console.print(_shown_table(front, console.width), soft_wrap=True)
+        console.print(_shown_table(front, table_width(console)), soft_wrap=True)
     ends = ", ".join(
         f"{objective.name} {end:g}"
         for objective, end in zip(front.objectives, front.reference_point, strict=True)
     )
-    dropped = ", ".join(f"{count} {reason}" for reason, count in front.dropped.items())
+    dropped = ", ".join(
+        f"{count} {reason.removeprefix('status ')}" for reason, count in front.dropped.items()
+    )
     said = [
         ("hypervolume", f"{front.hypervolume:.6g} (up to {ends})"),
         ("knee", front.knee or "none"),
@@ -179,37 +190,37 @@ def show(front: Front, folder: str, names: Sequence[str], console: Console) -> N
         *remarks(front),
         ("files", f"{folder}: {' '.join(names)}"),
     ]
-    console.print(titled(said), soft_wrap=True)
+    console.print(titled(said, width=line_width(console)), soft_wrap=True)
 
 
-def _shown_table(front: Front, width: int) -> Text:
+def _shown_table(front: Front, width: int | None) -> Text:
     settings = settings_columns(front.points, front.objectives)
     trials = front.points.head(SHOWN_ROWS).astype("object")
 
     def cells(name: str) -> list[str]:
         values = trials[name] if name in trials else [""] * len(trials)
-        return ["" if pd.isna(value) else _short(value) for value in values]
+        return ["" if pd.isna(value) else value_text(value) for value in values]
+
+    def setting(name: str) -> Column:
+        values = cells(name)
+        return Column(name=name, cells=values, importance=6, is_number=are_numbers(values))
 
     columns = [
         Column(name="trial_id", cells=cells("trial_id"), importance=9, stays=True),
-        Column(name="method", cells=cells("method"), importance=8, stays=True),
-        *(Column(name=name, cells=cells(name), importance=6) for name in settings),
-        Column(name="seed", cells=cells("seed"), importance=5, is_number=True),
+        Column(name="method", cells=cells("method"), importance=7, is_label=True, stays=True),
+        *map(setting, settings),
+        Column(name="seed", cells=cells("seed"), importance=7, is_number=True),
     ]
     for objective in front.objectives:
         values = [f"{value:.4f}" for value in trials[objective.name]]
         columns.append(
-            Column(name=objective.name, cells=values, importance=7, is_number=True, stays=True)
+            Column(name=objective.name, cells=values, importance=8, is_number=True, stays=True)
         )
     styles = ["bold" if trial_id == front.knee else "" for trial_id in trials["trial_id"]]
     shown = terminal_table(columns, width=width, more="front.csv", styles=styles)
     if len(front.points) > SHOWN_ROWS:
         shown.append(f"\nand {len(front.points) - SHOWN_ROWS} more in front.csv", style="dim")
     return shown
-
-
-def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _reference_point(text: str, objectives: Sequence[Objective]) -> tuple[float, ...]:

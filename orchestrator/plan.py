@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from orchestrator.errand import came_for
+from orchestrator.setting_values import value_text
 from orchestrator.spec import SweepSpec
 from orchestrator.store import Files, Progress, Store
 from orchestrator.store.trials import FAMILIES
@@ -62,7 +63,7 @@ class PlannedTrial:
     @property
     def title(self) -> str:
         """For people: `pareto rho=0.4 seed=1`."""
-        settings = [f"{k}={v}" for k, v in self.settings.items() if v is not None]
+        settings = [f"{k}={value_text(v)}" for k, v in self.settings.items() if v is not None]
         return " ".join([self.method, *settings, f"seed={self.trial.seed}"])
 
     @property
@@ -149,7 +150,7 @@ def _names(trials: Sequence[PlannedTrial]) -> list[str]:
         " ".join(
             [
                 planned.method,
-                *(f"{key}={each[key]}" for key in varying if each[key] is not None),
+                *(f"{key}={value_text(each[key])}" for key in varying if each[key] is not None),
             ]
         )
         for planned, each in zip(trials, facts, strict=True)

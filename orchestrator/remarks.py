@@ -6,21 +6,25 @@ doubtful about an evaluation.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pandas as pd
 
 from orchestrator.eligibility import is_collapsed, is_under_attack, reasons
 from orchestrator.extraction import WARNINGS, Front, settings_columns, settings_of, warned
+from orchestrator.setting_values import value_text
 
 MOST = 10
 """Trials or cells that are named, of those of which something is to be said."""
 
+Telling = Callable[[str], list[str]]
+"""The settings by which trials of a method are known, by its label."""
+
 
 def remarks(front: Front) -> Iterator[tuple[str, str]]:
     """Each with its title; none where there is nothing to say."""
-    settings = settings_columns(front.measured, front.objectives)
+    settings = _telling(front)
     yield from _of_collapsed(front, settings)
     attacked = [objective.name for objective in front.objectives if is_under_attack(objective)]
     if attacked and front.constant_accuracy is not None:
@@ -44,7 +48,7 @@ def what_differs(kept: Front, usual: Front) -> str:
     return f"{text}; no longer on it: {_listed(lost.head(MOST), len(lost))}" if len(lost) else text
 
 
-def _of_collapsed(front: Front, settings: list[str]) -> Iterator[tuple[str, str]]:
+def _of_collapsed(front: Front, settings: Telling) -> Iterator[tuple[str, str]]:
     collapsed = front.measured[is_collapsed(front.measured)]
     if len(collapsed):
         named = (_trial(row, settings) for row in _first(collapsed))
@@ -52,7 +56,7 @@ def _of_collapsed(front: Front, settings: list[str]) -> Iterator[tuple[str, str]
         yield "collapsed", f"{counted}: {_listed(named, len(collapsed))}"
 
 
-def _of_cells(front: Front, settings: list[str]) -> Iterator[tuple[str, str]]:
+def _of_cells(front: Front, settings: Telling) -> Iterator[tuple[str, str]]:
     lacking = front.cells[front.cells["seeds"] < front.cells["planned"]]
     if len(lacking) and "trial_id" not in lacking:
         named = (
@@ -66,7 +70,7 @@ def _of_cells(front: Front, settings: list[str]) -> Iterator[tuple[str, str]]:
             yield "cells", f"{counted}: {_listed(named, len(lacking))}"
 
 
-def _of_warnings(front: Front, settings: list[str]) -> Iterator[tuple[str, str]]:
+def _of_warnings(front: Front, settings: Telling) -> Iterator[tuple[str, str]]:
     doubtful = warned(front.measured)
     if len(doubtful):
         yield "warnings", f"{len(doubtful)} of {len(front.measured)} evaluations have some"
@@ -74,6 +78,20 @@ def _of_warnings(front: Front, settings: list[str]) -> Iterator[tuple[str, str]]
         yield "", f"{_trial(row, settings)}: {' '.join(str(row[WARNINGS]).split())}"
     if len(doubtful) > MOST:
         yield "", f"and {len(doubtful) - MOST} more, in the column {WARNINGS}"
+
+
+def _telling(front: Front) -> Telling:
+    """The settings that tell a method's cells apart; all where the table says no methods."""
+    settings = settings_columns(front.measured, front.objectives)
+    if "method" not in front.cells or not settings:
+        return lambda _: settings
+    varies = front.cells.groupby("method")[settings].nunique(dropna=False) > 1
+
+    def of_method(method: str) -> list[str]:
+        known = method in varies.index
+        return [name for name in settings if not known or varies.loc[method, name]]
+
+    return of_method
 
 
 def _first(table: pd.DataFrame) -> Iterator[pd.Series[Any]]:
@@ -85,19 +103,16 @@ def _listed(named: Iterable[str], count: int) -> str:
     return ", ".join(named) + more
 
 
-def _trial(row: pd.Series[Any], settings: list[str]) -> str:
+def _trial(row: pd.Series[Any], settings: Telling) -> str:
     title = _title(row, settings)
     return f"{row['trial_id']} ({title})" if title else str(row["trial_id"])
 
 
-def _title(row: pd.Series[Any], settings: list[str]) -> str:
+def _title(row: pd.Series[Any], settings: Telling) -> str:
     """A trial or a cell: `pareto rho=0.4 seed=1`; empty where the table says nothing of it."""
     known = {name: row[name] for name in ("method", "seed") if name in row and pd.notna(row[name])}
-    words = [f"{name}={_short(value)}" for name, value in settings_of(row, settings).items()]
+    telling = settings(str(row.get("method", "")))
+    words = [f"{name}={value_text(value)}" for name, value in settings_of(row, telling).items()]
     method = [str(known["method"])] if "method" in known else []
     seed = [f"seed={known['seed']}"] if "seed" in known else []
     return " ".join([*method, *words, *seed])
-
-
-def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -116,7 +116,8 @@ def start(
         budget.look(lease)
         is_to_run = bool(pending) and not foreman.is_stopped()
         if is_to_run:
-            console.print(f"{spec.name}: {len(plan.trials)} trials, {_to_do(spec, pending)}")
+            begun_with = f"{spec.name}: {len(plan.trials)} trials, {_to_do(spec, pending)}"
+            console.print(begun_with, soft_wrap=True)
             if (covered := coverage(spec, plan)) is not None and covered.hasty:
                 console.print(covered.hasty, style="bold", soft_wrap=True)
             if not is_elsewhere:

@@ -31,7 +31,7 @@ from orchestrator.tracking import OFF, tracking_uri
 from trainer.logs import log_to_stderr
 from trainer.problems import BadInput, Problem
 from trainer.redaction import redacted
-from trainer.terminal_table import printable
+from trainer.terminal_table import line_width, titled
 
 logger = logging.getLogger("orchestrator")
 
@@ -179,24 +179,28 @@ def _exit_code(outcome: Outcome) -> int:
 
 def _show_outcome(spec: SweepSpec, outcome: Outcome, console: Console) -> None:
     failed = [planned for planned in outcome.plan.asked_for() if planned.status == "failed"]
+    names = outcome.plan.names()
+    said: list[tuple[str, str]] = []
     for planned in failed[:SHOWN_FAILURES]:
         failure = planned.progress.failure
         assert failure is not None
-        told = f"{planned.id} ({planned.title}): {failure.kind}: {failure.message}"
-        console.print(f"failed: {printable(told)}", soft_wrap=True)
+        why = f"{failure.kind}: {failure.message}"
+        said.append(("failed", f"{planned.id} ({names[planned.id]}): {why}"))
     if len(failed) > SHOWN_FAILURES:
-        console.print(f"failed: and {len(failed) - SHOWN_FAILURES} more, see trials.csv")
+        said.append(("failed", f"and {len(failed) - SHOWN_FAILURES} more, see trials.csv"))
+    if said:
+        console.print(titled(said, width=line_width(console)), soft_wrap=True)
     show(outcome.front, outcome.folder, outcome.files, console)
-    console.print(f"{'sweep':12}{spec.name}: {_counted(outcome.plan)}")
+    said = [("sweep", f"{spec.name}: {_counted(outcome.plan)}")]
     if (covered := coverage(spec, outcome.plan)) is not None:
-        for title, text in covered.lines():
-            console.print(f"{title:12}{text}", soft_wrap=True)
+        said += covered.lines()
     if missed := missing(outcome.plan):
-        console.print(f"{'front':12}{missed}")
+        said.append(("front", missed))
     if outcome.budget is not None:
-        console.print(f"{'stopped':12}{outcome.budget}; raise it, and the same command goes on")
+        said.append(("stopped", f"{outcome.budget}; raise it, and the same command goes on"))
     if outcome.signal is not None:
-        console.print(f"{'stopped':12}by a signal; the same command goes on from here")
+        said.append(("stopped", "by a signal; the same command goes on from here"))
+    console.print(titled(said, width=line_width(console)), soft_wrap=True)
     if spec.tracking != OFF:
         uri = tracking_uri(spec.tracking, spec.storage)
         note = "" if outcome.tracked else "  (incomplete: the next start sends the rest)"

@@ -12,7 +12,7 @@ from rich.text import Text
 from trainer.comparison import Comparison
 from trainer.intervals import LEVEL, Estimate, estimate
 from trainer.outcomes import Measure, Outcomes
-from trainer.terminal_table import Column, printable, terminal_table
+from trainer.terminal_table import Column, line_width, table_width, terminal_table, text_lines
 
 _INTERVAL = f"{100 * LEVEL:g} % interval"
 
@@ -50,7 +50,7 @@ def print_scores(
     add(("union", "", ""), measures["union_accuracy"])
     right = f"correct only: of the {int(outcomes.natural.sum())} classified rightly when clean"
     warnings = [f"warning: {it.code}: {it.message}" for it in outcomes.warnings or ()]
-    names = {"attack": 9, "reach": 1, "steps": 8, "accuracy": 7, _INTERVAL: 6, "correct only": 2}
+    names = {"attack": 9, "reach": 3, "steps": 8, "accuracy": 7, _INTERVAL: 6, "correct only": 2}
     _print(console, names, rows, caption, right, *warnings)
 
 
@@ -131,12 +131,15 @@ def _print(
             name=name,
             cells=[row[at] for row in rows],
             importance=importance,
+            is_label=name == "attack",
+            is_sentence=name == "reach",
             is_number=name not in {"attack", "reach", "measure"},
             stays=True,
         )
         for at, (name, importance) in enumerate(names.items())
     ]
-    table = terminal_table(columns, width=console.width, more="--json")
+    table = terminal_table(columns, width=table_width(console), more="--json")
     console.print(table, soft_wrap=True)
     for note in notes:
-        console.print(Text(printable(note)), soft_wrap=True)  # a path is not broken
+        for line in text_lines(note, width=line_width(console)):
+            console.print(Text(line), soft_wrap=True)

@@ -1,9 +1,9 @@
 """Tables on a terminal: as many columns as fit, each of their cells whole.
 
 Columns that are empty throughout are left out; one that says the same in every row is told once,
-below. Where the rest is too wide, headers are broken between words, then the least important
-columns go, which is told too. No number and no id is ever cut; only a column of sentences is
-broken, between words.
+below. Where the rest is too wide, headers are broken between words, and so are sentences and long
+labels; then columns get room by their importance, and those that have none are named. No number
+and no id is ever cut, nor any word.
 
 Text that comes from outside is shown as it is written: what a terminal would take for an order, a
 line break or another direction appears as its escape.
@@ -11,19 +11,25 @@ line break or another direction appears as its escape.
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from textwrap import wrap
 
 from rich.cells import cell_len
+from rich.console import Console
 from rich.text import Text
 
 LEAST_SENTENCE = 24
 """Characters that a column of sentences has in a row, at least."""
 
+LEAST_LABEL = 20
+"""Characters that a column of labels has in a row, at least."""
+
 TITLE_WIDTH = 12
+
+_NUMBER = re.compile(r"-?\d+(\.\d*)?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,10 +42,13 @@ class Column:
     """The columns of the least go first where there is no room."""
 
     is_number: bool = False
-    """Numbers are aligned at the right."""
+    """Numbers are aligned at their points, or at the right where any is written otherwise."""
 
     is_sentence: bool = False
     """Sentences may be broken between words."""
+
+    is_label: bool = False
+    """Names of a user's own may be broken where a header may."""
 
     stays: bool = False
     """It is shown even where it says the same in every row."""
@@ -52,9 +61,42 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def titled(lines: Iterable[tuple[str, str]]) -> Text:
-    """Lines, each a title and what is said under it."""
-    return Text("\n".join(f"{title:{TITLE_WIDTH}}{printable(text)}" for title, text in lines))
+def table_width(console: Console) -> int | None:
+    """Characters that a table has there; None, whatever it takes, where it goes to no terminal and
+    no `COLUMNS` says otherwise."""
+    return console.width if console.is_terminal or "COLUMNS" in os.environ else None
+
+
+def line_width(console: Console) -> int | None:
+    """Characters of a line of text there; None where it goes to no terminal: whoever searches a
+    file finds each line whole."""
+    return console.width if console.is_terminal else None
+
+
+def are_numbers(cells: Iterable[str]) -> bool:
+    """Whether all that is not empty is a number."""
+    return all(_NUMBER.fullmatch(cell) for cell in cells if cell)
+
+
+def titled(lines: Iterable[tuple[str, str]], *, width: int | None) -> Text:
+    """Lines, each a title and what is said under it; print them with `soft_wrap=True`.
+
+    What is longer than `width` goes on below, beside its title; words, paths and commands stay
+    whole, so that they can be copied.
+    """
+    size = None if width is None else max(width - TITLE_WIDTH, LEAST_SENTENCE)
+    return Text(
+        "\n".join(
+            f"{'' if at else title:{TITLE_WIDTH}}{line}"
+            for title, text in lines
+            for at, line in enumerate(text_lines(text, width=size))
+        )
+    )
+
+
+def text_lines(text: str, *, width: int | None) -> list[str]:
+    """A text in lines of `width` characters, broken between words alone; None: in one line."""
+    return _wrapped(printable(text), sys.maxsize if width is None else width)
 
 
 def terminal_table(
@@ -62,7 +104,8 @@ def terminal_table(
 ) -> Text:
     """A table that fits in `width` characters; print it with `soft_wrap=True`.
 
-    It is wider only where the most important column alone is.
+    It is wider only where the most important column alone is. Of equally important columns the
+    narrow come first, and one for which there is no room leaves it to the less important.
 
     Args:
         columns: in the order in which they stand, their cells of equal number.
@@ -70,11 +113,7 @@ def terminal_table(
         more: where columns that have no room can be seen, such as `--json`.
         styles: of the rows; no styles, none.
     """
-    shown = [
-        replace(column, name=printable(column.name), cells=[printable(c) for c in column.cells])
-        for column in columns
-        if any(column.cells)
-    ]
+    shown = [_ready(column) for column in columns if any(column.cells)]
     same: list[tuple[str, str]] = []
     left_out: list[str] = []
     gap = 2
@@ -98,48 +137,59 @@ def terminal_table(
     return text
 
 
+def _ready(column: Column) -> Column:
+    """With text that may be shown, and numbers one under the other."""
+    cells = [printable(cell).rstrip() for cell in column.cells]
+    if column.is_number and are_numbers(cells):
+        decimals = [len(cell) - len(cell.partition(".")[0]) for cell in cells]  # with their point
+        cells = [c and c + " " * (max(decimals) - d) for c, d in zip(cells, decimals, strict=True)]
+    return replace(column, name=printable(column.name), cells=cells)
+
+
 def _told_once(columns: Sequence[Column]) -> tuple[list[Column], list[tuple[str, str]]]:
     """Columns that differ from row to row, or stay; and what the others say in all rows."""
 
     def is_same(column: Column) -> bool:
         return not column.stays and len(column.cells) > 1 and len(set(column.cells)) == 1
 
-    same = [(column.name, column.cells[0]) for column in columns if is_same(column)]
+    same = [(column.name, column.cells[0].rstrip()) for column in columns if is_same(column)]
     return [column for column in columns if not is_same(column)], same
 
 
 def _fitted(columns: Sequence[Column], width: int) -> tuple[list[Column], int, list[str]]:
     """The columns for which there is room, characters between them, and the others' names."""
-    shown = list(columns)
-    left_out: list[str] = []
-    while True:
-        for gap in (2, 1):
-            taken = sum(map(_least_width, shown)) + gap * (len(shown) - 1)
-            if taken <= width or len(shown) == 1:
-                return shown, gap, left_out
-        least = min(reversed(shown), key=lambda column: column.importance)
-        shown.remove(least)
-        left_out.insert(0, least.name)
+    least = list(map(_least_width, columns))
+
+    def taken(chosen: Iterable[int], gap: int) -> int:
+        return sum(least[at] + gap for at in chosen) - gap
+
+    chosen: set[int] = set()
+    for at in sorted(range(len(columns)), key=lambda at: (-columns[at].importance, least[at])):
+        if not chosen or taken(chosen | {at}, 1) <= width:
+            chosen.add(at)
+    shown = [column for at, column in enumerate(columns) if at in chosen]
+    left_out = [column.name for at, column in enumerate(columns) if at not in chosen]
+    return shown, 2 if taken(chosen, 2) <= width else 1, left_out
 
 
 def _rows(columns: Sequence[Column], width: int, gap: int) -> list[list[str]]:
     """The header and each row, as the lines that it takes."""
     widths = list(map(_least_width, columns))
     spare = width - sum(widths) - gap * (len(columns) - 1)
-    for at, column in enumerate(columns):  # headers and sentences have what room is left
+    for at, column in enumerate(columns):  # headers, labels, sentences have what room is left
         wanted = max(cell_len(column.name), _widest(column.cells))
         more = max(0, min(spare, wanted - widths[at]))
         widths[at] += more
         spare -= more
     header = [
-        _header_lines(column.name, size) for column, size in zip(columns, widths, strict=True)
+        _filled(_words(column.name), size) for column, size in zip(columns, widths, strict=True)
     ]
     height = max(map(len, header), default=0)
     rows = [[[""] * (height - len(lines)) + lines for lines in header]]
     for cells in zip(*(column.cells for column in columns), strict=True):
         rows.append(
             [
-                _wrapped(cell, size) if column.is_sentence else [cell]
+                _cell_lines(column, cell, size)
                 for column, cell, size in zip(columns, cells, widths, strict=True)
             ]
         )
@@ -164,30 +214,45 @@ def _lines(
 
 
 def _least_width(column: Column) -> int:
-    """With its header broken wherever it may be."""
+    """With its header, and its cells if they may be, broken wherever that may be."""
     cells = _widest(column.cells)
     if column.is_sentence:
-        cells = min(cells, max(LEAST_SENTENCE, _widest(" ".join(column.cells).split())))
-    return max(cells, _widest(_words(column.name)))
+        words = (word for cell in column.cells for word in cell.split())
+        cells = min(cells, max(LEAST_SENTENCE, _widest(words)))
+    elif column.is_label:
+        cells = min(cells, max(LEAST_LABEL, _widest_word(column.cells)))
+    return max(cells, _widest_word([column.name]))
 
 
-def _header_lines(name: str, size: int) -> list[str]:
+def _cell_lines(column: Column, cell: str, size: int) -> list[str]:
+    if column.is_sentence:
+        return _wrapped(cell, size)
+    return _filled(_words(cell), size) if column.is_label else [cell]
+
+
+def _filled(parts: Iterable[str], size: int) -> list[str]:
+    """Lines of parts, each of which stays whole."""
     lines = [""]
-    for word in _words(name):
-        if lines[-1] and cell_len(lines[-1] + word.rstrip()) > size:
+    for part in parts:
+        if lines[-1] and cell_len(lines[-1] + part.rstrip()) > size:
             lines.append("")
-        lines[-1] += word
+        lines[-1] += part
     return [line.rstrip() for line in lines]
 
 
 def _wrapped(text: str, size: int) -> list[str]:
-    return wrap(text, size, break_long_words=False, break_on_hyphens=False)
+    """Lines of words; a command is one."""
+    return _filled(re.findall(r"^ +[^ ]+ *|python -m .*|[^ ]+ *", text), size)
 
 
 def _words(name: str) -> list[str]:
-    """Where a header may be broken: after a space, an underscore, a point."""
+    """Parts of a header or a label, which may be broken after a space, an underscore, a point."""
     return re.findall(r"[^ _.]*[ _.]?", name)[:-1]
 
 
+def _widest_word(texts: Iterable[str]) -> int:
+    return _widest(word.rstrip() for text in texts for word in _words(text))
+
+
 def _widest(texts: Iterable[str]) -> int:
-    return max((cell_len(text.rstrip()) for text in texts), default=0)
+    return max(map(cell_len, texts), default=0)

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 
 from orchestrator.extraction import settings_of
 from orchestrator.figures.style import Array
+from orchestrator.setting_values import value_text
 from trainer.terminal_table import printable
 
 SYMBOLS = {"rho": "ρ", "epsilon": "ε", "alpha": "α"}
@@ -64,7 +65,7 @@ class Label:
 
 def setting_text(settings: dict[str, Any]) -> str:
     """`{'pgd.epsilon': 0.03137254901960784, 'rho': 0.4}` as `pgd ε = 8/255, ρ = 0.4`."""
-    words = (f"{_symbol(name)} = {_value(value)}" for name, value in settings.items())
+    words = (f"{_symbol(name)} = {value_text(value, digits=6)}" for name, value in settings.items())
     return short(", ".join(words))
 
 
@@ -159,11 +160,3 @@ def _overlaps(boxes: Array, others: Array) -> npt.NDArray[np.int64]:
 def _symbol(name: str) -> str:
     *path, last = name.split(".")
     return " ".join([*path, SYMBOLS.get(last, last.replace("_", " "))])
-
-
-def _value(value: Any) -> str:
-    if not isinstance(value, float):
-        return str(value)
-    decimal, levels = f"{value:g}", value * 255
-    is_levels = 0 < levels < 255 and abs(levels - round(levels)) < 1e-9
-    return f"{round(levels)}/255" if is_levels and len(decimal) > 5 else decimal

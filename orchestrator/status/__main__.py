@@ -36,6 +36,7 @@ from orchestrator.store.opening import open_files
 from orchestrator.store.read_only import ReadOnly, only_read
 from trainer.logs import log_to_stderr
 from trainer.problems import BadInput, Problem, brief
+from trainer.terminal_table import line_width, table_width
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -115,9 +116,10 @@ def _show(
     console: Console,
 ) -> None:
     rows = list(observer.trials(standing, chosen(standing.plan.trials, MOST_ROWS)))
-    console.print(table(spec, rows, console.width), soft_wrap=True)
+    console.print(table(spec, rows, table_width(console)), soft_wrap=True)
     more = hidden(standing.plan, rows, rest)
-    console.print(lines(spec, standing, files.damaged, more), soft_wrap=True)
+    said = lines(spec, standing, files.damaged, more, width=line_width(console))
+    console.print(said, soft_wrap=True)
     written = [name for name in files.names(spec.folder) if "." in name] or ["nothing yet"]
     show(standing.front, f"{files.url}/{spec.folder}", written, console)
 
@@ -154,7 +156,7 @@ def _tell(
     if as_json:
         _print_json(its_story.record())
     else:
-        console.print(told(its_story), soft_wrap=True)
+        console.print(told(its_story, width=line_width(console)), soft_wrap=True)
 
 
 def _print_json(record: Mapping[str, Any]) -> None:

@@ -9,11 +9,12 @@ from rich.text import Text
 from orchestrator.footprint import in_words
 from orchestrator.plan import Plan, PlannedTrial
 from orchestrator.progress import duration, in_short
+from orchestrator.setting_values import value_text
 from orchestrator.spec import SweepSpec
 from orchestrator.status.standing import Standing, TrialStanding, silent_since
 from orchestrator.status.story import Story
 from orchestrator.store.lease import LeaseState
-from trainer.terminal_table import Column, terminal_table, titled
+from trainer.terminal_table import Column, are_numbers, terminal_table, titled
 
 MOST_ROWS = 40
 """Trials in one picture."""
@@ -56,37 +57,44 @@ def summary(spec: SweepSpec, standing: Standing) -> str:
     return f"{counts}; {done} of {epochs} epochs; {run}"
 
 
-def table(spec: SweepSpec, rows: Sequence[TrialStanding], width: int) -> Text:
+def table(spec: SweepSpec, rows: Sequence[TrialStanding], width: int | None) -> Text:
     """A row a trial."""
     names = ("trial_id", "method", *spec.settings, "seed", *_IMPORTANCE)
-    importance = {"trial_id": 9, "method": 7, "seed": 4} | _IMPORTANCE
-    cells = [_cells(spec, row) for row in rows]
+    importance = {"trial_id": 9, "method": 7, "seed": 6} | _IMPORTANCE
+    lines = [_cells(spec, row) for row in rows]
+    cells = {name: [line[at] for line in lines] for at, name in enumerate(names)}
     columns = [
         Column(
             name=name,
-            cells=[line[at] for line in cells],
+            cells=cells[name],
             importance=importance.get(name, 5),
             stays=name in {"trial_id", "method", "state"},
-            is_number=name in {"seed", "epoch", "time", "passes", "tries"},
+            is_label=name == "method",
+            is_sentence=name == "state",
+            is_number=name in {"seed", "epoch", "time", "passes", "tries"}
+            or (name in spec.settings and are_numbers(cells[name])),
         )
-        for at, name in enumerate(names)
+        for name in names
     ]
     return terminal_table(columns, width=width, more="--json")
 
 
-def lines(spec: SweepSpec, standing: Standing, damaged: Collection[str], more: str) -> Text:
+def lines(
+    spec: SweepSpec, standing: Standing, damaged: Collection[str], more: str, *, width: int | None
+) -> Text:
     """What is said of the sweep as a whole, the front apart.
 
     Args:
         damaged: files that were found so.
         more: of the trials that are not shown, if any are not.
+        width: of a line; None: whatever it takes.
     """
     trials = [("trials", more)] if more else []
-    return titled([*_lines(spec, standing, damaged), *trials])
+    return titled([*_lines(spec, standing, damaged), *trials], width=width)
 
 
-def told(story: Story) -> Text:
-    """The story of a trial."""
+def told(story: Story, *, width: int | None) -> Text:
+    """The story of a trial, in lines of `width` characters."""
     said = [
         ("trial", f"{story.trial_id}  {story.status}"),
         ("what", story.what),
@@ -103,7 +111,7 @@ def told(story: Story) -> Text:
     if story.last_steps is not None:
         said.append(("last steps", story.last_steps))
     said += [("next", sentence) for sentence in story.next]
-    return titled(said)
+    return titled(said, width=width)
 
 
 def _lines(
@@ -154,7 +162,7 @@ def _cells(spec: SweepSpec, row: TrialStanding) -> list[str]:
     return [
         planned.id,
         planned.method,
-        *("" if value is None else str(value) for value in values),
+        *map(value_text, values),
         str(planned.trial.seed),
         _state(row),
         f"{row.epochs} of {planned.trial.training.epochs}",

@@ -57,7 +57,8 @@ def keep_vigil(
         for now, trouble in looks:
             limit = min(MOST_ROWS, max(FEWEST_ROWS, console.height - OTHER_LINES))
             rows = list(observer.trials(now, chosen(now.plan.trials, limit)))
-            text = lines(spec, now, damaged, hidden(now.plan, rows, rest))
+            more = hidden(now.plan, rows, rest)
+            text = lines(spec, now, damaged, more, width=console.width)
             picture = Group(table(spec, rows, console.width), text, _footer(now, trouble))
             live.update(picture, refresh=True)
 

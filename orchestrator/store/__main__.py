@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -27,7 +25,7 @@ from orchestrator.store.opening import open_files
 from orchestrator.store.version import VersionError, look
 from trainer.logs import log_to_stderr
 from trainer.problems import brief
-from trainer.terminal_table import Column, printable, terminal_table
+from trainer.terminal_table import Column, printable, table_width, terminal_table
 
 SHOWN_NAMES = 10
 """Of each kind of garbage."""
@@ -221,20 +219,20 @@ def _show_garbage(
 def _print_table(
     names: Sequence[str], rows: Sequence[Sequence[object]], *, importance: Sequence[int]
 ) -> None:
-    """Whole, however wide, where it goes to no terminal and nobody says its width."""
     columns = [
         Column(
             name=name,
             cells=[_shown(row[at]) for row in rows],
             importance=importance[at],
             stays=name in {"trial", "state", "file"},
+            is_number=name in {"seed", "epochs", "suites", "attempts", "size"},
+            is_sentence=name == "what follows",
         )
         for at, name in enumerate(names)
     ]
-    is_bounded = sys.stdout.isatty() or "COLUMNS" in os.environ
     console = Console(highlight=False, markup=False)
-    width = console.width if is_bounded else None
-    console.print(terminal_table(columns, width=width, more="--json"), soft_wrap=True)
+    table = terminal_table(columns, width=table_width(console), more="--json")
+    console.print(table, soft_wrap=True)
 
 
 def _print(line: str) -> None:

@@ -50,7 +50,7 @@ def test_files_stand_beside_the_table(trials: Path) -> None:
     assert sorted(p.name for p in trials.parent.iterdir()) == sorted([*FILES, "trials.csv"])
     assert trials.read_text() == TRIALS
     assert "t2" in result.output
-    assert "5 used; left out: 1 status failed" in result.output
+    assert "5 used; left out: 1 failed" in result.output
 
 
 def test_front_csv_reads_back_equal(trials: Path, tmp_path: Path) -> None:
@@ -93,9 +93,9 @@ def test_collapsed_trials_are_kept_off_unless_asked_for(trials: Path, tmp_path: 
     trials.write_text("\n".join([head, *rows, *one_answer]))
     usual, kept = run(trials, "--out", tmp_path / "a"), run(trials, "--keep-collapsed")
     assert usual.exit_code == kept.exit_code == 0, usual.output + kept.output
-    assert "5 used; left out: 1 status failed, 1 collapsed" in usual.stdout
+    assert "5 used; left out: 1 failed, 1 collapsed" in usual.stdout
     assert "1 of 6 right on one class at most: t6 (integrated seed=0)" in usual.stdout
-    assert "6 used; left out: 1 status failed" in kept.stdout
+    assert "6 used; left out: 1 failed" in kept.stdout
     assert "kept        on the front only so: t6 (collapsed)" in kept.stdout
     records = [json.loads((at / "front.json").read_text()) for at in (tmp_path / "a", tmp_path)]
     assert [record["keep_collapsed"] for record in records] == [False, True]

@@ -57,6 +57,12 @@ def test_all_that_is_to_say_by_hand(table: pd.DataFrame) -> None:
     assert "constant" not in dict(remarks(front_of(table))), "no objective is under attack"
 
 
+def test_settings_that_a_methods_trials_share_are_not_told(table: pd.DataFrame) -> None:
+    rates = table["method"].map({"integrated": 3.0}).fillna(0.002)
+    usual, with_rates = (front_of(each) for each in (table, table.assign(learning_rate=rates)))
+    assert list(remarks(with_rates)) == list(remarks(usual))
+
+
 def test_of_a_table_without_these_columns_nothing_is_said(table: pd.DataFrame) -> None:
     bare = table[["trial_id", "robustness_score", "sacrificed_accuracy", "status"]]
     assert list(remarks(front_of(bare))) == []

@@ -1,0 +1,33 @@
+"""Settings in text for people: a number as it may be written back, without what a float adds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from trainer.terminal_table import Column, are_numbers
+
+DIGITS = 12
+"""Of a number, at most: fewer than show the rounding of its sums, more than anybody writes."""
+
+MOST_DECIMAL = 5
+"""Characters of a number that is left as a decimal, though it is a whole number of 255ths."""
+
+
+def value_text(value: Any, *, digits: int = DIGITS) -> str:
+    """`0.06274509803921569` as `16/255`, `0.4` as it is, a list with commas; nothing of None."""
+    if value is None:
+        return ""
+    if isinstance(value, (list, tuple)):
+        return ", ".join(value_text(each, digits=digits) for each in value)
+    if not isinstance(value, float):
+        return str(value)
+    decimal, levels = f"{value:.{digits}g}", value * 255
+    is_levels = 0 < levels < 255 and abs(levels - round(levels)) < 1e-9
+    return f"{round(levels)}/255" if is_levels and len(decimal) > MOST_DECIMAL else decimal
+
+
+def setting_column(name: str, values: Sequence[Any], *, importance: int) -> Column:
+    """A column of a table: a row's value of one setting, None where it plays no part."""
+    cells = [value_text(value) for value in values]
+    return Column(name=name, cells=cells, importance=importance, is_number=are_numbers(cells))

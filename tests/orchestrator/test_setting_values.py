@@ -1,0 +1,39 @@
+"""Values of settings are shown short, and never as another value."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.setting_values import setting_column, value_text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (16 / 255, "16/255"),
+        (0.2, "0.2"),
+        (0.4, "0.4"),
+        (0.1 + 0.2, "0.3"),
+        (0.123456, "0.123456"),
+        (3.0, "3"),
+        (5, "5"),
+        (None, ""),
+        ((1, 0.5), "1, 0.5"),
+        ("zeros", "zeros"),
+    ],
+)
+def test_of_each_kind(value: object, text: str) -> None:
+    assert value_text(value) == text
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False, min_value=-1e30, max_value=1e30))
+def test_it_is_the_number_again(value: float) -> None:
+    above, _, below = value_text(value).partition("/")
+    assert float(above) / float(below or 1) == pytest.approx(value, rel=1e-9, abs=1e-300)
+
+
+def test_numbers_alone_are_aligned_as_numbers() -> None:
+    assert setting_column("r", [0.5, None, 1.25], importance=5).is_number
+    assert not setting_column("padding", ["zeros", None], importance=5).is_number
