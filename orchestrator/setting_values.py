@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,9 +23,10 @@ def value_text(value: Any, *, digits: int = DIGITS) -> str:
         return ", ".join(value_text(each, digits=digits) for each in value)
     if not isinstance(value, float):
         return str(value)
-    decimal, levels = f"{value:.{digits}g}", value * 255
-    is_levels = 0 < levels < 255 and abs(levels - round(levels)) < 1e-9
-    return f"{round(levels)}/255" if is_levels and len(decimal) > MOST_DECIMAL else decimal
+    decimal = f"{value:.{digits}g}"
+    levels = round(255 * value) if 0 < value < 1 else 0
+    is_levels = 0 < levels < 255 and math.isclose(value, levels / 255, rel_tol=1e-12)
+    return f"{levels}/255" if is_levels and len(decimal) > MOST_DECIMAL else decimal
 
 
 def setting_column(name: str, values: Sequence[Any], *, importance: int) -> Column:

@@ -29,9 +29,7 @@ MOVED_EXAMPLES = 4
 an image."""
 
 _REPEATS = 3  # answers to one image
-_DIFFERENCE = (
-    1e-4  # of logits over their norm; kernels of a GPU that sum in any order differ by 1e-6
-)
+_DIFFERENCE = 1e-4  # of logits over their norm; kernels of a GPU, in any order, differ by 1e-6
 _SUM = 1e-4  # by which probabilities may miss 1
 _STILL = 0.05  # share of images without a gradient: a few may be saturated in an honest network
 

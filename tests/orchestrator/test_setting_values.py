@@ -17,6 +17,7 @@ from orchestrator.setting_values import setting_column, value_text
         (0.4, "0.4"),
         (0.1 + 0.2, "0.3"),
         (0.123456, "0.123456"),
+        (1e-13, "1e-13"),
         (3.0, "3"),
         (5, "5"),
         (None, ""),
