@@ -39,6 +39,7 @@ from orchestrator.table import sweep_table
 from orchestrator.table_files import READERS, TableError, read_table
 from trainer.logs import log_to_stderr
 from trainer.problems import BadInput, brief, shown
+from trainer.terminal import terminal
 from trainer.terminal_table import (
     Column,
     are_numbers,
@@ -152,7 +153,7 @@ def main(
         typer.echo(as_json(front_record(front)))
     else:
         names = [path.name for path in paths]
-        console = Console(highlight=False, markup=False)
+        console = terminal()
         show(front, shown or str(directory), names, console)
         if keep_collapsed:
             kept = [("kept", what_differs(front, usual))]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+
 import typer
-from rich.console import Console
 
 from orchestrator import orders
 from orchestrator.arguments import (
@@ -20,7 +21,9 @@ from orchestrator.starts import all_starts
 from orchestrator.store.files import FullError, RefusedError, UnreachableError
 from orchestrator.store.opening import open_files
 from orchestrator.store.version import enter
+from trainer.logs import log_to_stderr
 from trainer.problems import BadInput
+from trainer.terminal import terminal
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -31,7 +34,8 @@ def main(spec_path: SpecPath, *, storage: Storage = None, assignments: Assignmen
 
     Trials at work save a checkpoint and keep their memory; no other is taken up.
     """
-    console = Console(highlight=False, markup=False)
+    log_to_stderr(logging.WARNING)
+    console = terminal()
     try:
         spec = read_sweep(spec_path, storage, assignments)
         files = open_files(spec.storage)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+
 import typer
-from rich.console import Console
 
 from orchestrator import orders
 from orchestrator.arguments import (
@@ -20,7 +21,9 @@ from orchestrator.preflight import check_storage
 from orchestrator.starts import all_starts
 from orchestrator.store.files import RefusedError, UnreachableError
 from orchestrator.store.opening import open_files
+from trainer.logs import log_to_stderr
 from trainer.problems import BadInput
+from trainer.terminal import terminal
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -28,7 +31,8 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @app.command()
 def main(spec_path: SpecPath, *, storage: Storage = None, assignments: Assignments = None) -> None:
     """Ask every start of a paused sweep to go on; one that nobody runs stays so."""
-    console = Console(highlight=False, markup=False)
+    log_to_stderr(logging.WARNING)
+    console = terminal()
     try:
         spec = read_sweep(spec_path, storage, assignments)
         files = open_files(spec.storage)

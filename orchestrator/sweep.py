@@ -31,6 +31,7 @@ from orchestrator.tracking import OFF, tracking_uri
 from trainer.logs import log_to_stderr
 from trainer.problems import BadInput, Problem
 from trainer.redaction import redacted
+from trainer.terminal import terminal
 from trainer.terminal_table import line_width, titled
 
 logger = logging.getLogger("orchestrator")
@@ -101,7 +102,7 @@ def main(
         if value is not None
     ]
     flags += ["data.download=true"] if download else []
-    console = Console(stderr=as_json, highlight=False, markup=False)
+    console = terminal(stderr=as_json)
     log_to_stderr(logging.WARNING)
     try:
         is_to_ask = address is not None and not dry_run and evaluate is None

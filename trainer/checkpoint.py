@@ -205,7 +205,14 @@ def _fields(data: bytes, expected: set[str], *, optional: Collection[str] = ()) 
     try:
         fields = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load raises what its readers do: Runtime, EOF, Unpickling
-        raise DamagedError(f"not a file of ours: {error}") from error
+        raise DamagedError(f"not a file of ours: {_reason(error)}") from error
     if not isinstance(fields, dict) or set(fields) - {*optional} != expected:
         raise DamagedError(f"must hold {sorted(expected)}")
     return fields
+
+
+def _reason(error: Exception) -> str:
+    """What PyTorch found, in a line, without its advice to load the file as code."""
+    said = str(error).rpartition("WeightsUnpickler error:")[2].strip()
+    first = next(iter(said.splitlines()), "").partition(". ")[0]
+    return f"{type(error).__name__} {first}".strip()

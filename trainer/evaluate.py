@@ -16,7 +16,6 @@ from typing import Annotated
 
 import torch
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import nn
 
@@ -33,6 +32,7 @@ from trainer.origin import Origin
 from trainer.outcomes import Outcomes
 from trainer.score_sheet import comparison_record, print_comparisons, print_scores, scores_record
 from trainer.self_check import self_checked
+from trainer.terminal import terminal
 from trainer.trained import TrainedModel, read_trained, stored_weights
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -222,7 +222,7 @@ def _write(path: Path, data: bytes) -> None:
 @contextmanager
 def _bar(count: int) -> Iterator[Callable[[int, int], None]]:
     """A bar over images on stderr, if that is a terminal."""
-    console = Console(stderr=True)
+    console = terminal(stderr=True)
     columns = (BarColumn(), TextColumn("{task.completed} of {task.total} images"))
     with Progress(
         *columns,
@@ -254,7 +254,7 @@ def _print_tables(
     weights, against = names
     data, split, count = task.trained.data.name, task.suite.split, len(outcomes.natural)
     caption = f"{weights} on {data}, {split}: {count} images, suite {task.suite.id}"
-    console = Console(highlight=False)
+    console = terminal()
     print_scores(console, outcomes, task.reaches(), caption)
     if comparisons is not None:
         console.print()

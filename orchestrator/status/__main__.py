@@ -36,6 +36,7 @@ from orchestrator.store.opening import open_files
 from orchestrator.store.read_only import ReadOnly, only_read
 from trainer.logs import log_to_stderr
 from trainer.problems import BadInput, Problem, brief
+from trainer.terminal import terminal
 from trainer.terminal_table import line_width, table_width
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -60,7 +61,7 @@ def main(
 ) -> None:
     """Say how a sweep stands, from its storage alone; nothing is written."""
     log_to_stderr(logging.WARNING)
-    console = Console(highlight=False, markup=False)
+    console = terminal()
     try:
         if watch and (as_json or why is not None):
             raise BadInput(Problem("--watch", "", "must stand without --json and --why"))

@@ -10,7 +10,6 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.filesize import decimal
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
@@ -25,6 +24,7 @@ from orchestrator.store.opening import open_files
 from orchestrator.store.version import VersionError, look
 from trainer.logs import log_to_stderr
 from trainer.problems import brief
+from trainer.terminal import terminal
 from trainer.terminal_table import Column, printable, table_width, terminal_table
 
 SHOWN_NAMES = 10
@@ -145,7 +145,7 @@ def _failed(error: Exception, code: ExitCode) -> typer.Exit:
 @contextmanager
 def _bar(total: int) -> Iterator[Callable[[int], None]]:
     """A bar over bytes on stderr, if that is a terminal."""
-    console = Console(stderr=True)
+    console = terminal(stderr=True)
     columns = (BarColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
     done = 0
     with Progress(
@@ -230,13 +230,13 @@ def _print_table(
         )
         for at, name in enumerate(names)
     ]
-    console = Console(highlight=False, markup=False)
+    console = terminal()
     table = terminal_table(columns, width=table_width(console), more="--json")
     console.print(table, soft_wrap=True)
 
 
 def _print(line: str) -> None:
-    Console(highlight=False, markup=False).print(Text(printable(line)), soft_wrap=True)
+    terminal().print(Text(printable(line)), soft_wrap=True)
 
 
 def _print_json(record: Any) -> None:

@@ -240,6 +240,7 @@ class LocalFiles:
 
         Raises:
             UnreachableError: it was there and is gone.
+            RefusedError: the root, or what it lies in, is a file.
         """
         try:
             (self.root / MARK).stat()
@@ -248,6 +249,11 @@ class LocalFiles:
                 raise UnreachableError(
                     f"{self.root / MARK}, the mark of the storage, is gone: mount the share again, "
                     f"or put the folder back"
+                ) from error
+            if isinstance(error, NotADirectoryError):
+                raise RefusedError(
+                    f"storage must be a folder, got {label(self.url)}, and a file is there; give "
+                    f"another storage"
                 ) from error
         else:
             self._is_marked = True

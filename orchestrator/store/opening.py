@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from orchestrator.store.files import Files, LocalFiles
+from trainer.problems import shown
 
 
 def open_files(url: str) -> Files:
@@ -16,7 +17,12 @@ def open_files(url: str) -> Files:
     Raises:
         ValueError: another kind of URL, or one of S3 that is malformed or holds credentials.
     """
-    scheme = re.match(r"([a-zA-Z][a-zA-Z0-9+.-]*)://", url)
+    scheme = re.match(r"([a-zA-Z][a-zA-Z0-9+.-]*)://|(s3|file):(?!//)", url)
+    if scheme is not None and scheme[2]:
+        raise ValueError(
+            f"storage must be the path of a folder or s3://BUCKET/PREFIX, got {shown(url)}; a "
+            f"folder of that name is written ./{scheme[2]}:..."
+        )
     if scheme is None:
         return LocalFiles(Path(url).expanduser().absolute())
     if scheme[1] == "s3":

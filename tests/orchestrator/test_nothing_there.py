@@ -90,3 +90,15 @@ def test_command_leaves_nothing_where_nothing_is(folder: Path, place: str, name:
     assert said in (result.stderr if code else result.stdout)
     assert not code or len(result.stderr.splitlines()) == 1
     assert tree(folder) == before
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("place", ["place", "place/below"])
+def test_a_file_is_no_storage_to_any_command(folder: Path, place: str, name: str) -> None:
+    (folder / "place").write_text("no folder")
+    app, arguments, _, _ = COMMANDS[name]
+    before = tree(folder)
+    result = CliRunner().invoke(app, [place if word == "place" else word for word in arguments])
+    assert result.exit_code == 2, result.output
+    assert "must be a folder" in result.stderr and len(result.stderr.splitlines()) == 1
+    assert tree(folder) == before

@@ -207,6 +207,8 @@ def test_doubt_about_references_refuses(spec: SweepSpec) -> None:
             "ftp://host/x",
             "storage must be the path of a folder or s3://BUCKET/PREFIX, got a ftp://",
         ),
+        ("s3:/bucket", "storage must be the path of a folder or s3://BUCKET/PREFIX, got 's3:/b"),
+        ("file:runs", "a folder of that name is written ./file:..."),
         ("s3://key:secret@bucket", "storage must be s3://BUCKET/PREFIX with no keys"),
         ("older", "has trials/ but no store.json"),
         ("damaged", "store.json in storage "),

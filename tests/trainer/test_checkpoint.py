@@ -157,10 +157,15 @@ def test_nothing_is_run_on_loading(tmp_path: Path, kind: type[Checkpoint | Weigh
 
 
 @pytest.mark.parametrize("kind", [Checkpoint, Weights])
-@pytest.mark.parametrize("data", [b"", b"not a file of ours", b"PK\x03\x04", b"\x80\x02."])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"not a file of ours", b"PK\x03\x04", b"\x80\x02.", b"data: digits\n", b"cos\nsystem\n."],
+)
 def test_other_bytes_are_damaged(kind: type[Checkpoint | Weights], data: bytes) -> None:
-    with pytest.raises(DamagedError, match="not a file of ours"):
+    with pytest.raises(DamagedError, match="not a file of ours") as caught:
         kind.from_bytes(data)
+    assert "\n" not in str(caught.value)
+    assert "weights_only" not in str(caught.value)  # PyTorch's advice is to run what is in it
 
 
 @given(st.floats(0, 1, exclude_max=True))
