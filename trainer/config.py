@@ -22,6 +22,7 @@ from trainer.methods import METHODS, Adversarial, Method
 from trainer.models import ModelSettings
 from trainer.own_code import OwnCodeError, own_code
 from trainer.precision import Precision
+from trainer.problems import label_problem
 from trainer.registry import resolve
 from trainer.schedule import OptimiserSettings
 from trainer.settings import Count, NonNegative, Provenance, Settings, content_id, plain
@@ -238,12 +239,17 @@ def read_attacks(document: Document) -> dict[str, Attack]:
     """Attacks by label; a label that is no known attack names its kind under `attack`.
 
     `null` in place of a mapping takes a preset's attack away.
+
+    Raises:
+        BadInput: a label that cannot be one, no such attack, or its settings' own rules.
     """
-    return {
-        label: read_kind(section, ATTACKS, Attack, label)
-        for label, section in document.items()
-        if section.value is not None
-    }
+    attacks = {}
+    for label, section in document.items():
+        if problem := label_problem(label):
+            raise section.fail("", problem)
+        if section.value is not None:
+            attacks[label] = read_kind(section, ATTACKS, Attack, label)
+    return attacks
 
 
 def read_method(document: Document, attack_labels: Collection[str]) -> Method:

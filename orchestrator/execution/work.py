@@ -81,8 +81,9 @@ def carry_out(
 ) -> Ending:
     """Bring a trial to its evaluation, from wherever the store has it, as attempt `number`.
 
-    What goes wrong within the trial (NaN, an exception, no memory) is recorded in the store and
-    ends this trial alone. `report` is told each epoch's row.
+    What goes wrong within the trial (NaN, an exception, no memory, code of a user's own that calls
+    `sys.exit`) is recorded in the store and ends this trial alone. `report` is told each epoch's
+    row, and raises nothing: Tune ends whoever reports to it by `sys.exit`, which is a thread apart.
     """
     task = None
     try:
@@ -98,12 +99,14 @@ def carry_out(
             with suppress(OSError):
                 task.attempt.end(Ending.LOST)
         return Ending.LOST
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if task is None:
             raise
-        kind = failure_kind(error)
-        logger.warning("trial %s failed (%s): %s", trial.id, kind, redacted(str(error)))
-        task.attempt.fail(kind, f"{type(error).__name__}: {error}", traceback.format_exc())
+        kind, message = failure_kind(error), f"{type(error).__name__}: {error}"
+        if isinstance(error, SystemExit):
+            message += "; the trial's own code called sys.exit: let it raise an error that says why"
+        logger.warning("trial %s failed (%s): %s", trial.id, kind, redacted(message))
+        task.attempt.fail(kind, message, traceback.format_exc())
         return Ending.FAILED
 
 

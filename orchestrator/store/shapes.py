@@ -23,9 +23,9 @@ NEEDED: dict[str, dict[str, Any]] = {
     },
     "ended.json": {"how": str, "at": str},
     "origin.json": {"trial": str, "attempt": int, "rows": list},
-    "result.json": {"attempt": int, "bytes": int},
-    "dropped.json": {"attempt": int, "bytes": int},
-    "evaluations": {"attempt": int, "bytes": int},
+    "result.json": {"attempt": int, "bytes": int, "epochs": int, "seconds": NUMBER},
+    "dropped.json": {"attempt": int, "bytes": int, "epochs": int, "seconds": NUMBER},
+    "evaluations": {"attempt": int, "bytes": int, "seconds": NUMBER, "at": str},
     "rows": {"epoch": int},
     "plan.json": {"suite": str, "fingerprints": dict, "trials": list},
 }
@@ -38,9 +38,8 @@ IF_THERE: dict[str, dict[str, Any]] = {
         "elapsed": NUMBER,
         "failure": {"kind": str, "message": str, "details": str},
     },
-    "result.json": {"epochs": int, "seconds": NUMBER, "provenance": dict},
-    "dropped.json": {"epochs": int, "seconds": NUMBER},
-    "evaluations": {"seconds": NUMBER, "accuracies": dict},
+    "result.json": {"provenance": dict},
+    "evaluations": {"accuracies": dict},
 }
 """Values that may be left out, but are of no other type."""
 

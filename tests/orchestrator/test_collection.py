@@ -96,11 +96,15 @@ def act(store: Store, trial: Trial, number: int, plan: dict[str, Any]) -> None:
             attempt.keep_checkpoint(checkpoint(epoch, number))
     if plan["weights"] == "published":
         weights = Weights(trial={}, model={"weight": torch.tensor([float(number)])})
-        attempt.publish(weights, {"epochs": trial.training.epochs}, keeps_last=plan["keeps_last"])
+        attempt.publish(
+            weights,
+            {"epochs": trial.training.epochs, "seconds": 1.5},
+            keeps_last=plan["keeps_last"],
+        )
     elif plan["weights"] == "unpublished":
         write_blob(files, f"{attempt.folder}/weights.pt", b"of one who was killed")
     for suite in plan["suites"]:
-        attempt.keep_outcomes(suite, outcomes(number), {})
+        attempt.keep_outcomes(suite, outcomes(number), {"seconds": 0.5})
     if plan["left"]:
         files.write(f"{attempt.folder}/outcomes/e3.npz.sha256", b"of bits that never came")
     if plan["damages"]:

@@ -14,6 +14,7 @@ from orchestrator.store.shapes import fits
 OWNER = {"host": "here", "process": 1, "started": "", "machine": "m"}
 LEASE = {"owner": OWNER, "since": "2026-01-01", "lasts": 60.0, "about": {}}
 RESULT = {"attempt": 1, "bytes": 10, "epochs": 2, "seconds": 1.5}
+EVALUATION = {"attempt": 1, "bytes": 1, "seconds": 0.5, "at": "2026-01-01"}
 
 
 @pytest.mark.parametrize(
@@ -22,7 +23,10 @@ RESULT = {"attempt": 1, "bytes": 10, "epochs": 2, "seconds": 1.5}
         ("trials/t1/result.json", RESULT, True),
         ("trials/t1/result.json", {**RESULT, "more": [None]}, True),
         ("trials/t1/result.json", {**RESULT, "attempt": "1"}, False),
-        ("trials/t1/result.json", {k: v for k, v in RESULT.items() if k != "bytes"}, False),
+        *(
+            ("trials/t1/result.json", {k: v for k, v in RESULT.items() if k != without}, False)
+            for without in RESULT
+        ),
         ("trials/t1/result.json", [], False),
         ("trials/t1/attempts/000001/lease.json", LEASE, True),
         ("trials/t1/attempts/000001/lease.json", {**LEASE, "owner": {"host": "here"}}, False),
@@ -35,8 +39,16 @@ RESULT = {"attempt": 1, "bytes": 10, "epochs": 2, "seconds": 1.5}
         ),
         ("trials/t1/attempts/000001/beat.json", {}, True),
         ("trials/t1/attempts/000001/beat.json", {"count": "1"}, False),
-        ("trials/t1/evaluations/e1.json", {"attempt": 1, "bytes": 1}, True),
-        ("trials/t1/evaluations/e1.json", {"attempt": 1, "bytes": 1, "accuracies": 1}, False),
+        ("trials/t1/evaluations/e1.json", EVALUATION, True),
+        ("trials/t1/evaluations/e1.json", {**EVALUATION, "accuracies": 1}, False),
+        *(
+            (
+                "trials/t1/evaluations/e1.json",
+                {k: EVALUATION[k] for k in EVALUATION if k != without},
+                False,
+            )
+            for without in EVALUATION
+        ),
         ("sweeps/s/other.json", {"anything": 1}, True),
         ("sweeps/s/other.json", "text", False),
     ],

@@ -422,7 +422,7 @@ def test_outcomes_come_back_as_they_were(
     attempt = begin()
     published(attempt, 1.0)
     kept = outcomes_of([True, False, False])
-    attempt.keep_outcomes("e1", kept, {"accuracies": kept.accuracies()})
+    attempt.keep_outcomes("e1", kept, {"seconds": 0.5, "accuracies": kept.accuracies()})
     record = stored.evaluation("e1")
     assert record is not None
     assert record["accuracies"] == kept.accuracies()
@@ -436,7 +436,7 @@ def test_outcomes_come_back_as_they_were(
     flip_a_bit(folder / "attempts/000001/outcomes/e1.npz")
     assert stored.outcomes("e1") is None
     assert stored.evaluation("e1") is None, "without its bits an evaluation is none"
-    begin().keep_outcomes("e1", kept, {"accuracies": kept.accuracies()})
+    begin().keep_outcomes("e1", kept, {"seconds": 0.5, "accuracies": kept.accuracies()})
     assert stored.outcomes("e1") is not None
 
 
@@ -445,7 +445,7 @@ def test_evaluation_of_weights_that_are_gone_is_none(
 ) -> None:
     attempt, kept = begin(), outcomes_of([True] * 3)
     published(attempt, 1.0)
-    attempt.keep_outcomes("e1", kept, {"accuracies": kept.accuracies()})
+    attempt.keep_outcomes("e1", kept, {"seconds": 0.5, "accuracies": kept.accuracies()})
     (folder / "attempts/000001/weights.pt").unlink()
     assert stored.progress("e1").evaluation is None
 
@@ -518,7 +518,7 @@ def test_trial_that_is_given_up_is_lost_to_whoever_is_at_work(
         lambda: attempt.keep_last_steps([{"epoch": 1}]),
         lambda: attempt.go_on_from(origin),
         lambda: published(attempt, 1.0),
-        lambda: attempt.keep_outcomes("e1", kept, {}),
+        lambda: attempt.keep_outcomes("e1", kept, {"seconds": 0.5}),
     ]
     with attempt.kept(lambda: None):
         for write in writes:
@@ -651,7 +651,9 @@ class TrialAmongWorkers(RuleBasedStateMachine):
             if self._stored.weights() is not None:
                 kept = outcomes_of([True, False, True])
                 with suppress(LostError):
-                    attempt.keep_outcomes("e1", kept, {"accuracies": kept.accuracies()})
+                    attempt.keep_outcomes(
+                        "e1", kept, {"seconds": 0.5, "accuracies": kept.accuracies()}
+                    )
                     assert self._stored.evaluation("e1") is not None
 
     @rule(worker=workers, how=st.sampled_from(["done", "stopped", "die"]))

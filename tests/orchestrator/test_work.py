@@ -265,7 +265,7 @@ def test_who_is_second_evaluates_the_firsts_weights(
     def report(row: EpochRow) -> None:
         if row["epoch"] == 3:
             weights = Weights(trial=it.record(), model=zeros)
-            assert first.publish(weights, {}, keeps_last=False)
+            assert first.publish(weights, {"epochs": 3, "seconds": 1.5}, keeps_last=False)
 
     assert run(it, suite, store, report=report)[0] is Ending.DONE
     outcomes = store.trial(it.id).outcomes(suite.id)
@@ -499,6 +499,7 @@ class Broken(Attack):
     ("line", "kind", "message"),
     [
         ("raise KeyError('window')", "exception", "KeyError: 'window'"),
+        ("raise SystemExit(3)", "exception", "SystemExit: 3; the trial's own code called sys.exit"),
         ("return Weighting([float('nan')])", "diverged", "losses and weights of epoch 1 must be"),
         ("torch.empty(1 << 60)", "out_of_memory", "RuntimeError: "),
         ("bytearray(1 << 60)", "out_of_memory", "MemoryError"),
@@ -683,6 +684,17 @@ def test_failed_evaluation_keeps_the_weights(
     flag.unlink()
     assert run(it, suite, store) == (Ending.DONE, [])
     assert store.trial(it.id).progress("").failure is None
+
+
+def test_attack_that_exits_fails_the_trial_alone(
+    trial: MakeTrial, own: Callable[[str], str], store: Store
+) -> None:
+    attack = {"attack": own(ATTACK.format(flag="/").replace("RuntimeError", "SystemExit"))}
+    suite = read_suite(Document.from_plain({"mine": attack, "examples": 20}, "test"))
+    it = trial()
+    assert run(it, suite, store)[0] is Ending.FAILED
+    failure = failure_of(it, store)
+    assert failure.message.startswith("SystemExit: no room for the images; the trial's own code")
 
 
 def test_other_data_than_planned_are_refused(trial: MakeTrial, suite: Suite, store: Store) -> None:

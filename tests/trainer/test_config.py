@@ -44,6 +44,15 @@ def problem_of(**sections: Any) -> str:
     return str(caught.value)
 
 
+@pytest.mark.parametrize("section", ["training", "validation"])
+def test_labels_of_attacks_are_no_formulas_nor_orders(section: str) -> None:
+    for name in ("=1+1", "a\x1b[31m", " pgd"):
+        attacks = {"attacks": {name: {"attack": "pgd"}}}
+        problem = problem_of(data="digits", method={"method": "standard"}, **{section: attacks})
+        assert "must have a label" in problem
+        assert problem.isprintable()
+
+
 # Ids
 
 
