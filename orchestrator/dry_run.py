@@ -22,7 +22,7 @@ from orchestrator.budget import usage
 from orchestrator.footprint import bytes_stored
 from orchestrator.forecast import Forecast, forecast
 from orchestrator.manifest import read_manifest
-from orchestrator.plan import Plan, PlannedTrial
+from orchestrator.plan import Plan, PlannedTrial, with_republished
 from orchestrator.preflight import check_storage, ready
 from orchestrator.reevaluation import coverage
 from orchestrator.results import suite_facts
@@ -50,9 +50,10 @@ def show_plan(
     check_storage(spec, place)
     with only_read(place) as files:
         data = _DataHere(files, spec)
+        store = Store(files)
         plan = ready(
             spec,
-            Store(files),
+            store,
             place,
             address=address,
             retry_failed=retry_failed,
@@ -61,6 +62,7 @@ def show_plan(
             settled=read_manifest(files, spec).settled,
             away=data.away,
         ).plan
+        plan = with_republished(plan, store)
         is_capped = spec.policy.budget.disk_gb is not None
         stored = bytes_stored(files) if is_capped else None
         used = usage(all_starts(files, spec.name))

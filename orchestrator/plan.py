@@ -42,6 +42,7 @@ class PlannedTrial:
     sibling: Sibling | None  # a shorter one, where this one has not begun
     trains: bool  # False: if it has weights they are evaluated, and else it is left alone
     left_out: str | None  # why it is left alone, in a word or two
+    is_republished: bool = False  # its result is lost, and its weights are whole
 
     @property
     def evaluation(self) -> Mapping[str, Any] | None:
@@ -73,13 +74,15 @@ class PlannedTrial:
         done = self.progress.epochs_done
         if self.sibling is not None and self.sibling.is_usable:
             done = self.sibling.epochs
-        return 0 if self.progress.trained else epochs - done
+        return 0 if self.progress.trained or self.is_republished else epochs - done
 
     @property
     def todo(self) -> str:
         """What is left, in words."""
         if self.status in {"done", "failed"} or self.left_out is not None:
             return ""
+        if self.is_republished:
+            return "its whole weights are published again; evaluation if that is gone too"
         if not self.epochs_left:
             return "evaluation"
         epochs = self.trial.training.epochs
@@ -270,6 +273,21 @@ def _named(
                 trains=spec.reevaluation is None,
                 left_out=None,
             )
+
+
+def with_republished(plan: Plan, store: Store) -> Plan:
+    """With what a worker would find first: of which trials without a result the weights are whole.
+    These are read, so it is asked for where a plan is told, not at every look at it."""
+
+    def look(planned: PlannedTrial) -> PlannedTrial:
+        if planned.status not in {"pending", "stopped"} or not planned.progress.lease:
+            return planned
+        stored = store.trial(planned.id)
+        is_lost = not planned.progress.trained and planned.trains
+        found = stored.unpublished(planned.trial) if is_lost else None
+        return replace(planned, is_republished=found is not None)
+
+    return replace(plan, trials=mapped(look, plan.trials, store.files))
 
 
 def mapped(

@@ -413,6 +413,21 @@ def test_dry_run_counts_and_foretells(
     assert contents(tmp_path) == before
 
 
+def test_dry_run_says_that_whole_weights_without_a_result_are_not_trained_again(
+    read: Read, store: Store
+) -> None:
+    spec = read(SWEEP)
+    enter(store.files)
+    first = make_plan(spec, store).trials[0]
+    run(first.trial, spec.suite, store)
+    store.files.remove(f"trials/{first.id}/result.json")
+    result = CliRunner().invoke(app, ["sweep.yaml", "--dry-run", "--json"])
+    assert result.exit_code == 0, result.output
+    todo = json.loads(result.stdout)["trials"][0]["todo"]
+    assert todo == "its whole weights are published again; evaluation if that is gone too"
+    assert run(first.trial, spec.suite, store) == (Ending.DONE, []), "and so it is"
+
+
 def test_dry_run_says_from_which_sibling_a_trial_goes_on(read: Read, store: Store) -> None:
     constant = "optimiser.schedule=[[0, 1]]"
     spec = read(SWEEP, f"training.{constant}")
