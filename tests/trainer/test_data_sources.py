@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -171,6 +172,8 @@ class RunsCode:
         ({"data": np.zeros((2, 3072), np.uint8), "fine_labels": [1, 2]}, "'labels'"),
         ({"data": np.zeros((2, 100), np.uint8), "labels": [1, 2]}, "3072 bytes"),
         ({"data": np.zeros((2, 3072)), "labels": [1, 2]}, "data of float64"),
+        ({"data": np.zeros((2, 32, 32, 3), np.uint8), "labels": [1, 2]}, "of shape (2, 32, 32, 3)"),
+        ({"data": np.zeros((4, 1536), np.uint8), "labels": [1, 2]}, "data of shape (4, 1536)"),
         ({"data": np.zeros((2, 3072), np.uint8), "labels": [1, 2, 3]}, "3072 bytes"),
         ({"data": np.zeros((2, 3072), np.uint8), "labels": [1, 10]}, "from 0 to 9, got 10"),
         ({"data": np.zeros((2, 3072), np.uint8), "labels": [-1, 1]}, "from 0 to 9, got -1"),
@@ -289,7 +292,7 @@ def test_an_unreadable_photograph_is_named_and_leaves_no_map(tmp_path: Path) -> 
     settings = write_caltech(tmp_path, classes=1, photographs=5)
     broken = tmp_path / "caltech256/256_ObjectCategories/001.thing/001_0003.jpg"
     broken.write_bytes(b"no picture")
-    with pytest.raises(ValueError, match=r"001_0003\.jpg must be a readable image"):
+    with pytest.raises(ValueError, match=r"001_0003\.jpg must be a readable, opaque image"):
         load(settings, CPU)
     assert not list((tmp_path / "cache").glob("*.uint8"))
 
@@ -367,6 +370,30 @@ def test_a_photograph_of_more_bits_is_named(mode: str, tmp_path: Path) -> None:
     deep.save(class_folder(settings, "001.thing") / "001_0003.jpg", format="TIFF")
     with pytest.raises(ValueError, match=r"001_0003\.jpg must be .* 8 bits a channel"):
         load(settings, CPU)
+
+
+@pytest.mark.parametrize(
+    ("mode", "opaque", "transparent"),
+    [("RGBA", (9, 9, 9, 255), (9, 9, 9, 0)), ("LA", (9, 255), (9, 254)), ("P", 1, 0)],
+)
+def test_a_transparent_photograph_is_named_and_an_opaque_one_read(
+    mode: str, opaque: Any, transparent: Any, tmp_path: Path
+) -> None:
+    settings = write_caltech(tmp_path, classes=1, photographs=5)
+    place = class_folder(settings, "001.thing") / "001_0009.png"
+    options = {"transparency": 0} if mode == "P" else {}
+    Image.new(mode, (40, 30), opaque).save(place, **options)
+    data = load(settings, CPU)
+    assert len(data.train) + len(data.validation) + len(data.test) == 6
+    Image.new(mode, (41, 31), transparent).save(place, **options)
+    with pytest.raises(ValueError, match=r"001_0009\.png must be .*opaque.*transparent pixels"):
+        load(settings, CPU)
+
+
+def test_a_photographs_name_may_be_of_any_bytes(tmp_path: Path) -> None:
+    settings = write_caltech(tmp_path, classes=1, photographs=5)
+    Image.new("RGB", (40, 30)).save(class_folder(settings, "001.thing") / "001_\udcff.jpg")
+    assert len(fingerprint(settings)) == 64
 
 
 LOAD_WHEN_TOLD = """

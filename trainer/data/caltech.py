@@ -74,7 +74,7 @@ class Caltech256:
         digest = hashlib.sha256()
         for path in _photographs(folder):
             line = f"{path.relative_to(folder).as_posix()}\t{path.stat().st_size}\n"
-            digest.update(line.encode())
+            digest.update(line.encode(errors="surrogateescape"))  # a name may be of any bytes
         return digest.hexdigest()
 
     def read(self, settings: DataSettings) -> Pictures:
@@ -196,13 +196,17 @@ def _write(paths: Sequence[Path], cache: Path) -> None:
 def _decode(path: Path) -> bytes:
     """The centre square of an image, its side 256, as 3 256 256 bytes; grey becomes RGB.
 
+    It lies as it is stored: like torchvision's reader, this one does not turn it as EXIF may say.
+
     Raises:
-        ValueError: the file is no readable image, or of more than 8 bits a channel.
+        ValueError: the file is no readable image, of more than 8 bits a channel, or transparent.
     """
     try:
         with Image.open(path) as photograph:
             if photograph.mode.startswith(_DEEP_MODES):
                 raise ValueError(f"more than 8 bits a channel, mode {photograph.mode}")
+            if _is_transparent(photograph):
+                raise ValueError("transparent pixels, whose colour nobody chose")
             square = ImageOps.fit(
                 photograph.convert("RGB"),
                 (_STORED_SIZE, _STORED_SIZE),
@@ -210,7 +214,15 @@ def _decode(path: Path) -> bytes:
             )
     except Exception as error:  # Pillow raises what its readers do: OSError, SyntaxError, ...
         raise ValueError(
-            f"{path} must be a readable image of 8 bits a channel ({error}); "
+            f"{path} must be a readable, opaque image of 8 bits a channel ({error}); "
             f"replace the file or remove it"
         ) from error
     return b"".join(channel.tobytes() for channel in square.split())
+
+
+def _is_transparent(photograph: Image.Image) -> bool:
+    """Whether any pixel is; an alpha channel by itself says nothing."""
+    if not photograph.has_transparency_data:
+        return False
+    least, _ = photograph.convert("RGBA").getchannel("A").getextrema()
+    return least != 255

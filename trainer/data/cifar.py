@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,6 +81,8 @@ def _read_batch(file: Path) -> tuple[Tensor, Tensor]:
         images, labels = np.asarray(batch["data"]), np.asarray(batch["labels"])
         if images.dtype != np.uint8 or labels.dtype.kind not in "iu" or labels.ndim != 1:
             raise ValueError(f"data of {images.dtype}, labels of {labels.dtype}")
+        if images.shape != (len(labels), math.prod(_IMAGE_SHAPE)):  # N 32 32 3 would be scrambled
+            raise ValueError(f"data of shape {images.shape}, labels of shape {labels.shape}")
         pixels = torch.from_numpy(images.reshape(len(labels), *_IMAGE_SHAPE).copy())
     except Exception as error:  # unpickling raises what its reader does: EOF, Key, Unpickling
         raise ValueError(
