@@ -26,7 +26,7 @@ from pandas.api import types
 
 from orchestrator.eligibility import CONSTANT
 from orchestrator.extraction import FACTS, by_contract, settings_columns
-from orchestrator.objectives import Objective, is_known
+from orchestrator.objectives import Objective, is_fraction, is_known
 from orchestrator.table import PASSES
 from orchestrator.table_cells import cell_problem, read_numbers, read_words, read_yes_or_no, tidied
 from trainer.problems import label, shown
@@ -130,8 +130,25 @@ def read_table(path: Path, objectives: Sequence[Objective]) -> pd.DataFrame:
     except ValueError as error:
         raise TableError(f"{name}: {error}") from None
     read = by_contract(checked, objectives)
+    _tell_of_percentages(read)
     _tell_of_lone_trials(read, settings_columns(read, objectives))
     return read
+
+
+def _tell_of_percentages(table: pd.DataFrame) -> None:
+    """Say which accuracies are no fractions, by which reference points and logarithms go."""
+    for name in filter(is_fraction, map(str, table)):
+        values = table[name].to_numpy(dtype=np.float64, na_value=np.nan)
+        beyond = np.isfinite(values) & (np.abs(values) > 1)
+        if beyond.any():
+            row = int(beyond.argmax())
+            logger.warning(
+                "%s must be fractions of 1, got %g in data row %d: the hypervolume and the "
+                "logarithms are of fractions; divide percentages by 100",
+                label(name),
+                values[row],
+                row + 1,
+            )
 
 
 def _tell_of_lone_trials(table: pd.DataFrame, settings: Sequence[str]) -> None:

@@ -14,6 +14,11 @@ from torch import Tensor, nn
 from trainer.problems import BadInput, Problem
 from trainer.weighting import Weighting
 
+MAX_SIZE = 2**20
+"""Of one axis of an image, and of classes, in a weights file: what is larger is damage."""
+
+_BOUNDS = (RecursionError, OverflowError)  # brackets without end; a number beyond all floats
+
 
 class DamagedError(ValueError):
     """Bytes that are no checkpoint, or no weights, of this version."""
@@ -145,9 +150,9 @@ class Weights:
                 return cls(trial=trial, model=model)
             depth, height, width = map(int, shapes["image_shape"])
             classes = int(shapes["num_classes"])
-            if min(depth, height, width, classes) < 1:
+            if not all(1 <= size <= MAX_SIZE for size in (depth, height, width, classes)):
                 raise ValueError(f"images of {shapes}")
-        except (ValueError, TypeError, LookupError, AttributeError) as error:
+        except (ValueError, TypeError, LookupError, AttributeError, *_BOUNDS) as error:
             raise DamagedError(f"not a trained model: {error}") from error
         image_shape = (depth, height, width)
         return cls(trial=trial, model=model, image_shape=image_shape, num_classes=classes)
@@ -189,6 +194,9 @@ def _unfit(state: Mapping[str, Any], model: nn.Module) -> Iterator[tuple[str, st
             rule = f"be of shape {tuple(own.shape)}"
         elif found.dtype != own.dtype or found.layout != own.layout:
             yield name, f"be {own.dtype}, {own.layout}", f"{found.dtype}, {found.layout}"
+            continue
+        elif found.is_meta:
+            yield name, "have values", "none, on the device meta"
             continue
         else:
             continue

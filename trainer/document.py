@@ -194,7 +194,7 @@ class Document:
             return settings.model_validate(self.value)
         except ValidationError as error:
             order = {key: at for at, key in enumerate(children_of(self._node))}
-            details = error.errors(include_url=False)
+            details = _each_once(error.errors(include_url=False))
             # As a person reads them; what is missing comes last.
             details.sort(key=lambda each: order.get(str(next(iter(each["loc"]), "")), len(order)))
             problems = [_problem(self, settings, each) for each in details[:MAX_PROBLEMS]]
@@ -216,6 +216,17 @@ class Document:
         while taken := _longest(children_of(found._node), rest):
             found, rest = found._child(".".join(rest[:taken])), rest[taken:]
         return found, rest
+
+
+def _each_once(details: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Without what follows from another: a list is not too short for entries that are refused."""
+    places = [each["loc"] for each in details]
+    return [
+        each
+        for each, place in zip(details, places, strict=True)
+        if each["type"] != "too_short"
+        or not any(len(other) > len(place) and other[: len(place)] == place for other in places)
+    ]
 
 
 def _longest(keys: Mapping[str, object], parts: Sequence[str]) -> int:

@@ -25,6 +25,7 @@ from trainer.checkpoint import DamagedError
 from trainer.comparison import Comparison, compare
 from trainer.config import preset
 from trainer.data import Dataset, MissingData, Split, fingerprint, load
+from trainer.device import usable_device
 from trainer.document import Document
 from trainer.evaluation import Suite, evaluate, examples_of, origin_of, read_suite
 from trainer.logs import log_to_stderr
@@ -97,7 +98,7 @@ def main(
         if data_root is not None:
             data = trained.data.model_copy(update={"root": data_root})
             trained = replace(trained, data=data)
-        task = _read_task(trained, suite, assignments or [], torch.device(device))
+        task = _read_task(trained, suite, assignments or [], usable_device(device))
         beside = source if storage is None else Path(weights)  # a storage is the sweeps' own
         path = _place(out or beside.with_name(f"{beside.stem}.{task.suite.id}.npz"))
         other = None if against is None else _read_other(against, task.origin)
@@ -183,10 +184,10 @@ def _place(path: Path) -> Path:
     """`path`, once it is seen that a file can be put there: attacks take long.
 
     Raises:
-        ValueError: it is a folder, or nothing may be written beside it.
+        ValueError: it is a folder or a device, or nothing may be written beside it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.is_dir() or not os.access(path.parent, os.W_OK):
+    if (path.exists() and not path.is_file()) or not os.access(path.parent, os.W_OK):
         raise ValueError(f"--out must be a file that can be written, got {path}; choose another")
     return path
 

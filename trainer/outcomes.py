@@ -150,7 +150,11 @@ class Outcomes:
             expected = {name: (count, len(outcomes.natural)) for name, count in rows.items()}
             found = {name: bits.shape for name, bits in outcomes.robust.items()}
         except Exception as error:  # NumPy raises what its readers do: BadZipFile, EOF, Key
-            raise DamagedError(f"not outcomes of an evaluation: {error}") from error
+            reason = str(error).partition(". ")[0]  # without NumPy's advice to run what is in it
+            raise DamagedError(f"not outcomes of an evaluation: {reason}") from error
+        kinds = {str(bits.dtype) for bits in (outcomes.natural, *outcomes.robust.values())}
+        if kinds != {"bool"}:
+            raise DamagedError(f"outcomes must be of bits, got {', '.join(sorted(kinds))}")
         if outcomes.natural.ndim != 1 or expected != found:
             raise DamagedError(f"outcomes must be of shapes {expected}, got {found}")
         return outcomes

@@ -18,6 +18,7 @@ from trainer.checkpoint import Checkpoint, DamagedError, Weights
 from trainer.checksum import read_checked
 from trainer.config import Trial, assigned, read_trial, with_preset
 from trainer.data import Dataset, fingerprint, load
+from trainer.device import usable_device
 from trainer.document import Document
 from trainer.first_pass import is_own, tried_model, try_attack, try_method
 from trainer.folder import TrainingFolder
@@ -83,7 +84,7 @@ def main(
         resume = None if checkpoint is None else _read_checkpoint(checkpoint)
         for line in trial.odd_radii():
             typer.echo(f"warning: {line}", err=True)
-        place = torch.device(device)
+        place = usable_device(device)
         dataset = _tried(trial, place)
         folder = TrainingFolder(out)
         if resume is not None:

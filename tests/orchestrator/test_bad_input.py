@@ -246,6 +246,10 @@ BAD_FILES = [
     ),
     (f"{GOOD}evaluation: {{pgd: {{ladder: []}}}}\n", f"4: evaluation.pgd.ladder: … {LADDER}"),
     (
+        f"{GOOD}evaluation: {{pgd: {{ladder: [0]}}}}\n",
+        f"4: evaluation.pgd.ladder.0: must be >= 1, got 0 {LADDER}",
+    ),
+    (
         f"{GOOD}evaluation: {{pgd: {{num_steps: 5}}}}\n",
         "4: evaluation.pgd.num_steps: must not be in an evaluation: `ladder` has the steps",
     ),

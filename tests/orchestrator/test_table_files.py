@@ -84,6 +84,15 @@ def test_what_differs_in_every_row_is_told(
     assert "since run_name differs in every row; leave it out" in caplog.text
 
 
+def test_percentages_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    read(tmp_path, text_of(HEAD, *ROWS))
+    read(tmp_path, text_of(f"{HEAD},seconds", "a,pgd,0,done,1,-1,400", "b,pgd,1,done,inf,,300"))
+    assert caplog.text == ""
+    read(tmp_path, text_of(HEAD, ROWS[0], "b,pgd,1,done,30.1,3"))
+    assert "robustness_score must be fractions of 1, got 30.1 in data row 2" in caplog.text
+    assert "sacrificed_accuracy must be fractions of 1, got 3 in data row 2" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

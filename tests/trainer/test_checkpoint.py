@@ -189,6 +189,32 @@ def test_a_file_of_other_content_is_damaged(
         kind.from_bytes(buffer.getvalue())
 
 
+@pytest.mark.parametrize(
+    ("trial", "shapes"),
+    [
+        ("[" * 100_000, "null"),
+        ("{}", '{"image_shape": [1, 8, 1e99], "num_classes": 10}'),
+        ("{}", '{"image_shape": [1, 8, 1e999], "num_classes": 10}'),
+        ("{}", '{"image_shape": [1, 8, NaN], "num_classes": 10}'),
+        ("{}", '{"image_shape": [1, 8], "num_classes": 10}'),
+    ],
+)
+def test_a_record_of_no_model_is_damaged(trial: str, shapes: str) -> None:
+    buffer = io.BytesIO()
+    torch.save({"trial": trial, "shapes": shapes, "model": {}}, buffer)
+    with pytest.raises(DamagedError, match="not a trained model"):
+        Weights.from_bytes(buffer.getvalue())
+
+
+def test_a_tensor_without_values_is_named() -> None:
+    model = nn.Linear(2, 1)
+    hollow = Weights(
+        trial={}, model={name: it.to("meta") for name, it in model.state_dict().items()}
+    )
+    with pytest.raises(BadInput, match=r"a\.pt: weight: must have values for the network"):
+        hollow.load_into(model, where="a.pt")
+
+
 def test_weights_are_no_checkpoint() -> None:
     model, _ = trained_a_little()
     with pytest.raises(DamagedError, match="'epochs_done'"):
