@@ -72,26 +72,30 @@ class Hanging(Standard):
     """Standard training that comes to no end."""
 
     def weighting(self) -> Weighting:
-        return _SlowWeighting(seconds=3600.0)
+        return _SlowWeighting(seconds=3600.0, after_steps=0)
 
 
 class Dawdling(Standard):
     """Standard training that lives, and takes its time."""
 
     seconds: Positive = Field(1.0, description="of rest before each step")
+    steps: int = Field(0, ge=0, description="of each attempt that it makes without a rest")
 
     def weighting(self) -> Weighting:
-        return _SlowWeighting(seconds=self.seconds)
+        return _SlowWeighting(seconds=self.seconds, after_steps=self.steps)
 
 
 class _SlowWeighting(Weighting):
-    def __init__(self, *, seconds: float) -> None:
+    def __init__(self, *, seconds: float, after_steps: int) -> None:
         super().__init__([1.0])
         self._seconds = seconds
+        self._quick_steps = after_steps
 
     def weigh(self, losses: Tensor) -> Tensor:
         if _is_faulty():
-            time.sleep(self._seconds)
+            if self._quick_steps == 0:
+                time.sleep(self._seconds)
+            self._quick_steps = max(0, self._quick_steps - 1)
         return super().weigh(losses)
 
 
