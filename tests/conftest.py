@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -67,6 +68,16 @@ def _no_terminal() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
         for name in ("COLUMNS", "LINES"):
             patched.delenv(name, raising=False)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _compiled_for_these_kernels(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Where the environment chooses a CPU's kernels, what PyTorch compiled for others and kept is
+    not for it; PyTorch's own cache does not tell them apart."""
+    with pytest.MonkeyPatch.context() as patched:
+        if "ATEN_CPU_CAPABILITY" in os.environ:
+            patched.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path_factory.mktemp("compiled")))
         yield
 
 
