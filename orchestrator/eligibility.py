@@ -94,8 +94,8 @@ def is_under_attack(objective: Objective) -> bool:
 
 
 def constant_accuracy(table: pd.DataFrame) -> float | None:
-    """That of the best constant classifier on the images that the rows stand on, the highest
-    where they stand on different ones; None where no row says it."""
+    """The accuracy of the best constant classifier on the images that the rows stand on, the
+    highest where they stand on different ones; None where no row says it."""
     if CONSTANT not in table or table[CONSTANT].isna().all():
         return None
     return float(table[CONSTANT].max())

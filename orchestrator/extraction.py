@@ -66,7 +66,7 @@ class Front:
     """Means over seeds, as `cells` has them."""
 
     constant_accuracy: float | None
-    """Of the best constant classifier (see `orchestrator.eligibility`), where it is known."""
+    """The best constant classifier's (see `orchestrator.eligibility`), where it is known."""
 
     keep_collapsed: bool
     """Whether what is otherwise kept off took part."""

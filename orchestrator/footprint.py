@@ -62,7 +62,7 @@ class Footprint:
 
 @dataclass(frozen=True, kw_only=True)
 class Images:
-    """Of a published data set: what a network, a training and an evaluation need to know of it."""
+    """What a network, a training and an evaluation need to know of a published data set."""
 
     shape: tuple[int, int, int]
     classes: int

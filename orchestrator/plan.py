@@ -119,8 +119,11 @@ class Plan:
     front_before: FrontBefore | None = None  # by which some were left out
 
     def names(self) -> dict[str, str]:
-        """Of trials, by id, as short as tells a method's apart: `pareto rho=0.4 seed=1`. What all
-        trials of a method share is left out, though trials of others have another value of it."""
+        """The trials' names by id, as short as tells a method's apart: `pareto rho=0.4 seed=1`.
+
+        What all trials of a method share is left out, though trials of others have another value
+        of it.
+        """
         by_method: dict[str, list[PlannedTrial]] = {}
         for planned in self.trials:
             by_method.setdefault(planned.method, []).append(planned)
@@ -146,7 +149,7 @@ class Plan:
 
 
 def _names(trials: Sequence[PlannedTrial]) -> list[str]:
-    """Of the trials of one method."""
+    """The names of the trials of one method."""
     facts = [{**planned.settings, "seed": planned.trial.seed} for planned in trials]
     varying = [key for key in facts[0] if len({repr(each[key]) for each in facts}) > 1]
     return [

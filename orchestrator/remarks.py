@@ -23,7 +23,7 @@ Telling = Callable[[str], list[str]]
 
 
 def remarks(front: Front) -> Iterator[tuple[str, str]]:
-    """Each with its title; none where there is nothing to say."""
+    """What there is to say of a front beside its numbers: titles and sentences, maybe none."""
     settings = _telling(front)
     yield from _of_collapsed(front, settings)
     attacked = [objective.name for objective in front.objectives if is_under_attack(objective)]

@@ -43,7 +43,7 @@ from orchestrator.tracking.claims import RunClaims
 logger = logging.getLogger(__name__)
 
 PATIENCE_SECONDS = 600.0
-"""That the storage may be out of reach."""
+"""Seconds for which a storage out of reach is waited for before the start gives up."""
 
 
 @dataclass(frozen=True, kw_only=True)

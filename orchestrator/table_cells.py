@@ -11,6 +11,7 @@ import decimal
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from pandas.api import types
 
@@ -70,12 +71,7 @@ def read_numbers(column: pd.Series[Any]) -> pd.Series[float]:
         if types.is_object_dtype(column.dtype):
             truths = [isinstance(value, (bool, np.bool_)) for value in column]
             unread = unread | np.array(truths, dtype=np.bool_)
-    if unread.any():
-        row = int(unread.argmax())
-        raise ValueError(
-            f"{label(str(column.name))} must be a number or empty, got {shown(column.iloc[row])} "
-            f"in data row {row + 1}"
-        )
+    _refuse_unread(column, unread, "a number or empty")
     floats = numbers.astype(float)
     sizes = np.abs(floats.to_numpy(dtype=np.float64))
     large = np.isfinite(sizes) & (sizes > LARGEST)
@@ -99,18 +95,23 @@ def read_yes_or_no(column: pd.Series[Any]) -> pd.Series[Any]:
     words = column.map(lambda value: str(value).strip().lower(), na_action="ignore")
     truths = words.map(TRUTHS, na_action="ignore").astype(object)
     unread = (truths.isna() & column.notna()).to_numpy()
-    if unread.any():
-        row = int(unread.argmax())
-        raise ValueError(
-            f"{label(str(column.name))} must be true, false or empty, "
-            f"got {shown(column.iloc[row])} in data row {row + 1}"
-        )
+    _refuse_unread(column, unread, "true, false or empty")
     return truths
 
 
 def read_words(column: pd.Series[Any]) -> pd.Series[Any]:
     """`column` as text without spaces around it, or empty."""
     return column.map(lambda value: str(value).strip(), na_action="ignore").astype("str")
+
+
+def _refuse_unread(column: pd.Series[Any], unread: npt.NDArray[np.bool_], rule: str) -> None:
+    """See that no cell is marked as one that breaks a rule."""
+    if unread.any():
+        row = int(unread.argmax())
+        raise ValueError(
+            f"{label(str(column.name))} must be {rule}, got {shown(column.iloc[row])} "
+            f"in data row {row + 1}"
+        )
 
 
 def _scalar(value: Any) -> Any:

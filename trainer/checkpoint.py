@@ -15,7 +15,7 @@ from trainer.problems import BadInput, Problem
 from trainer.weighting import Weighting
 
 MAX_SIZE = 2**20
-"""Of one axis of an image, and of classes, in a weights file: what is larger is damage."""
+"""The most pixels along an axis, and classes, that a weights file says unless it is damaged."""
 
 _BOUNDS = (RecursionError, OverflowError)  # brackets without end; a number beyond all floats
 

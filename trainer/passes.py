@@ -49,11 +49,11 @@ class Passes:
         )
 
     def record(self) -> dict[str, int]:
-        """By kind, as JSON and checkpoints know it."""
+        """The counts by kind, as JSON and checkpoints know them."""
         return asdict(self)
 
     def columns(self, prefix: str) -> dict[str, float]:
-        """By kind, as an epoch's row has them."""
+        """The counts by kind, as an epoch's row has them."""
         return {f"{prefix}{kind}": count for kind, count in self.record().items()}
 
     @classmethod
@@ -71,14 +71,14 @@ class Passes:
 
 
 PARTS = {"training": "passes/", "validation": "validation/passes/"}
-"""Of a training's course; and what the names of their passes begin with in an epoch's row."""
+"""The parts of a training's course, and how the names of their passes begin in an epoch's row."""
 
 
 class CoursePasses:
     """Passes from a training's first epoch on, of its steps and apart from them of validation."""
 
     def __init__(self) -> None:
-        """Of a training that begins."""
+        """Begin with a training's first epoch, of which no pass was made."""
         self._parts: dict[str, Passes] | None = {part: Passes() for part in PARTS}
 
     def add(self, part: str, passes: Passes) -> None:
@@ -87,7 +87,7 @@ class CoursePasses:
             self._parts[part] += passes
 
     def columns(self) -> dict[str, float]:
-        """For an epoch's row; nothing where some were not counted."""
+        """What an epoch's row has of them; nothing where some were not counted."""
         parts = self._parts or {}
         return {k: v for part, each in parts.items() for k, v in each.columns(PARTS[part]).items()}
 
@@ -109,7 +109,7 @@ class PassCounter:
     """Passes that a network has made since it is counted."""
 
     def __init__(self) -> None:
-        """None yet."""
+        """Begin with no pass."""
         self._counts = Passes().record()
 
     def add(self, kind: str, images: int) -> None:
@@ -118,7 +118,7 @@ class PassCounter:
 
     @property
     def passes(self) -> Passes:
-        """So far."""
+        """The passes that were made so far."""
         return Passes(**self._counts)
 
 

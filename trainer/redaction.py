@@ -44,7 +44,7 @@ _NAMED = re.compile(
     re.VERBOSE,
 )
 _HEADER = re.compile(r"-|authorization$|cookie$", re.IGNORECASE)
-"""Of names that are secret, those by which a line `NAME: VALUE` is a header of HTTP."""
+"""How those secret names look by which a line `NAME: VALUE` is a header of HTTP."""
 
 _FLAG = re.compile(
     r"""(?<![\w-])--(?P<name>[\w-]++)(?:["']\s*+,\s*+["']|\s++)(?P<value>[^\s"'-][^\s"']*+)"""

@@ -25,7 +25,7 @@ SOCKET_BYTES = 103 if sys.platform == "darwin" else 107
 """The longest path of a Unix socket."""
 
 VARIABLES = ("RAY_TMPDIR",) if sys.platform == "darwin" else ("RAY_TMPDIR", "TMPDIR")
-"""By which a user says where temporary files go, the first that is set before the others. On macOS
+"""The variables by which a user says where temporary files go, in order of precedence. On macOS
 `TMPDIR` is always set, and too long."""
 
 FALLBACKS = ("/tmp", "/var/tmp")

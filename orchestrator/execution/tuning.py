@@ -56,7 +56,7 @@ SECONDS_BETWEEN_LOOKS_AT_WORKERS = 2.0
 """For signs of life."""
 
 PATIENCE_SECONDS = 600.0
-"""That the storage may be out of a worker's reach."""
+"""Seconds for which a worker waits for a storage that is out of its reach."""
 
 
 class Listener(Protocol):

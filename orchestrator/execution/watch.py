@@ -24,10 +24,10 @@ logger = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_LOOKS = 2.0
 HEAD_SECONDS = 45.0
-"""That the head may be away: it can be started again. Ray waits for 60."""
+"""Seconds for which the head may be away, since it can be started again. Ray waits for 60."""
 
 NODE_SECONDS = 8.0
-"""That this machine's part may be gone. Ray gives it up after 13."""
+"""Seconds for which this machine's part may be gone. Ray gives it up after 13."""
 
 
 @contextmanager

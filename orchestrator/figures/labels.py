@@ -42,7 +42,7 @@ PLACES = np.array(
 there no front has points. Horizontal and vertical direction, distance in typographic points."""
 
 MOST_CHARACTERS = 60
-"""Of a name or a label."""
+"""The longest name or label that is drawn whole."""
 
 PADDING = 2.0
 """Free pixels around a label."""

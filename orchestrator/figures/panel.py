@@ -75,7 +75,7 @@ class Scene:
     """The knee's `trial_id`."""
 
     floors: tuple[float | None, float | None]
-    """Of x and y: what the best constant classifier has, where that is known."""
+    """The lines, by x and by y, of what the best constant classifier has, where that is known."""
 
 
 FLOOR_LINE: dict[str, Any] = {"color": GREY, "linewidth": 1.0, "linestyle": (0, (4, 3))}
@@ -163,7 +163,7 @@ def _draw_marks(axes: Axes, scene: Scene) -> Array:
 
 
 def _draw_trials(axes: Axes, trials: pd.DataFrame, method: str, style: MethodStyle) -> None:
-    """Of one method, all collapsed or none."""
+    """Draw the trials of one method, all collapsed or none."""
     if trials.empty:
         return
     hollow: dict[str, Any] = {
@@ -186,7 +186,7 @@ def _draw_trials(axes: Axes, trials: pd.DataFrame, method: str, style: MethodSty
 
 
 def _draw_means(axes: Axes, means: pd.DataFrame, style: MethodStyle) -> None:
-    """Of one method's cells, all collapsed or none."""
+    """Draw the means of one method's cells, all collapsed or none."""
     if means.empty:
         return
     hollow: dict[str, Any] = {

@@ -175,7 +175,7 @@ def _cells(spec: SweepSpec, row: TrialStanding) -> list[str]:
 
 
 def _passes(row: TrialStanding) -> str:
-    """Of all kinds, training and evaluation together."""
+    """Passes of all kinds, training and evaluation together; empty where none were counted."""
     known = [each for each in (row.training_passes, row.evaluation_passes) if each is not None]
     return in_short(sum(passes.total for passes in known)) if known else ""
 

@@ -95,7 +95,7 @@ class Standing:
 
     @property
     def passes(self) -> dict[str, int]:
-        """Of its trials' whole courses and evaluations, as far as they were counted."""
+        """Passes of the trials' whole courses and evaluations, as far as they were counted."""
         progress = [planned.progress for planned in self.plan.trials]
         trained = (Passes.read((each.result or {}).get("passes")) for each in progress)
         evaluated = (Passes.read((each.evaluation or {}).get("passes")) for each in progress)

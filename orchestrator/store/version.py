@@ -75,7 +75,7 @@ def damaged_marks(files: Files) -> list[str]:
 
 
 def _good(files: Files, mark: bytes | None, copy: bytes | None) -> bytes:
-    """That of the two which is a mark of this version; the mark itself counts first."""
+    """The one of the two that is a mark of this version; the mark itself counts first."""
     for data in (mark, copy):
         version = None if data is None else _version_of(data)
         if data is None or version is None:

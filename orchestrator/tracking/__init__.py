@@ -17,7 +17,7 @@ SCHEMES = frozenset(
     {"http", "https", "file", "sqlite", "postgresql", "mysql", "mssql"}
     | {"databricks", "databricks-uc", "uc"}
 )
-"""Of the URIs at which MLflow keeps runs (3.17); a driver may follow, as in `mysql+pymysql`."""
+"""How URIs begin at which MLflow keeps runs (3.17); a driver may follow (`mysql+pymysql`)."""
 
 PLUGINS = "mlflow.tracking_store"
 """The entry points by which others add schemes to MLflow."""

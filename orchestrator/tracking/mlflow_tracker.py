@@ -194,7 +194,7 @@ class MlflowTracker(Tracker):
 
     @contextmanager
     def _schema_lock(self) -> Iterator[Path | None]:
-        """Of an embedded database, which two first starts would make at once: where it lies."""
+        """Keep other first starts from making an embedded database at once; where it lies."""
         if not self._uri.startswith("sqlite"):
             yield None
             return
@@ -312,7 +312,7 @@ class _Known:
 
     @classmethod
     def of(cls, run: Run) -> _Known:
-        """As it was found."""
+        """What a run that was found says."""
         tags = run.data.tags
         return cls(
             id=run.info.run_id,
@@ -323,7 +323,7 @@ class _Known:
 
 
 def _milliseconds(at: str | None) -> int | None:
-    """As MLflow keeps times; None, which it takes for now, where nobody knows."""
+    """A time as MLflow keeps it; None, which it takes for now, where nobody knows."""
     return None if at is None else int(datetime.fromisoformat(at).timestamp() * 1000)
 
 

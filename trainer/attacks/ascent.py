@@ -163,7 +163,7 @@ class AscentAttack(Attack):
         return withstands
 
     def slopes(self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
-        """Of the loss by the parameters, at the first start; NaN, which moves nothing, is 0."""
+        """The slopes of the loss by the parameters at the first start; NaN moves nothing: 0."""
         parameters = tuple(w.requires_grad_() for w in self.start(images, keys, 0))
         with frozen(model), torch.enable_grad():
             logits = model(self.apply(images, parameters))

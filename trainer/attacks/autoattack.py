@@ -87,16 +87,16 @@ class AutoAttack(Attack):
         return adversarial
 
     def slopes(self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
-        """Of cross entropy by the pixels: APGD's first step."""
+        """The slopes of cross entropy by the pixels, along which APGD's first step goes."""
         first = PGD(epsilon=self.epsilon, num_steps=1)
         return first.slopes(model, images, labels, keys)
 
     def oddity(self) -> str:
-        """As PGD's."""
+        """What is odd about the radius, as PGD says it."""
         return odd_pixels(self.epsilon)
 
     def reach(self, image_shape: tuple[int, int, int]) -> str:
-        """As PGD's: the same ball."""
+        """The radius as PGD says it, whose ball is the same."""
         return PGD(epsilon=self.epsilon, num_steps=1).reach(image_shape)
 
     def _ensemble(self, model: nn.Module, images: Tensor, keys: Tensor, num_classes: int) -> Any:

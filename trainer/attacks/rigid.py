@@ -186,7 +186,7 @@ class RotationTranslationGrid(RigidSearch):
     num_translations: _OddCount = Field(5, description="translations along each axis, likewise")
 
     def num_motions(self) -> int:
-        """Of the whole grid."""
+        """The points of the whole grid."""
         return self.num_rotations * self.num_translations**2
 
     def motions(self, keys: Tensor) -> Tensor:
@@ -229,7 +229,7 @@ class WorstOf(RigidSearch):
     num_choices: Count = Field(10, description="motions drawn for each example")
 
     def num_motions(self) -> int:
-        """Of one run."""
+        """The motions that are drawn for an example."""
         return self.num_choices
 
     def motions(self, keys: Tensor) -> Tensor:

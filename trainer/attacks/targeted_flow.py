@@ -96,7 +96,7 @@ class TargetedFlow(Attack):
         return (self.flows(model, images, labels, keys).predictions == labels)[None]
 
     def slopes(self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
-        """Of the margin by a flow, at none."""
+        """The slopes of the margin by a flow, where there is none yet."""
         flow = Flow(epsilon=0.0, num_steps=1, loss="margin", padding=self.padding)
         return flow.slopes(model, images, labels, keys)
 

@@ -31,7 +31,7 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
 
 
 MEMORY_FORMATS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
-"""By name in a YAML file."""
+"""PyTorch's layouts by their names in a YAML file."""
 
 
 class Normalisation(nn.Module):

@@ -26,13 +26,13 @@ CONSEQUENCES = {
     r"sweeps/.+/(starts|runs)/.+": "who ran the sweep, or for how long, is lost for good; trials "
     "stand",
 }
-"""By the pattern of a file's name. Of blobs that a record promises, the record's holds, but that
-weights that are damaged themselves cannot be published again."""
+"""What becomes of a lost file, by the pattern of its name. Of blobs that a record promises, the
+record's holds, but that weights that are damaged themselves cannot be published again."""
 
 TRAINED = "the trial is trained again"
 
 
 def consequence(name: str) -> str:
-    """Of the loss of a file; empty where there is none."""
+    """What comes of the loss of a file; empty where nothing does."""
     found = (said for pattern, said in CONSEQUENCES.items() if re.fullmatch(pattern, name))
     return next(found, "")
