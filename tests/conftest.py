@@ -87,6 +87,12 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
+@pytest.fixture(autouse=True)
+def _equal_chance() -> None:
+    """What a test draws from PyTorch's generator does not depend on the tests before it."""
+    torch.manual_seed(0)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _interruptible() -> None:
     """What a shell's script starts with `&` ignores SIGINT, and so would all that tests start."""
