@@ -16,15 +16,18 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, cast
-
-import torch
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from orchestrator.policy import Resources
 from orchestrator.store import Files
 from orchestrator.store.lease import utc_now
 from orchestrator.store.sealed import create_record, peek_record, read_record, write_record
 from trainer.precision import Precision
+
+if TYPE_CHECKING:
+    import torch
+else:
+    from trainer import late_torch as torch
 
 logger = logging.getLogger(__name__)
 

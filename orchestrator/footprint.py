@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
+from orchestrator.manifest import read_manifest
+from orchestrator.network_sizes import IMAGES, bytes_of_weights, network_id
 from orchestrator.plan import PlannedTrial
 from orchestrator.policy import RetentionSettings
 from orchestrator.spec import SweepSpec
@@ -17,7 +17,7 @@ from orchestrator.store.files import Files
 from trainer.config import Trial
 from trainer.data import DataSettings
 from trainer.evaluation import Suite
-from trainer.models import ModelSettings, build
+from trainer.models import ModelSettings
 from trainer.schedule import OptimiserSettings
 
 BYTES_OF_RECORDS = 8_000
@@ -28,9 +28,6 @@ BYTES_OF_ROW = 1_000
 
 BYTES_A_BIT = 1 / 6
 """Of outcomes: a random bit, stored as a byte and compressed; real ones take less."""
-
-BYTES_OF_TENSOR = 400
-"""Of its name, shape and padding in a file of weights; measured, rounded up."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,26 +57,6 @@ class Footprint:
         return told
 
 
-@dataclass(frozen=True, kw_only=True)
-class Images:
-    """What a network, a training and an evaluation need to know of a published data set."""
-
-    shape: tuple[int, int, int]
-    classes: int
-    trained: int  # those held out for validation included
-    tested: int
-
-
-IMAGES: Mapping[str, Images] = {
-    "digits": Images(shape=(1, 8, 8), classes=10, trained=1_438, tested=359),
-    "mnist": Images(shape=(1, 28, 28), classes=10, trained=60_000, tested=10_000),
-    "fashion_mnist": Images(shape=(1, 28, 28), classes=10, trained=60_000, tested=10_000),
-    "cifar10": Images(shape=(3, 32, 32), classes=10, trained=50_000, tested=10_000),
-    "caltech256": Images(shape=(3, 224, 224), classes=257, trained=24_485, tested=6_122),
-}
-"""Stated here, so that a forecast reads no images, which may not even be on this machine."""
-
-
 def footprint(
     spec: SweepSpec,
     trials: Iterable[PlannedTrial],
@@ -93,24 +70,16 @@ def footprint(
     of each, the last checkpoint where it is kept, and the checkpoints of those in training.
 
     Networks are known by what trials of the sweep that are trained have left, or else by the
-    sizes of their tensors.
+    sizes of their tensors, as the sweep's last start found them or as they are found here.
 
     Args:
         stored: bytes in the storage already, where the budget counts them.
     """
-    trained = {
-        (planned.trial.data, planned.trial.model): int(planned.progress.result["bytes"])
-        for planned in trials
-        if planned.progress.result is not None
-    }
-    weights: dict[tuple[DataSettings, ModelSettings], int | None] = {**trained}
+    weights = _bytes_of_weights(spec, trials, pending, files)
     kept, largest = 0, 0
     for planned in pending:
         trial = planned.trial
-        network = (trial.data, trial.model)
-        if network not in weights:
-            weights[network] = bytes_of_weights(trial)
-        size = weights[network]
+        size = weights[trial.data, trial.model]
         if size is None:
             return Footprint(bytes=None, free=_free(files), stored=stored)
         kept += _bytes_of_outcomes(trial.data, spec.suite)
@@ -138,26 +107,25 @@ def examples_evaluated(data: DataSettings, suite: Suite) -> int | None:
     return None if available is None else min(suite.examples or available, available)
 
 
-def bytes_of_weights(trial: Trial) -> int | None:
-    """Of a trial's network in a file; None where its images are not known without reading them,
-    or the network cannot be made without numbers in it."""
-    images = IMAGES.get(trial.data.name)
-    if images is None:
-        return None
-    half = (0.5,) * images.shape[0]
-    try:
-        with torch.device("meta"):  # shapes alone
-            model = build(
-                trial.model,
-                image_shape=images.shape,
-                num_classes=images.classes,
-                mean=half,
-                std=half,
-            )
-    except Exception:  # a network of the user's own may do anything when it is made
-        return None
-    tensors = model.state_dict().values()
-    return sum(int(tensor.nbytes) + BYTES_OF_TENSOR for tensor in tensors)
+def _bytes_of_weights(
+    spec: SweepSpec,
+    trials: Iterable[PlannedTrial],
+    pending: Iterable[PlannedTrial],
+    files: Files,
+) -> dict[tuple[DataSettings, ModelSettings], int | None]:
+    sizes: dict[tuple[DataSettings, ModelSettings], int | None] = {
+        (planned.trial.data, planned.trial.model): int(planned.progress.result["bytes"])
+        for planned in trials
+        if planned.progress.result is not None
+    }
+    networks = {(planned.trial.data, planned.trial.model): planned.trial for planned in pending}
+    untrained = {key: trial for key, trial in networks.items() if key not in sizes}
+    if untrained:
+        found = read_manifest(files, spec).network_bytes
+        for key, trial in untrained.items():
+            name = network_id(trial)
+            sizes[key] = found[name] if name in found else bytes_of_weights(trial)
+    return sizes
 
 
 def bytes_stored(files: Files) -> int:

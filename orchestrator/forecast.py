@@ -7,9 +7,7 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
-
-import torch
+from typing import TYPE_CHECKING, Any, Literal
 
 from orchestrator.budget import Usage
 from orchestrator.footprint import (
@@ -28,6 +26,11 @@ from trainer.config import Trial
 from trainer.evaluation import Suite
 from trainer.passes import Passes
 from trainer.passes_ahead import most_passes_of_evaluation, most_passes_of_training
+
+if TYPE_CHECKING:
+    import torch
+else:
+    from trainer import late_torch as torch
 
 Basis = Literal["cell", "method", "sweep"]
 """Trials that another is judged by: those of its own cell, of its method, or any."""
@@ -129,7 +132,7 @@ def forecast(
     """
     pending = plan.pending(retry_failed=False)
     running = plan.counts().get("running", 0)
-    at_once = max(1, min(running or room_here(spec.policy.resources), len(pending)))
+    at_once = min(running or room_here(spec.policy.resources), len(pending)) if pending else 1
     basis, seconds = _seconds(plan, pending)
     per_trial = spec.policy.resources
     gpus = per_trial.gpu
@@ -159,8 +162,7 @@ def forecast(
 def room_here(resources: Resources) -> int:
     """Trials that this machine can run at once."""
     room = (os.cpu_count() or 1) / resources.cpu
-    gpus = torch.cuda.device_count()
-    if resources.gpu and gpus:
+    if resources.gpu and (gpus := torch.cuda.device_count()):
         room = min(room, gpus / resources.gpu)
     return max(1, int(room))
 

@@ -12,17 +12,23 @@ import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import pandas as pd
 import typer
 from rich.console import Console
 from rich.text import Text
 
-from orchestrator.arguments import check_started, read_sweep
 from orchestrator.extraction import Front, extract_front, settings_columns
-from orchestrator.figures.front import PLACEMENTS, Placement
-from orchestrator.front_files import FILES, as_json, front_record, put, write_front
+from orchestrator.figures.placement import PLACEMENTS, Placement
+from orchestrator.front_files import (
+    FILES,
+    as_json,
+    front_record,
+    put,
+    see_that_it_is_writable,
+    write_front,
+)
 from orchestrator.objectives import (
     DEFAULT_OBJECTIVES,
     LARGEST,
@@ -33,9 +39,6 @@ from orchestrator.objectives import (
 )
 from orchestrator.remarks import remarks, what_differs
 from orchestrator.setting_values import value_text
-from orchestrator.spec import SweepSpec
-from orchestrator.store.opening import open_files
-from orchestrator.table import sweep_table
 from orchestrator.table_files import READERS, TableError, read_table
 from trainer.logs import log_to_stderr
 from trainer.problems import BadInput, brief, shown
@@ -48,6 +51,9 @@ from trainer.terminal_table import (
     terminal_table,
     titled,
 )
+
+if TYPE_CHECKING:
+    from orchestrator.spec import SweepSpec
 
 SPEC_SUFFIXES = (".yaml", ".yml")
 SHOWN_ROWS = 20
@@ -110,10 +116,16 @@ def main(
 ) -> None:
     """Extract the empirical Pareto front of a table of trials; write and draw it."""
     log_to_stderr(logging.WARNING)
+    console = terminal()
     directory = table_path.parent if out is None else out
     shown = None
     try:
         if table_path.suffix in SPEC_SUFFIXES:
+            # Here alone: all that a sweep file may say is not needed to read a table.
+            from orchestrator.arguments import check_started, read_sweep  # noqa: PLC0415
+            from orchestrator.store.opening import open_files  # noqa: PLC0415
+            from orchestrator.table import sweep_table  # noqa: PLC0415
+
             spec = read_sweep(str(table_path), storage, assignments)
             check_started(spec, open_files(spec.storage))
             if out is None:
@@ -126,11 +138,7 @@ def main(
         else:
             objectives = parse_objectives(objective or DEFAULT_OBJECTIVES)
             ends = default_reference_point(objectives) if reference is None else ()
-            if os.path.realpath(table_path) in [
-                os.path.realpath(directory / file) for file in FILES
-            ]:
-                message = "must not be overwritten by its own front; give --out"
-                raise TableError(f"{table_path}: {message}")
+            _refuse_own_front(table_path, directory)
             table = read_table(table_path, objectives)
         reference_point = ends if reference is None else _reference_point(reference, objectives)
         front, usual = (
@@ -139,12 +147,17 @@ def main(
             )
             for keep in (keep_collapsed, False)
         )
+        see_that_it_is_writable(directory)
+        if not prints_json:  # before the pictures, which take longer than all else
+            show(front, console)
         paths = write_front(front, directory, placement=axes, note=note, facts={})
         if shown is not None:
             put(paths, open_files(spec.storage), spec.folder)
     except (BadInput, ObjectiveError, TableError) as error:
         typer.echo(brief(f"error: {error}"), err=True)
         raise typer.Exit(2) from None
+    except BrokenPipeError:
+        raise  # by whoever reads what is printed
     except OSError as error:
         reason = error.strerror or error
         typer.echo(brief(f"error: {directory}: must be a writable folder: {reason}"), err=True)
@@ -152,12 +165,16 @@ def main(
     if prints_json:
         typer.echo(as_json(front_record(front)))
     else:
-        names = [path.name for path in paths]
-        console = terminal()
-        show(front, shown or str(directory), names, console)
+        show_files(shown or str(directory), [path.name for path in paths], console)
         if keep_collapsed:
             kept = [("kept", what_differs(front, usual))]
             console.print(titled(kept, width=line_width(console)), soft_wrap=True)
+
+
+def _refuse_own_front(table_path: Path, directory: Path) -> None:
+    if os.path.realpath(table_path) in [os.path.realpath(directory / file) for file in FILES]:
+        message = "must not be overwritten by its own front; give --out"
+        raise TableError(f"{table_path}: {message}")
 
 
 def _place_of(spec: SweepSpec) -> tuple[Path, str | None]:
@@ -168,8 +185,8 @@ def _place_of(spec: SweepSpec) -> tuple[Path, str | None]:
     return Path(tempfile.mkdtemp(prefix="front-")), f"{spec.storage}/{spec.folder}"
 
 
-def show(front: Front, folder: str, names: Sequence[str], console: Console) -> None:
-    """Print the front as a short table, its hypervolume and knee, and where the files are."""
+def show(front: Front, console: Console) -> None:
+    """Print the front as a short table, its hypervolume and knee, and what is to be remarked."""
     if front.points.empty:
         why = "no trial is done with finite objectives"
         if len(front.measured):
@@ -189,8 +206,13 @@ def show(front: Front, folder: str, names: Sequence[str], console: Console) -> N
         ("knee", front.knee or "none"),
         ("trials", f"{front.used} used; left out: {dropped or 'none'}"),
         *remarks(front),
-        ("files", f"{folder}: {' '.join(names)}"),
     ]
+    console.print(titled(said, width=line_width(console)), soft_wrap=True)
+
+
+def show_files(folder: str, names: Sequence[str], console: Console) -> None:
+    """Print where the front's files are."""
+    said = [("files", f"{folder}: {' '.join(names)}")]
     console.print(titled(said, width=line_width(console)), soft_wrap=True)
 
 

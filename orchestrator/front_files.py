@@ -8,15 +8,17 @@ import math
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from orchestrator.eligibility import is_collapsed
 from orchestrator.extraction import Front, settings_columns, settings_of
-from orchestrator.figures.front import Placement, draw_front
-from orchestrator.store import Files
+from orchestrator.figures.placement import Placement
 from orchestrator.table_files import write_csv
+
+if TYPE_CHECKING:
+    from orchestrator.store import Files
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +68,9 @@ def write_front(
     Raises:
         OSError: `directory` cannot be made or written.
     """
+    # Here alone, since it takes as long to import as all that a reader of the front needs.
+    from orchestrator.figures.front import draw_front  # noqa: PLC0415
+
     directory.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".front-", dir=directory) as name:
         staging = Path(name)
@@ -78,6 +83,17 @@ def write_front(
         paths = [(staging / file).replace(directory / file) for file in FILES]
     logger.info("front of %d trials written to %s", len(front.points), directory)
     return paths
+
+
+def see_that_it_is_writable(directory: Path) -> None:
+    """Make the folder where it is missing, and see that `write_front` may write there.
+
+    Raises:
+        OSError: it may not.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".front-", dir=directory):
+        pass
 
 
 def put(paths: Iterable[Path], files: Files, folder: str) -> None:

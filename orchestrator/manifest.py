@@ -3,8 +3,9 @@
 A start looks at each of its trials in the store, and at the data, so that nothing damaged or
 missing escapes it. Who wants to know how a sweep stands has 10,000 trials to ask about, perhaps
 over a network, and perhaps no data: `sweeps/<name>/plan.json` has the data's fingerprints, by
-which trials are named, and the results of those that are done. It is checked by its own
-SHA-256; without it everything is looked up. Of several writers the last one wins.
+which trials are named, the results of those that are done, and the sizes of the networks that are
+to train. It is checked by its own SHA-256; without it everything is looked up. Of several writers
+the last one wins.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from orchestrator.network_sizes import bytes_by_network
 from orchestrator.plan import NOTHING, Plan, PlannedTrial
 from orchestrator.spec import SweepSpec
 from orchestrator.store import Files, Progress
@@ -27,6 +29,7 @@ class Manifest:
 
     fingerprints: Mapping[str, str] = field(default_factory=dict)  # by id of the data's content
     settled: Mapping[str, Progress] = field(default_factory=dict)  # of trials that are done
+    network_bytes: Mapping[str, int | None] = field(default_factory=dict)  # by `network_id`
 
     def fingerprint(self, data: DataSettings) -> str:
         """As the sweep's last start found the data, or else as they are here; never downloads.
@@ -40,9 +43,11 @@ class Manifest:
 def write_manifest(files: Files, spec: SweepSpec, plan: Plan) -> None:
     """Keep what a plan has found."""
     fingerprints = {planned.trial.data: planned.trial.fingerprint for planned in plan.trials}
+    untrained = (each.trial for each in plan.asked_for() if not each.progress.trained)
     record = {
         "suite": plan.suite_id,
         "fingerprints": {_data_id(data): found for data, found in fingerprints.items()},
+        "network_bytes": bytes_by_network(untrained),
         "trials": [_entry(planned) for planned in plan.trials],
     }
     write_record(files, _place(spec), record)
@@ -58,6 +63,7 @@ def read_manifest(files: Files, spec: SweepSpec) -> Manifest:
     return Manifest(
         fingerprints=record["fingerprints"],
         settled={entry["id"]: _settled(entry) for entry in done},
+        network_bytes=record.get("network_bytes", {}),  # none from before it was kept
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from orchestrator.extraction import Front, extract_front
-from orchestrator.figures.front import PLACEMENTS
+from orchestrator.figures.placement import PLACEMENTS
 from orchestrator.front_files import put, write_front
 from orchestrator.plan import Plan
 from orchestrator.reevaluation import coverage

@@ -18,7 +18,7 @@ from orchestrator.address import NoClusterError
 from orchestrator.auto_precision import DecidedOtherwiseError, Decision, decided_here
 from orchestrator.dry_run import show_plan
 from orchestrator.exit_code import ExitCode
-from orchestrator.front import show
+from orchestrator.front import show, show_files
 from orchestrator.front_files import front_record
 from orchestrator.plan import Plan
 from orchestrator.policy import Resources
@@ -191,7 +191,8 @@ def _show_outcome(spec: SweepSpec, outcome: Outcome, console: Console) -> None:
         said.append(("failed", f"and {len(failed) - SHOWN_FAILURES} more, see trials.csv"))
     if said:
         console.print(titled(said, width=line_width(console)), soft_wrap=True)
-    show(outcome.front, outcome.folder, outcome.files, console)
+    show(outcome.front, console)
+    show_files(outcome.folder, outcome.files, console)
     said = [("sweep", f"{spec.name}: {_counted(outcome.plan)}")]
     if (covered := coverage(spec, outcome.plan)) is not None:
         said += covered.lines()

@@ -19,11 +19,8 @@ from orchestrator.spec import SweepSpec, measured_columns
 from orchestrator.store import Store
 from orchestrator.store.opening import open_files
 from orchestrator.store.read_only import only_read
+from orchestrator.table_cells import PASSES
 from trainer.passes import Passes
-
-PASSES = ("training_passes", "evaluation_passes")
-"""Columns of whole numbers: passes of one image through the network, of all kinds. Those of
-training are of the trial's whole course, once, without validation."""
 
 
 def trials_table(spec: SweepSpec, plan: Plan) -> pd.DataFrame:

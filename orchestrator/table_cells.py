@@ -18,6 +18,10 @@ from pandas.api import types
 from orchestrator.objectives import LARGEST
 from trainer.problems import label, shown
 
+PASSES = ("training_passes", "evaluation_passes")
+"""Columns of whole numbers: passes of one image through the network, of all kinds. Those of
+training are of the trial's whole course, once, without validation."""
+
 SCALARS = (str, bool, int, float, np.bool_, np.integer, np.floating)
 DATES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
 TRUTHS = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}

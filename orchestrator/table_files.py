@@ -27,8 +27,14 @@ from pandas.api import types
 from orchestrator.eligibility import CONSTANT
 from orchestrator.extraction import FACTS, by_contract, settings_columns
 from orchestrator.objectives import Objective, is_fraction, is_known
-from orchestrator.table import PASSES
-from orchestrator.table_cells import cell_problem, read_numbers, read_words, read_yes_or_no, tidied
+from orchestrator.table_cells import (
+    PASSES,
+    cell_problem,
+    read_numbers,
+    read_words,
+    read_yes_or_no,
+    tidied,
+)
 from trainer.problems import label, shown
 
 logger = logging.getLogger(__name__)

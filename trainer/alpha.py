@@ -6,9 +6,7 @@ import itertools
 from collections import deque
 from typing import NamedTuple
 
-import cvxopt
 import numpy as np
-from cvxopt import solvers
 from numpy.typing import ArrayLike, NDArray
 
 FEASIBLE_SHARE = 0.999
@@ -104,6 +102,9 @@ class _Problem(NamedTuple):
 
 def _interior_point(problem: _Problem) -> NDArray[np.float64] | None:
     """CVXOPT's answer, where it reports an optimum."""
+    import cvxopt  # noqa: PLC0415  (here alone: who only reads settings solves nothing)
+    from cvxopt import solvers  # noqa: PLC0415
+
     P, c, r, own = problem
     K = len(c)
     scale = own.clip(min=1e-24) ** 0.25

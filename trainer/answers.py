@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+else:
+    from trainer import late_torch as torch
+
 
 NO_ANSWER = -1
 """In the place of a class where some logit is NaN or infinite: no label equals it."""

@@ -6,13 +6,16 @@ import io
 import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
-
-import torch
-from torch import Tensor, nn
+from typing import TYPE_CHECKING, Any
 
 from trainer.problems import BadInput, Problem
 from trainer.weighting import Weighting
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+else:
+    from trainer import late_torch as torch
 
 MAX_SIZE = 2**20
 """The most pixels along an axis, and classes, that a weights file says unless it is damaged."""
@@ -103,7 +106,7 @@ def _lay_out_as_weights(optimiser: torch.optim.Optimizer) -> None:
     and its moments as they lie in memory, whatever their strides say."""
     for weight, state in optimiser.state.items():
         for name, value in state.items():
-            if isinstance(value, Tensor) and value.shape == weight.shape:
+            if isinstance(value, torch.Tensor) and value.shape == weight.shape:
                 state[name] = torch.empty_like(weight, dtype=value.dtype).copy_(value)
 
 
@@ -172,7 +175,7 @@ class Weights:
             remedy = "take the file as training left it"
             raise BadInput(Problem(where, name, f"{message}; {remedy}"))
         for name, own in model.state_dict().items():
-            if not isinstance(own, Tensor):
+            if not isinstance(own, torch.Tensor):
                 continue
             tensor = self.model[name]
             bad = tensor.isnan() | (tensor.isinf() & ~own.isinf().to(tensor.device))
@@ -184,13 +187,15 @@ class Weights:
 
 def _unfit(state: Mapping[str, Any], model: nn.Module) -> Iterator[tuple[str, str, str]]:
     """Name, rule and finding of each of the model's tensors that `state` has not as it must be."""
-    expected = {name: own for name, own in model.state_dict().items() if isinstance(own, Tensor)}
+    expected = {
+        name: own for name, own in model.state_dict().items() if isinstance(own, torch.Tensor)
+    }
     others = [name for name in state if name not in model.state_dict()]
     for name in (*expected, *others):
         own, found = expected.get(name), state.get(name)
         if own is None:
             rule = "not be there"
-        elif not isinstance(found, Tensor) or found.shape != own.shape:
+        elif not isinstance(found, torch.Tensor) or found.shape != own.shape:
             rule = f"be of shape {tuple(own.shape)}"
         elif found.dtype != own.dtype or found.layout != own.layout:
             yield name, f"be {own.dtype}, {own.layout}", f"{found.dtype}, {found.layout}"
@@ -200,7 +205,7 @@ def _unfit(state: Mapping[str, Any], model: nn.Module) -> Iterator[tuple[str, st
             continue
         else:
             continue
-        got = f"shape {tuple(found.shape)}" if isinstance(found, Tensor) else "no such tensor"
+        got = f"shape {tuple(found.shape)}" if isinstance(found, torch.Tensor) else "no such tensor"
         yield name, rule, got
 
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping
 from itertools import pairwise
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
-import torch
 from pydantic import AfterValidator, Field, SerializeAsAny, Strict
-from torch import Tensor, nn
 
 from trainer.answers import NotFiniteError, correct
 from trainer.attacks import ATTACKS, Attack, frozen
@@ -22,6 +20,12 @@ from trainer.precision import arithmetic
 from trainer.problems import label_problem
 from trainer.randomness import derive_seed, example_keys
 from trainer.settings import Count, Provenance, Settings, content_id
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+else:
+    from trainer import late_torch as torch
 
 SEMANTICS = 1
 """Of evaluation as a whole: raised when the same suite comes to mean other bits."""

@@ -5,11 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from trainer.settings import content_id
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+else:
+    from trainer import late_torch as torch
 
 
 @dataclass(frozen=True, kw_only=True)

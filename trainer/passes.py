@@ -11,10 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-import torch
-from torch import Tensor, nn
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+else:
+    from trainer import late_torch as torch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +140,7 @@ def counted(model: nn.Module) -> Iterator[PassCounter]:
         del module, inputs
         if torch.compiler.is_compiling():  # it would become a part of the graph, or refuse to
             return
-        if not isinstance(logits, Tensor) or not logits.dim():
+        if not isinstance(logits, torch.Tensor) or not logits.dim():
             return  # whoever called finds out that these are no logits
         images = len(logits)
         counter.add("forward", images)

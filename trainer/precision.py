@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Literal
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
 
-import torch
+if TYPE_CHECKING:
+    import torch
+else:
+    from trainer import late_torch as torch
+
 
 Precision = Literal["float32", "tf32", "bfloat16"]
 """`tf32` is float32 whose products round to 10 bits of mantissa, on GPUs that can do so."""
@@ -57,20 +62,22 @@ def _multiplies_bfloat16() -> bool:
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
-_BACKENDS: Any = torch.backends  # types of PyTorch's own know no `cudnn.conv`
-_SWITCHES = (
-    _BACKENDS.cuda.matmul,
-    _BACKENDS.cudnn.conv,
-    _BACKENDS.cudnn.rnn,
-    _BACKENDS.mkldnn.matmul,
-    _BACKENDS.mkldnn.conv,
-    _BACKENDS.mkldnn.rnn,
-)
-"""Three of GPUs, three of CPUs."""
+@cache
+def _switches() -> tuple[Any, ...]:
+    """Three of GPUs, three of CPUs."""
+    backends: Any = torch.backends  # types of PyTorch's own know no `cudnn.conv`
+    return (
+        backends.cuda.matmul,
+        backends.cudnn.conv,
+        backends.cudnn.rnn,
+        backends.mkldnn.matmul,
+        backends.mkldnn.conv,
+        backends.mkldnn.rnn,
+    )
 
 
 def _present() -> tuple[str, ...]:
-    return tuple(switch.fp32_precision for switch in _SWITCHES)
+    return tuple(switch.fp32_precision for switch in _switches())
 
 
 def _set(values: tuple[str, ...]) -> None:
@@ -81,6 +88,6 @@ def _set(values: tuple[str, ...]) -> None:
     matmul, convolution, _, matmul_on_cpu, *_ = values
     older = {"bf16": "medium", "tf32": "high"}
     torch.set_float32_matmul_precision(older.get(matmul_on_cpu) or older.get(matmul, "highest"))
-    _BACKENDS.cudnn.allow_tf32 = convolution == "tf32"
-    for switch, value in zip(_SWITCHES, values, strict=True):
+    torch.backends.cudnn.allow_tf32 = convolution == "tf32"
+    for switch, value in zip(_switches(), values, strict=True):
         switch.fp32_precision = value

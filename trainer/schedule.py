@@ -5,13 +5,17 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable
 from itertools import pairwise
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-import torch
 from pydantic import Field, Strict, model_validator
-from torch import nn
 
 from trainer.settings import NonNegative, Positive, Settings, Share
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+else:
+    from trainer import late_torch as torch
 
 _Point = Annotated[tuple[Share, NonNegative], Strict(False)]
 

@@ -7,9 +7,13 @@ to pinned memory a copy is queued like anything else. Where there is no GPU noth
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+else:
+    from trainer import late_torch as torch
 
 
 def moved(tensor: Tensor, device: torch.device) -> Tensor:

@@ -8,13 +8,15 @@ The grid of one image has H x W points (x, y) in normalised units: pixel centres
 
 from __future__ import annotations
 
-from typing import Literal
-
-import torch
-from torch import Tensor
-from torch.nn import functional as F
+from typing import TYPE_CHECKING, Literal
 
 from trainer.precision import arithmetic
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+else:
+    from trainer import late_torch as torch
 
 Padding = Literal["zeros", "border"]
 """What lies outside the image: black, or its edge repeated. It is part of the threat model."""
@@ -34,7 +36,7 @@ def affine_points(increment: Tensor, height: int, width: int) -> Tensor:
     # Points are products: autocast would round them to bfloat16, and at 28 pixels even the identity
     # would be off by 0.04; TF32 likewise, by a hundredth of a pixel or more.
     with arithmetic("float32", increment.device):
-        return F.affine_grid(identity + increment, size, align_corners=False)
+        return torch.nn.functional.affine_grid(identity + increment, size, align_corners=False)
 
 
 def identity_points(images: Tensor) -> Tensor:
@@ -44,7 +46,9 @@ def identity_points(images: Tensor) -> Tensor:
 
 def sample(images: Tensor, points: Tensor, *, padding: Padding) -> Tensor:
     """`images` (B C H W) read bilinearly at `points` (B H W 2, x first)."""
-    return F.grid_sample(images, points, mode="bilinear", padding_mode=padding, align_corners=False)
+    return torch.nn.functional.grid_sample(
+        images, points, mode="bilinear", padding_mode=padding, align_corners=False
+    )
 
 
 def flow_warp(images: Tensor, flow: Tensor, *, padding: Padding) -> Tensor:

@@ -5,14 +5,8 @@ the second objective) under `sign(v) * log(1 + |v|)`. The paper names its vertic
 log transformation along two directions" and defines no more; this one takes v in percentage
 points, since on fractions it would be the identity, near enough.
 
-Which axis is which is a choice (`PLACEMENTS`):
-
-- `score`, the default: the first objective is vertical, the second horizontal, and up and left are
-  better. What is gained stands over what it costs, for every pair of objectives, and more robust
-  is higher;
-- `paper`: the sacrifice is vertical, as in Figure 7, and down and right are better.
-
-An axis runs backwards where its objective's direction asks for it.
+Which axis is which is a choice (`orchestrator.figures.placement`), and an axis runs backwards where
+its objective's direction asks for it.
 """
 
 from __future__ import annotations
@@ -21,7 +15,7 @@ from collections.abc import Collection, Sequence
 from math import ceil
 from pathlib import Path
 from textwrap import wrap
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +35,7 @@ from orchestrator.figures.crowd import (
 )
 from orchestrator.figures.labels import setting_text, short, varying_settings
 from orchestrator.figures.panel import FLOOR_LINE, Scene, draw_panel
+from orchestrator.figures.placement import Placement
 from orchestrator.figures.style import DPI, GREY, INK, RC, Array, method_styles, save
 from orchestrator.objectives import Objective, is_fraction, minimised
 from trainer.terminal_table import printable
@@ -52,10 +47,6 @@ CHARACTERS_IN_ROW = 155
 """Of small print."""
 
 NAMES_IN_ROW, CHARACTERS_IN_LEGEND_ROW = 8, 140
-
-Placement = Literal["score", "paper"]
-PLACEMENTS: tuple[Placement, ...] = ("score", "paper")
-"""Which objective stands on which axis."""
 
 SACRIFICE = "sacrificed_accuracy"
 TITLES = {

@@ -24,7 +24,7 @@ from orchestrator.arguments import (
     read_sweep,
 )
 from orchestrator.exit_code import ExitCode
-from orchestrator.front import show
+from orchestrator.front import show, show_files
 from orchestrator.spec import SweepSpec
 from orchestrator.starts import all_starts
 from orchestrator.status.display import MOST_ROWS, chosen, hidden, lines, table, told
@@ -122,7 +122,8 @@ def _show(
     said = lines(spec, standing, files.damaged, more, width=line_width(console))
     console.print(said, soft_wrap=True)
     written = [name for name in files.names(spec.folder) if "." in name] or ["nothing yet"]
-    show(standing.front, f"{files.url}/{spec.folder}", written, console)
+    show(standing.front, console)
+    show_files(f"{files.url}/{spec.folder}", written, console)
 
 
 def _say_that_nothing_is_there(spec: SweepSpec, console: Console, *, as_json: bool) -> None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.store.files import Files
 from orchestrator.store.lease import Lease, utc_now
@@ -16,8 +16,9 @@ from trainer.checkpoint import Checkpoint, Weights
 from trainer.config import Trial
 from trainer.outcomes import Outcomes
 from trainer.redaction import redacted, redacted_lines
-from trainer.training import EpochRow
 
+if TYPE_CHECKING:
+    from trainer.training import EpochRow
 KEPT_CHECKPOINTS = 2
 """The newest, and the one before in case the newest proves damaged."""
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from orchestrator.store.attempt import Attempt, Origin, checkpoint_name, failure_record
 from orchestrator.store.files import Files
@@ -27,8 +27,9 @@ from trainer.config import TrainingSettings, Trial
 from trainer.data import DataSettings
 from trainer.outcomes import Outcomes
 from trainer.settings import Provenance
-from trainer.training import EpochRow
 
+if TYPE_CHECKING:
+    from trainer.training import EpochRow
 logger = logging.getLogger(__name__)
 
 FailureKind = Literal[

@@ -28,11 +28,12 @@ from orchestrator.tracking.database import database_uri
 from orchestrator.tracking.names import text, valid_name
 from orchestrator.tracking.tracker import TrackedTrial, Tracker
 from trainer.redaction import HIDDEN, is_secret_name, redacted
-from trainer.training import EpochRow
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
+
+    from trainer.training import EpochRow
 
 logger = logging.getLogger(__name__)
 

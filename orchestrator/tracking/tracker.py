@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from trainer.training import EpochRow
+if TYPE_CHECKING:
+    from trainer.training import EpochRow
 
 
 @dataclass(frozen=True, kw_only=True)

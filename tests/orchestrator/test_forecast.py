@@ -16,8 +16,9 @@ from typer.testing import CliRunner
 
 from orchestrator.budget import Usage
 from orchestrator.execution.work import Ending
-from orchestrator.footprint import IMAGES, bytes_of_weights, bytes_stored, footprint, in_words
+from orchestrator.footprint import bytes_stored, footprint, in_words
 from orchestrator.forecast import Forecast, forecast, room_here
+from orchestrator.network_sizes import IMAGES, bytes_of_weights
 from orchestrator.plan import Plan, PlannedTrial, make_plan
 from orchestrator.policy import Resources
 from orchestrator.progress import in_short

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -199,6 +200,21 @@ def test_bad_tables_are_named_and_nothing_is_written(
     assert result.stderr.count("\n") == 1
     assert result.stdout == ""
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_front_is_told_before_it_is_drawn(trials: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits for the pictures may read; where its files are is said once they are there."""
+
+    def draw(*arguments: object, **options: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("orchestrator.figures.front.draw_front", draw)
+    result = run(trials)
+    assert result.exit_code == 2
+    assert "5 used; left out: 1 failed" in result.stdout
+    assert "files" not in result.stdout
+    assert result.stderr.endswith("must be a writable folder: No space left on device\n")
+    assert list(trials.parent.iterdir()) == [trials]
 
 
 @pytest.mark.parametrize(

@@ -17,14 +17,13 @@ from matplotlib.patches import Polygon
 
 from orchestrator.extraction import Front, extract_front
 from orchestrator.figures.front import (
-    PLACEMENTS,
     WIDTH,
-    Placement,
     compose,
     draw_front,
     staircase,
 )
 from orchestrator.figures.labels import setting_text
+from orchestrator.figures.placement import PLACEMENTS, Placement
 from orchestrator.figures.style import (
     DPI,
     KNOWN_METHODS,

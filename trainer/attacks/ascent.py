@@ -10,12 +10,9 @@ import math
 from abc import abstractmethod
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
-from typing import ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, TypeAlias
 
-import torch
 from pydantic import Field
-from torch import Tensor, nn
-from torch.nn import functional as F
 
 from trainer.answers import correct
 from trainer.attacks.attack import Attack, frozen, gradients_of
@@ -23,8 +20,14 @@ from trainer.passes import Passes
 from trainer.randomness import uniform
 from trainer.settings import Count
 
-Parameters = tuple[Tensor, ...]
-Observer = Callable[[int, Tensor, Tensor], Tensor | None]
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+else:
+    from trainer import late_torch as torch
+
+Parameters: TypeAlias = "tuple[Tensor, ...]"
+Observer: TypeAlias = "Callable[[int, Tensor, Tensor], Tensor | None]"
 """Told, for iterate 0 (the start), 1, ..., its number, its images (B C H W) and the model's logits
 there (B K); says which of these examples go on (places, int64, rising), None for all of them."""
 
@@ -248,7 +251,7 @@ def _within_range(images: Tensor) -> Tensor:
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     """Cross entropy of each example, B."""
-    return F.cross_entropy(logits.float(), labels, reduction="none")
+    return torch.nn.functional.cross_entropy(logits.float(), labels, reduction="none")
 
 
 def margin(logits: Tensor, labels: Tensor) -> Tensor:

@@ -9,15 +9,18 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import ClassVar, Self
-
-import torch
-from torch import Tensor, nn
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from trainer.answers import correct
 from trainer.attacks.batch import check_batch
 from trainer.passes import Passes
 from trainer.settings import Settings
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+else:
+    from trainer import late_torch as torch
 
 
 class Attack(Settings, ABC):

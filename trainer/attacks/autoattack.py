@@ -8,11 +8,9 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any, ClassVar, Literal, Self, get_args
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, get_args
 
-import torch
 from pydantic import AfterValidator, Field, Strict, model_validator
-from torch import Tensor, nn
 
 from trainer.answers import NotFiniteError
 from trainer.attacks.attack import Attack, frozen
@@ -20,6 +18,12 @@ from trainer.attacks.pixel import PGD
 from trainer.attacks.units import odd_pixels
 from trainer.randomness import derive_seed
 from trainer.settings import Share
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+else:
+    from trainer import late_torch as torch
 
 PACKAGE = "pyautoattack"
 EXTRA = "pareto-robustness-sweep[autoattack]"

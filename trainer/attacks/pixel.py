@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
-from torch import Tensor
 
 from trainer.attacks.ascent import AscentAttack, Component, Parameters
 from trainer.attacks.units import odd_pixels
 from trainer.settings import Real, Share
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class PGD(AscentAttack):

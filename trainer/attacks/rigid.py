@@ -11,11 +11,9 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from typing import Annotated, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
-import torch
 from pydantic import AfterValidator, Field, model_validator
-from torch import Tensor, nn
 
 from trainer.answers import answers
 from trainer.attacks.ascent import compared_losses
@@ -34,6 +32,12 @@ from trainer.randomness import uniform
 from trainer.settings import Count, NonNegative, Real
 from trainer.transfer import moved, sent
 from trainer.warp import Padding, affine_warp
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+else:
+    from trainer import late_torch as torch
 
 
 def _odd(count: int) -> int:

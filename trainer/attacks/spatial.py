@@ -9,16 +9,18 @@ when read literally is the option `warps` of `Integrated`.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
-from torch import Tensor
 
 from trainer.attacks.ascent import AscentAttack, Component, Parameters
 from trainer.attacks.pixel import default_step
 from trainer.attacks.units import AFFINE_UNIT, FLOW_UNIT, affine_box, odd_warp, pixels
 from trainer.settings import NonNegative, Positive
 from trainer.warp import Padding, affine_warp, flow_warp, integrated_warp
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class _Spatial(AscentAttack):

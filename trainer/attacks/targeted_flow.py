@@ -9,14 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from pydantic import Field
-from scipy.optimize import Bounds, minimize
-from torch import Tensor, nn
 
 from trainer.answers import NO_ANSWER, answers
 from trainer.attacks.attack import Attack, frozen, gradients_of
@@ -25,6 +22,12 @@ from trainer.attacks.units import FLOW_UNIT, odd_warp, pixels
 from trainer.randomness import uniform
 from trainer.settings import Count, NonNegative
 from trainer.warp import Padding, flow_warp
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+else:
+    from trainer import late_torch as torch
 
 KINK_WIDTH = 1e-2
 """Pixels: the differences that `flow_smoothness` rounds off. Wider, and L-BFGS is held up less by
@@ -125,6 +128,9 @@ class TargetedFlow(Attack):
 
     def _solve(self, model: nn.Module, image: Tensor, target: Tensor) -> _Point:
         """The best point of image 1 C H W; L-BFGS sees its flow as 2 H W float64 pixels."""
+        # Here alone: SciPy's solvers take as long to import as all of the settings.
+        from scipy.optimize import Bounds, minimize  # noqa: PLC0415
+
         height, width = image.shape[-2:]
         half = torch.tensor([width / 2, height / 2], device=image.device).double()[:, None, None]
 

@@ -7,11 +7,9 @@ files first, and neither touches the network unless the settings allow it.
 from __future__ import annotations
 
 from dataclasses import replace
-from http.client import HTTPException
+from typing import TYPE_CHECKING
 
-import torch
 from filelock import FileLock
-from torch import Tensor
 
 from trainer.data.caltech import Caltech256
 from trainer.data.cifar import Cifar10
@@ -23,6 +21,12 @@ from trainer.data.source import MissingData, Pictures, Source
 from trainer.data.split import Dataset, Split
 from trainer.randomness import derive_seed
 from trainer.registry import resolve
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+else:
+    from trainer import late_torch as torch
 
 __all__ = [
     "DATASETS",
@@ -128,6 +132,8 @@ def _present(settings: DataSettings) -> Source:
 
 
 def _download(source: Source, settings: DataSettings) -> None:
+    from http.client import HTTPException  # noqa: PLC0415  (with TLS, and few ever download)
+
     root = settings.root_folder
     try:
         root.mkdir(parents=True, exist_ok=True)

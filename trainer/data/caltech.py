@@ -15,16 +15,21 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
 from filelock import FileLock
-from PIL import Image, ImageOps
-from torch import Tensor
 
 from trainer.data.selection import share_of_each_class
 from trainer.data.settings import DataSettings
 from trainer.data.source import Pictures
 from trainer.data.split import Split
+
+if TYPE_CHECKING:
+    import torch
+    from PIL import Image
+    from torch import Tensor
+else:
+    from trainer import late_torch as torch
 
 _STORED_SIZE = 256
 _IMAGE_SIZE = 224
@@ -201,6 +206,8 @@ def _decode(path: Path) -> bytes:
     Raises:
         ValueError: the file is no readable image, of more than 8 bits a channel, or transparent.
     """
+    from PIL import Image, ImageOps  # noqa: PLC0415  (here alone: once the cache is written, never)
+
     try:
         with Image.open(path) as photograph:
             if photograph.mode.startswith(_DEEP_MODES):

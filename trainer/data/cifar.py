@@ -6,15 +6,19 @@ import math
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from trainer.data.settings import DataSettings
 from trainer.data.source import Pictures, hash_of_files, missing_files, refuse_unknown_labels
 from trainer.data.split import Split
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+else:
+    from trainer import late_torch as torch
 
 _TRAINING_FILES = tuple(f"data_batch_{number}" for number in range(1, 6))
 _TEST_FILE = "test_batch"

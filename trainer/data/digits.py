@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from trainer.data.selection import share_of_each_class
 from trainer.data.settings import DataSettings
 from trainer.data.source import Pictures
 from trainer.data.split import Split
+
+if TYPE_CHECKING:
+    import torch
+else:
+    from trainer import late_torch as torch
 
 _TEST_SHARE = 0.2
 _TEST_SEED = 0

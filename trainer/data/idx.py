@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from trainer.data.settings import DataSettings
 from trainer.data.source import Pictures, hash_of_files, missing_files, refuse_unknown_labels
 from trainer.data.split import Split
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _FILES = (
     "train-images-idx3-ubyte",

@@ -6,10 +6,15 @@ The orders come from `trainer.randomness` and so mean the same in every version 
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from trainer.randomness import example_keys
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+else:
+    from trainer import late_torch as torch
 
 
 def share_of_each_class(labels: Tensor, share: float, *, seed: int) -> Tensor:

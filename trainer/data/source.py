@@ -7,12 +7,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Protocol
 
 from trainer.data.settings import DataSettings
 from trainer.data.split import Split
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class MissingData(ValueError):  # noqa: N818  (read as a condition, as StopIteration is)

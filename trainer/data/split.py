@@ -8,15 +8,17 @@ by the indices of its examples.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Self
-
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+from typing import TYPE_CHECKING, Self
 
 from trainer.data.settings import Augmentation
 from trainer.randomness import uniform
 from trainer.transfer import moved
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+else:
+    from trainer import late_torch as torch
 
 _PADDING = 4
 """Pixels of black around an image that is stored no larger than the model sees it."""
@@ -113,7 +115,7 @@ class Split:
         height, width = self.image_size
         images = self._gather(self.stored, indices)
         if images.shape[2:] == self.image_size:
-            images = F.pad(images, (_PADDING,) * 4)
+            images = torch.nn.functional.pad(images, (_PADDING,) * 4)
         windows = images.unfold(2, height, 1).unfold(3, width, 1)  # B C tops lefts H W, a view
 
         draws = uniform(keys, stream=_AUGMENTATION_STREAM, shape=(3,))

@@ -1,0 +1,71 @@
+"""How large a trial's images and network are, known before either is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from trainer.config import Trial
+from trainer.settings import content_id
+
+BYTES_OF_TENSOR = 400
+"""Of its name, shape and padding in a file of weights; measured, rounded up."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Images:
+    """What a network, a training and an evaluation need to know of a published data set."""
+
+    shape: tuple[int, int, int]
+    classes: int
+    trained: int  # those held out for validation included
+    tested: int
+
+
+IMAGES: Mapping[str, Images] = {
+    "digits": Images(shape=(1, 8, 8), classes=10, trained=1_438, tested=359),
+    "mnist": Images(shape=(1, 28, 28), classes=10, trained=60_000, tested=10_000),
+    "fashion_mnist": Images(shape=(1, 28, 28), classes=10, trained=60_000, tested=10_000),
+    "cifar10": Images(shape=(3, 32, 32), classes=10, trained=50_000, tested=10_000),
+    "caltech256": Images(shape=(3, 224, 224), classes=257, trained=24_485, tested=6_122),
+}
+"""Stated here, so that a forecast reads no images, which may not even be on this machine."""
+
+
+def bytes_of_weights(trial: Trial) -> int | None:
+    """Of a trial's network in a file; None where its images are not known without reading them,
+    or the network cannot be made without numbers in it."""
+    images = IMAGES.get(trial.data.name)
+    if images is None:
+        return None
+    # Here alone, since with networks comes PyTorch: a start leaves what it found in its manifest.
+    import torch  # noqa: PLC0415
+
+    from trainer.models import build  # noqa: PLC0415
+
+    half = (0.5,) * images.shape[0]
+    try:
+        with torch.device("meta"):  # shapes alone
+            model = build(
+                trial.model,
+                image_shape=images.shape,
+                num_classes=images.classes,
+                mean=half,
+                std=half,
+            )
+    except Exception:  # a network of the user's own may do anything when it is made
+        return None
+    tensors = model.state_dict().values()
+    return sum(int(tensor.nbytes) + BYTES_OF_TENSOR for tensor in tensors)
+
+
+def network_id(trial: Trial) -> str:
+    """`n` and 16 hexadecimal digits: equal where networks have tensors of equal sizes."""
+    return content_id("n", {"data": trial.data.name, "model": trial.model.content()})
+
+
+def bytes_by_network(trials: Iterable[Trial]) -> dict[str, int | None]:
+    """`bytes_of_weights` by `network_id`."""
+    several = {(trial.data, trial.model): trial for trial in trials}  # of many trials few differ
+    networks = {network_id(trial): trial for trial in several.values()}
+    return {name: bytes_of_weights(trial) for name, trial in networks.items()}

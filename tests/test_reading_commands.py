@@ -1,0 +1,82 @@
+"""Commands that only read: what they import, on a real sweep."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from orchestrator.manifest import write_manifest
+from orchestrator.plan import make_plan
+from orchestrator.starts import begun
+from tests.orchestrator.finished import do_sweep, read_sweep, store_of
+
+ROOT = Path(__file__).parents[1]
+HEAVY = {"torch", "torchvision", "ray", "mlflow", "optuna", "scipy.stats"}
+
+SCRIPT = """\
+import atexit, pathlib, runpy, sys
+said, *sys.argv = sys.argv[1:]
+atexit.register(lambda: pathlib.Path(said).write_text("\\n".join(sys.modules)))
+runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+"""
+"""A module as a command; what it has imported by its end goes into a file."""
+
+
+def imports_of(folder: Path, words: Sequence[str]) -> set[str]:
+    """All modules that a command needs, which must end well and print something."""
+    said = folder / "imported"
+    command = [sys.executable, "-c", SCRIPT, str(said), *words]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+    return set(said.read_text().splitlines())
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two sweeps in one storage: `small` is done; `waiting`, of another network, was only begun."""
+    folder = tmp_path_factory.mktemp("read")
+    do_sweep(read_sweep(folder))
+    waiting = read_sweep(folder, "waiting", "model.hidden=32")
+    store = store_of(waiting)
+    with begun(
+        store.files, store.files, waiting.name, joins=False, lasts=60.0, on_tick=lambda lease: None
+    ):
+        write_manifest(store.files, waiting, make_plan(waiting, store))
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "words",
+    [
+        "status {folder}/small.yaml --storage {folder}/runs",
+        "status {folder}/small.yaml --storage {folder}/runs --json",
+        "status {folder}/small.yaml --storage {folder}/runs --set seeds=[0,1]",
+        "status {folder}/waiting.yaml --storage {folder}/runs --set model.hidden=32",
+        "store ls {folder}/runs",
+        "store verify {folder}/runs",
+        "store gc {folder}/runs",
+        "front {folder}/runs/sweeps/small/trials.csv --out {folder}/out",
+        "front {folder}/small.yaml --storage {folder}/runs",
+    ],
+)
+def test_only_readers_import_nothing_heavy(folder: Path, tmp_path: Path, words: str) -> None:
+    """What a sweep's trials are, how far they came and what came of them needs no tensor."""
+    imported = imports_of(tmp_path, f"orchestrator.{words}".format(folder=folder).split())
+    assert imported & HEAVY == set()
+
+
+def test_front_of_a_table_needs_no_sweep_file(tmp_path: Path) -> None:
+    """Nor PyTorch, nor what draws, before its first line."""
+    script = "import sys, orchestrator.front; print(*sys.modules, sep='\\n')"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    imported = set(done.stdout.splitlines())
+    assert "orchestrator.extraction" in imported
+    assert imported & {*HEAVY, "matplotlib", "orchestrator.spec", "trainer.config"} == set()
