@@ -18,6 +18,7 @@ from torch import nn
 from orchestrator.address import check_address
 from orchestrator.arguments import check_version
 from orchestrator.execution.session import parent_folder
+from orchestrator.network_sizes import IMAGES
 from orchestrator.plan import Plan, PlannedTrial, blamed_on
 from orchestrator.policy import Resources
 from orchestrator.reevaluation import plan_start, refuse_nothing_to_evaluate
@@ -36,6 +37,8 @@ from trainer.training import new_model
 logger = logging.getLogger(__name__)
 
 CPU = torch.device("cpu")
+
+Shape = tuple[int, int, int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +88,10 @@ def ready(
     check_temporary_folder()
     if is_here:
         parent_folder(os.environ)
-    check_content(spec, [each for each in pending if each.trial.data not in away], resources)
+    shapes = check_content(
+        spec, [each for each in pending if each.trial.data not in away], resources
+    )
+    _warn_of_radii(spec, shapes)
     if spec.reevaluation is None and not resources.gpu:
         _warn_of_slowness(pending)
     return Ready(plan=plan, pending=pending, resources=resources)
@@ -121,7 +127,9 @@ def check_storage(spec: SweepSpec, files: Files) -> None:
     check_version(spec, files)
 
 
-def check_content(spec: SweepSpec, pending: Sequence[PlannedTrial], resources: Resources) -> None:
+def check_content(
+    spec: SweepSpec, pending: Sequence[PlannedTrial], resources: Resources
+) -> dict[DataSettings, Shape]:
     """Load each data set, pass two images through each network, and call what is the user's own
     once, so that what is wrong with them is known before Ray starts.
 
@@ -129,17 +137,23 @@ def check_content(spec: SweepSpec, pending: Sequence[PlannedTrial], resources: R
         resources: of a trial. All this is on the CPU: code that raises there, and is to run on a
             GPU, is warned of alone.
 
+    Returns:
+        The images' C H W, by data set.
+
     Raises:
         BadInput: what is wrong.
     """
+    shapes: dict[DataSettings, Shape] = {}
     by_data: defaultdict[DataSettings, list[PlannedTrial]] = defaultdict(list)
     for planned in pending:
         by_data[planned.trial.data].append(planned)
     for data, its_trials in by_data.items():
         with blamed_on("data", spec):
             dataset = load(data, CPU)
+        shapes[data] = dataset.image_shape
         _check_networks(spec, its_trials, dataset, resources)
         _check_methods_and_attacks(spec, its_trials, dataset, resources)
+    return shapes
 
 
 def _check_networks(
@@ -176,6 +190,25 @@ def _check_methods_and_attacks(
             check(f"training.attacks.{label}", attack)
         for label, attack in planned.trial.validation_attacks.items():
             check(f"validation.attacks.{label}", attack)
+
+
+def _warn_of_radii(spec: SweepSpec, shapes: Mapping[DataSettings, Shape]) -> None:
+    """Tell what is odd about the radii of the sweep's attacks, each once.
+
+    Args:
+        shapes: C H W by data set, of those that were loaded; of others it is what is published.
+    """
+
+    def shape(data: DataSettings) -> Shape | None:
+        published = IMAGES.get(data.name)
+        return shapes.get(data, published.shape if published else None)
+
+    trials = [cell.trial for cell in spec.cells]
+    of_training = (line for trial in trials for line in trial.odd_radii(shape(trial.data)))
+    tested_on = dict.fromkeys(shape(trial.data) for trial in trials)
+    of_suite = (line for its in tested_on for line in spec.suite.odd_radii(its))
+    for line in dict.fromkeys((*of_training, *of_suite)):
+        logger.warning("%s", line)
 
 
 def _warn_of_slowness(pending: Sequence[PlannedTrial]) -> None:

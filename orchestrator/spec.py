@@ -270,12 +270,6 @@ def _left_aside(uri: str) -> str:
     )
 
 
-def odd_radii(spec: SweepSpec) -> list[str]:
-    """What is odd about the radii of the sweep's attacks, each once."""
-    of_training = (line for cell in spec.cells for line in cell.trial.odd_radii())
-    return list(dict.fromkeys((*of_training, *spec.suite.odd_radii())))
-
-
 def measured_columns(suite: Suite) -> list[str]:
     """The columns of `trials.csv` that an evaluation under the suite fills."""
     robust = [f"robust_accuracy_{category}" for category in suite.categories]

@@ -24,7 +24,7 @@ from orchestrator.plan import Plan
 from orchestrator.policy import Resources
 from orchestrator.reevaluation import coverage, reevaluated
 from orchestrator.results import missing, suite_facts
-from orchestrator.spec import SweepSpec, odd_radii, read_spec
+from orchestrator.spec import SweepSpec, read_spec
 from orchestrator.start import Outcome, start
 from orchestrator.starts import HeldError
 from orchestrator.tracking import OFF, tracking_uri
@@ -117,8 +117,6 @@ def main(
             spec = reevaluated(spec, evaluate, only_front=only == "front")
         elif only is not None:
             raise BadInput(Problem("--only", "", "must stand beside --evaluate"))
-        for line in odd_radii(spec):
-            typer.echo(f"warning: {line}", err=True)
         if dry_run:
             show_plan(spec, console, address=address, retry_failed=retry_failed, as_json=as_json)
             raise typer.Exit(ExitCode.DONE)

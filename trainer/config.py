@@ -119,14 +119,14 @@ class Trial(_Which):
         training = {key: part for key, part in content["training"].items() if key != "epochs"}
         return content_id("f", content | {"training": training})
 
-    def odd_radii(self) -> tuple[str, ...]:
-        """What is odd about the radii of its attacks, a line each."""
+    def odd_radii(self, image_shape: tuple[int, int, int] | None) -> tuple[str, ...]:
+        """What is odd about the radii of its attacks on images C H W, a line each."""
         sections = {"training": self.attacks, "validation": self.validation_attacks}
         return tuple(
             f"{section}.attacks.{label}.{oddity}"
             for section, attacks in sections.items()
             for label, attack in attacks.items()
-            if (oddity := attack.oddity())
+            if (oddity := attack.oddity(image_shape))
         )
 
     def record(self) -> dict[str, Any]:

@@ -169,12 +169,12 @@ def _read_task(
     for assignment in assignments:
         document = document.set(assignment)
     suite = read_suite(document)
-    for line in suite.odd_radii():
-        typer.echo(f"warning: {line}", err=True)
     try:
         dataset = load(trained.data, device)
     except MissingData as error:
         raise MissingData(f"{error}; or say where they lie by --data-root FOLDER") from error
+    for line in suite.odd_radii(dataset.image_shape):
+        typer.echo(f"warning: {line}", err=True)
     model = trained.build(dataset, device)
     origin = origin_of(trained.weights.model, suite, dataset, fingerprint(trained.data))
     return _Task(trained=trained, suite=suite, dataset=dataset, model=model, origin=origin)

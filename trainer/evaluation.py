@@ -89,12 +89,12 @@ class Suite(_SuiteOptions):
         """`e` and 16 hexadecimal digits: the suite's name in the store."""
         return content_id("e", self.content())
 
-    def odd_radii(self) -> tuple[str, ...]:
-        """What is odd about the radii of its attacks, a line each."""
+    def odd_radii(self, image_shape: tuple[int, int, int] | None) -> tuple[str, ...]:
+        """What is odd about the radii of its attacks on images C H W, a line each."""
         return tuple(
             f"evaluation.{label}.{oddity}"
             for label, rungs in self.categories.items()
-            if (oddity := rungs.attack.oddity())
+            if (oddity := rungs.attack.oddity(image_shape))
         )
 
     def record(self) -> dict[str, Any]:

@@ -82,10 +82,10 @@ def main(
     try:
         trial = _read(trial_path, [*flags, *(assignments or [])])
         resume = None if checkpoint is None else _read_checkpoint(checkpoint)
-        for line in trial.odd_radii():
-            typer.echo(f"warning: {line}", err=True)
         place = usable_device(device)
         dataset = _tried(trial, place)
+        for line in trial.odd_radii(dataset.image_shape):
+            typer.echo(f"warning: {line}", err=True)
         folder = TrainingFolder(out)
         if resume is not None:
             folder.go_on(resume.epochs_done)

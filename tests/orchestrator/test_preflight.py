@@ -302,6 +302,33 @@ def test_what_raises_on_this_cpu_may_run_on_a_gpu(
     assert "this was on the CPU, and trials run on a GPU" in caplog.text
 
 
+# --- radii
+
+
+@pytest.mark.parametrize("data", ["digits", "my_images:own"])  # stated beforehand, and loaded
+def test_radii_that_are_hardly_meant_are_told_once(
+    folder: Path, caplog: pytest.LogCaptureFixture, data: str
+) -> None:
+    (folder / "my_images.py").write_text(
+        "from trainer.data import DATASETS as d\nown = d['digits']"
+    )
+    result = run(
+        *("--dry-run", "--set", f"data.name={data}", *UNKNOWN_DATA),
+        *("--set", "methods.pgd={vary: {pgd.epsilon: [0.1, 0.7]}}", "--set", "seeds=[0, 1]"),
+        *("--set", "training.attacks.pgd={epsilon: 0.2, num_steps: 1}"),
+        *("--set", "data.validation=100"),
+        *("--set", "evaluation.flow={epsilon: 8, ladder: [1]}"),
+        *("--set", "evaluation.rt_grid={degrees: 0, pixels: 4.5}"),
+    )
+    assert result.exit_code == 0, result.output
+    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert [line.partition(",")[0] for line in told] == [
+        "training.attacks.pgd.epsilon is 0.7",
+        "evaluation.flow.epsilon is 8",
+        "evaluation.rt_grid.pixels is 4.5",
+    ]
+
+
 # --- the storage
 
 

@@ -337,20 +337,3 @@ def test_five_thousand_trials_are_read_and_planned_in_seconds(read: Read, store:
     few, many = cpu_seconds(250), cpu_seconds(1000)
     assert many < 10
     assert many < 8 * few, "four times the trials may not take sixteen times as long"
-
-
-def test_radii_that_are_hardly_meant_are_told_once_before_anything_is_done(
-    read: Callable[..., SweepSpec],
-) -> None:
-    spec = read(
-        "data: digits\n"
-        "methods: {pgd: {vary: {pgd.epsilon: [0.1, 0.7]}}}\n"
-        "evaluation: {flow: {epsilon: 8}}\nseeds: [0, 1]\ntracking: none\n"
-    )
-    result = CliRunner().invoke(app, [spec.path, "--dry-run"])
-    assert result.exit_code == 0, result.output
-    warnings = [line for line in result.stderr.splitlines() if line.startswith("warning: ")]
-    assert [line.partition(" is ")[0] for line in warnings] == [
-        "warning: training.attacks.pgd.epsilon",
-        "warning: evaluation.flow.epsilon",
-    ]

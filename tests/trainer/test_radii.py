@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from torch import Tensor, nn
 from typer.testing import CliRunner
 
+from trainer import evaluate, train
 from trainer.attacks import (
     PGD,
     Attack,
@@ -24,7 +26,6 @@ from trainer.config import Trial
 from trainer.document import Document
 from trainer.evaluation import read_suite
 from trainer.problems import BadInput
-from trainer.train import app
 
 
 class Shift(Attack):
@@ -66,7 +67,7 @@ def test_and_in_evaluation(category: dict[str, Any]) -> None:
 def test_an_attack_of_ones_own_has_its_own_unit() -> None:
     shift = {"attack": f"{__name__}:Shift", "epsilon": 8.0}
     suite = read_suite(Document.from_plain({"shift": shift}, "test"))
-    assert suite.odd_radii() == ()
+    assert suite.odd_radii((1, 8, 8)) == ()
 
 
 @pytest.mark.parametrize(
@@ -94,20 +95,52 @@ def test_an_attack_of_ones_own_has_its_own_unit() -> None:
 def test_a_radius_that_is_hardly_meant_is_told(
     attack: Attack, odd: str, usual: dict[str, Any]
 ) -> None:
-    assert odd in attack.oddity()
-    assert attack.model_copy(update=usual).oddity() == ""
+    assert odd in attack.oddity(None)
+    assert attack.model_copy(update=usual).oddity(None) == ""
 
 
-def test_trainer_train_tells_it_once(tmp_path: Any) -> None:
-    words = ["--data", "digits", "--method", "flow", "--out", str(tmp_path)]
+@pytest.mark.parametrize("kind", [RotationTranslationGrid, WorstOf])
+@pytest.mark.parametrize(
+    ("shape", "most"), [((1, 8, 8), 4), ((3, 32, 20), 10), ((3, 20, 32), 10), ((1, 7, 7), 3.5)]
+)
+def test_a_translation_by_over_half_of_the_image_is_told(
+    kind: type[RotationTranslationGrid] | type[WorstOf], shape: tuple[int, int, int], most: float
+) -> None:
+    assert kind(degrees=180, pixels=most).oddity(shape) == ""
+    _, height, width = shape
+    far = kind(degrees=0, pixels=most + 0.25)
+    assert far.oddity(shape) == (
+        f"pixels is {most + 0.25:g}, over half of the side of images of {height} x {width} pixels: "
+        f"more of them is out of view than in it; write {most:g} or less"
+    )
+    assert far.oddity(None) == ""  # of an image that nobody knows
+    assert kind(epsilon=3).oddity(shape) == kind(epsilon=3).oddity(None) != ""
+
+
+TRANSLATED = "rt_worst_of.pixels is 100, over half of the side of images of 8 x 8 pixels"
+
+
+def test_commands_tell_it_once(tmp_path: Path) -> None:
+    words = ["--data", "digits", "--method", "average", "--out", str(tmp_path)]
     for setting in (
         "training.attacks.flow.epsilon=8",
+        "training.attacks.rt_worst_of={degrees: 0, pixels: 100, num_choices: 1}",
+        "method.attack_names=[flow, rt_worst_of]",
         "training.epochs=1",
+        "model={name: cnn, channels: [2], hidden: 4}",
         "data.train_examples=32",
         "validation.examples=4",
         "training.batch_size=16",
     ):
         words += ["--set", setting]
-    result = CliRunner().invoke(app, words)
+    result = CliRunner().invoke(train.app, words)
     assert result.exit_code == 0, result.output
+    assert result.stderr.count(f"warning: training.attacks.{TRANSLATED}") == 1
     assert result.stderr.count("warning: training.attacks.flow.epsilon is 8, and 1 moves") == 1
+
+    suite = tmp_path / "suite.yaml"
+    suite.write_text("examples: 4\nrt_worst_of: {degrees: 0, pixels: 100, ladder: [1]}\n")
+    words = [str(tmp_path / "weights.pt"), "--suite", str(suite)]
+    result = CliRunner().invoke(evaluate.app, words)
+    assert result.exit_code == 0, result.output
+    assert result.stderr.count(f"warning: evaluation.{TRANSLATED}") == 1

@@ -134,8 +134,13 @@ class Attack(Settings, ABC):
             update={name: value * factor for name, value in lengths.items() if value is not None}
         )
 
-    def oddity(self) -> str:
-        """What is odd about the radii, though they may be meant; empty where nothing is."""
+    def oddity(self, image_shape: tuple[int, int, int] | None) -> str:
+        """What is odd about the radii, though they may be meant; empty where nothing is.
+
+        Args:
+            image_shape: C H W; None where it is not known, and only what hangs on it stays unsaid.
+        """
+        del image_shape
         return ""
 
     def reach(self, image_shape: tuple[int, int, int]) -> str:

@@ -95,8 +95,9 @@ class AutoAttack(Attack):
         first = PGD(epsilon=self.epsilon, num_steps=1)
         return first.slopes(model, images, labels, keys)
 
-    def oddity(self) -> str:
+    def oddity(self, image_shape: tuple[int, int, int] | None) -> str:
         """What is odd about the radius, as PGD says it."""
+        del image_shape
         return odd_pixels(self.epsilon)
 
     def reach(self, image_shape: tuple[int, int, int]) -> str:

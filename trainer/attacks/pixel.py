@@ -37,8 +37,9 @@ class PGD(AscentAttack):
         (delta,) = parameters
         return ((images + delta.clamp(-self.epsilon, self.epsilon)).clamp(0, 1) - images,)
 
-    def oddity(self) -> str:
+    def oddity(self, image_shape: tuple[int, int, int] | None) -> str:
         """A radius at which no image is told from another."""
+        del image_shape
         return odd_pixels(self.epsilon)
 
     def reach(self, image_shape: tuple[int, int, int]) -> str:

@@ -23,6 +23,7 @@ from trainer.attacks.units import (
     affine_radius,
     degrees,
     largest_rotation,
+    odd_translation,
     odd_warp,
     pixels,
     two_digits,
@@ -167,9 +168,12 @@ class RigidSearch(Attack):
         lengths = {name: value * factor for name, value in given.items() if value is not None}
         return super().scaled(factor).model_copy(update=lengths)
 
-    def oddity(self) -> str:
-        """A radius over half of the image, where it is known without one."""
-        return "" if self.epsilon is None else odd_warp("epsilon", self.epsilon)
+    def oddity(self, image_shape: tuple[int, int, int] | None) -> str:
+        """A radius, or a translation in pixels, over half of the image."""
+        if self.epsilon is not None:
+            return odd_warp("epsilon", self.epsilon)
+        assert self.pixels is not None
+        return "" if image_shape is None else odd_translation(self.pixels, image_shape)
 
     def reach(self, image_shape: tuple[int, int, int]) -> str:
         """In the form that was given, with the other in parentheses."""

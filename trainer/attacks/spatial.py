@@ -44,8 +44,9 @@ class Flow(_Spatial):
         """Each pixel read at its place plus w_F."""
         return flow_warp(images, parameters[0], padding=self.padding)
 
-    def oddity(self) -> str:
+    def oddity(self, image_shape: tuple[int, int, int] | None) -> str:
         """A radius over half of the image."""
+        del image_shape
         return odd_warp("epsilon", self.epsilon)
 
     def reach(self, image_shape: tuple[int, int, int]) -> str:
@@ -71,8 +72,9 @@ class RotationTranslation(_Spatial):
         """The image under identity + w_RT."""
         return affine_warp(images, parameters[0], padding=self.padding)
 
-    def oddity(self) -> str:
+    def oddity(self, image_shape: tuple[int, int, int] | None) -> str:
         """A radius over half of the image."""
+        del image_shape
         return odd_warp("epsilon", self.epsilon)
 
     def reach(self, image_shape: tuple[int, int, int]) -> str:
@@ -122,8 +124,9 @@ class Integrated(_Spatial):
         """The clean image still, or under the literal Eq. 9 what it has become."""
         return candidate if self.warps == "iterate" else base
 
-    def oddity(self) -> str:
+    def oddity(self, image_shape: tuple[int, int, int] | None) -> str:
         """A radius over half of the image."""
+        del image_shape
         return odd_warp("rt_epsilon", self.rt_epsilon) or odd_warp(
             "flow_epsilon", self.flow_epsilon
         )

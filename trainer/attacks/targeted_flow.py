@@ -167,8 +167,9 @@ class TargetedFlow(Attack):
         minimize(objective, start, method="L-BFGS-B", jac=True, bounds=bounds, options=limits)
         return best
 
-    def oddity(self) -> str:
+    def oddity(self, image_shape: tuple[int, int, int] | None) -> str:
         """A radius over half of the image."""
+        del image_shape
         return "" if self.epsilon is None else odd_warp("epsilon", self.epsilon)
 
     def reach(self, image_shape: tuple[int, int, int]) -> str:

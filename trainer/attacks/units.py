@@ -28,6 +28,18 @@ def odd_warp(name: str, epsilon: float) -> str:
     )
 
 
+def odd_translation(pixels: float, image_shape: tuple[int, int, int]) -> str:
+    """What is odd about a translation by so many pixels along each axis, likewise."""
+    _, height, width = image_shape
+    half = min(height, width) / 2
+    if pixels <= half:
+        return ""
+    return (
+        f"pixels is {pixels:g}, over half of the side of images of {height} x {width} pixels: more "
+        f"of them is out of view than in it; write {half:g} or less"
+    )
+
+
 def pixels(epsilon: float, image_shape: tuple[int, int, int]) -> str:
     """Normalised grid units as pixels along the width."""
     return f"{two_digits(epsilon * image_shape[2] / 2)} px"
