@@ -4,7 +4,8 @@ A secret is known by where it stands, so that all else stays readable:
 
 - before the `@` of a URL: `scheme://user:SECRET@host`, `scheme://SECRET@host`, `user:SECRET@host`;
 - as the value of a name that says so: `?password=SECRET&`, `#access_token=SECRET`,
-  `AccountKey=SECRET;`, `password='SECRET' host=...`, `"token": "SECRET"`, `--token SECRET`;
+  `AccountKey=SECRET;`, `password='SECRET' host=...`, `"token": "SECRET"`, `--token SECRET`,
+  `("token", "SECRET")`;
 - behind `Authorization:`, `Cookie:`, `X-Api-Key:`, `Bearer`, and behind a name alone on its line,
   `password: SECRET`.
 
@@ -28,8 +29,10 @@ Span = tuple[int, int]
 _SECRET_NAME = re.compile(
     r"""(?: password | passwd | passphrase | passcode | secret | token | credentials? | signature
         | (?: api | access | account | secret | private | storage | auth ) [-_.]? key (?:[-_.]?id)?
+        | sess (?: ion )? [-_.]? id
         | (?<![a-z0-9]) (?: pwd | pw | pass | creds | sig | hmac | sas | jwt | bearer | auth
             | authorization | cookie )
+        | (?<!\w) session
         )$""",
     re.VERBOSE | re.IGNORECASE,
 )
@@ -49,6 +52,12 @@ _HEADER = re.compile(r"-|authorization$|cookie$", re.IGNORECASE)
 _FLAG = re.compile(
     r"""(?<![\w-])--(?P<name>[\w-]++)(?:["']\s*+,\s*+["']|\s++)(?P<value>[^\s"'-][^\s"']*+)"""
 )
+_PAIR = re.compile(
+    r"""\(\s*+b?\\*+["'](?P<name>[\w.-]++)\\*+["']\s*+,\s*+b?\\*+(?P<opening>["'])"""
+)
+_THIRD = re.compile(r"""\\*+["']\s*+,\s*+[^\s)]""")
+"""What follows the second of more than two: a list of names, of which none is another's value."""
+
 _LONE = re.compile(r"[^\s\"']{1,512}+[^\S\n]*+(?=\n|\Z)")
 _USER_AT_HOST = re.compile(
     r"(?<![^\s\"'<(\[{,;=])[\w.+%-]++:(?P<secret>[^\s\"'/@][^\s\"'/]{0,127})@[\w\[]"
@@ -98,6 +107,7 @@ def _secrets(text: str) -> Iterator[Span]:
     starts = [found.start() for found in _URL_START.finditer(text)]
     yield from _before_at(text, starts)
     yield from _of_names(text, starts)
+    yield from _in_pairs(text)
     for found in _BEARER.finditer(text):
         yield found.start() + len("Bearer "), found.end()
     for found in _FLAG.finditer(text):
@@ -146,6 +156,19 @@ def _of_names(text: str, urls: list[int]) -> Iterator[Span]:
         assert value is not None
         done = value.end()
         yield value.span()
+
+
+def _in_pairs(text: str) -> Iterator[Span]:
+    """What stands behind a secret's name in a pair, as Python shows headers and settings."""
+    done = 0
+    for found in _PAIR.finditer(text):
+        if found.start() < done or not is_secret_name(found["name"]):
+            continue
+        value = _VALUES[found["opening"]].match(text, found.end())
+        assert value is not None
+        done = value.end()
+        if not _THIRD.match(text, done):
+            yield value.span()
 
 
 def _kind(text: str, found: re.Match[str], urls: list[int]) -> str | None:

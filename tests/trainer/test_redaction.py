@@ -62,6 +62,16 @@ from trainer.redaction import is_secret_name, redacted, redacted_lines
         ("['run', '--password', 'secret', '-v']", "['run', '--password', '***', '-v']"),
         ("no answer of me:secret@host:5432/db", "no answer of me:***@host:5432/db"),
         ("db://h/x?pw=secret&jwt=secret", "db://h/x?pw=***&jwt=***"),
+        ("http://h/?session=secret&a=1", "http://h/?session=***&a=1"),
+        ("a=1; sessionid=secret; PHPSESSID=secret", "a=1; sessionid=***; PHPSESSID=***"),
+        (
+            "[('a', 'b'), ('Authorization', 'Basic \\' s'), ('c', 'd')]",
+            "[('a', 'b'), ('Authorization', '***'), ('c', 'd')]",
+        ),
+        ('set( "api_key" , "secret",)', 'set( "api_key" , "***",)'),
+        ("(b'x-api-key', b'secret')", "(b'x-api-key', b'***')"),
+        ("'(\\'token\\', \\'secret\\')'", "'(\\'token\\', \\'***'"),
+        ("cut off at ('token', 'sec", "cut off at ('token', '***"),
     ],
 )
 def test_secrets_are_hidden_and_what_is_beside_them_is_not(text: str, safe: str) -> None:
@@ -76,6 +86,14 @@ def test_secrets_are_hidden_and_what_is_beside_them_is_not(text: str, safe: str)
         *("s3://bucket/a:b@c", "me@example.org: hello", "git+https://host/a/b@v1"),
         *("max_tokens=5 bypass=1 monkey=2", "token: must be text", "100 % sure, 8/255 %zz a%20b"),
         *("git@github.com:a/b", "sweep.yaml:12: token: is required", "--tokens 5 --out a"),
+        *("start_new_session=True", "session_dir=/tmp/ray", "the session: it ends", "sessions=3"),
+        *(
+            "('API_TOKEN', 'HF_TOKEN', 'A')",
+            "('password', None)",
+            "('tokens', '5')",
+            "('a', 'token')",
+        ),
+        *("['token', 'password']", "token, 'a'"),
         *("pgd.epsilon=0.3, r=0.5", "basic training, bearer", "", "a\n\nb"),
     ],
 )
@@ -87,6 +105,7 @@ PLACES = [
     *("a://user:{}@host/x", "see 'a://user:{}@host/x' there", "b://h and a://u:{}@host"),
     *("a://h/?password={}", "a://h/?b=1&passwd={}&c=2", "a://h/#access_token={}"),
     *("host=h password='{}' port=1", "PWD={{{}}};x=1", "{{'secret': '{}'}}"),
+    *("[('a', 1), ('password', '{}')]", "db://h/?session={}&c=2"),
 ]
 WORDS = [
     *("a://{}@host/x", "see a://{}@host/x there", "see a://h/?token={}&c=2 there"),
@@ -138,6 +157,12 @@ def test_names_of_secrets(name: str) -> None:
         *("://a:" * 40_000, "a" * 200_000, "://" * 60_000, "@" * 200_000, " a://u:p" * 24_000),
         *("token=" * 33_000, "token=' " * 28_000, "%25" * 66_000, "?password=&" * 18_000),
         *("\\" * 200_000, "x password=;" + " " * 200_000, ",a:" * 66_000),
+        *(
+            "('token','" * 18_000,
+            "(\\'token\\',\\'" * 14_000,
+            "( " * 100_000,
+            "('token', " * 20_000,
+        ),
         *("--token " * 25_000, "token:\n" * 28_000, "http://h?token=" + "&a" * 100_000),
     ],
     ids=lambda text: text[:16],
