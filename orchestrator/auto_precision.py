@@ -22,7 +22,7 @@ from orchestrator.policy import Resources
 from orchestrator.store import Files
 from orchestrator.store.lease import utc_now
 from orchestrator.store.sealed import create_record, peek_record, read_record, write_record
-from trainer.precision import Precision
+from trainer.device.precision import Precision
 
 if TYPE_CHECKING:
     import torch

@@ -24,9 +24,9 @@ from orchestrator.policy import Policy, Resources
 from orchestrator.store.opening import open_files
 from orchestrator.tracking import EMBEDDED, OFF, is_understood
 from trainer.config import assigned, with_preset
+from trainer.device.precision import Precision
 from trainer.document import Document
 from trainer.evaluation import Suite, read_suite
-from trainer.precision import Precision
 from trainer.redaction import HIDDEN, is_secret_name, redacted
 from trainer.settings import Count, Reals, Settings
 from trainer.variables import expanded

@@ -17,11 +17,11 @@ from pydantic import Field, SerializeAsAny
 from trainer.attacks import ATTACKS, Attack
 from trainer.data import DataSettings
 from trainer.data.settings import DataName
+from trainer.device.precision import Precision
 from trainer.document import Document
 from trainer.methods import METHODS, Adversarial, Method
 from trainer.models import ModelSettings
 from trainer.own_code import OwnCodeError, own_code
-from trainer.precision import Precision
 from trainer.problems import label_problem
 from trainer.registry import resolve
 from trainer.schedule import OptimiserSettings

@@ -19,13 +19,13 @@ import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import nn
 
-from trainer.allocator import keep_freed_memory
 from trainer.answers import NotFiniteError
 from trainer.checkpoint import DamagedError
 from trainer.comparison import Comparison, compare
 from trainer.config import preset
 from trainer.data import Dataset, MissingData, Split, fingerprint, load
-from trainer.device import usable_device
+from trainer.device.allocator import keep_freed_memory
+from trainer.device.choice import usable_device
 from trainer.document import Document
 from trainer.evaluation import Suite, evaluate, examples_of, origin_of, read_suite
 from trainer.logs import log_to_stderr

@@ -13,10 +13,10 @@ from trainer.answers import NotFiniteError, correct
 from trainer.attacks import ATTACKS, Attack, frozen
 from trainer.config import described, kind_of, named_class, read_kind
 from trainer.data import Dataset, Split
+from trainer.device.precision import arithmetic
 from trainer.document import Document
 from trainer.origin import Origin, examples_id, model_id
 from trainer.outcomes import Outcomes
-from trainer.precision import arithmetic
 from trainer.problems import label_problem
 from trainer.randomness import derive_seed, example_keys
 from trainer.settings import Count, Provenance, Settings, content_id

@@ -12,9 +12,9 @@ from trainer.attacks import frozen
 from trainer.attacks.ascent import cross_entropy
 from trainer.config import Trial
 from trainer.data import Split
+from trainer.device.transfer import moved
 from trainer.methods import NATURAL
 from trainer.randomness import derive_seed, example_keys
-from trainer.transfer import moved
 from trainer.weighting import Weighting
 
 

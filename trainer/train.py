@@ -13,18 +13,18 @@ from typing import Annotated
 import torch
 import typer
 
-from trainer.allocator import keep_freed_memory
 from trainer.checkpoint import Checkpoint, DamagedError, Weights
 from trainer.checksum import read_checked
 from trainer.config import Trial, assigned, read_trial, with_preset
 from trainer.data import Dataset, fingerprint, load
-from trainer.device import usable_device
+from trainer.device.allocator import keep_freed_memory
+from trainer.device.choice import usable_device
+from trainer.device.precision import slowness
 from trainer.document import Document
 from trainer.first_pass import is_own, tried_model, try_attack, try_method
 from trainer.folder import TrainingFolder
 from trainer.logs import log_to_stderr
 from trainer.own_code import own_code
-from trainer.precision import slowness
 from trainer.problems import BadInput, Problem
 from trainer.signals import Requests, noted
 from trainer.training import DivergedError, EpochRow, Reporter, train

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from trainer.precision import arithmetic
+from trainer.device.precision import arithmetic
 
 if TYPE_CHECKING:
     import torch

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trainer.alpha import LossWindow, solve_alpha
-from trainer.transfer import Fetched, sent
+from trainer.device.transfer import Fetched, sent
 
 if TYPE_CHECKING:
     import torch

@@ -18,7 +18,7 @@ from orchestrator.auto_precision import Decision, decided_by
 from orchestrator.execution.session import heard_here_alone, own_folder, own_token
 from orchestrator.execution.watch import watched_cluster
 from orchestrator.policy import Resources
-from trainer.allocator import ENVIRONMENT
+from trainer.device.allocator import ENVIRONMENT
 from trainer.redaction import redacted
 
 OBJECT_STORE_BYTES = 200_000_000

@@ -24,7 +24,7 @@ from tests.integration.undisturbed import (
     assert_results,
     assert_tracked_once,
 )
-from trainer.allocator import ENVIRONMENT
+from trainer.device.allocator import ENVIRONMENT
 
 pytestmark = pytest.mark.integration
 

@@ -30,7 +30,7 @@ from orchestrator.status.__main__ import app as status_app
 from orchestrator.store import LocalFiles
 from tests.orchestrator.conftest import Read
 from tests.orchestrator.finished import SPEC, do_sweep
-from trainer.precision import Precision
+from trainer.device.precision import Precision
 from trainer.problems import BadInput
 
 AUTO = "data: digits\nmethods: {pgd: {}}\ntraining: {precision: auto}\n"

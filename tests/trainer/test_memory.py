@@ -18,7 +18,7 @@ COMMON = """\
 import gc, sys
 from pathlib import Path
 import torch
-from trainer.allocator import keep_freed_memory
+from trainer.device.allocator import keep_freed_memory
 
 keep_freed_memory()
 torch.set_num_threads(1)

@@ -11,7 +11,7 @@ import torch
 from pydantic import ValidationError
 from torch import nn
 
-import trainer.torchvision_operators
+import trainer.device.torchvision_operators
 from trainer.models import MODELS, ModelSettings, build
 from trainer.models.preact_resnet import PreActBlock
 from trainer.models.settings import OPTIONS
@@ -292,12 +292,12 @@ def test_torchvision_that_is_not_installed_is_still_an_import_error(
 ) -> None:
     monkeypatch.setitem(sys.modules, "torchvision", None)
     with pytest.raises(ImportError):
-        importlib.reload(trainer.torchvision_operators)
+        importlib.reload(trainer.device.torchvision_operators)
 
 
 def test_torchvision_operators_are_declared_once() -> None:
     operator = torch.ops.torchvision.nms.default
-    importlib.reload(trainer.torchvision_operators)
+    importlib.reload(trainer.device.torchvision_operators)
     assert torch.ops.torchvision.nms.default is operator
     assert [str(argument.type) for argument in operator._schema.arguments] == (
         ["Tensor", "Tensor", "float"]

@@ -28,10 +28,10 @@ from trainer.attacks.units import (
     pixels,
     two_digits,
 )
+from trainer.device.transfer import moved, sent
 from trainer.passes import Passes
 from trainer.randomness import uniform
 from trainer.settings import Count, NonNegative, Real
-from trainer.transfer import moved, sent
 from trainer.warp import Padding, affine_warp
 
 if TYPE_CHECKING:

@@ -69,7 +69,7 @@ class Caltech256:
         return f"the class folders (001.ak47, ...) with their .jpg files in {folder}"
 
     def download(self, settings: DataSettings) -> None:
-        from trainer.torchvision_operators import torchvision  # noqa: PLC0415  (slow to import)
+        from trainer.device.torchvision_operators import torchvision  # noqa: PLC0415  (slow to import)
 
         torchvision.datasets.Caltech256(settings.root_folder, download=True)
 

@@ -152,6 +152,6 @@ def _folder(settings: DataSettings) -> Path:
 
 
 def _torchvision_datasets() -> Any:
-    from trainer.torchvision_operators import torchvision  # noqa: PLC0415  (slow to import)
+    from trainer.device.torchvision_operators import torchvision  # noqa: PLC0415  (slow to import)
 
     return torchvision.datasets

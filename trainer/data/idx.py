@@ -41,7 +41,7 @@ class Idx:
         return missing_files(self._folder(settings), _FILES)
 
     def download(self, settings: DataSettings) -> None:
-        from trainer.torchvision_operators import torchvision  # noqa: PLC0415  (slow to import)
+        from trainer.device.torchvision_operators import torchvision  # noqa: PLC0415  (slow to import)
 
         data_set = getattr(torchvision.datasets, self.torchvision_name)
         data_set(settings.root_folder, download=True)
@@ -59,7 +59,7 @@ class Idx:
         )
 
     def _read_split(self, settings: DataSettings, images: str, labels: str) -> Split:
-        from trainer.torchvision_operators import torchvision  # noqa: PLC0415  (slow to import)
+        from trainer.device.torchvision_operators import torchvision  # noqa: PLC0415  (slow to import)
 
         # torchvision's data set would prefer the `processed` files of its early versions,
         # which the fingerprint does not cover; its readers read the files they are given.

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 from trainer.data.settings import Augmentation
+from trainer.device.transfer import moved
 from trainer.randomness import uniform
-from trainer.transfer import moved
 
 if TYPE_CHECKING:
     import torch

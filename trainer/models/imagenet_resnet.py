@@ -31,7 +31,7 @@ def _build(name: str, image_shape: tuple[int, int, int], num_classes: int) -> nn
             f"model {name!r} must be given images of 3 channels, got {image_shape[0]}; "
             f"use cnn or preact_resnet18"
         )
-    from trainer.torchvision_operators import torchvision  # noqa: PLC0415  (slow to import)
+    from trainer.device.torchvision_operators import torchvision  # noqa: PLC0415  (slow to import)
 
     builder = getattr(torchvision.models, name)
     return cast(nn.Module, builder(weights=None, num_classes=num_classes))

@@ -23,7 +23,7 @@ from tests.bench.speed.steps import METHODS, stepping
 from tests.bench.speed.subjects import random_dataset, trial_of
 
 ROOT = Path(__file__).parents[3]
-ALLOCATOR = "trainer.allocator"
+ALLOCATOR = "trainer.device.allocator"
 
 
 class Child:

@@ -15,9 +15,9 @@ from tests.bench.speed.contest import Contender, Contest, OwnSeconds, WrongWorkE
 from tests.bench.speed.setting import Setting
 from tests.bench.speed.subjects import DATA, dataset_for, plain_model, trial_of
 from trainer.data import Split
+from trainer.device.torchvision_operators import torchvision
+from trainer.device.transfer import moved
 from trainer.randomness import example_keys
-from trainer.torchvision_operators import torchvision
-from trainer.transfer import moved
 
 TARGET = 0.03
 """Of an epoch of standard training, the shortest there is."""

@@ -19,8 +19,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from trainer import torchvision_operators  # noqa: F401  (before what imports torchvision itself)
 from trainer.attacks import PGD
+from trainer.device import torchvision_operators  # noqa: F401  (before what imports torchvision itself)
 
 Runs = dict[str, Callable[[], Tensor]]
 """By the library's name: the attack, to the images (B C H W) that it found."""

@@ -11,7 +11,7 @@ import torch
 
 from orchestrator.execution.cluster import connected
 from orchestrator.policy import Resources
-from trainer.allocator import ENVIRONMENT
+from trainer.device.allocator import ENVIRONMENT
 
 
 def faults() -> int:

@@ -7,7 +7,7 @@ import torch
 from typer.testing import CliRunner
 
 from trainer import evaluate, train
-from trainer.device import usable_device
+from trainer.device.choice import usable_device
 
 ABSENT = "cuda:99"
 

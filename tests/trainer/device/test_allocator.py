@@ -10,11 +10,11 @@ import sys
 
 import pytest
 
-from trainer.allocator import ENVIRONMENT, keep_freed_memory
+from trainer.device.allocator import ENVIRONMENT, keep_freed_memory
 
 FAULTS = """\
 import resource, sys, threading, torch
-from trainer.allocator import keep_freed_memory
+from trainer.device.allocator import keep_freed_memory
 
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -1,4 +1,4 @@
-"""The one door to torchvision: `from trainer.torchvision_operators import torchvision`.
+"""The one door to torchvision: `from trainer.device.torchvision_operators import torchvision`.
 
 PyPI's torchvision links its compiled operators against CUDA. Beside a CPU build of PyTorch
 they do not load, and then `import torchvision` itself fails, since it attaches Python code to

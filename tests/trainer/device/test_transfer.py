@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.trainer.runs import CPU
-from trainer.transfer import Fetched, moved, sent
+from trainer.device.transfer import Fetched, moved, sent
 
 DEVICES = [
     CPU,
