@@ -34,7 +34,7 @@ from orchestrator.store import Files, Store
 from orchestrator.store.opening import open_files
 from orchestrator.store.read_only import only_read
 from trainer.data import DataSettings, MissingData, fingerprint
-from trainer.terminal_table import Column, line_width, table_width, terminal_table, titled
+from trainer.terminal.table import Column, line_width, table_width, terminal_table, titled
 
 
 def show_plan(

@@ -40,10 +40,10 @@ from orchestrator.objectives import (
 from orchestrator.remarks import remarks, what_differs
 from orchestrator.setting_values import value_text
 from orchestrator.table_files import READERS, TableError, read_table
-from trainer.logs import log_to_stderr
 from trainer.problems import BadInput, brief, shown
-from trainer.terminal import terminal
-from trainer.terminal_table import (
+from trainer.terminal.console import terminal
+from trainer.terminal.logs import log_to_stderr
+from trainer.terminal.table import (
     Column,
     are_numbers,
     line_width,

@@ -21,9 +21,9 @@ from orchestrator.starts import all_starts
 from orchestrator.store.files import FullError, RefusedError, UnreachableError
 from orchestrator.store.opening import open_files
 from orchestrator.store.version import enter
-from trainer.logs import log_to_stderr
 from trainer.problems import BadInput
-from trainer.terminal import terminal
+from trainer.terminal.console import terminal
+from trainer.terminal.logs import log_to_stderr
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from trainer.terminal_table import Column, are_numbers
+from trainer.terminal.table import Column, are_numbers
 
 DIGITS = 12
 """Of a number, at most: fewer than show the rounding of its sums, more than anybody writes."""

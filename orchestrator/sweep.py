@@ -28,11 +28,11 @@ from orchestrator.spec import SweepSpec, read_spec
 from orchestrator.start import Outcome, start
 from orchestrator.starts import HeldError
 from orchestrator.tracking import OFF, tracking_uri
-from trainer.logs import log_to_stderr
 from trainer.problems import BadInput, Problem
 from trainer.redaction import redacted
-from trainer.terminal import terminal
-from trainer.terminal_table import line_width, titled
+from trainer.terminal.console import terminal
+from trainer.terminal.logs import log_to_stderr
+from trainer.terminal.table import line_width, titled
 
 logger = logging.getLogger("orchestrator")
 

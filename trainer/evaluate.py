@@ -28,12 +28,12 @@ from trainer.device.allocator import keep_freed_memory
 from trainer.device.choice import usable_device
 from trainer.document import Document
 from trainer.evaluation import Suite, evaluate, examples_of, origin_of, read_suite
-from trainer.logs import log_to_stderr
 from trainer.origin import Origin
 from trainer.outcomes import Outcomes
 from trainer.score_sheet import comparison_record, print_comparisons, print_scores, scores_record
 from trainer.self_check import self_checked
-from trainer.terminal import terminal
+from trainer.terminal.console import terminal
+from trainer.terminal.logs import log_to_stderr
 from trainer.trained import TrainedModel, read_trained, stored_weights
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)

@@ -12,7 +12,7 @@ from rich.text import Text
 from trainer.comparison import Comparison
 from trainer.intervals import LEVEL, Estimate, estimate
 from trainer.outcomes import Measure, Outcomes
-from trainer.terminal_table import Column, line_width, table_width, terminal_table, text_lines
+from trainer.terminal.table import Column, line_width, table_width, terminal_table, text_lines
 
 _INTERVAL = f"{100 * LEVEL:g} % interval"
 

@@ -23,10 +23,10 @@ from trainer.device.precision import slowness
 from trainer.document import Document
 from trainer.first_pass import is_own, tried_model, try_attack, try_method
 from trainer.folder import TrainingFolder
-from trainer.logs import log_to_stderr
 from trainer.own_code import own_code
 from trainer.problems import BadInput, Problem
 from trainer.signals import Requests, noted
+from trainer.terminal.logs import log_to_stderr
 from trainer.training import DivergedError, EpochRow, Reporter, train
 
 logger = logging.getLogger(__name__)

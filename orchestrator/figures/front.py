@@ -38,7 +38,7 @@ from orchestrator.figures.panel import FLOOR_LINE, Scene, draw_panel
 from orchestrator.figures.placement import Placement
 from orchestrator.figures.style import DPI, GREY, INK, RC, Array, method_styles, save
 from orchestrator.objectives import Objective, is_fraction, minimised
-from trainer.terminal_table import printable
+from trainer.terminal.table import printable
 
 WIDTH, PANEL_HEIGHT, LEGEND_ROW, SMALL_PRINT_ROW = 10.0, 4.5, 0.24, 0.13
 """Inches."""

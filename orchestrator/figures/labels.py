@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from orchestrator.extraction import settings_of
 from orchestrator.figures.style import Array
 from orchestrator.setting_values import value_text
-from trainer.terminal_table import printable
+from trainer.terminal.table import printable
 
 SYMBOLS = {"rho": "ρ", "epsilon": "ε", "alpha": "α"}
 

@@ -14,7 +14,7 @@ from orchestrator.spec import SweepSpec
 from orchestrator.status.standing import Standing, TrialStanding, silent_since
 from orchestrator.status.story import Story
 from orchestrator.store.lease import LeaseState
-from trainer.terminal_table import Column, are_numbers, terminal_table, titled
+from trainer.terminal.table import Column, are_numbers, terminal_table, titled
 
 MOST_ROWS = 40
 """Trials in one picture."""

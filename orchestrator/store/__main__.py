@@ -22,10 +22,10 @@ from orchestrator.store.housekeeping.inventory import Entry, UnknownSweepError, 
 from orchestrator.store.housekeeping.verification import Finding, contents, sealed, verify
 from orchestrator.store.opening import open_files
 from orchestrator.store.version import VersionError, look
-from trainer.logs import log_to_stderr
 from trainer.problems import brief
-from trainer.terminal import terminal
-from trainer.terminal_table import Column, printable, table_width, terminal_table
+from trainer.terminal.console import terminal
+from trainer.terminal.logs import log_to_stderr
+from trainer.terminal.table import Column, printable, table_width, terminal_table
 
 SHOWN_NAMES = 10
 """Of each kind of garbage."""

@@ -16,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trainer.document import Document
-from trainer.logs import log_to_stderr
 from trainer.problems import BadInput, Problem
 from trainer.redaction import is_secret_name, redacted, redacted_lines
+from trainer.terminal.logs import log_to_stderr
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from trainer.terminal import USUAL_WIDTH, terminal
+from trainer.terminal.console import USUAL_WIDTH, terminal
 
 
 @pytest.mark.parametrize("columns", ["0", "1", "19"])

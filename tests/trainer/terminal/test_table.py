@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from trainer.terminal_table import Column, are_numbers, printable, terminal_table, titled
+from trainer.terminal.table import Column, are_numbers, printable, terminal_table, titled
 
 IDS = ["t015cc3ea520cb4ac", "t1b19636d91da51e2"]
 COLUMNS = [

@@ -1,0 +1,1 @@
+"""What every command prints with: one console, one table, one log."""
