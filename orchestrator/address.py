@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 
-from trainer.redaction import redacted
+from trainer.input.redaction import redacted
 
 CONNECT_SECONDS = 5
 

@@ -15,7 +15,7 @@ from orchestrator.starts import place
 from orchestrator.store.files import Files, RefusedError, UnreachableError
 from orchestrator.store.lease import LeaseState, numbers
 from orchestrator.store.version import VersionError, look
-from trainer.redaction import redacted
+from trainer.input.redaction import redacted
 
 SpecPath = Annotated[str, typer.Argument(metavar="SPEC", help="The sweep's YAML file.")]
 Storage = Annotated[str | None, typer.Option(metavar="FOLDER|URL", help="Where the sweep is kept.")]

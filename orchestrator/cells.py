@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from trainer.config import Trial, read_trial
-from trainer.document import Document
-from trainer.problems import BadInput, label_problem
+from trainer.input.document import Document
+from trainer.input.problems import BadInput, label_problem
 
 REFERENCE = "standard"
 """The method whose trials scores are taken against; each sweep has one for each seed."""

@@ -40,7 +40,7 @@ from orchestrator.objectives import (
 from orchestrator.remarks import remarks, what_differs
 from orchestrator.setting_values import value_text
 from orchestrator.table_files import READERS, TableError, read_table
-from trainer.problems import BadInput, brief, shown
+from trainer.input.problems import BadInput, brief, shown
 from trainer.terminal.console import terminal
 from trainer.terminal.logs import log_to_stderr
 from trainer.terminal.table import (

@@ -20,7 +20,7 @@ from orchestrator.spec import SweepSpec
 from orchestrator.store import Files, Progress
 from orchestrator.store.sealed import read_record, write_record
 from trainer.data import DataSettings, fingerprint
-from trainer.settings import content_id
+from trainer.input.settings import content_id
 
 
 @dataclass(frozen=True, kw_only=True)

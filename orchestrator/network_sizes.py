@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from trainer.config import Trial
-from trainer.settings import content_id
+from trainer.input.settings import content_id
 
 BYTES_OF_TENSOR = 400
 """Of its name, shape and padding in a file of weights; measured, rounded up."""

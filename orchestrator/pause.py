@@ -21,7 +21,7 @@ from orchestrator.starts import all_starts
 from orchestrator.store.files import FullError, RefusedError, UnreachableError
 from orchestrator.store.opening import open_files
 from orchestrator.store.version import enter
-from trainer.problems import BadInput
+from trainer.input.problems import BadInput
 from trainer.terminal.console import terminal
 from trainer.terminal.logs import log_to_stderr
 

@@ -17,8 +17,8 @@ from orchestrator.store import Files, Progress, Store
 from orchestrator.store.trials import FAMILIES
 from trainer.config import Trial
 from trainer.data import DataSettings, fingerprint
-from trainer.own_code import own_code
-from trainer.settings import content_id
+from trainer.input.own_code import own_code
+from trainer.input.settings import content_id
 
 Status = Literal["pending", "running", "done", "failed", "stopped"]
 

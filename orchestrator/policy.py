@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from trainer.settings import Count, NonNegative, Positive, Settings
+from trainer.input.settings import Count, NonNegative, Positive, Settings
 
 
 def _share_or_whole(gpus: float) -> float:

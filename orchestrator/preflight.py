@@ -30,8 +30,8 @@ from trainer.data import Dataset, DataSettings, fingerprint, load
 from trainer.descent import refuse_unfit_parts
 from trainer.device.precision import slowness
 from trainer.first_pass import is_own, tried_model, try_attack, try_method
-from trainer.own_code import OwnCodeError
-from trainer.problems import BadInput, Problem
+from trainer.input.own_code import OwnCodeError
+from trainer.input.problems import BadInput, Problem
 from trainer.training import new_model
 
 logger = logging.getLogger(__name__)

@@ -25,9 +25,9 @@ from orchestrator.store.result import published
 from orchestrator.table import trials_table
 from orchestrator.tracking import OFF
 from trainer.data import DataSettings, fingerprint
-from trainer.document import Document
 from trainer.evaluation import read_suite
-from trainer.problems import BadInput, Problem, label
+from trainer.input.document import Document
+from trainer.input.problems import BadInput, Problem, label
 
 BESIDE, GIVEN_UP, DAMAGED = "not on the front", "given up", "damaged"
 """Why a trial is left out, apart from the status of one that is not trained."""

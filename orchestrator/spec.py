@@ -25,12 +25,12 @@ from orchestrator.store.opening import open_files
 from orchestrator.tracking import EMBEDDED, OFF, is_understood
 from trainer.config import assigned, with_preset
 from trainer.device.precision import Precision
-from trainer.document import Document
 from trainer.evaluation import Suite, read_suite
-from trainer.redaction import HIDDEN, is_secret_name, redacted
-from trainer.settings import Count, Reals, Settings
-from trainer.variables import expanded
-from trainer.yaml_nodes import to_yaml
+from trainer.input.document import Document
+from trainer.input.redaction import HIDDEN, is_secret_name, redacted
+from trainer.input.settings import Count, Reals, Settings
+from trainer.input.variables import expanded
+from trainer.input.yaml_nodes import to_yaml
 
 MAX_NAME_BYTES = 100
 TRACKING_VARIABLE = "MLFLOW_TRACKING_URI"

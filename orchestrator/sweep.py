@@ -28,8 +28,8 @@ from orchestrator.spec import SweepSpec, read_spec
 from orchestrator.start import Outcome, start
 from orchestrator.starts import HeldError
 from orchestrator.tracking import OFF, tracking_uri
-from trainer.problems import BadInput, Problem
-from trainer.redaction import redacted
+from trainer.input.problems import BadInput, Problem
+from trainer.input.redaction import redacted
 from trainer.terminal.console import terminal
 from trainer.terminal.logs import log_to_stderr
 from trainer.terminal.table import line_width, titled

@@ -16,7 +16,7 @@ import pandas as pd
 from pandas.api import types
 
 from orchestrator.objectives import LARGEST
-from trainer.problems import label, shown
+from trainer.input.problems import label, shown
 
 PASSES = ("training_passes", "evaluation_passes")
 """Columns of whole numbers: passes of one image through the network, of all kinds. Those of

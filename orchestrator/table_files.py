@@ -35,7 +35,7 @@ from orchestrator.table_cells import (
     read_yes_or_no,
     tidied,
 )
-from trainer.problems import label, shown
+from trainer.input.problems import label, shown
 
 logger = logging.getLogger(__name__)
 

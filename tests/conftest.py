@@ -15,7 +15,7 @@ from torch import nn
 from trainer.checkpoint import Checkpoint
 from trainer.config import Trial, read_trial, with_preset
 from trainer.data import Dataset, load
-from trainer.document import Document
+from trainer.input.document import Document
 from trainer.training import EpochRow, train
 
 hypothesis.settings.register_profile("project", deadline=None, derandomize=True)

@@ -16,7 +16,7 @@ from orchestrator.spec import read_spec
 from orchestrator.sweep import ExitCode
 from trainer.checkpoint import Weights
 from trainer.config import read_trial, with_preset
-from trainer.document import Document
+from trainer.input.document import Document
 from trainer.models import build
 
 ROOT = Path(__file__).parent.parent

@@ -11,7 +11,7 @@ import pytest
 from typer import Typer
 from typer.testing import CliRunner
 
-from trainer.redaction import redacted
+from trainer.input.redaction import redacted
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = ("README.md", "docs/*.md", "docker/*.md", "sweeps/**/*.yaml", "trainer/*.yaml")

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from trainer.problems import BadInput, Problem
+from trainer.input.problems import BadInput, Problem
 from trainer.weighting import Weighting
 
 if TYPE_CHECKING:

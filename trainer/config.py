@@ -18,14 +18,14 @@ from trainer.attacks import ATTACKS, Attack
 from trainer.data import DataSettings
 from trainer.data.settings import DataName
 from trainer.device.precision import Precision
-from trainer.document import Document
+from trainer.input.document import Document
+from trainer.input.own_code import OwnCodeError, own_code
+from trainer.input.problems import label_problem
+from trainer.input.registry import resolve
+from trainer.input.settings import Count, NonNegative, Provenance, Settings, content_id, plain
 from trainer.methods import METHODS, Adversarial, Method
 from trainer.models import ModelSettings
-from trainer.own_code import OwnCodeError, own_code
-from trainer.problems import label_problem
-from trainer.registry import resolve
 from trainer.schedule import OptimiserSettings
-from trainer.settings import Count, NonNegative, Provenance, Settings, content_id, plain
 
 SEMANTICS = 1
 """Of training as a whole: raised when the same settings come to mean another model."""

@@ -12,10 +12,10 @@ from torch.nn.utils import get_total_norm
 from trainer.config import Trial
 from trainer.data import Split
 from trainer.device.precision import arithmetic, products
+from trainer.input.problems import BadInput, Problem
 from trainer.last_steps import Step
 from trainer.losses import weighed_losses
 from trainer.passes import counted
-from trainer.problems import BadInput, Problem
 from trainer.randomness import derive_seed
 from trainer.schedule import set_rate
 from trainer.weighting import Weighting

@@ -26,8 +26,8 @@ from trainer.config import preset
 from trainer.data import Dataset, MissingData, Split, fingerprint, load
 from trainer.device.allocator import keep_freed_memory
 from trainer.device.choice import usable_device
-from trainer.document import Document
 from trainer.evaluation import Suite, evaluate, examples_of, origin_of, read_suite
+from trainer.input.document import Document
 from trainer.origin import Origin
 from trainer.outcomes import Outcomes
 from trainer.score_sheet import comparison_record, print_comparisons, print_scores, scores_record

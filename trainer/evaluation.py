@@ -14,12 +14,12 @@ from trainer.attacks import ATTACKS, Attack, frozen
 from trainer.config import described, kind_of, named_class, read_kind
 from trainer.data import Dataset, Split
 from trainer.device.precision import arithmetic
-from trainer.document import Document
+from trainer.input.document import Document
+from trainer.input.problems import label_problem
+from trainer.input.settings import Count, Provenance, Settings, content_id
 from trainer.origin import Origin, examples_id, model_id
 from trainer.outcomes import Outcomes
-from trainer.problems import label_problem
 from trainer.randomness import derive_seed, example_keys
-from trainer.settings import Count, Provenance, Settings, content_id
 
 if TYPE_CHECKING:
     import torch

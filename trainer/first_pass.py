@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from trainer.attacks import Attack, frozen
 from trainer.config import Trial
 from trainer.data import Dataset
+from trainer.input.own_code import own_code, place_of
+from trainer.input.registry import resolve
 from trainer.methods import Method, Weighting
 from trainer.models import MODELS
-from trainer.own_code import own_code, place_of
-from trainer.registry import resolve
 from trainer.training import new_model
 
 PASSES = (("evaluation", 2), ("training", 2), ("evaluation", 1))

@@ -1,7 +1,7 @@
 """The folder of one training run: `weights.pt`, `checkpoint.pt`, `epochs.csv`, `last_steps.csv`.
 
-The first two have their SHA-256 beside them (`trainer.checksum`). Each file is written beside its
-place and renamed into it, so that whatever ends the process leaves the one before whole.
+The first two have their SHA-256 beside them (`trainer.input.checksum`). Each file is written
+beside its place and renamed into it, so that whatever ends the process leaves the one before whole.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from pathlib import Path
 
 from trainer import own_weights
 from trainer.checkpoint import Checkpoint, Weights
-from trainer.checksum import checksum_line, checksum_path
+from trainer.input.checksum import checksum_line, checksum_path
+from trainer.input.problems import BadInput, Problem
 from trainer.last_steps import LastSteps
-from trainer.problems import BadInput, Problem
 from trainer.training import EpochRow
 
 

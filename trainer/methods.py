@@ -12,7 +12,7 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import AfterValidator, Field, Strict, model_validator
 
-from trainer.settings import Count, NonNegative, Settings, Share
+from trainer.input.settings import Count, NonNegative, Settings, Share
 from trainer.weighting import ParetoWeighting, Weighting, WorstWeighting
 
 __all__ = [

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from trainer.settings import content_id
+from trainer.input.settings import content_id
 
 if TYPE_CHECKING:
     import torch

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, Strict, model_validator
 
-from trainer.settings import NonNegative, Positive, Settings, Share
+from trainer.input.settings import NonNegative, Positive, Settings, Share
 
 if TYPE_CHECKING:
     import torch

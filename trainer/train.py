@@ -14,17 +14,17 @@ import torch
 import typer
 
 from trainer.checkpoint import Checkpoint, DamagedError, Weights
-from trainer.checksum import read_checked
 from trainer.config import Trial, assigned, read_trial, with_preset
 from trainer.data import Dataset, fingerprint, load
 from trainer.device.allocator import keep_freed_memory
 from trainer.device.choice import usable_device
 from trainer.device.precision import slowness
-from trainer.document import Document
 from trainer.first_pass import is_own, tried_model, try_attack, try_method
 from trainer.folder import TrainingFolder
-from trainer.own_code import own_code
-from trainer.problems import BadInput, Problem
+from trainer.input.checksum import read_checked
+from trainer.input.document import Document
+from trainer.input.own_code import own_code
+from trainer.input.problems import BadInput, Problem
 from trainer.signals import Requests, noted
 from trainer.terminal.logs import log_to_stderr
 from trainer.training import DivergedError, EpochRow, Reporter, train

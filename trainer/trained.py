@@ -18,12 +18,12 @@ from torch import nn
 
 from trainer import own_weights
 from trainer.checkpoint import DamagedError, Weights
-from trainer.checksum import read_checked
 from trainer.config import TrainingSettings
 from trainer.data import Dataset, DataSettings, load
-from trainer.document import Document
+from trainer.input.checksum import read_checked
+from trainer.input.document import Document
+from trainer.input.problems import BadInput, Problem, shown
 from trainer.models import ModelSettings, build, placed
-from trainer.problems import BadInput, Problem, shown
 from trainer.randomness import derive_seed
 
 CPU = torch.device("cpu")

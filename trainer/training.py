@@ -17,10 +17,10 @@ from trainer.data import Dataset, Split
 from trainer.descent import Descent, refuse_unfit_parts
 from trainer.epoch_sums import EpochSums
 from trainer.evaluation import Rungs, Suite, evaluate, examples_of
+from trainer.input.problems import BadInput, Problem
 from trainer.last_steps import LastSteps, StepLog
 from trainer.models import build, placed
 from trainer.passes import CoursePasses, counted
-from trainer.problems import BadInput, Problem
 from trainer.randomness import derive_seed
 
 EpochRow = dict[str, float]

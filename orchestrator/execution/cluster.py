@@ -19,7 +19,7 @@ from orchestrator.execution.session import heard_here_alone, own_folder, own_tok
 from orchestrator.execution.watch import watched_cluster
 from orchestrator.policy import Resources
 from trainer.device.allocator import ENVIRONMENT
-from trainer.redaction import redacted
+from trainer.input.redaction import redacted
 
 OBJECT_STORE_BYTES = 200_000_000
 """Trials exchange a few numbers; Ray would take 30 % of the memory."""

@@ -32,8 +32,8 @@ from trainer.checkpoint import Weights
 from trainer.config import Trial
 from trainer.data import Dataset, DataSettings, MissingData, fingerprint, load
 from trainer.evaluation import Suite, constant_accuracy, evaluate, origin_of
+from trainer.input.redaction import redacted
 from trainer.passes import PARTS, Passes, counted
-from trainer.redaction import redacted
 from trainer.self_check import self_checked
 from trainer.training import (
     DivergedError,

@@ -34,7 +34,7 @@ from orchestrator.status.vigil import keep_vigil
 from orchestrator.store.files import RefusedError, UnreachableError
 from orchestrator.store.opening import open_files
 from orchestrator.store.read_only import ReadOnly, only_read
-from trainer.problems import BadInput, Problem, brief
+from trainer.input.problems import BadInput, Problem, brief
 from trainer.terminal.console import terminal
 from trainer.terminal.logs import log_to_stderr
 from trainer.terminal.table import line_width, table_width

@@ -22,7 +22,7 @@ from orchestrator.store.housekeeping.inventory import Entry, UnknownSweepError, 
 from orchestrator.store.housekeeping.verification import Finding, contents, sealed, verify
 from orchestrator.store.opening import open_files
 from orchestrator.store.version import VersionError, look
-from trainer.problems import brief
+from trainer.input.problems import brief
 from trainer.terminal.console import terminal
 from trainer.terminal.logs import log_to_stderr
 from trainer.terminal.table import Column, printable, table_width, terminal_table

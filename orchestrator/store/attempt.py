@@ -14,8 +14,8 @@ from orchestrator.store.sealed import create_record, remove_blob, write_blob, wr
 from trainer import own_weights
 from trainer.checkpoint import Checkpoint, Weights
 from trainer.config import Trial
+from trainer.input.redaction import redacted, redacted_lines
 from trainer.outcomes import Outcomes
-from trainer.redaction import redacted, redacted_lines
 
 if TYPE_CHECKING:
     from trainer.training import EpochRow

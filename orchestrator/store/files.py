@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from trainer.problems import label
+from trainer.input.problems import label
 
 MARK = "store.json"
 """The file in the root by which a store is known; `version` says what is in it."""

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from orchestrator.store.files import Files, LocalFiles
-from trainer.problems import shown
+from trainer.input.problems import shown
 
 
 def open_files(url: str) -> Files:

@@ -17,7 +17,7 @@ from botocore.exceptions import (
 )
 
 from orchestrator.store.files import FullError, RefusedError, UnreachableError
-from trainer.redaction import redacted
+from trainer.input.redaction import redacted
 
 _KEYS = (
     "set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, with temporary keys, AWS_SESSION_TOKEN to "

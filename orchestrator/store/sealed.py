@@ -14,7 +14,7 @@ from typing import Any
 
 from orchestrator.store.files import Files
 from orchestrator.store.shapes import fits
-from trainer.checksum import checksum_line
+from trainer.input.checksum import checksum_line
 
 logger = logging.getLogger(__name__)
 

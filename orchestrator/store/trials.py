@@ -25,8 +25,8 @@ from orchestrator.store.sealed import create_record, read_blob, read_record, set
 from trainer.checkpoint import Checkpoint, DamagedError, Weights
 from trainer.config import TrainingSettings, Trial
 from trainer.data import DataSettings
+from trainer.input.settings import Provenance
 from trainer.outcomes import Outcomes
-from trainer.settings import Provenance
 
 if TYPE_CHECKING:
     from trainer.training import EpochRow

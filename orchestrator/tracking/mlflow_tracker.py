@@ -27,7 +27,7 @@ from filelock import FileLock
 from orchestrator.tracking.database import database_uri
 from orchestrator.tracking.names import text, valid_name
 from orchestrator.tracking.tracker import TrackedTrial, Tracker
-from trainer.redaction import HIDDEN, is_secret_name, redacted
+from trainer.input.redaction import HIDDEN, is_secret_name, redacted
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

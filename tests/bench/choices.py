@@ -17,8 +17,8 @@ import torch
 
 from trainer.config import Trial, read_trial, with_preset
 from trainer.data import load
-from trainer.document import Document
 from trainer.evaluation import evaluate, read_suite
+from trainer.input.document import Document
 from trainer.training import train
 
 CHOICES: dict[str, dict[str, Any]] = {

@@ -31,7 +31,7 @@ from orchestrator.store import LocalFiles
 from tests.orchestrator.conftest import Read
 from tests.orchestrator.finished import SPEC, do_sweep
 from trainer.device.precision import Precision
-from trainer.problems import BadInput
+from trainer.input.problems import BadInput
 
 AUTO = "data: digits\nmethods: {pgd: {}}\ntraining: {precision: auto}\n"
 FLOAT32 = AUTO.replace("auto", "float32")

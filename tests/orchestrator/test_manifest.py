@@ -17,7 +17,7 @@ from orchestrator.store import LocalFiles, Progress, Store
 from orchestrator.table import trials_table
 from tests.orchestrator.conftest import Finish, Read
 from trainer.data import DataSettings, fingerprint
-from trainer.problems import BadInput
+from trainer.input.problems import BadInput
 
 SWEEP = """\
 data: digits

@@ -18,7 +18,7 @@ from orchestrator.sweep import app
 from trainer.checkpoint import Checkpoint
 from trainer.config import Trial
 from trainer.data import fingerprint
-from trainer.problems import BadInput
+from trainer.input.problems import BadInput
 
 Read = Callable[..., SweepSpec]
 Begin = Callable[[Trial], Attempt]

@@ -20,7 +20,7 @@ from orchestrator.starts import begun
 from orchestrator.status import __main__ as status
 from orchestrator.store import LocalFiles, Store
 from orchestrator.store.version import enter
-from trainer.own_code import OwnCodeError
+from trainer.input.own_code import OwnCodeError
 
 SWEEP = """\
 data: {name: digits, train_examples: 100}

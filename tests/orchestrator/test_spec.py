@@ -16,8 +16,8 @@ from orchestrator.policy import Policy
 from orchestrator.spec import SweepSpec
 from orchestrator.store import Store
 from orchestrator.sweep import app
-from trainer.document import Document
-from trainer.problems import BadInput
+from trainer.input.document import Document
+from trainer.input.problems import BadInput
 
 Read = Callable[..., SweepSpec]
 

@@ -19,7 +19,7 @@ from orchestrator.store import Store
 from orchestrator.store.result import published, weights_name
 from orchestrator.store.sealed import read_record, write_record
 from orchestrator.sweep import app as sweep_app
-from trainer.problems import BadInput
+from trainer.input.problems import BadInput
 from trainer.trained import read_trained, stored_weights
 
 SWEEP = """\

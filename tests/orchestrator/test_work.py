@@ -40,8 +40,8 @@ from trainer.answers import NotFiniteError
 from trainer.checkpoint import Weights
 from trainer.config import Trial
 from trainer.data import Dataset, load
-from trainer.document import Document
 from trainer.evaluation import Suite, constant_accuracy, evaluate, origin_of, read_suite
+from trainer.input.document import Document
 from trainer.passes import Passes
 from trainer.passes_ahead import most_passes_of_evaluation
 from trainer.training import EpochRow, new_model

@@ -18,8 +18,8 @@ from orchestrator.store import Store
 from orchestrator.store.lease import numbers
 from trainer.config import Trial
 from trainer.data import DataSettings, fingerprint
-from trainer.document import Document
 from trainer.evaluation import Suite, read_suite
+from trainer.input.document import Document
 from trainer.training import EpochRow
 
 MakeTrial = Callable[..., Trial]

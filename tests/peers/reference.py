@@ -22,7 +22,7 @@ from torch import nn
 from trainer.checkpoint import Weights
 from trainer.config import Trial, read_trial, with_preset
 from trainer.data import Dataset, load
-from trainer.document import Document
+from trainer.input.document import Document
 from trainer.training import new_model
 
 FOLDER = Path(__file__).parents[1] / "trainer" / "references"

@@ -22,7 +22,7 @@ from tests.trainer.runs import CPU, descent_of
 from trainer.attacks import ATTACKS, Attack, ascent
 from trainer.config import Trial, read_trial, with_preset
 from trainer.data import Dataset, Split, load
-from trainer.document import Document
+from trainer.input.document import Document
 from trainer.randomness import example_keys, uniform
 from trainer.training import new_model
 

@@ -23,8 +23,8 @@ from trainer.attacks import (
 )
 from trainer.config import Trial
 from trainer.data import Dataset
-from trainer.document import Document
 from trainer.evaluation import evaluate, read_suite
+from trainer.input.document import Document
 from trainer.training import DivergedError
 
 NAN, INF = float("nan"), float("inf")

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from trainer.checkpoint import Checkpoint, DamagedError, Weights
+from trainer.input.problems import BadInput
 from trainer.methods import Weighting
-from trainer.problems import BadInput
 
 
 def trained_a_little() -> tuple[nn.Module, torch.optim.Optimizer]:

@@ -13,10 +13,10 @@ import yaml
 from trainer.attacks import PGD, Flow
 from trainer.config import Trial, preset, read_trial, with_preset
 from trainer.data.settings import Name
-from trainer.document import Document
 from trainer.evaluation import read_suite
+from trainer.input.document import Document
+from trainer.input.problems import BadInput
 from trainer.methods import METHODS, Adversarial, Average, Pareto
-from trainer.problems import BadInput
 
 GOLDEN_IDS = {
     "digits, standard": "t08d3e3f4fa6127d8",

@@ -25,8 +25,8 @@ from tests.trainer.runs import (
 from trainer.config import Trial
 from trainer.data import load
 from trainer.descent import refuse_unfit_parts
+from trainer.input.problems import BadInput
 from trainer.passes import PARTS, Passes
-from trainer.problems import BadInput
 from trainer.training import new_model
 
 SGD = {"optimiser": {"name": "sgd", "learning_rate": 0.05}}

@@ -21,12 +21,12 @@ from typer.testing import CliRunner, Result
 from tests.trainer.runs import run
 from trainer.attacks import Attack
 from trainer.checkpoint import Weights
-from trainer.checksum import checksum_line
 from trainer.config import Trial
 from trainer.data import Dataset, DataSettings, fingerprint
-from trainer.document import Document
 from trainer.evaluate import app
 from trainer.evaluation import evaluate, examples_of, read_suite
+from trainer.input.checksum import checksum_line
+from trainer.input.document import Document
 from trainer.origin import examples_id, model_id
 from trainer.outcomes import Outcomes
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from trainer.checkpoint import Weights
-from trainer.checksum import read_checked
 from trainer.folder import TrainingFolder
-from trainer.problems import BadInput
+from trainer.input.checksum import read_checked
+from trainer.input.problems import BadInput
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:

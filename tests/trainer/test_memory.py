@@ -33,7 +33,7 @@ EVALUATION = (
     COMMON
     + """
 from trainer.data import Dataset, Split
-from trainer.document import Document
+from trainer.input.document import Document
 from trainer.evaluation import evaluate, read_suite
 
 count, batch_size = map(int, sys.argv[1:])
@@ -76,7 +76,7 @@ TRAINING = (
 from tests.conftest import SMALL_TRIAL
 from trainer.config import read_trial, with_preset
 from trainer.data import load
-from trainer.document import Document
+from trainer.input.document import Document
 from trainer.training import train
 
 leaks = sys.argv[1] == "leaks"

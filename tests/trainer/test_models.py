@@ -12,10 +12,10 @@ from pydantic import ValidationError
 from torch import nn
 
 import trainer.device.torchvision_operators
+from trainer.input.settings import Settings
 from trainer.models import MODELS, ModelSettings, build
 from trainer.models.preact_resnet import PreActBlock
 from trainer.models.settings import OPTIONS
-from trainer.settings import Settings
 
 
 class Sweep(Settings):

@@ -26,8 +26,8 @@ from trainer.attacks.pixel import PGD
 from trainer.checkpoint import Checkpoint
 from trainer.config import Trial
 from trainer.data import Dataset
-from trainer.document import Document
 from trainer.evaluation import Rungs, Suite, evaluate, read_suite
+from trainer.input.document import Document
 from trainer.passes import Passes, counted
 from trainer.passes_ahead import most_passes_of_evaluation, most_passes_of_training
 

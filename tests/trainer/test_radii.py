@@ -23,9 +23,9 @@ from trainer.attacks import (
     WorstOf,
 )
 from trainer.config import Trial
-from trainer.document import Document
 from trainer.evaluation import read_suite
-from trainer.problems import BadInput
+from trainer.input.document import Document
+from trainer.input.problems import BadInput
 
 
 class Shift(Attack):

@@ -14,8 +14,8 @@ from tests.trainer.runs import run
 from trainer.attacks import PGD, Attack, AutoAttack, RotationTranslationGrid, TargetedFlow
 from trainer.config import Trial
 from trainer.data import Dataset
-from trainer.document import Document
 from trainer.evaluation import Suite, evaluate, read_suite
+from trainer.input.document import Document
 from trainer.outcomes import EvaluationWarning, Outcomes
 from trainer.self_check import EXAMPLES, self_checked
 

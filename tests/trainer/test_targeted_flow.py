@@ -20,9 +20,9 @@ from trainer.attacks.targeted_flow import (
     targeted_objective,
 )
 from trainer.data import Dataset
-from trainer.document import Document
 from trainer.evaluation import read_suite
-from trainer.problems import BadInput
+from trainer.input.document import Document
+from trainer.input.problems import BadInput
 from trainer.randomness import example_keys
 from trainer.warp import flow_warp
 

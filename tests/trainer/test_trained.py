@@ -16,11 +16,11 @@ from torch import nn
 
 from tests.trainer.runs import run
 from trainer.checkpoint import Weights
-from trainer.checksum import checksum_line
 from trainer.config import Trial
 from trainer.data import Dataset
 from trainer.folder import TrainingFolder
-from trainer.problems import BadInput
+from trainer.input.checksum import checksum_line
+from trainer.input.problems import BadInput
 from trainer.trained import load_model, read_trained, stored_weights
 
 CODE = """

@@ -16,9 +16,9 @@ from pydantic import Field
 
 from trainer.answers import correct
 from trainer.attacks.attack import Attack, frozen, gradients_of
+from trainer.input.settings import Count
 from trainer.passes import Passes
 from trainer.randomness import uniform
-from trainer.settings import Count
 
 if TYPE_CHECKING:
     import torch

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from trainer.answers import correct
 from trainer.attacks.batch import check_batch
+from trainer.input.settings import Settings
 from trainer.passes import Passes
-from trainer.settings import Settings
 
 if TYPE_CHECKING:
     import torch

@@ -16,8 +16,8 @@ from trainer.answers import NotFiniteError
 from trainer.attacks.attack import Attack, frozen
 from trainer.attacks.pixel import PGD
 from trainer.attacks.units import odd_pixels
+from trainer.input.settings import Share
 from trainer.randomness import derive_seed
-from trainer.settings import Share
 
 if TYPE_CHECKING:
     import torch

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from trainer.attacks.ascent import AscentAttack, Component, Parameters
 from trainer.attacks.units import odd_pixels
-from trainer.settings import Real, Share
+from trainer.input.settings import Real, Share
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -29,9 +29,9 @@ from trainer.attacks.units import (
     two_digits,
 )
 from trainer.device.transfer import moved, sent
+from trainer.input.settings import Count, NonNegative, Real
 from trainer.passes import Passes
 from trainer.randomness import uniform
-from trainer.settings import Count, NonNegative, Real
 from trainer.warp import Padding, affine_warp
 
 if TYPE_CHECKING:

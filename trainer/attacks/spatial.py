@@ -16,7 +16,7 @@ from pydantic import Field
 from trainer.attacks.ascent import AscentAttack, Component, Parameters
 from trainer.attacks.pixel import default_step
 from trainer.attacks.units import AFFINE_UNIT, FLOW_UNIT, affine_box, odd_warp, pixels
-from trainer.settings import NonNegative, Positive
+from trainer.input.settings import NonNegative, Positive
 from trainer.warp import Padding, affine_warp, flow_warp, integrated_warp
 
 if TYPE_CHECKING:

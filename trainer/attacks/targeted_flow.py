@@ -19,8 +19,8 @@ from trainer.answers import NO_ANSWER, answers
 from trainer.attacks.attack import Attack, frozen, gradients_of
 from trainer.attacks.spatial import Flow
 from trainer.attacks.units import FLOW_UNIT, odd_warp, pixels
+from trainer.input.settings import Count, NonNegative
 from trainer.randomness import uniform
-from trainer.settings import Count, NonNegative
 from trainer.warp import Padding, flow_warp
 
 if TYPE_CHECKING:

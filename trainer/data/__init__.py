@@ -19,8 +19,8 @@ from trainer.data.selection import balanced, proportional
 from trainer.data.settings import DataSettings
 from trainer.data.source import MissingData, Pictures, Source
 from trainer.data.split import Dataset, Split
+from trainer.input.registry import resolve
 from trainer.randomness import derive_seed
-from trainer.registry import resolve
 
 if TYPE_CHECKING:
     import torch

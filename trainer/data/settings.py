@@ -8,9 +8,9 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, Field
 
-from trainer.registry import resolve
-from trainer.settings import Count, Provenance, Settings
-from trainer.variables import expanded
+from trainer.input.registry import resolve
+from trainer.input.settings import Count, Provenance, Settings
+from trainer.input.variables import expanded
 
 Name = Literal["digits", "mnist", "fashion_mnist", "cifar10", "caltech256"]
 """The data sets that need no code of the user's."""

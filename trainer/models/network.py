@@ -8,12 +8,12 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from trainer.input.own_code import own_code
+from trainer.input.registry import resolve
 from trainer.models.cnn import cnn
 from trainer.models.imagenet_resnet import resnet18, resnet50
 from trainer.models.preact_resnet import preact_resnet18
 from trainer.models.settings import ModelSettings
-from trainer.own_code import own_code
-from trainer.registry import resolve
 
 MODELS: dict[str, Callable[..., nn.Module]] = {
     "cnn": cnn,

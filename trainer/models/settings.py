@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, ConfigDict, Field, Strict, model_validator
 
-from trainer.registry import resolve
-from trainer.settings import Count, Settings, plain
+from trainer.input.registry import resolve
+from trainer.input.settings import Count, Settings, plain
 
 
 def _odd(size: int) -> int:

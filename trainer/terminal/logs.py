@@ -7,7 +7,7 @@ import sys
 import threading
 from types import TracebackType
 
-from trainer.redaction import redacted_lines
+from trainer.input.redaction import redacted_lines
 
 logger = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from orchestrator.store.housekeeping.activity import at_work
 from orchestrator.store.layout import SWEEPS, TRIALS
 from orchestrator.store.read_only import ReadOnly
 from orchestrator.store.sealed import peek_record
-from trainer.checksum import checksum_line
+from trainer.input.checksum import checksum_line
 
 SECONDS_BETWEEN_LOOKS = 0.5
 """At what seems damaged: it may just be changing."""

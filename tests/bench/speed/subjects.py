@@ -13,7 +13,7 @@ from tests.bench.speed.setting import Setting
 from trainer.config import Trial, preset, read_trial, with_preset
 from trainer.data import Dataset, Split, load
 from trainer.data.settings import DataSettings
-from trainer.document import Document
+from trainer.input.document import Document
 from trainer.randomness import example_keys
 from trainer.training import new_model
 

@@ -11,8 +11,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from trainer.attacks import PGD
+from trainer.input.settings import Positive
 from trainer.methods import Standard, Weighting
-from trainer.settings import Positive
 
 
 def _is_faulty() -> bool:

@@ -14,8 +14,8 @@ from torch.overrides import TorchFunctionMode
 from tests.trainer.runs import CPU, MakeTrial, descent_of, run
 from trainer.data import Dataset
 from trainer.device.precision import Precision, arithmetic, slowness
-from trainer.document import Document
 from trainer.evaluation import evaluate, read_suite
+from trainer.input.document import Document
 from trainer.warp import affine_points
 
 BACKENDS: Any = torch.backends

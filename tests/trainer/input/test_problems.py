@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from trainer.problems import MAX_MESSAGE, BadInput, Problem, brief, label_problem
+from trainer.input.problems import MAX_MESSAGE, BadInput, Problem, brief, label_problem
 
 
 @pytest.mark.parametrize("name", ["pgd", "pareto_2", "ours (ε = 8/255)", "2-norm", "_x", "a=b"])

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.document import Document
-from trainer.problems import BadInput, Problem
-from trainer.redaction import is_secret_name, redacted, redacted_lines
+from trainer.input.document import Document
+from trainer.input.problems import BadInput, Problem
+from trainer.input.redaction import is_secret_name, redacted, redacted_lines
 from trainer.terminal.logs import log_to_stderr
 
 

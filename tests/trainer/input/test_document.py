@@ -14,10 +14,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import Field, field_validator, model_validator
 
-from trainer.document import Document
-from trainer.problems import BadInput, Problem, shown
-from trainer.settings import Count, NonNegative, Real, Reals, Settings, Share
-from trainer.yaml_nodes import Plain, to_yaml
+from trainer.input.document import Document
+from trainer.input.problems import BadInput, Problem, shown
+from trainer.input.settings import Count, NonNegative, Real, Reals, Settings, Share
+from trainer.input.yaml_nodes import Plain, to_yaml
 
 quickly = settings(deadline=timedelta(seconds=1), max_examples=50)
 

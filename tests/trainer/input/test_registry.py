@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from trainer.registry import resolve
+from trainer.input.registry import resolve
 
 SHAPES = {"square": 4, "triangle": 3}
 

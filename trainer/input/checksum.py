@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path, PurePosixPath
 
-from trainer.problems import BadInput, Problem
+from trainer.input.problems import BadInput, Problem
 
 
 def checksum_line(name: str, data: bytes) -> bytes:

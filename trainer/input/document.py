@@ -20,10 +20,10 @@ from typing import TypeVar
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from trainer.broken_rules import message_of
-from trainer.problems import BadInput, Problem, dotted, label, shown, wrong
-from trainer.settings import Settings
-from trainer.yaml_nodes import (
+from trainer.input.broken_rules import message_of
+from trainer.input.problems import BadInput, Problem, dotted, label, shown, wrong
+from trainer.input.settings import Settings
+from trainer.input.yaml_nodes import (
     MAX_BYTES,
     MAX_DEPTH,
     Node,

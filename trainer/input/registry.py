@@ -7,7 +7,7 @@ import importlib
 from collections.abc import Mapping
 from typing import TypeVar, cast
 
-from trainer.own_code import in_short, line_of
+from trainer.input.own_code import in_short, line_of
 
 T = TypeVar("T")
 

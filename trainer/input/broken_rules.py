@@ -10,9 +10,9 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from trainer.problems import shown
-from trainer.redaction import redacted
-from trainer.settings import Settings
+from trainer.input.problems import shown
+from trainer.input.redaction import redacted
+from trainer.input.settings import Settings
 
 _RULES = {
     "missing": "is required",

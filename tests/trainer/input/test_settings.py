@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field, ValidationError
 
-from trainer.settings import (
+from trainer.input.settings import (
     Count,
     NonNegative,
     Positive,

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 import yaml
 
-from trainer.problems import dotted, label, shown, wrong
+from trainer.input.problems import dotted, label, shown, wrong
 
 MAX_BYTES = 1_000_000
 MAX_NODES = 100_000  # counted as if each alias were replaced by what it stands for

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from trainer.redaction import redacted
+from trainer.input.redaction import redacted
 
 MAX_SHOWN = 80  # characters of a value in a message
 MAX_WORD, MAX_MESSAGE = 300, 4000  # characters; a path is a word

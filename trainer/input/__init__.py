@@ -1,0 +1,1 @@
+"""What comes from outside, read strictly, and what is wrong with it."""
