@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from trainer.input.problems import BadInput, Problem
-from trainer.weighting import Weighting
+from trainer.methods.weighting import Weighting
 
 if TYPE_CHECKING:
     import torch

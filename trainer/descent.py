@@ -15,10 +15,10 @@ from trainer.device.precision import arithmetic, products
 from trainer.input.problems import BadInput, Problem
 from trainer.last_steps import Step
 from trainer.losses import weighed_losses
+from trainer.methods.weighting import Weighting
 from trainer.passes import counted
 from trainer.randomness import derive_seed
 from trainer.schedule import set_rate
-from trainer.weighting import Weighting
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,8 +14,8 @@ from trainer.config import Trial
 from trainer.data import Split
 from trainer.device.transfer import moved
 from trainer.methods import NATURAL
+from trainer.methods.weighting import Weighting
 from trainer.randomness import derive_seed, example_keys
-from trainer.weighting import Weighting
 
 
 class WeighedLosses(NamedTuple):

@@ -17,7 +17,12 @@ import pytest
 pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).parents[2]
-MODULES = ("test_alpha", "test_alpha_optimum", "test_methods", "test_course")
+MODULES = (
+    "methods/test_alpha",
+    "methods/test_alpha_optimum",
+    "methods/test_methods",
+    "training/test_course",
+)
 """Of tests/trainer: small problems whose answers are compared with exact ones, and trainings whose
 course is compared with a stored one."""
 

@@ -25,8 +25,8 @@ from trainer.config import Trial
 from trainer.data import load
 from trainer.descent import Descent
 from trainer.losses import branch_images, branch_losses, weighed_losses
+from trainer.methods.weighting import ParetoWeighting, Weighting, WorstWeighting
 from trainer.training import new_model
-from trainer.weighting import ParetoWeighting, Weighting, WorstWeighting
 
 INDICES = torch.arange(32)
 

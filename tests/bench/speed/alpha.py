@@ -15,7 +15,7 @@ from scipy.optimize import minimize
 
 from tests.bench.speed.contest import Check, Contender, Contest, WrongWorkError
 from tests.bench.speed.setting import Setting
-from trainer.alpha import LossWindow, solve_alpha
+from trainer.methods.alpha import LossWindow, solve_alpha
 
 WINDOW = 50
 K = 4
@@ -104,7 +104,7 @@ class Scaled(NamedTuple):
 
 
 def scaled(problem: Problem) -> Scaled:
-    """As `trainer.alpha` scales it."""
+    """As `trainer.methods.alpha` scales it."""
     largest = float(np.sqrt(np.diag(problem.second_moments).max()))
     scale = np.diag(problem.second_moments / largest**2) ** 0.25
     quadratic = problem.P / np.outer(scale, scale)

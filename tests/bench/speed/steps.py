@@ -15,8 +15,8 @@ from trainer.config import Trial
 from trainer.data import Dataset
 from trainer.descent import Descent
 from trainer.methods import NATURAL, Method
+from trainer.methods.weighting import Weighting
 from trainer.training import compiled, new_model
-from trainer.weighting import Weighting
 
 METHODS: dict[str, dict[str, Any]] = {
     "standard": {"method": "standard"},

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trainer.alpha import LossWindow, solve_alpha
 from trainer.device.transfer import Fetched, sent
+from trainer.methods.alpha import LossWindow, solve_alpha
 
 if TYPE_CHECKING:
     import torch

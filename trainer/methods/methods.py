@@ -13,19 +13,7 @@ from typing import Annotated, ClassVar, Self
 from pydantic import AfterValidator, Field, Strict, model_validator
 
 from trainer.input.settings import Count, NonNegative, Settings, Share
-from trainer.weighting import ParetoWeighting, Weighting, WorstWeighting
-
-__all__ = [
-    "METHODS",
-    "NATURAL",
-    "Adversarial",
-    "Average",
-    "Maximum",
-    "Method",
-    "Pareto",
-    "Standard",
-    "Weighting",
-]
+from trainer.methods.weighting import ParetoWeighting, Weighting, WorstWeighting
 
 NATURAL = "natural"
 """The branch of clean images."""

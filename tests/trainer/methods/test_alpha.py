@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from tests.trainer.loss_samples import Matrix, Vector, deterministic, moments, random_losses
-from trainer.alpha import FEASIBLE_SHARE, Alpha, solve_alpha
+from trainer.methods.alpha import FEASIBLE_SHARE, Alpha, solve_alpha
 
 
 def assert_feasible(solution: Alpha, m: Vector) -> None:

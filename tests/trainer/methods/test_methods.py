@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 from torch import Tensor
 
-from trainer.alpha import FEASIBLE_SHARE, solve_alpha
 from trainer.methods import (
     METHODS,
     Adversarial,
@@ -25,6 +24,7 @@ from trainer.methods import (
     Standard,
     Weighting,
 )
+from trainer.methods.alpha import FEASIBLE_SHARE, solve_alpha
 
 Rows = NDArray[np.float64]
 

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.trainer.loss_samples import Matrix, Vector, moments, random_losses
-from trainer.alpha import LossWindow, solve_alpha
+from trainer.methods.alpha import LossWindow, solve_alpha
 
 Draw = Callable[[np.random.Generator, int], Matrix]
 

@@ -15,7 +15,7 @@ import pytest
 from cvxopt import solvers
 
 from tests.trainer.loss_samples import Matrix, Vector, correlated, deterministic, moments
-from trainer.alpha import FEASIBLE_SHARE, solve_alpha
+from trainer.methods.alpha import FEASIBLE_SHARE, solve_alpha
 
 SOLVED = 1e-8
 """Relative to the least spread. The solver stops at 1e-12 of it or at an absolute 1e-20, which is
