@@ -12,11 +12,11 @@ import pytest
 import torch
 from torch import nn
 
-from trainer.checkpoint import Checkpoint
 from trainer.config import Trial, read_trial, with_preset
 from trainer.data import Dataset, load
 from trainer.input.document import Document
 from trainer.training import EpochRow, train
+from trainer.weights.checkpoint import Checkpoint
 
 hypothesis.settings.register_profile("project", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("project")
@@ -56,7 +56,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def _nothing_remembered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What is remembered in the user's state folder (`trainer.own_weights`) stays out of there."""
+    """What is remembered in the user's state folder (`trainer.weights.own_weights`) stays out of
+    there."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         yield

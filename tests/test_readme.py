@@ -14,10 +14,10 @@ import torch
 
 from orchestrator.spec import read_spec
 from orchestrator.sweep import ExitCode
-from trainer.checkpoint import Weights
 from trainer.config import read_trial, with_preset
 from trainer.input.document import Document
 from trainer.models import build
+from trainer.weights.checkpoint import Weights
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

@@ -20,7 +20,6 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import nn
 
 from trainer.answers import NotFiniteError
-from trainer.checkpoint import DamagedError
 from trainer.comparison import Comparison, compare
 from trainer.config import preset
 from trainer.data import Dataset, MissingData, Split, fingerprint, load
@@ -35,6 +34,7 @@ from trainer.self_check import self_checked
 from trainer.terminal.console import terminal
 from trainer.terminal.logs import log_to_stderr
 from trainer.trained import TrainedModel, read_trained, stored_weights
+from trainer.weights.checkpoint import DamagedError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 

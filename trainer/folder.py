@@ -11,12 +11,12 @@ import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from trainer import own_weights
-from trainer.checkpoint import Checkpoint, Weights
 from trainer.input.checksum import checksum_line, checksum_path
 from trainer.input.problems import BadInput, Problem
 from trainer.last_steps import LastSteps
 from trainer.training import EpochRow
+from trainer.weights import own_weights
+from trainer.weights.checkpoint import Checkpoint, Weights
 
 
 class TrainingFolder:

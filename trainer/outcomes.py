@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.checkpoint import DamagedError
 from trainer.origin import Origin
+from trainer.weights.checkpoint import DamagedError
 
 Bits = NDArray[np.bool_]
 

@@ -13,7 +13,6 @@ from typing import Annotated
 import torch
 import typer
 
-from trainer.checkpoint import Checkpoint, DamagedError, Weights
 from trainer.config import Trial, assigned, read_trial, with_preset
 from trainer.data import Dataset, fingerprint, load
 from trainer.device.allocator import keep_freed_memory
@@ -28,6 +27,7 @@ from trainer.input.problems import BadInput, Problem
 from trainer.signals import Requests, noted
 from trainer.terminal.logs import log_to_stderr
 from trainer.training import DivergedError, EpochRow, Reporter, train
+from trainer.weights.checkpoint import Checkpoint, DamagedError, Weights
 
 logger = logging.getLogger(__name__)
 

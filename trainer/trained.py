@@ -3,7 +3,7 @@
 A weights file says which network it is of and which data it was trained on. In one that was handed
 over, a name by dotted path (`package.module:function`, `torch.hub:load` among them) would be code
 of somebody else's choice, run here: such a name is refused unless the caller trusts it, or made the
-file here (`trainer.own_weights`).
+file here (`trainer.weights.own_weights`).
 """
 
 from __future__ import annotations
@@ -16,8 +16,6 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from trainer import own_weights
-from trainer.checkpoint import DamagedError, Weights
 from trainer.config import TrainingSettings
 from trainer.data import Dataset, DataSettings, load
 from trainer.input.checksum import read_checked
@@ -25,6 +23,8 @@ from trainer.input.document import Document
 from trainer.input.problems import BadInput, Problem, shown
 from trainer.models import ModelSettings, build, placed
 from trainer.randomness import derive_seed
+from trainer.weights import own_weights
+from trainer.weights.checkpoint import DamagedError, Weights
 
 CPU = torch.device("cpu")
 

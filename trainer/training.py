@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 
 from trainer.answers import NotFiniteError
-from trainer.checkpoint import Checkpoint
 from trainer.config import Trial
 from trainer.data import Dataset, Split
 from trainer.descent import Descent, refuse_unfit_parts
@@ -22,6 +21,7 @@ from trainer.last_steps import LastSteps, StepLog
 from trainer.models import build, placed
 from trainer.passes import CoursePasses, counted
 from trainer.randomness import derive_seed
+from trainer.weights.checkpoint import Checkpoint
 
 EpochRow = dict[str, float]
 """One epoch's facts by name: `epoch` (from 1), `time` (Unix seconds), `seconds`,

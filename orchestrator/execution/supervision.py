@@ -14,8 +14,8 @@ from orchestrator.orders import Orders
 from orchestrator.policy import Policy
 from orchestrator.store import Attempt
 from orchestrator.store.lease import clock
-from trainer.checkpoint import Checkpoint
 from trainer.training import EpochRow
+from trainer.weights.checkpoint import Checkpoint
 
 logger = logging.getLogger(__name__)
 

@@ -28,7 +28,6 @@ from orchestrator.store import Attempt, Store, StoredTrial
 from orchestrator.store.files import FullError, UnreachableError
 from orchestrator.store.lease import LeaseState, LostError
 from trainer.answers import NotFiniteError
-from trainer.checkpoint import Weights
 from trainer.config import Trial
 from trainer.data import Dataset, DataSettings, MissingData, fingerprint, load
 from trainer.evaluation import Suite, constant_accuracy, evaluate, origin_of
@@ -41,6 +40,7 @@ from trainer.training import (
     new_model,
     train,
 )
+from trainer.weights.checkpoint import Weights
 
 logger = logging.getLogger(__name__)
 

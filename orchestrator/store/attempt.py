@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.store.files import Files
 from orchestrator.store.lease import Lease, utc_now
 from orchestrator.store.sealed import create_record, remove_blob, write_blob, write_record
-from trainer import own_weights
-from trainer.checkpoint import Checkpoint, Weights
 from trainer.config import Trial
 from trainer.input.redaction import redacted, redacted_lines
 from trainer.outcomes import Outcomes
+from trainer.weights import own_weights
+from trainer.weights.checkpoint import Checkpoint, Weights
 
 if TYPE_CHECKING:
     from trainer.training import EpochRow

@@ -22,11 +22,11 @@ from orchestrator.store.lease import (
 )
 from orchestrator.store.result import published, retract, trained_facts, weights_name
 from orchestrator.store.sealed import create_record, read_blob, read_record, set_aside
-from trainer.checkpoint import Checkpoint, DamagedError, Weights
 from trainer.config import TrainingSettings, Trial
 from trainer.data import DataSettings
 from trainer.input.settings import Provenance
 from trainer.outcomes import Outcomes
+from trainer.weights.checkpoint import Checkpoint, DamagedError, Weights
 
 if TYPE_CHECKING:
     from trainer.training import EpochRow

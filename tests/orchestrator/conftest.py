@@ -13,10 +13,10 @@ from orchestrator.spec import SweepSpec, read_spec
 from orchestrator.store import Attempt, LocalFiles, Store
 from orchestrator.store.lease import Watch
 from orchestrator.store.version import enter
-from trainer.checkpoint import Weights
 from trainer.config import Trial
 from trainer.evaluation import Suite
 from trainer.outcomes import Outcomes
+from trainer.weights.checkpoint import Weights
 
 Read = Callable[..., SweepSpec]
 Begin = Callable[[Trial], Attempt]

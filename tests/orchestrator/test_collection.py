@@ -31,9 +31,9 @@ from orchestrator.store.sealed import read_record, write_blob, write_record
 from orchestrator.store.version import enter
 from tests.orchestrator.finished import do_sweep, read_sweep
 from tests.orchestrator.working import contents
-from trainer.checkpoint import Checkpoint, Weights
 from trainer.config import Trial
 from trainer.outcomes import Outcomes
+from trainer.weights.checkpoint import Checkpoint, Weights
 
 MakeTrial = Callable[..., Trial]
 

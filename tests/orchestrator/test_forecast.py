@@ -31,9 +31,9 @@ from tests.orchestrator.disks import small_disk
 from tests.orchestrator.working import contents, run
 from trainer.attacks import ATTACKS
 from trainer.attacks.pixel import PGD
-from trainer.checkpoint import Checkpoint
 from trainer.config import Trial
 from trainer.data import load
+from trainer.weights.checkpoint import Checkpoint
 
 SWEEP = """\
 data: {name: digits, train_examples: 160}

@@ -15,10 +15,10 @@ from orchestrator.plan import Plan, PlannedTrial, make_plan
 from orchestrator.spec import SweepSpec
 from orchestrator.store import Attempt, Store
 from orchestrator.sweep import app
-from trainer.checkpoint import Checkpoint
 from trainer.config import Trial
 from trainer.data import fingerprint
 from trainer.input.problems import BadInput
+from trainer.weights.checkpoint import Checkpoint
 
 Read = Callable[..., SweepSpec]
 Begin = Callable[[Trial], Attempt]

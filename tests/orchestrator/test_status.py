@@ -38,7 +38,7 @@ from orchestrator.table import trials_table
 from tests.orchestrator.conftest import Begin, Finish, Read
 from tests.orchestrator.disks import unwritable
 from tests.orchestrator.working import contents, fork, run
-from trainer.checkpoint import Checkpoint
+from trainer.weights.checkpoint import Checkpoint
 
 SWEEP = """\
 data: {name: digits, train_examples: 160}

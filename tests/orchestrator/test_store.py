@@ -28,10 +28,10 @@ from orchestrator.store.attempt import Origin
 from orchestrator.store.lease import LostError, Watch
 from orchestrator.store.sealed import read_record, write_blob
 from tests.orchestrator.working import IN_MEMORY, MakeTrial
-from trainer.checkpoint import Checkpoint, Weights
 from trainer.config import Trial
 from trainer.outcomes import Outcomes
 from trainer.training import EpochRow
+from trainer.weights.checkpoint import Checkpoint, Weights
 
 # --- trials
 

@@ -18,9 +18,9 @@ from orchestrator.policy import Policy
 from orchestrator.store import Attempt, Store, StoredTrial, lease
 from orchestrator.store.lease import LostError
 from tests.orchestrator.working import MakeTrial
-from trainer.checkpoint import Checkpoint
 from trainer.config import Trial
 from trainer.training import EpochRow
+from trainer.weights.checkpoint import Checkpoint
 
 LASTS = 1e6
 

@@ -37,7 +37,6 @@ from tests.orchestrator.working import (
     started,
 )
 from trainer.answers import NotFiniteError
-from trainer.checkpoint import Weights
 from trainer.config import Trial
 from trainer.data import Dataset, load
 from trainer.evaluation import Suite, constant_accuracy, evaluate, origin_of, read_suite
@@ -45,6 +44,7 @@ from trainer.input.document import Document
 from trainer.passes import Passes
 from trainer.passes_ahead import most_passes_of_evaluation
 from trainer.training import EpochRow, new_model
+from trainer.weights.checkpoint import Weights
 
 
 @pytest.fixture(scope="module")

@@ -19,11 +19,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from trainer.checkpoint import Weights
 from trainer.config import Trial, read_trial, with_preset
 from trainer.data import Dataset, load
 from trainer.input.document import Document
 from trainer.training import new_model
+from trainer.weights.checkpoint import Weights
 
 FOLDER = Path(__file__).parents[1] / "trainer" / "references"
 CPU = torch.device("cpu")

@@ -28,7 +28,7 @@ from tests.peers.reference import (
     save,
     trial_file,
 )
-from trainer.checkpoint import Weights
+from trainer.weights.checkpoint import Weights
 
 HERE = Path(__file__).parent
 

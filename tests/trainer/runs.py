@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from trainer.checkpoint import Checkpoint
 from trainer.config import Trial
 from trainer.data import load
 from trainer.descent import Descent
 from trainer.training import EpochRow, Reporter, new_model, train
+from trainer.weights.checkpoint import Checkpoint
 
 CPU = torch.device("cpu")
 MakeTrial = Callable[..., Trial]

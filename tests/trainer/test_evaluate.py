@@ -20,7 +20,6 @@ from typer.testing import CliRunner, Result
 
 from tests.trainer.runs import run
 from trainer.attacks import Attack
-from trainer.checkpoint import Weights
 from trainer.config import Trial
 from trainer.data import Dataset, DataSettings, fingerprint
 from trainer.evaluate import app
@@ -29,6 +28,7 @@ from trainer.input.checksum import checksum_line
 from trainer.input.document import Document
 from trainer.origin import examples_id, model_id
 from trainer.outcomes import Outcomes
+from trainer.weights.checkpoint import Weights
 
 pytestmark = pytest.mark.slow
 

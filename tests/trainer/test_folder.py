@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from trainer.checkpoint import Weights
 from trainer.folder import TrainingFolder
 from trainer.input.checksum import read_checked
 from trainer.input.problems import BadInput
+from trainer.weights.checkpoint import Weights
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.trainer.runs import Diary, MakeTrial, told
-from trainer.checkpoint import Checkpoint
 from trainer.config import Trial
 from trainer.last_steps import Step, StepLog
 from trainer.passes import Passes
 from trainer.training import DivergedError, EpochRow
+from trainer.weights.checkpoint import Checkpoint
 
 BRANCHES = ("natural", "pgd")
 

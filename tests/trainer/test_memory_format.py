@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from tests.trainer.runs import CPU, MakeTrial, run
-from trainer.checkpoint import Weights
 from trainer.config import Trial
 from trainer.data import load
 from trainer.origin import model_id
 from trainer.training import new_model
+from trainer.weights.checkpoint import Weights
 
 FORMATS = ("contiguous", "channels_last")
 OWN = {"name": "tests.trainer.test_memory_format:viewing"}

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainer.checkpoint import DamagedError
 from trainer.origin import Origin
 from trainer.outcomes import Outcomes
+from trainer.weights.checkpoint import DamagedError
 
 ORIGIN = Origin(model="w1", suite="e2", examples="x3")
 

@@ -23,13 +23,13 @@ from tests.trainer.runs import (
 )
 from trainer.attacks import ATTACKS, Attack, frozen
 from trainer.attacks.pixel import PGD
-from trainer.checkpoint import Checkpoint
 from trainer.config import Trial
 from trainer.data import Dataset
 from trainer.evaluation import Rungs, Suite, evaluate, read_suite
 from trainer.input.document import Document
 from trainer.passes import Passes, counted
 from trainer.passes_ahead import most_passes_of_evaluation, most_passes_of_training
+from trainer.weights.checkpoint import Checkpoint
 
 EXAMPLES, STEPS = 160, 2
 """Of the small trial, and the steps of each of its attacks."""

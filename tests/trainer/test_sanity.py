@@ -14,13 +14,13 @@ from torch.nn.modules.module import register_module_forward_hook
 
 from trainer.attacks import ATTACKS, PGD, Flow, Integrated, RotationTranslation, frozen
 from trainer.attacks.ascent import AscentAttack, Parameters, margin
-from trainer.checkpoint import Checkpoint
 from trainer.config import Trial
 from trainer.data import Dataset
 from trainer.evaluation import Rungs, Suite, evaluate
 from trainer.outcomes import Outcomes
 from trainer.randomness import example_keys
 from trainer.training import EpochRow, train
+from trainer.weights.checkpoint import Checkpoint
 
 pytestmark = pytest.mark.slow
 

@@ -17,8 +17,8 @@ import torch
 from typer.testing import CliRunner, Result
 
 from tests.trainer.runs import TIMES, assert_same_bits
-from trainer.checkpoint import Checkpoint, Weights
 from trainer.train import app
+from trainer.weights.checkpoint import Checkpoint, Weights
 
 ROOT = Path(__file__).parents[2]
 SMALL = {

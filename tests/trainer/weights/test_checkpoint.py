@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from trainer.checkpoint import Checkpoint, DamagedError, Weights
 from trainer.input.problems import BadInput
 from trainer.methods import Weighting
+from trainer.weights.checkpoint import Checkpoint, DamagedError, Weights
 
 
 def trained_a_little() -> tuple[nn.Module, torch.optim.Optimizer]:
