@@ -16,7 +16,7 @@ from orchestrator.store.attempt import KEPT_CHECKPOINTS
 from orchestrator.store.files import Files
 from trainer.config import Trial
 from trainer.data import DataSettings
-from trainer.evaluation import Suite
+from trainer.evaluation.suite import Suite
 from trainer.models import ModelSettings
 from trainer.schedule import OptimiserSettings
 

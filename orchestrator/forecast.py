@@ -23,7 +23,7 @@ from orchestrator.progress import duration, in_short
 from orchestrator.spec import SweepSpec
 from orchestrator.store import Files
 from trainer.config import Trial
-from trainer.evaluation import Suite
+from trainer.evaluation.suite import Suite
 from trainer.passes import Passes
 from trainer.passes_ahead import most_passes_of_evaluation, most_passes_of_training
 

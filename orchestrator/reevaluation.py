@@ -25,7 +25,7 @@ from orchestrator.store.result import published
 from orchestrator.table import trials_table
 from orchestrator.tracking import OFF
 from trainer.data import DataSettings, fingerprint
-from trainer.evaluation import read_suite
+from trainer.evaluation.suite import read_suite
 from trainer.input.document import Document
 from trainer.input.problems import BadInput, Problem, label
 

@@ -25,7 +25,7 @@ from orchestrator.store.opening import open_files
 from orchestrator.tracking import EMBEDDED, OFF, is_understood
 from trainer.config import assigned, with_preset
 from trainer.device.precision import Precision
-from trainer.evaluation import Suite, read_suite
+from trainer.evaluation.suite import Suite, read_suite
 from trainer.input.document import Document
 from trainer.input.redaction import HIDDEN, is_secret_name, redacted
 from trainer.input.settings import Count, Reals, Settings

@@ -20,17 +20,22 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import nn
 
 from trainer.answers import NotFiniteError
-from trainer.comparison import Comparison, compare
 from trainer.config import preset
 from trainer.data import Dataset, MissingData, Split, fingerprint, load
 from trainer.device.allocator import keep_freed_memory
 from trainer.device.choice import usable_device
-from trainer.evaluation import Suite, evaluate, examples_of, origin_of, read_suite
+from trainer.evaluation.comparison import Comparison, compare
+from trainer.evaluation.origin import Origin
+from trainer.evaluation.outcomes import Outcomes
+from trainer.evaluation.score_sheet import (
+    comparison_record,
+    print_comparisons,
+    print_scores,
+    scores_record,
+)
+from trainer.evaluation.self_check import self_checked
+from trainer.evaluation.suite import Suite, evaluate, examples_of, origin_of, read_suite
 from trainer.input.document import Document
-from trainer.origin import Origin
-from trainer.outcomes import Outcomes
-from trainer.score_sheet import comparison_record, print_comparisons, print_scores, scores_record
-from trainer.self_check import self_checked
 from trainer.terminal.console import terminal
 from trainer.terminal.logs import log_to_stderr
 from trainer.trained import TrainedModel, read_trained, stored_weights

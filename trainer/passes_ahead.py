@@ -6,7 +6,7 @@ import math
 
 from trainer.attacks import Attack
 from trainer.config import Trial
-from trainer.evaluation import Suite
+from trainer.evaluation.suite import Suite
 from trainer.passes import Passes
 
 

@@ -15,7 +15,7 @@ from trainer.config import Trial
 from trainer.data import Dataset, Split
 from trainer.descent import Descent, refuse_unfit_parts
 from trainer.epoch_sums import EpochSums
-from trainer.evaluation import Rungs, Suite, evaluate, examples_of
+from trainer.evaluation.suite import Rungs, Suite, evaluate, examples_of
 from trainer.input.problems import BadInput, Problem
 from trainer.last_steps import LastSteps, StepLog
 from trainer.models import build, placed

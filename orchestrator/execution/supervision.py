@@ -125,7 +125,7 @@ class Supervision:
         self.come_by(None if is_due else checkpoint)
 
     def evaluated(self, done: int, count: int) -> None:
-        """As `trainer.evaluation.evaluate` tells it."""
+        """As `trainer.evaluation.suite.evaluate` tells it."""
         self._attempt.note(evaluated=done / count)
         self.come_by(None)
 

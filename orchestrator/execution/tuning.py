@@ -37,7 +37,7 @@ from orchestrator.store.lease import utc_now
 from orchestrator.store.opening import open_files
 from orchestrator.store.patience import Patient
 from trainer.config import read_trial
-from trainer.evaluation import Suite, read_suite
+from trainer.evaluation.suite import Suite, read_suite
 from trainer.input.document import Document
 from trainer.training import EpochRow
 

@@ -30,10 +30,10 @@ from orchestrator.store.lease import LeaseState, LostError
 from trainer.answers import NotFiniteError
 from trainer.config import Trial
 from trainer.data import Dataset, DataSettings, MissingData, fingerprint, load
-from trainer.evaluation import Suite, constant_accuracy, evaluate, origin_of
+from trainer.evaluation.self_check import self_checked
+from trainer.evaluation.suite import Suite, constant_accuracy, evaluate, origin_of
 from trainer.input.redaction import redacted
 from trainer.passes import PARTS, Passes, counted
-from trainer.self_check import self_checked
 from trainer.training import (
     DivergedError,
     EpochRow,

@@ -12,8 +12,8 @@ from orchestrator.store.files import Files
 from orchestrator.store.lease import Lease, utc_now
 from orchestrator.store.sealed import create_record, remove_blob, write_blob, write_record
 from trainer.config import Trial
+from trainer.evaluation.outcomes import Outcomes
 from trainer.input.redaction import redacted, redacted_lines
-from trainer.outcomes import Outcomes
 from trainer.weights import own_weights
 from trainer.weights.checkpoint import Checkpoint, Weights
 

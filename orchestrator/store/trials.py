@@ -24,8 +24,8 @@ from orchestrator.store.result import published, retract, trained_facts, weights
 from orchestrator.store.sealed import create_record, read_blob, read_record, set_aside
 from trainer.config import TrainingSettings, Trial
 from trainer.data import DataSettings
+from trainer.evaluation.outcomes import Outcomes
 from trainer.input.settings import Provenance
-from trainer.outcomes import Outcomes
 from trainer.weights.checkpoint import Checkpoint, DamagedError, Weights
 
 if TYPE_CHECKING:

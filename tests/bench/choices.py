@@ -17,7 +17,7 @@ import torch
 
 from trainer.config import Trial, read_trial, with_preset
 from trainer.data import load
-from trainer.evaluation import evaluate, read_suite
+from trainer.evaluation.suite import evaluate, read_suite
 from trainer.input.document import Document
 from trainer.training import train
 

@@ -24,7 +24,7 @@ from orchestrator.plan import make_plan
 from orchestrator.spec import SweepSpec, read_spec
 from orchestrator.store import LocalFiles, Store
 from orchestrator.store.version import enter
-from trainer.outcomes import Outcomes
+from trainer.evaluation.outcomes import Outcomes
 from trainer.weights.checkpoint import Weights
 
 SPEC = """\

@@ -38,7 +38,7 @@ from orchestrator.store import LocalFiles, Store
 from orchestrator.store.version import enter
 from trainer.config import read_trial
 from trainer.data import Dataset, DataSettings, load
-from trainer.evaluation import evaluate, read_suite
+from trainer.evaluation.suite import evaluate, read_suite
 from trainer.input.document import Document
 from trainer.training import train
 

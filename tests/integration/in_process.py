@@ -31,7 +31,7 @@ from orchestrator.store import Store
 from orchestrator.sweep import app
 from tests.integration.running import USER_CODE, Finished
 from tests.orchestrator.working import fork, never
-from trainer.evaluation import Suite
+from trainer.evaluation.suite import Suite
 
 SECONDS_BETWEEN_LOOKS = 0.1
 """At trials that are at work elsewhere, and at those that run at once."""

@@ -14,8 +14,8 @@ from orchestrator.store import Attempt, LocalFiles, Store
 from orchestrator.store.lease import Watch
 from orchestrator.store.version import enter
 from trainer.config import Trial
-from trainer.evaluation import Suite
-from trainer.outcomes import Outcomes
+from trainer.evaluation.outcomes import Outcomes
+from trainer.evaluation.suite import Suite
 from trainer.weights.checkpoint import Weights
 
 Read = Callable[..., SweepSpec]

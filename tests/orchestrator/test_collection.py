@@ -32,7 +32,7 @@ from orchestrator.store.version import enter
 from tests.orchestrator.finished import do_sweep, read_sweep
 from tests.orchestrator.working import contents
 from trainer.config import Trial
-from trainer.outcomes import Outcomes
+from trainer.evaluation.outcomes import Outcomes
 from trainer.weights.checkpoint import Checkpoint, Weights
 
 MakeTrial = Callable[..., Trial]

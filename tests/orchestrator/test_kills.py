@@ -36,7 +36,7 @@ from tests.orchestrator.working import (
     started,
 )
 from trainer.config import Trial
-from trainer.evaluation import Suite
+from trainer.evaluation.suite import Suite
 
 pytestmark = pytest.mark.slow
 

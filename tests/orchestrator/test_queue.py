@@ -16,7 +16,7 @@ from orchestrator.store import Attempt, Failure, FailureKind, LocalFiles, Store,
 from orchestrator.store.sealed import read_record, write_record
 from tests.orchestrator.working import MakeTrial, fork, on_digits, run, small_suite, started
 from trainer.config import Trial
-from trainer.evaluation import Suite
+from trainer.evaluation.suite import Suite
 
 LEASE = 60.0
 

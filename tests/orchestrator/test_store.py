@@ -29,7 +29,7 @@ from orchestrator.store.lease import LostError, Watch
 from orchestrator.store.sealed import read_record, write_blob
 from tests.orchestrator.working import IN_MEMORY, MakeTrial
 from trainer.config import Trial
-from trainer.outcomes import Outcomes
+from trainer.evaluation.outcomes import Outcomes
 from trainer.training import EpochRow
 from trainer.weights.checkpoint import Checkpoint, Weights
 

@@ -39,7 +39,7 @@ from tests.orchestrator.working import (
 from trainer.answers import NotFiniteError
 from trainer.config import Trial
 from trainer.data import Dataset, load
-from trainer.evaluation import Suite, constant_accuracy, evaluate, origin_of, read_suite
+from trainer.evaluation.suite import Suite, constant_accuracy, evaluate, origin_of, read_suite
 from trainer.input.document import Document
 from trainer.passes import Passes
 from trainer.passes_ahead import most_passes_of_evaluation

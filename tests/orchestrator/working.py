@@ -18,7 +18,7 @@ from orchestrator.store import Store
 from orchestrator.store.lease import numbers
 from trainer.config import Trial
 from trainer.data import DataSettings, fingerprint
-from trainer.evaluation import Suite, read_suite
+from trainer.evaluation.suite import Suite, read_suite
 from trainer.input.document import Document
 from trainer.training import EpochRow
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from tests.peers.reference import Answers, Network, Question
 from trainer.attacks import PGD, Attack, Flow
 from trainer.attacks.ascent import AscentAttack
-from trainer.evaluation import Rungs, Suite, evaluate
+from trainer.evaluation.suite import Rungs, Suite, evaluate
 from trainer.randomness import derive_seed, example_keys
 
 Bits = NDArray[np.bool_]

@@ -16,7 +16,7 @@ from tests.peers.remake import APGD_STEPS, QUESTIONS
 from trainer.attacks import PGD, Attack, Flow, RotationTranslation
 from trainer.attacks.ascent import LOSSES, STEP_SHARES
 from trainer.attacks.rigid import RotationTranslationGrid
-from trainer.intervals import wilson
+from trainer.evaluation.intervals import wilson
 
 DRAWS = 3
 SPATIAL_STEPS = 20

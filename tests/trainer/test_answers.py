@@ -23,7 +23,7 @@ from trainer.attacks import (
 )
 from trainer.config import Trial
 from trainer.data import Dataset
-from trainer.evaluation import evaluate, read_suite
+from trainer.evaluation.suite import evaluate, read_suite
 from trainer.input.document import Document
 from trainer.training import DivergedError
 

@@ -19,10 +19,10 @@ from torch import Tensor, nn
 from trainer.attacks import PGD
 from trainer.attacks.autoattack import AutoAttack
 from trainer.data import Dataset
-from trainer.evaluation import Suite, evaluate, read_suite
+from trainer.evaluation.outcomes import Outcomes
+from trainer.evaluation.suite import Suite, evaluate, read_suite
 from trainer.input.document import Document
 from trainer.input.problems import BadInput
-from trainer.outcomes import Outcomes
 from trainer.randomness import example_keys
 
 pytestmark = pytest.mark.slow

@@ -13,7 +13,7 @@ import yaml
 from trainer.attacks import PGD, Flow
 from trainer.config import Trial, preset, read_trial, with_preset
 from trainer.data.settings import Name
-from trainer.evaluation import read_suite
+from trainer.evaluation.suite import read_suite
 from trainer.input.document import Document
 from trainer.input.problems import BadInput
 from trainer.methods import METHODS, Adversarial, Average, Pareto

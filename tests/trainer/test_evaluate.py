@@ -23,11 +23,11 @@ from trainer.attacks import Attack
 from trainer.config import Trial
 from trainer.data import Dataset, DataSettings, fingerprint
 from trainer.evaluate import app
-from trainer.evaluation import evaluate, examples_of, read_suite
+from trainer.evaluation.origin import examples_id, model_id
+from trainer.evaluation.outcomes import Outcomes
+from trainer.evaluation.suite import evaluate, examples_of, read_suite
 from trainer.input.checksum import checksum_line
 from trainer.input.document import Document
-from trainer.origin import examples_id, model_id
-from trainer.outcomes import Outcomes
 from trainer.weights.checkpoint import Weights
 
 pytestmark = pytest.mark.slow

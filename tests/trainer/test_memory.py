@@ -34,7 +34,7 @@ EVALUATION = (
     + """
 from trainer.data import Dataset, Split
 from trainer.input.document import Document
-from trainer.evaluation import evaluate, read_suite
+from trainer.evaluation.suite import evaluate, read_suite
 
 count, batch_size = map(int, sys.argv[1:])
 torch.manual_seed(0)

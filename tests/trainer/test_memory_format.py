@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from tests.trainer.runs import CPU, MakeTrial, run
 from trainer.config import Trial
 from trainer.data import load
-from trainer.origin import model_id
+from trainer.evaluation.origin import model_id
 from trainer.training import new_model
 from trainer.weights.checkpoint import Weights
 

@@ -25,7 +25,7 @@ from trainer.attacks import ATTACKS, Attack, frozen
 from trainer.attacks.pixel import PGD
 from trainer.config import Trial
 from trainer.data import Dataset
-from trainer.evaluation import Rungs, Suite, evaluate, read_suite
+from trainer.evaluation.suite import Rungs, Suite, evaluate, read_suite
 from trainer.input.document import Document
 from trainer.passes import Passes, counted
 from trainer.passes_ahead import most_passes_of_evaluation, most_passes_of_training

@@ -23,7 +23,7 @@ from trainer.attacks import (
     WorstOf,
 )
 from trainer.config import Trial
-from trainer.evaluation import read_suite
+from trainer.evaluation.suite import read_suite
 from trainer.input.document import Document
 from trainer.input.problems import BadInput
 

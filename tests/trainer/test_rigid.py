@@ -27,7 +27,7 @@ from trainer.attacks.spatial import RotationTranslation
 from trainer.attacks.units import affine_radius, largest_rotation
 from trainer.config import Trial
 from trainer.data import Dataset
-from trainer.evaluation import evaluate, read_suite
+from trainer.evaluation.suite import evaluate, read_suite
 from trainer.input.document import Document
 from trainer.randomness import example_keys, uniform
 from trainer.warp import Padding

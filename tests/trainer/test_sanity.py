@@ -16,8 +16,8 @@ from trainer.attacks import ATTACKS, PGD, Flow, Integrated, RotationTranslation,
 from trainer.attacks.ascent import AscentAttack, Parameters, margin
 from trainer.config import Trial
 from trainer.data import Dataset
-from trainer.evaluation import Rungs, Suite, evaluate
-from trainer.outcomes import Outcomes
+from trainer.evaluation.outcomes import Outcomes
+from trainer.evaluation.suite import Rungs, Suite, evaluate
 from trainer.randomness import example_keys
 from trainer.training import EpochRow, train
 from trainer.weights.checkpoint import Checkpoint

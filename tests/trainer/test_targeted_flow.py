@@ -20,7 +20,7 @@ from trainer.attacks.targeted_flow import (
     targeted_objective,
 )
 from trainer.data import Dataset
-from trainer.evaluation import read_suite
+from trainer.evaluation.suite import read_suite
 from trainer.input.document import Document
 from trainer.input.problems import BadInput
 from trainer.randomness import example_keys

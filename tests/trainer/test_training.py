@@ -25,7 +25,7 @@ from tests.trainer.runs import (
 from trainer.attacks import frozen
 from trainer.config import Trial, read_trial
 from trainer.data import fingerprint, load
-from trainer.evaluation import evaluate, read_suite
+from trainer.evaluation.suite import evaluate, read_suite
 from trainer.input.document import Document
 from trainer.losses import branch_losses
 from trainer.training import DivergedError

@@ -157,7 +157,7 @@ def _num_classes(model: nn.Module, images: Tensor) -> int:
 
 def gradients_of(total: Tensor, parameters: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     """Gradients of a sum of losses; zeros where it does not hang on `parameters`, as behind logits
-    that are detached or rounded: an evaluation warns of them (`trainer.self_check`)."""
+    that are detached or rounded: an evaluation warns of them (`trainer.evaluation.self_check`)."""
     if not total.requires_grad:
         return tuple(torch.zeros_like(w) for w in parameters)
     return torch.autograd.grad(total, parameters, materialize_grads=True)

@@ -16,8 +16,8 @@ from tests.peers.reference import Network
 from trainer.attacks import PGD, Flow, RotationTranslation
 from trainer.config import preset
 from trainer.data import Dataset
-from trainer.evaluation import Rungs, Suite, evaluate
-from trainer.outcomes import Bits
+from trainer.evaluation.outcomes import Bits
+from trainer.evaluation.suite import Rungs, Suite, evaluate
 
 SURVIVING_TARGET = 0.60
 """A ladder's longest run is 0.57 of the steps of all its runs."""

@@ -14,7 +14,7 @@ from torch.overrides import TorchFunctionMode
 from tests.trainer.runs import CPU, MakeTrial, descent_of, run
 from trainer.data import Dataset
 from trainer.device.precision import Precision, arithmetic, slowness
-from trainer.evaluation import evaluate, read_suite
+from trainer.evaluation.suite import evaluate, read_suite
 from trainer.input.document import Document
 from trainer.warp import affine_points
 

@@ -9,9 +9,9 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from trainer.comparison import Comparison
-from trainer.intervals import LEVEL, Estimate, estimate
-from trainer.outcomes import Measure, Outcomes
+from trainer.evaluation.comparison import Comparison
+from trainer.evaluation.intervals import LEVEL, Estimate, estimate
+from trainer.evaluation.outcomes import Measure, Outcomes
 from trainer.terminal.table import Column, line_width, table_width, terminal_table, text_lines
 
 _INTERVAL = f"{100 * LEVEL:g} % interval"

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.intervals import Estimate, difference
-from trainer.origin import SAME_FOR_BOTH
-from trainer.outcomes import Measure, Outcomes
+from trainer.evaluation.intervals import Estimate, difference
+from trainer.evaluation.origin import SAME_FOR_BOTH
+from trainer.evaluation.outcomes import Measure, Outcomes
 from trainer.randomness import derive_seed
 
 _MAX_EXACT = 2**20

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainer.origin import Origin
-from trainer.outcomes import Outcomes
+from trainer.evaluation.origin import Origin
+from trainer.evaluation.outcomes import Outcomes
 from trainer.weights.checkpoint import DamagedError
 
 ORIGIN = Origin(model="w1", suite="e2", examples="x3")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.origin import Origin
+from trainer.evaluation.origin import Origin
 from trainer.weights.checkpoint import DamagedError
 
 Bits = NDArray[np.bool_]
@@ -40,7 +40,7 @@ class Measure:
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationWarning:
-    """A sign that accuracies say less than they seem to: see `trainer.self_check`."""
+    """A sign that accuracies say less than they seem to: see `trainer.evaluation.self_check`."""
 
     code: str
     """One word for tables: `zero_gradient`, `attack_moves_nothing`, `random_answers` or

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from trainer.attacks import Attack, frozen
 from trainer.data import Dataset, Split
 from trainer.device.precision import arithmetic
-from trainer.evaluation import Rungs, Suite, examples_of
-from trainer.outcomes import EvaluationWarning, Outcomes
+from trainer.evaluation.outcomes import EvaluationWarning, Outcomes
+from trainer.evaluation.suite import Rungs, Suite, examples_of
 from trainer.randomness import derive_seed, example_keys
 
 EXAMPLES = 32

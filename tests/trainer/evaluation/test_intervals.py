@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom, binomtest, multinomial, norm
 
-from trainer.intervals import bootstrap, difference, estimate, wilson
-from trainer.outcomes import Measure
+from trainer.evaluation.intervals import bootstrap, difference, estimate, wilson
+from trainer.evaluation.outcomes import Measure
 
 Z = float(norm.ppf(0.975))
 

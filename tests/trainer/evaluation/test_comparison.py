@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest, permutation_test
 
-from trainer.comparison import compare, compared, sign_flip_p_value
-from trainer.origin import Origin
-from trainer.outcomes import Measure, Outcomes
+from trainer.evaluation.comparison import compare, compared, sign_flip_p_value
+from trainer.evaluation.origin import Origin
+from trainer.evaluation.outcomes import Measure, Outcomes
 
 ORIGIN = Origin(model="w1", suite="e2", examples="x3")
 

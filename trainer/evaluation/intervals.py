@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.outcomes import Measure
+from trainer.evaluation.outcomes import Measure
 from trainer.randomness import derive_seed
 
 LEVEL = 0.95

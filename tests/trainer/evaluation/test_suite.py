@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from trainer.attacks import PGD, Attack, Flow, Integrated
 from trainer.config import preset
 from trainer.data import Dataset
-from trainer.evaluation import Suite, constant_accuracy, evaluate, examples_of, read_suite
+from trainer.evaluation.outcomes import Outcomes
+from trainer.evaluation.suite import Suite, constant_accuracy, evaluate, examples_of, read_suite
 from trainer.input.document import Document
 from trainer.input.problems import BadInput
-from trainer.outcomes import Outcomes
 from trainer.randomness import derive_seed, example_keys
 
 CATEGORIES: dict[str, Any] = {

@@ -14,10 +14,10 @@ from tests.trainer.runs import run
 from trainer.attacks import PGD, Attack, AutoAttack, RotationTranslationGrid, TargetedFlow
 from trainer.config import Trial
 from trainer.data import Dataset
-from trainer.evaluation import Suite, evaluate, read_suite
+from trainer.evaluation.outcomes import EvaluationWarning, Outcomes
+from trainer.evaluation.self_check import EXAMPLES, self_checked
+from trainer.evaluation.suite import Suite, evaluate, read_suite
 from trainer.input.document import Document
-from trainer.outcomes import EvaluationWarning, Outcomes
-from trainer.self_check import EXAMPLES, self_checked
 
 CATEGORIES: dict[str, Any] = {
     "pgd": {"epsilon": 0.15, "ladder": [1, 3]},
