@@ -11,7 +11,7 @@ from orchestrator.plan import Plan, PlannedTrial
 from orchestrator.progress import Display, Tally
 from orchestrator.store import Store
 from orchestrator.tracking import TrackedTrial, Tracker
-from trainer.training import EpochRow
+from trainer.training.loop import EpochRow
 
 
 class Commentary:

@@ -27,12 +27,12 @@ from orchestrator.store import Progress, Store
 from orchestrator.store.files import Files, LocalFiles
 from trainer.attacks import Attack
 from trainer.data import Dataset, DataSettings, fingerprint, load
-from trainer.descent import refuse_unfit_parts
 from trainer.device.precision import slowness
-from trainer.first_pass import is_own, tried_model, try_attack, try_method
 from trainer.input.own_code import OwnCodeError
 from trainer.input.problems import BadInput, Problem
-from trainer.training import new_model
+from trainer.training.first_pass import is_own, tried_model, try_attack, try_method
+from trainer.training.loop import new_model
+from trainer.training.step import refuse_unfit_parts
 
 logger = logging.getLogger(__name__)
 

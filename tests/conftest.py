@@ -15,7 +15,7 @@ from torch import nn
 from trainer.config import Trial, read_trial, with_preset
 from trainer.data import Dataset, load
 from trainer.input.document import Document
-from trainer.training import EpochRow, train
+from trainer.training.loop import EpochRow, train
 from trainer.weights.checkpoint import Checkpoint
 
 hypothesis.settings.register_profile("project", deadline=None, derandomize=True)

@@ -18,15 +18,15 @@ from trainer.data import Dataset, fingerprint, load
 from trainer.device.allocator import keep_freed_memory
 from trainer.device.choice import usable_device
 from trainer.device.precision import slowness
-from trainer.first_pass import is_own, tried_model, try_attack, try_method
-from trainer.folder import TrainingFolder
 from trainer.input.checksum import read_checked
 from trainer.input.document import Document
 from trainer.input.own_code import own_code
 from trainer.input.problems import BadInput, Problem
-from trainer.signals import Requests, noted
 from trainer.terminal.logs import log_to_stderr
-from trainer.training import DivergedError, EpochRow, Reporter, train
+from trainer.training.first_pass import is_own, tried_model, try_attack, try_method
+from trainer.training.folder import TrainingFolder
+from trainer.training.loop import DivergedError, EpochRow, Reporter, train
+from trainer.training.signals import Requests, noted
 from trainer.weights.checkpoint import Checkpoint, DamagedError, Weights
 
 logger = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from orchestrator.orders import Orders
 from orchestrator.policy import Policy
 from orchestrator.store import Attempt
 from orchestrator.store.lease import clock
-from trainer.training import EpochRow
+from trainer.training.loop import EpochRow
 from trainer.weights.checkpoint import Checkpoint
 
 logger = logging.getLogger(__name__)
@@ -111,11 +111,11 @@ class Supervision:
         return self._policy.retention.checkpoints == "last"
 
     def step_done(self, checkpoint: Callable[[], Checkpoint]) -> None:
-        """As `trainer.training.Reporter` has it."""
+        """As `trainer.training.loop.Reporter` has it."""
         self.come_by(checkpoint)
 
     def epoch_done(self, row: EpochRow, checkpoint: Callable[[], Checkpoint]) -> None:
-        """As `trainer.training.Reporter` has it: everything is kept before anybody is told."""
+        """As `trainer.training.loop.Reporter` has it: everything is kept before anybody is told."""
         self._attempt.keep_row(row)
         self._attempt.note(epoch=int(row["epoch"]))
         is_due = int(row["epoch"]) % self._policy.checkpoints.epochs == 0

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from queue import SimpleQueue
 
-from trainer.training import EpochRow
+from trainer.training.loop import EpochRow
 
 Tell = Callable[[EpochRow], None]
 

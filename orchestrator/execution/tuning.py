@@ -39,7 +39,7 @@ from orchestrator.store.patience import Patient
 from trainer.config import read_trial
 from trainer.evaluation.suite import Suite, read_suite
 from trainer.input.document import Document
-from trainer.training import EpochRow
+from trainer.training.loop import EpochRow
 
 logger = logging.getLogger(__name__)
 

@@ -34,7 +34,7 @@ from trainer.evaluation.self_check import self_checked
 from trainer.evaluation.suite import Suite, constant_accuracy, evaluate, origin_of
 from trainer.input.redaction import redacted
 from trainer.passes import PARTS, Passes, counted
-from trainer.training import (
+from trainer.training.loop import (
     DivergedError,
     EpochRow,
     new_model,

@@ -18,7 +18,7 @@ from trainer.weights import own_weights
 from trainer.weights.checkpoint import Checkpoint, Weights
 
 if TYPE_CHECKING:
-    from trainer.training import EpochRow
+    from trainer.training.loop import EpochRow
 KEPT_CHECKPOINTS = 2
 """The newest, and the one before in case the newest proves damaged."""
 

@@ -29,7 +29,7 @@ from trainer.input.settings import Provenance
 from trainer.weights.checkpoint import Checkpoint, DamagedError, Weights
 
 if TYPE_CHECKING:
-    from trainer.training import EpochRow
+    from trainer.training.loop import EpochRow
 logger = logging.getLogger(__name__)
 
 FailureKind = Literal[

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-    from trainer.training import EpochRow
+    from trainer.training.loop import EpochRow
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from trainer.training import EpochRow
+    from trainer.training.loop import EpochRow
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,7 @@ from trainer.config import Trial, read_trial, with_preset
 from trainer.data import load
 from trainer.evaluation.suite import evaluate, read_suite
 from trainer.input.document import Document
-from trainer.training import train
+from trainer.training.loop import train
 
 CHOICES: dict[str, dict[str, Any]] = {
     "joint": {},

@@ -40,7 +40,7 @@ from trainer.config import read_trial
 from trainer.data import Dataset, DataSettings, load
 from trainer.evaluation.suite import evaluate, read_suite
 from trainer.input.document import Document
-from trainer.training import train
+from trainer.training.loop import train
 
 SPEC = """\
 data: {name: digits, train_examples: 8, test_examples: 8}

@@ -30,7 +30,7 @@ from orchestrator.store.sealed import read_record, write_blob
 from tests.orchestrator.working import IN_MEMORY, MakeTrial
 from trainer.config import Trial
 from trainer.evaluation.outcomes import Outcomes
-from trainer.training import EpochRow
+from trainer.training.loop import EpochRow
 from trainer.weights.checkpoint import Checkpoint, Weights
 
 # --- trials

@@ -19,7 +19,7 @@ from orchestrator.store import Attempt, Store, StoredTrial, lease
 from orchestrator.store.lease import LostError
 from tests.orchestrator.working import MakeTrial
 from trainer.config import Trial
-from trainer.training import EpochRow
+from trainer.training.loop import EpochRow
 from trainer.weights.checkpoint import Checkpoint
 
 LASTS = 1e6

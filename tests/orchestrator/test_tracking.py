@@ -30,7 +30,7 @@ from orchestrator.tracking.database import database_uri
 from orchestrator.tracking.mlflow_tracker import NAMES_TAG, SWEEP_TAG, TRIAL_TAG, flat
 from orchestrator.tracking.names import MAX_NAME_LENGTH, text, valid_name
 from trainer.config import Trial
-from trainer.training import EpochRow
+from trainer.training.loop import EpochRow
 
 ROWS: list[EpochRow] = [
     {"epoch": epoch, "time": 1.7e9 + epoch, "seconds": 2.0, "loss/natural": 1 / epoch}

@@ -43,7 +43,7 @@ from trainer.evaluation.suite import Suite, constant_accuracy, evaluate, origin_
 from trainer.input.document import Document
 from trainer.passes import Passes
 from trainer.passes_ahead import most_passes_of_evaluation
-from trainer.training import EpochRow, new_model
+from trainer.training.loop import EpochRow, new_model
 from trainer.weights.checkpoint import Weights
 
 

@@ -20,7 +20,7 @@ from trainer.config import Trial
 from trainer.data import DataSettings, fingerprint
 from trainer.evaluation.suite import Suite, read_suite
 from trainer.input.document import Document
-from trainer.training import EpochRow
+from trainer.training.loop import EpochRow
 
 MakeTrial = Callable[..., Trial]
 

@@ -22,7 +22,7 @@ from torch import nn
 from trainer.config import Trial, read_trial, with_preset
 from trainer.data import Dataset, load
 from trainer.input.document import Document
-from trainer.training import new_model
+from trainer.training.loop import new_model
 from trainer.weights.checkpoint import Weights
 
 FOLDER = Path(__file__).parents[1] / "trainer" / "references"

@@ -24,7 +24,7 @@ from trainer.config import Trial, read_trial, with_preset
 from trainer.data import Dataset, Split, load
 from trainer.input.document import Document
 from trainer.randomness import example_keys, uniform
-from trainer.training import new_model
+from trainer.training.loop import new_model
 
 STORED = Path(__file__).parent / "references" / "courses.json"
 STEPS = 14

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from trainer.config import Trial
 from trainer.data import load
-from trainer.descent import Descent
-from trainer.training import EpochRow, Reporter, new_model, train
+from trainer.training.loop import EpochRow, Reporter, new_model, train
+from trainer.training.step import Descent
 from trainer.weights.checkpoint import Checkpoint
 
 CPU = torch.device("cpu")

@@ -25,7 +25,7 @@ from trainer.config import Trial
 from trainer.data import Dataset
 from trainer.evaluation.suite import evaluate, read_suite
 from trainer.input.document import Document
-from trainer.training import DivergedError
+from trainer.training.loop import DivergedError
 
 NAN, INF = float("nan"), float("inf")
 BAD = [NAN, INF, -INF]

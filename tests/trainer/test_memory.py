@@ -77,7 +77,7 @@ from tests.conftest import SMALL_TRIAL
 from trainer.config import read_trial, with_preset
 from trainer.data import load
 from trainer.input.document import Document
-from trainer.training import train
+from trainer.training.loop import train
 
 leaks = sys.argv[1] == "leaks"
 kept, seen = [], []

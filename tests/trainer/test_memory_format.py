@@ -12,7 +12,7 @@ from tests.trainer.runs import CPU, MakeTrial, run
 from trainer.config import Trial
 from trainer.data import load
 from trainer.evaluation.origin import model_id
-from trainer.training import new_model
+from trainer.training.loop import new_model
 from trainer.weights.checkpoint import Weights
 
 FORMATS = ("contiguous", "channels_last")

@@ -31,7 +31,7 @@ from tests.trainer.runs import (
 from trainer.config import Trial
 from trainer.data import Dataset
 from trainer.input.problems import BadInput
-from trainer.training import EpochRow, new_model, train
+from trainer.training.loop import EpochRow, new_model, train
 from trainer.weights.checkpoint import Checkpoint
 
 NUM_STEPS = 5  # of an epoch of a small trial, of which it has three

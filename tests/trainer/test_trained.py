@@ -17,10 +17,10 @@ from torch import nn
 from tests.trainer.runs import run
 from trainer.config import Trial
 from trainer.data import Dataset
-from trainer.folder import TrainingFolder
 from trainer.input.checksum import checksum_line
 from trainer.input.problems import BadInput
 from trainer.trained import load_model, read_trained, stored_weights
+from trainer.training.folder import TrainingFolder
 from trainer.weights.checkpoint import Weights
 
 CODE = """

@@ -23,10 +23,10 @@ from trainer.attacks import frozen
 from trainer.attacks.ascent import AscentAttack
 from trainer.config import Trial
 from trainer.data import load
-from trainer.descent import Descent
-from trainer.losses import branch_images, branch_losses, weighed_losses
 from trainer.methods.weighting import ParetoWeighting, Weighting, WorstWeighting
-from trainer.training import new_model
+from trainer.training.loop import new_model
+from trainer.training.losses import branch_images, branch_losses, weighed_losses
+from trainer.training.step import Descent
 
 INDICES = torch.arange(32)
 

@@ -13,10 +13,10 @@ from tests.bench.speed.setting import Setting
 from tests.bench.speed.subjects import dataset_for, plain_model, trial_of
 from trainer.config import Trial
 from trainer.data import Dataset
-from trainer.descent import Descent
 from trainer.methods import NATURAL, Method
 from trainer.methods.weighting import Weighting
-from trainer.training import compiled, new_model
+from trainer.training.loop import compiled, new_model
+from trainer.training.step import Descent
 
 METHODS: dict[str, dict[str, Any]] = {
     "standard": {"method": "standard"},

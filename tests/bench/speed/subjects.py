@@ -15,7 +15,7 @@ from trainer.data import Dataset, Split, load
 from trainer.data.settings import DataSettings
 from trainer.input.document import Document
 from trainer.randomness import example_keys
-from trainer.training import new_model
+from trainer.training.loop import new_model
 
 DATA = {"cnn": "mnist", "preact_resnet18": "cifar10"}
 """The data set whose preset has a network, by the network's name."""

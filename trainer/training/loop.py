@@ -13,14 +13,14 @@ from torch import Tensor, nn
 from trainer.answers import NotFiniteError
 from trainer.config import Trial
 from trainer.data import Dataset, Split
-from trainer.descent import Descent, refuse_unfit_parts
-from trainer.epoch_sums import EpochSums
 from trainer.evaluation.suite import Rungs, Suite, evaluate, examples_of
 from trainer.input.problems import BadInput, Problem
-from trainer.last_steps import LastSteps, StepLog
 from trainer.models import build, placed
 from trainer.passes import CoursePasses, counted
 from trainer.randomness import derive_seed
+from trainer.training.epoch_sums import EpochSums
+from trainer.training.last_steps import LastSteps, StepLog
+from trainer.training.step import Descent, refuse_unfit_parts
 from trainer.weights.checkpoint import Checkpoint
 
 EpochRow = dict[str, float]

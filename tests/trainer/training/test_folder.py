@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from trainer.folder import TrainingFolder
 from trainer.input.checksum import read_checked
 from trainer.input.problems import BadInput
+from trainer.training.folder import TrainingFolder
 from trainer.weights.checkpoint import Weights
 
 

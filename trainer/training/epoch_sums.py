@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from trainer.input.problems import BadInput, Problem
-from trainer.last_steps import Step
+from trainer.training.last_steps import Step
 
 
 class EpochSums:

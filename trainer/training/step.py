@@ -13,12 +13,12 @@ from trainer.config import Trial
 from trainer.data import Split
 from trainer.device.precision import arithmetic, products
 from trainer.input.problems import BadInput, Problem
-from trainer.last_steps import Step
-from trainer.losses import weighed_losses
 from trainer.methods.weighting import Weighting
 from trainer.passes import counted
 from trainer.randomness import derive_seed
 from trainer.schedule import set_rate
+from trainer.training.last_steps import Step
+from trainer.training.losses import weighed_losses
 
 
 @dataclass(frozen=True, kw_only=True)

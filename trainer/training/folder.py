@@ -13,8 +13,8 @@ from pathlib import Path
 
 from trainer.input.checksum import checksum_line, checksum_path
 from trainer.input.problems import BadInput, Problem
-from trainer.last_steps import LastSteps
-from trainer.training import EpochRow
+from trainer.training.last_steps import LastSteps
+from trainer.training.loop import EpochRow
 from trainer.weights import own_weights
 from trainer.weights.checkpoint import Checkpoint, Weights
 

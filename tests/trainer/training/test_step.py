@@ -24,10 +24,10 @@ from tests.trainer.runs import (
 )
 from trainer.config import Trial
 from trainer.data import load
-from trainer.descent import refuse_unfit_parts
 from trainer.input.problems import BadInput
 from trainer.passes import PARTS, Passes
-from trainer.training import new_model
+from trainer.training.loop import new_model
+from trainer.training.step import refuse_unfit_parts
 
 SGD = {"optimiser": {"name": "sgd", "learning_rate": 0.05}}
 METHODS: dict[str, dict[str, Any]] = {

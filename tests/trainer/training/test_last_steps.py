@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from tests.trainer.runs import Diary, MakeTrial, told
 from trainer.config import Trial
-from trainer.last_steps import Step, StepLog
 from trainer.passes import Passes
-from trainer.training import DivergedError, EpochRow
+from trainer.training.last_steps import Step, StepLog
+from trainer.training.loop import DivergedError, EpochRow
 from trainer.weights.checkpoint import Checkpoint
 
 BRANCHES = ("natural", "pgd")

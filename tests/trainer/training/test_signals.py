@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from trainer.signals import noted
+from trainer.training.signals import noted
 
 ALL = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
@@ -54,7 +54,7 @@ def test_a_second_stop_ends_the_process_at_once(
     """In a process of its own, which would else go on to say so."""
     script = (
         f"import os\n"
-        f"from trainer.signals import noted\n"
+        f"from trainer.training.signals import noted\n"
         f"with noted():\n"
         f"    os.kill(os.getpid(), {first:d})\n"
         f"    print('noted', flush=True)\n"

@@ -27,8 +27,8 @@ from trainer.config import Trial, read_trial
 from trainer.data import fingerprint, load
 from trainer.evaluation.suite import evaluate, read_suite
 from trainer.input.document import Document
-from trainer.losses import branch_losses
-from trainer.training import DivergedError
+from trainer.training.loop import DivergedError
+from trainer.training.losses import branch_losses
 
 # What is told
 

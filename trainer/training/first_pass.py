@@ -16,7 +16,7 @@ from trainer.input.own_code import own_code, place_of
 from trainer.input.registry import resolve
 from trainer.methods import Method, Weighting
 from trainer.models import MODELS
-from trainer.training import new_model
+from trainer.training.loop import new_model
 
 PASSES = (("evaluation", 2), ("training", 2), ("evaluation", 1))
 """Modes and numbers of images. BatchNorm in training mode needs more than one, and the last batch
