@@ -16,7 +16,7 @@ from trainer.training.loop import new_model
 from trainer.weights.checkpoint import Weights
 
 FORMATS = ("contiguous", "channels_last")
-OWN = {"name": "tests.trainer.test_memory_format:viewing"}
+OWN = {"name": "tests.trainer.models.test_memory_format:viewing"}
 
 
 def viewing(*, image_shape: tuple[int, int, int], num_classes: int) -> nn.Module:
