@@ -14,6 +14,7 @@ from orchestrator.policy import RetentionSettings
 from orchestrator.spec import SweepSpec
 from orchestrator.store.attempt import KEPT_CHECKPOINTS
 from orchestrator.store.files import Files
+from orchestrator.terminal.units import in_words
 from trainer.config import Trial
 from trainer.data import DataSettings
 from trainer.evaluation.suite import Suite
@@ -131,15 +132,6 @@ def _bytes_of_weights(
 def bytes_stored(files: Files) -> int:
     """Of the whole storage; a walk over all its files."""
     return sum(files.sizes("").values())
-
-
-def in_words(count: float) -> str:
-    """Bytes for people, in powers of 1000: `812 B`, `3.4 GB`."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 999.5:
-            return f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:.3g} TB"
 
 
 def _moments(optimiser: OptimiserSettings) -> int:

@@ -10,18 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from orchestrator.budget import Usage
-from orchestrator.footprint import (
-    Footprint,
-    examples_evaluated,
-    examples_trained,
-    footprint,
-    in_words,
-)
+from orchestrator.footprint import Footprint, examples_evaluated, examples_trained, footprint
 from orchestrator.plan import Plan, PlannedTrial
 from orchestrator.policy import Resources
-from orchestrator.progress import duration, in_short
 from orchestrator.spec import SweepSpec
 from orchestrator.store import Files
+from orchestrator.terminal.units import duration, in_short, in_words
 from trainer.config import Trial
 from trainer.evaluation.suite import Suite
 from trainer.passes import Passes

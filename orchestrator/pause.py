@@ -15,12 +15,12 @@ from orchestrator.arguments import (
     command,
     read_sweep,
 )
-from orchestrator.exit_code import ExitCode
 from orchestrator.preflight import check_storage
 from orchestrator.starts import all_starts
 from orchestrator.store.files import FullError, RefusedError, UnreachableError
 from orchestrator.store.opening import open_files
 from orchestrator.store.version import enter
+from orchestrator.terminal.exit_code import ExitCode
 from trainer.input.problems import BadInput
 from trainer.terminal.console import terminal
 from trainer.terminal.logs import log_to_stderr

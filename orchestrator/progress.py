@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from orchestrator.plan import PlannedTrial
+from orchestrator.terminal.units import duration
 
 QUIET_SECONDS = 30.0
 """Between lines where there is no terminal to draw on."""
@@ -102,20 +103,3 @@ class Display:
         elif time.monotonic() - self._shown_at >= QUIET_SECONDS:
             self._shown_at = time.monotonic()
             self._console.print(str(self._tally))
-
-
-def duration(seconds: float) -> str:
-    """For people: `45 s`, `12 min`, `3 h 20 min`."""
-    minutes = round(seconds / 60)
-    if seconds < 90:
-        return f"{round(seconds)} s"
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def in_short(count: float) -> str:
-    """A number for people: `812`, `3.4 k`, `50.8 M`."""
-    for unit in ("", " k", " M", " G"):
-        if count < 999.5:
-            return f"{count:.3g}{unit}"
-        count /= 1000
-    return f"{count:.3g} T"

@@ -17,7 +17,6 @@ from rich.console import Console
 from orchestrator.address import NoClusterError
 from orchestrator.auto_precision import DecidedOtherwiseError, Decision, decided_here
 from orchestrator.dry_run import show_plan
-from orchestrator.exit_code import ExitCode
 from orchestrator.front import show, show_files
 from orchestrator.front_files import front_record
 from orchestrator.plan import Plan
@@ -27,6 +26,7 @@ from orchestrator.results import missing, suite_facts
 from orchestrator.spec import SweepSpec, read_spec
 from orchestrator.start import Outcome, start
 from orchestrator.starts import HeldError
+from orchestrator.terminal.exit_code import ExitCode
 from orchestrator.tracking import OFF, tracking_uri
 from trainer.input.problems import BadInput, Problem
 from trainer.input.redaction import redacted

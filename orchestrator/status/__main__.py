@@ -23,7 +23,6 @@ from orchestrator.arguments import (
     command,
     read_sweep,
 )
-from orchestrator.exit_code import ExitCode
 from orchestrator.front import show, show_files
 from orchestrator.spec import SweepSpec
 from orchestrator.starts import all_starts
@@ -34,6 +33,7 @@ from orchestrator.status.vigil import keep_vigil
 from orchestrator.store.files import RefusedError, UnreachableError
 from orchestrator.store.opening import open_files
 from orchestrator.store.read_only import ReadOnly, only_read
+from orchestrator.terminal.exit_code import ExitCode
 from trainer.input.problems import BadInput, Problem, brief
 from trainer.terminal.console import terminal
 from trainer.terminal.logs import log_to_stderr

@@ -14,7 +14,6 @@ from rich.filesize import decimal
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from orchestrator.exit_code import ExitCode
 from orchestrator.store.files import Files, FullError, RefusedError, UnreachableError
 from orchestrator.store.housekeeping.collection import UncertainError, remove, survey
 from orchestrator.store.housekeeping.garbage import Garbage, Kind
@@ -22,6 +21,7 @@ from orchestrator.store.housekeeping.inventory import Entry, UnknownSweepError, 
 from orchestrator.store.housekeeping.verification import Finding, contents, sealed, verify
 from orchestrator.store.opening import open_files
 from orchestrator.store.version import VersionError, look
+from orchestrator.terminal.exit_code import ExitCode
 from trainer.input.problems import brief
 from trainer.terminal.console import terminal
 from trainer.terminal.logs import log_to_stderr

@@ -16,16 +16,16 @@ from typer.testing import CliRunner
 
 from orchestrator.budget import Usage
 from orchestrator.execution.work import Ending
-from orchestrator.footprint import bytes_stored, footprint, in_words
+from orchestrator.footprint import bytes_stored, footprint
 from orchestrator.forecast import Forecast, forecast, room_here
 from orchestrator.network_sizes import IMAGES, bytes_of_weights
 from orchestrator.plan import Plan, PlannedTrial, make_plan
 from orchestrator.policy import Resources
-from orchestrator.progress import in_short
 from orchestrator.spec import SweepSpec
 from orchestrator.store import LocalFiles, Store
 from orchestrator.store.version import enter
 from orchestrator.sweep import app
+from orchestrator.terminal.units import in_short, in_words
 from tests.orchestrator.conftest import Begin, Read
 from tests.orchestrator.disks import small_disk
 from tests.orchestrator.working import contents, run

@@ -25,7 +25,6 @@ from orchestrator.front_files import front_record
 from orchestrator.manifest import write_manifest
 from orchestrator.orders import pause
 from orchestrator.plan import PlannedTrial, make_plan
-from orchestrator.progress import in_short
 from orchestrator.spec import SweepSpec
 from orchestrator.starts import begun
 from orchestrator.status.__main__ import app
@@ -35,6 +34,7 @@ from orchestrator.store.lease import Lease
 from orchestrator.store.sealed import read_record, write_record
 from orchestrator.store.version import enter
 from orchestrator.table import trials_table
+from orchestrator.terminal.units import in_short
 from tests.orchestrator.conftest import Begin, Finish, Read
 from tests.orchestrator.disks import unwritable
 from tests.orchestrator.working import contents, fork, run

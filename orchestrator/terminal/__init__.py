@@ -1,0 +1,1 @@
+"""What the commands of the orchestrator have in common at a terminal: units, exit codes."""
