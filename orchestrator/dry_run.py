@@ -25,7 +25,7 @@ from orchestrator.manifest import read_manifest
 from orchestrator.plan import Plan, PlannedTrial, with_republished
 from orchestrator.preflight import check_storage, ready
 from orchestrator.reevaluation import coverage
-from orchestrator.results import suite_facts
+from orchestrator.report.results import suite_facts
 from orchestrator.setting_values import setting_column
 from orchestrator.spec import SweepSpec
 from orchestrator.starts import all_starts

@@ -21,14 +21,6 @@ from rich.text import Text
 
 from orchestrator.extraction import Front, extract_front, settings_columns
 from orchestrator.figures.placement import PLACEMENTS, Placement
-from orchestrator.front_files import (
-    FILES,
-    as_json,
-    front_record,
-    put,
-    see_that_it_is_writable,
-    write_front,
-)
 from orchestrator.objectives import (
     DEFAULT_OBJECTIVES,
     LARGEST,
@@ -37,7 +29,15 @@ from orchestrator.objectives import (
     default_reference_point,
     parse_objectives,
 )
-from orchestrator.remarks import remarks, what_differs
+from orchestrator.report.front_files import (
+    FILES,
+    as_json,
+    front_record,
+    put,
+    see_that_it_is_writable,
+    write_front,
+)
+from orchestrator.report.remarks import remarks, what_differs
 from orchestrator.setting_values import value_text
 from orchestrator.table_files import READERS, TableError, read_table
 from trainer.input.problems import BadInput, brief, shown

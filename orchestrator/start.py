@@ -26,7 +26,7 @@ from orchestrator.plan import Plan, PlannedTrial
 from orchestrator.policy import Policy, Resources
 from orchestrator.preflight import ready
 from orchestrator.reevaluation import coverage, plan_start
-from orchestrator.results import write_results
+from orchestrator.report.results import write_results
 from orchestrator.retention import drop_weights
 from orchestrator.spec import SweepSpec
 from orchestrator.starts import all_starts, begun

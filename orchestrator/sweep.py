@@ -18,11 +18,11 @@ from orchestrator.address import NoClusterError
 from orchestrator.auto_precision import DecidedOtherwiseError, Decision, decided_here
 from orchestrator.dry_run import show_plan
 from orchestrator.front import show, show_files
-from orchestrator.front_files import front_record
 from orchestrator.plan import Plan
 from orchestrator.policy import Resources
 from orchestrator.reevaluation import coverage, reevaluated
-from orchestrator.results import missing, suite_facts
+from orchestrator.report.front_files import front_record
+from orchestrator.report.results import missing, suite_facts
 from orchestrator.spec import SweepSpec, read_spec
 from orchestrator.start import Outcome, start
 from orchestrator.starts import HeldError

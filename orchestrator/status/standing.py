@@ -18,10 +18,10 @@ from orchestrator.budget import SECONDS_BETWEEN_WEIGHINGS, Usage, usage
 from orchestrator.extraction import Front, extract_front
 from orchestrator.footprint import bytes_stored
 from orchestrator.forecast import Forecast, forecast
-from orchestrator.front_files import front_record
 from orchestrator.manifest import read_manifest
 from orchestrator.plan import Plan, PlannedTrial, make_plan, refreshed
-from orchestrator.results import missing
+from orchestrator.report.front_files import front_record
+from orchestrator.report.results import missing
 from orchestrator.spec import SweepSpec
 from orchestrator.starts import all_starts
 from orchestrator.store import Files, Store

@@ -21,10 +21,10 @@ from typer.testing import CliRunner
 
 from orchestrator.execution.work import Ending
 from orchestrator.extraction import extract_front
-from orchestrator.front_files import front_record
 from orchestrator.manifest import write_manifest
 from orchestrator.orders import pause
 from orchestrator.plan import PlannedTrial, make_plan
+from orchestrator.report.front_files import front_record
 from orchestrator.spec import SweepSpec
 from orchestrator.starts import begun
 from orchestrator.status.__main__ import app

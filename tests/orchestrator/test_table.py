@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from orchestrator.extraction import cells, extract_front
-from orchestrator.front_files import front_record
 from orchestrator.objectives import parse_objectives
 from orchestrator.plan import PlannedTrial, make_plan
+from orchestrator.report.front_files import front_record
 from orchestrator.spec import SweepSpec
 from orchestrator.store import Attempt, Store
 from orchestrator.table import sweep_table
