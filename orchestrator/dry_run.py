@@ -24,8 +24,8 @@ from orchestrator.forecast import Forecast, forecast
 from orchestrator.manifest import read_manifest
 from orchestrator.plan import Plan, PlannedTrial, with_republished
 from orchestrator.preflight import check_storage, ready
-from orchestrator.reevaluation import coverage
 from orchestrator.report.results import suite_facts
+from orchestrator.results.reevaluation import coverage
 from orchestrator.setting_values import setting_column
 from orchestrator.spec import SweepSpec
 from orchestrator.starts import all_starts

@@ -38,8 +38,8 @@ from orchestrator.report.front_files import (
     write_front,
 )
 from orchestrator.report.remarks import remarks, what_differs
+from orchestrator.results.table_files import READERS, TableError, read_table
 from orchestrator.setting_values import value_text
-from orchestrator.table_files import READERS, TableError, read_table
 from trainer.input.problems import BadInput, brief, shown
 from trainer.terminal.console import terminal
 from trainer.terminal.logs import log_to_stderr
@@ -123,8 +123,8 @@ def main(
         if table_path.suffix in SPEC_SUFFIXES:
             # Here alone: all that a sweep file may say is not needed to read a table.
             from orchestrator.arguments import check_started, read_sweep  # noqa: PLC0415
+            from orchestrator.results.trials_table import sweep_table  # noqa: PLC0415
             from orchestrator.store.opening import open_files  # noqa: PLC0415
-            from orchestrator.table import sweep_table  # noqa: PLC0415
 
             spec = read_sweep(str(table_path), storage, assignments)
             check_started(spec, open_files(spec.storage))

@@ -21,7 +21,7 @@ from orchestrator.execution.session import parent_folder
 from orchestrator.network_sizes import IMAGES
 from orchestrator.plan import Plan, PlannedTrial, blamed_on
 from orchestrator.policy import Resources
-from orchestrator.reevaluation import plan_start, refuse_nothing_to_evaluate
+from orchestrator.results.reevaluation import plan_start, refuse_nothing_to_evaluate
 from orchestrator.spec import SweepSpec
 from orchestrator.store import Progress, Store
 from orchestrator.store.files import Files, LocalFiles

@@ -25,8 +25,9 @@ from orchestrator.mending import mend
 from orchestrator.plan import Plan, PlannedTrial
 from orchestrator.policy import Policy, Resources
 from orchestrator.preflight import ready
-from orchestrator.reevaluation import coverage, plan_start
 from orchestrator.report.results import write_results
+from orchestrator.results.reevaluation import coverage, plan_start
+from orchestrator.results.trials_table import trials_table
 from orchestrator.retention import drop_weights
 from orchestrator.spec import SweepSpec
 from orchestrator.starts import all_starts, begun
@@ -36,7 +37,6 @@ from orchestrator.store.opening import open_files
 from orchestrator.store.owner import Owner
 from orchestrator.store.patience import Patient
 from orchestrator.store.version import enter
-from orchestrator.table import trials_table
 from orchestrator.tracking import TrackedTrial, Tracker, open_tracker
 from orchestrator.tracking.claims import RunClaims
 

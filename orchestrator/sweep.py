@@ -20,9 +20,9 @@ from orchestrator.dry_run import show_plan
 from orchestrator.front import show, show_files
 from orchestrator.plan import Plan
 from orchestrator.policy import Resources
-from orchestrator.reevaluation import coverage, reevaluated
 from orchestrator.report.front_files import front_record
 from orchestrator.report.results import missing, suite_facts
+from orchestrator.results.reevaluation import coverage, reevaluated
 from orchestrator.spec import SweepSpec, read_spec
 from orchestrator.start import Outcome, start
 from orchestrator.starts import HeldError

@@ -15,7 +15,7 @@ import pandas as pd
 from orchestrator.eligibility import is_collapsed
 from orchestrator.extraction import Front, settings_columns, settings_of
 from orchestrator.figures.placement import Placement
-from orchestrator.table_files import write_csv
+from orchestrator.results.table_files import write_csv
 
 if TYPE_CHECKING:
     from orchestrator.store import Files

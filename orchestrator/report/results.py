@@ -12,11 +12,11 @@ import pandas as pd
 from orchestrator.extraction import Front, extract_front
 from orchestrator.figures.placement import PLACEMENTS
 from orchestrator.plan import Plan
-from orchestrator.reevaluation import coverage
 from orchestrator.report.front_files import put, write_front
+from orchestrator.results.reevaluation import coverage
+from orchestrator.results.table_files import write_csv
 from orchestrator.spec import SweepSpec
 from orchestrator.store import Files
-from orchestrator.table_files import write_csv
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,12 +8,12 @@ from pathlib import Path
 from orchestrator.extraction import extract_front
 from orchestrator.manifest import write_manifest
 from orchestrator.plan import Plan, PlannedTrial, make_plan
+from orchestrator.results.trials_table import trials_table
 from orchestrator.spec import SweepSpec, read_spec
 from orchestrator.starts import begun
 from orchestrator.store import Store
 from orchestrator.store.opening import open_files
 from orchestrator.store.version import enter
-from orchestrator.table import trials_table
 from tests.orchestrator.working import run
 
 SPEC = """

@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 
 from orchestrator.front import FILES, app
 from orchestrator.objectives import DEFAULT_OBJECTIVES, parse_objectives
-from orchestrator.table_files import TableError, read_table
+from orchestrator.results.table_files import TableError, read_table
 
 OBJECTIVES = parse_objectives(DEFAULT_OBJECTIVES)
 

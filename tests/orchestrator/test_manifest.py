@@ -12,9 +12,9 @@ import pytest
 
 from orchestrator.manifest import Manifest, read_manifest, write_manifest
 from orchestrator.plan import Plan, make_plan, refreshed
+from orchestrator.results.trials_table import trials_table
 from orchestrator.spec import SweepSpec
 from orchestrator.store import LocalFiles, Progress, Store
-from orchestrator.table import trials_table
 from tests.orchestrator.conftest import Finish, Read
 from trainer.data import DataSettings, fingerprint
 from trainer.input.problems import BadInput

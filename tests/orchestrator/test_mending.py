@@ -14,13 +14,13 @@ import pytest
 from orchestrator.manifest import write_manifest
 from orchestrator.mending import mend
 from orchestrator.plan import make_plan
+from orchestrator.results.trials_table import trials_table
 from orchestrator.spec import SweepSpec
 from orchestrator.starts import begun
 from orchestrator.store.housekeeping import judgement
 from orchestrator.store.housekeeping.judgement import Kind
 from orchestrator.store.housekeeping.verification import Finding, contents, verify
 from orchestrator.store.result import give_up_weights
-from orchestrator.table import trials_table
 from tests.orchestrator.finished import do_sweep, read_sweep, store_of
 from tests.orchestrator.working import run
 

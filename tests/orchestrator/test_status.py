@@ -25,6 +25,7 @@ from orchestrator.manifest import write_manifest
 from orchestrator.orders import pause
 from orchestrator.plan import PlannedTrial, make_plan
 from orchestrator.report.front_files import front_record
+from orchestrator.results.trials_table import trials_table
 from orchestrator.spec import SweepSpec
 from orchestrator.starts import begun
 from orchestrator.status.__main__ import app
@@ -33,7 +34,6 @@ from orchestrator.store import FailureKind, LocalFiles, Store
 from orchestrator.store.lease import Lease
 from orchestrator.store.sealed import read_record, write_record
 from orchestrator.store.version import enter
-from orchestrator.table import trials_table
 from orchestrator.terminal.units import in_short
 from tests.orchestrator.conftest import Begin, Finish, Read
 from tests.orchestrator.disks import unwritable

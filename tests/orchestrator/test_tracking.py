@@ -20,11 +20,11 @@ from sqlalchemy.engine import make_url
 from typer.testing import CliRunner
 
 from orchestrator.plan import make_plan
+from orchestrator.results.trials_table import sweep_table
 from orchestrator.spec import SweepSpec
 from orchestrator.start import _track_trials
 from orchestrator.store import Attempt, Store
 from orchestrator.sweep import app
-from orchestrator.table import sweep_table
 from orchestrator.tracking import NoTracker, TrackedTrial, Tracker, open_tracker, tracking_uri
 from orchestrator.tracking.database import database_uri
 from orchestrator.tracking.mlflow_tracker import NAMES_TAG, SWEEP_TAG, TRIAL_TAG, flat

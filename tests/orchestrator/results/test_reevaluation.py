@@ -17,7 +17,8 @@ from orchestrator.errand import came_for
 from orchestrator.execution.work import Ending
 from orchestrator.plan import Plan, PlannedTrial, make_plan
 from orchestrator.policy import LimitSettings
-from orchestrator.reevaluation import coverage, plan_start, reevaluated
+from orchestrator.results.reevaluation import coverage, plan_start, reevaluated
+from orchestrator.results.trials_table import sweep_table
 from orchestrator.spec import SweepSpec
 from orchestrator.store import LocalFiles
 from orchestrator.store.housekeeping.collection import survey
@@ -27,7 +28,6 @@ from orchestrator.store.housekeeping.verification import verify
 from orchestrator.store.result import give_up_weights
 from orchestrator.store.sealed import write_record
 from orchestrator.sweep import app
-from orchestrator.table import sweep_table
 from tests.orchestrator.finished import do_sweep, read_sweep, store_of
 from tests.orchestrator.working import PATIENT, contents, mission, run
 from trainer.attacks.attack import Attack
