@@ -26,13 +26,13 @@ from orchestrator.plan import Plan, PlannedTrial, with_republished
 from orchestrator.preflight import check_storage, ready
 from orchestrator.report.results import suite_facts
 from orchestrator.results.reevaluation import coverage
-from orchestrator.setting_values import setting_column
 from orchestrator.spec import SweepSpec
 from orchestrator.starts import all_starts
 from orchestrator.status.display import MOST_ROWS, chosen, hidden
 from orchestrator.store import Files, Store
 from orchestrator.store.opening import open_files
 from orchestrator.store.read_only import only_read
+from orchestrator.table.setting_values import setting_column
 from trainer.data import DataSettings, MissingData, fingerprint
 from trainer.terminal.table import Column, line_width, table_width, terminal_table, titled
 

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from orchestrator.objectives import Direction, Objective, minimised
+from orchestrator.table.objectives import Direction, Objective, minimised
 
 UNION = "union_accuracy"
 UNDER_ATTACK = (UNION, "worst_*", "robust_accuracy_*")

@@ -25,8 +25,8 @@ from orchestrator.eligibility import (
     reasons,
     takes_part,
 )
-from orchestrator.objectives import Objective, is_known, minimised
 from orchestrator.pareto import hypervolume, knee, non_dominated
+from orchestrator.table.objectives import Objective, is_known, minimised
 
 logger = logging.getLogger(__name__)
 

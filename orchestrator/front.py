@@ -21,14 +21,6 @@ from rich.text import Text
 
 from orchestrator.extraction import Front, extract_front, settings_columns
 from orchestrator.figures.placement import PLACEMENTS, Placement
-from orchestrator.objectives import (
-    DEFAULT_OBJECTIVES,
-    LARGEST,
-    Objective,
-    ObjectiveError,
-    default_reference_point,
-    parse_objectives,
-)
 from orchestrator.report.front_files import (
     FILES,
     as_json,
@@ -39,7 +31,15 @@ from orchestrator.report.front_files import (
 )
 from orchestrator.report.remarks import remarks, what_differs
 from orchestrator.results.table_files import READERS, TableError, read_table
-from orchestrator.setting_values import value_text
+from orchestrator.table.objectives import (
+    DEFAULT_OBJECTIVES,
+    LARGEST,
+    Objective,
+    ObjectiveError,
+    default_reference_point,
+    parse_objectives,
+)
+from orchestrator.table.setting_values import value_text
 from trainer.input.problems import BadInput, brief, shown
 from trainer.terminal.console import terminal
 from trainer.terminal.logs import log_to_stderr

@@ -11,10 +11,10 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from orchestrator.errand import came_for
-from orchestrator.setting_values import value_text
 from orchestrator.spec import SweepSpec
 from orchestrator.store import Files, Progress, Store
 from orchestrator.store.trials import FAMILIES
+from orchestrator.table.setting_values import value_text
 from trainer.config import Trial
 from trainer.data import DataSettings, fingerprint
 from trainer.input.own_code import own_code

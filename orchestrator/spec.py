@@ -12,7 +12,9 @@ from pydantic import AfterValidator, Field, Strict
 
 from orchestrator.auto_precision import AUTO, AutoPrecision, Decision, decided_here, kept
 from orchestrator.cells import Cell, read_cells
-from orchestrator.objectives import (
+from orchestrator.policy import Policy, Resources
+from orchestrator.store.opening import open_files
+from orchestrator.table.objectives import (
     DEFAULT_OBJECTIVES,
     LARGEST,
     Objective,
@@ -20,8 +22,6 @@ from orchestrator.objectives import (
     default_reference_point,
     parse_objectives,
 )
-from orchestrator.policy import Policy, Resources
-from orchestrator.store.opening import open_files
 from orchestrator.tracking import EMBEDDED, OFF, is_understood
 from trainer.config import assigned, with_preset
 from trainer.device.precision import Precision

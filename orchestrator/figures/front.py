@@ -37,7 +37,7 @@ from orchestrator.figures.labels import setting_text, short, varying_settings
 from orchestrator.figures.panel import FLOOR_LINE, Scene, draw_panel
 from orchestrator.figures.placement import Placement
 from orchestrator.figures.style import DPI, GREY, INK, RC, Array, method_styles, save
-from orchestrator.objectives import Objective, is_fraction, minimised
+from orchestrator.table.objectives import Objective, is_fraction, minimised
 from trainer.terminal.table import printable
 
 WIDTH, PANEL_HEIGHT, LEGEND_ROW, SMALL_PRINT_ROW = 10.0, 4.5, 0.24, 0.13

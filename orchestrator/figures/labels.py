@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 
 from orchestrator.extraction import settings_of
 from orchestrator.figures.style import Array
-from orchestrator.setting_values import value_text
+from orchestrator.table.setting_values import value_text
 from trainer.terminal.table import printable
 
 SYMBOLS = {"rho": "ρ", "epsilon": "ε", "alpha": "α"}

@@ -13,7 +13,7 @@ import pandas as pd
 
 from orchestrator.eligibility import is_collapsed, is_under_attack, reasons
 from orchestrator.extraction import WARNINGS, Front, settings_columns, settings_of, warned
-from orchestrator.setting_values import value_text
+from orchestrator.table.setting_values import value_text
 
 MOST = 10
 """Trials or cells that are named, of those of which something is to be said."""

@@ -26,8 +26,7 @@ from pandas.api import types
 
 from orchestrator.eligibility import CONSTANT
 from orchestrator.extraction import FACTS, by_contract, settings_columns
-from orchestrator.objectives import Objective, is_fraction, is_known
-from orchestrator.table_cells import (
+from orchestrator.table.numbers import (
     PASSES,
     cell_problem,
     read_numbers,
@@ -35,6 +34,7 @@ from orchestrator.table_cells import (
     read_yes_or_no,
     tidied,
 )
+from orchestrator.table.objectives import Objective, is_fraction, is_known
 from trainer.input.problems import label, shown
 
 logger = logging.getLogger(__name__)

@@ -19,7 +19,7 @@ from orchestrator.spec import SweepSpec, measured_columns
 from orchestrator.store import Store
 from orchestrator.store.opening import open_files
 from orchestrator.store.read_only import only_read
-from orchestrator.table_cells import PASSES
+from orchestrator.table.numbers import PASSES
 from trainer.passes import Passes
 
 

@@ -13,7 +13,11 @@ from orchestrator.extraction import Front, extract_front
 from orchestrator.figures.crowd import MANY, MOST_METHODS, few_methods, fewer_vertices, told_apart
 from orchestrator.figures.front import compose, draw_front
 from orchestrator.figures.placement import PLACEMENTS
-from orchestrator.objectives import DEFAULT_OBJECTIVES, default_reference_point, parse_objectives
+from orchestrator.table.objectives import (
+    DEFAULT_OBJECTIVES,
+    default_reference_point,
+    parse_objectives,
+)
 from tests.bench.large_tables import random_table
 
 OBJECTIVES = parse_objectives(DEFAULT_OBJECTIVES)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from orchestrator.eligibility import constant_accuracy, is_collapsed, reasons, takes_part
 from orchestrator.extraction import cells, extract_front, on_front
-from orchestrator.objectives import minimised, parse_objectives
+from orchestrator.table.objectives import minimised, parse_objectives
 
 UNION = parse_objectives(["union_accuracy", "sacrificed_accuracy"])
 WORST = parse_objectives(["worst_pgd", "sacrificed_accuracy"])

@@ -16,7 +16,7 @@ from orchestrator.extraction import (
     settings_columns,
     settings_of,
 )
-from orchestrator.objectives import (
+from orchestrator.table.objectives import (
     DEFAULT_OBJECTIVES,
     Direction,
     Objective,

@@ -15,8 +15,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from orchestrator.front import FILES, app
-from orchestrator.objectives import DEFAULT_OBJECTIVES, parse_objectives
 from orchestrator.results.table_files import TableError, read_table
+from orchestrator.table.objectives import DEFAULT_OBJECTIVES, parse_objectives
 
 OBJECTIVES = parse_objectives(DEFAULT_OBJECTIVES)
 

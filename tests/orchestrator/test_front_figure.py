@@ -32,7 +32,7 @@ from orchestrator.figures.style import (
     signed_log,
     signed_log_ticks,
 )
-from orchestrator.objectives import (
+from orchestrator.table.objectives import (
     DEFAULT_OBJECTIVES,
     Objective,
     default_reference_point,

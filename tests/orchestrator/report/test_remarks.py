@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from orchestrator.extraction import Front, extract_front
-from orchestrator.objectives import DEFAULT_OBJECTIVES, parse_objectives
 from orchestrator.report.remarks import MOST, remarks, what_differs
 from orchestrator.results.table_files import read_csv
+from orchestrator.table.objectives import DEFAULT_OBJECTIVES, parse_objectives
 
 SCORES = parse_objectives(DEFAULT_OBJECTIVES)
 UNION = parse_objectives(["union_accuracy", "sacrificed_accuracy"])

@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.extraction import cells, settings_columns
-from orchestrator.objectives import DEFAULT_OBJECTIVES, parse_objectives
 from orchestrator.results.table_files import FORMULA, TableError, read_csv, read_table, write_csv
+from orchestrator.table.objectives import DEFAULT_OBJECTIVES, parse_objectives
 
 OBJECTIVES = parse_objectives(DEFAULT_OBJECTIVES)
 HEAD = "trial_id,method,seed,status,robustness_score,sacrificed_accuracy"

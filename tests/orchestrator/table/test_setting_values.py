@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.setting_values import setting_column, value_text
+from orchestrator.table.setting_values import setting_column, value_text
 
 
 @pytest.mark.parametrize(

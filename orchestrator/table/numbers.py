@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 from pandas.api import types
 
-from orchestrator.objectives import LARGEST
+from orchestrator.table.objectives import LARGEST
 from trainer.input.problems import label, shown
 
 PASSES = ("training_passes", "evaluation_passes")
