@@ -19,8 +19,8 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from orchestrator.extraction import Front, extract_front, settings_columns
 from orchestrator.figures.placement import PLACEMENTS, Placement
+from orchestrator.pareto.front import Front, extract_front, settings_columns
 from orchestrator.report.front_files import (
     FILES,
     as_json,

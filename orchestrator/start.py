@@ -18,10 +18,10 @@ from orchestrator.arguments import command
 from orchestrator.auto_precision import keep, told
 from orchestrator.budget import BudgetWatch, Meter
 from orchestrator.commentary import Commentary
-from orchestrator.extraction import Front
 from orchestrator.interruption import Interruption, watched
 from orchestrator.manifest import write_manifest
 from orchestrator.mending import mend
+from orchestrator.pareto.front import Front
 from orchestrator.plan import Plan, PlannedTrial
 from orchestrator.policy import Policy, Resources
 from orchestrator.preflight import ready

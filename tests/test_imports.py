@@ -31,7 +31,7 @@ TREES = {name: ast.parse(path.read_text()) for name, path in MODULES.items()}
 ONLY_IN = {
     "ray": "orchestrator.execution.",
     "mlflow": "orchestrator.tracking.",
-    "pymoo": "orchestrator.pareto",
+    "pymoo": "orchestrator.pareto.dominance",
 }
 """What is used in one room alone; the prefix of the modules that are that room."""
 

@@ -78,5 +78,5 @@ def test_front_of_a_table_needs_no_sweep_file(tmp_path: Path) -> None:
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
     )
     imported = set(done.stdout.splitlines())
-    assert "orchestrator.extraction" in imported
+    assert "orchestrator.pareto.front" in imported
     assert imported & {*HEAVY, "matplotlib", "orchestrator.spec", "trainer.config"} == set()

@@ -24,8 +24,6 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from orchestrator.eligibility import is_collapsed, is_under_attack
-from orchestrator.extraction import Front, settings_columns, warned
 from orchestrator.figures.crowd import (
     MANY,
     MEANS_ACROSS,
@@ -37,6 +35,8 @@ from orchestrator.figures.labels import setting_text, short, varying_settings
 from orchestrator.figures.panel import FLOOR_LINE, Scene, draw_panel
 from orchestrator.figures.placement import Placement
 from orchestrator.figures.style import DPI, GREY, INK, RC, Array, method_styles, save
+from orchestrator.pareto.eligibility import is_collapsed, is_under_attack
+from orchestrator.pareto.front import Front, settings_columns, warned
 from orchestrator.table.objectives import Objective, is_fraction, minimised
 from trainer.terminal.table import printable
 

@@ -11,8 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 
-from orchestrator.extraction import settings_of
 from orchestrator.figures.style import Array
+from orchestrator.pareto.front import settings_of
 from orchestrator.table.setting_values import value_text
 from trainer.terminal.table import printable
 

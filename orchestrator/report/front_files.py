@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from orchestrator.eligibility import is_collapsed
-from orchestrator.extraction import Front, settings_columns, settings_of
 from orchestrator.figures.placement import Placement
+from orchestrator.pareto.eligibility import is_collapsed
+from orchestrator.pareto.front import Front, settings_columns, settings_of
 from orchestrator.results.table_files import write_csv
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from orchestrator.eligibility import is_collapsed, is_under_attack, reasons
-from orchestrator.extraction import WARNINGS, Front, settings_columns, settings_of, warned
+from orchestrator.pareto.eligibility import is_collapsed, is_under_attack, reasons
+from orchestrator.pareto.front import WARNINGS, Front, settings_columns, settings_of, warned
 from orchestrator.table.setting_values import value_text
 
 MOST = 10

@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from orchestrator.extraction import Front, extract_front
 from orchestrator.figures.placement import PLACEMENTS
+from orchestrator.pareto.front import Front, extract_front
 from orchestrator.plan import Plan
 from orchestrator.report.front_files import put, write_front
 from orchestrator.results.reevaluation import coverage

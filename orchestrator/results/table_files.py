@@ -24,8 +24,8 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from orchestrator.eligibility import CONSTANT
-from orchestrator.extraction import FACTS, by_contract, settings_columns
+from orchestrator.pareto.eligibility import CONSTANT
+from orchestrator.pareto.front import FACTS, by_contract, settings_columns
 from orchestrator.table.numbers import (
     PASSES,
     cell_problem,
@@ -110,7 +110,7 @@ READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
 
 
 def read_table(path: Path, objectives: Sequence[Objective]) -> pd.DataFrame:
-    """The table in `path`, checked, with its columns as `orchestrator.extraction` expects them.
+    """The table in `path`, checked, with its columns as `orchestrator.pareto.front` expects them.
 
     Row numbers that pandas saved as a column are left out, which the log tells. `status` is read
     in any case; spaces around names and words go.

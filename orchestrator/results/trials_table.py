@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from orchestrator.extraction import on_front
 from orchestrator.manifest import read_manifest
+from orchestrator.pareto.front import on_front
 from orchestrator.plan import Plan, PlannedTrial, make_plan
 from orchestrator.spec import SweepSpec, measured_columns
 from orchestrator.store import Store

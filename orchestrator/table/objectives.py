@@ -1,7 +1,7 @@
 """Objectives: columns of a table with the direction in which they are better.
 
 The one place where signs turn: a user maximises a score and minimises a sacrifice, all that
-stands on `orchestrator.pareto` minimises.
+stands on `orchestrator.pareto.dominance` minimises.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from orchestrator.extraction import extract_front
 from orchestrator.manifest import write_manifest
+from orchestrator.pareto.front import extract_front
 from orchestrator.plan import Plan, PlannedTrial, make_plan
 from orchestrator.results.trials_table import trials_table
 from orchestrator.spec import SweepSpec, read_spec

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from orchestrator.extraction import Front, extract_front
 from orchestrator.figures.crowd import MANY, MOST_METHODS, few_methods, fewer_vertices, told_apart
 from orchestrator.figures.front import compose, draw_front
 from orchestrator.figures.placement import PLACEMENTS
+from orchestrator.pareto.front import Front, extract_front
 from orchestrator.table.objectives import (
     DEFAULT_OBJECTIVES,
     default_reference_point,

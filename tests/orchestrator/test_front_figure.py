@@ -15,7 +15,6 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 from matplotlib.patches import Polygon
 
-from orchestrator.extraction import Front, extract_front
 from orchestrator.figures.front import (
     WIDTH,
     compose,
@@ -32,6 +31,7 @@ from orchestrator.figures.style import (
     signed_log,
     signed_log_ticks,
 )
+from orchestrator.pareto.front import Front, extract_front
 from orchestrator.table.objectives import (
     DEFAULT_OBJECTIVES,
     Objective,

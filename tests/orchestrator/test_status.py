@@ -20,9 +20,9 @@ import pytest
 from typer.testing import CliRunner
 
 from orchestrator.execution.work import Ending
-from orchestrator.extraction import extract_front
 from orchestrator.manifest import write_manifest
 from orchestrator.orders import pause
+from orchestrator.pareto.front import extract_front
 from orchestrator.plan import PlannedTrial, make_plan
 from orchestrator.report.front_files import front_record
 from orchestrator.results.trials_table import trials_table

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from orchestrator.extraction import Front, extract_front
+from orchestrator.pareto.front import Front, extract_front
 from orchestrator.report.remarks import MOST, remarks, what_differs
 from orchestrator.results.table_files import read_csv
 from orchestrator.table.objectives import DEFAULT_OBJECTIVES, parse_objectives

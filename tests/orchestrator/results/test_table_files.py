@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orchestrator.extraction import cells, settings_columns
+from orchestrator.pareto.front import cells, settings_columns
 from orchestrator.results.table_files import FORMULA, TableError, read_csv, read_table, write_csv
 from orchestrator.table.objectives import DEFAULT_OBJECTIVES, parse_objectives
 

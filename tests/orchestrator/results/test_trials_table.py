@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from orchestrator.extraction import cells, extract_front
+from orchestrator.pareto.front import cells, extract_front
 from orchestrator.plan import PlannedTrial, make_plan
 from orchestrator.report.front_files import front_record
 from orchestrator.results.table_files import read_table

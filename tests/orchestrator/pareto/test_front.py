@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.extraction import (
+from orchestrator.pareto.front import (
     by_contract,
     cells,
     extract_front,

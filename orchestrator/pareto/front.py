@@ -3,7 +3,7 @@
 A table has `trial_id` and the objectives' columns, and may have `status`, `method`, `seed`,
 `split`, accuracies, `collapsed` and `on_front`; the columns after `on_front` are the settings that
 vary. Values are in user units (fractions; larger scores are better). Which trials take part, says
-`orchestrator.eligibility`.
+`orchestrator.pareto.eligibility`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from orchestrator.eligibility import (
+from orchestrator.pareto.dominance import hypervolume, knee, non_dominated
+from orchestrator.pareto.eligibility import (
     COLLAPSED,
     CONSTANT,
     constant_accuracy,
@@ -25,7 +26,6 @@ from orchestrator.eligibility import (
     reasons,
     takes_part,
 )
-from orchestrator.pareto import hypervolume, knee, non_dominated
 from orchestrator.table.objectives import Objective, is_known, minimised
 
 logger = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ class Front:
     """Volume dominated within the reference point, in the product of the objectives' units."""
 
     knee: str | None
-    """`trial_id` of the knee (see `orchestrator.pareto.knee`), None where there is none."""
+    """`trial_id` of the knee (see `orchestrator.pareto.dominance.knee`); None: there is none."""
 
     used: int
     """Number of trials that took part."""
@@ -66,7 +66,7 @@ class Front:
     """Means over seeds, as `cells` has them."""
 
     constant_accuracy: float | None
-    """The best constant classifier's (see `orchestrator.eligibility`), where it is known."""
+    """The best constant classifier's (see `orchestrator.pareto.eligibility`), where it is known."""
 
     keep_collapsed: bool
     """Whether what is otherwise kept off took part."""
@@ -128,7 +128,7 @@ def extract_front(
 
     Args:
         keep_collapsed: whether collapsed trials and those at the constant classifier's floor take
-            part (see `orchestrator.eligibility`).
+            part (see `orchestrator.pareto.eligibility`).
 
     Raises:
         ValueError: a reference point of another length than the objectives, or not finite.

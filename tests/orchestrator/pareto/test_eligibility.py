@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.eligibility import constant_accuracy, is_collapsed, reasons, takes_part
-from orchestrator.extraction import cells, extract_front, on_front
+from orchestrator.pareto.eligibility import constant_accuracy, is_collapsed, reasons, takes_part
+from orchestrator.pareto.front import cells, extract_front, on_front
 from orchestrator.table.objectives import minimised, parse_objectives
 
 UNION = parse_objectives(["union_accuracy", "sacrificed_accuracy"])

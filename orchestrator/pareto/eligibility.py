@@ -9,7 +9,7 @@ finite. Of the measured rows two kinds are kept off:
   best constant classifier (column `constant_accuracy`): the share of the most frequent class
   among the images of the evaluation. A table that does not say it has no such floor.
 
-Means over seeds keep both (see `orchestrator.extraction.cells`): a mean over the seeds that went
+Means over seeds keep both (see `orchestrator.pareto.front.cells`): a mean over the seeds that went
 well rewards methods that seldom do.
 """
 

@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from orchestrator.pareto import hypervolume, knee, non_dominated
+from orchestrator.pareto.dominance import hypervolume, knee, non_dominated
 
 Points = npt.NDArray[np.float64]
 
