@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from orchestrator.policy import BudgetSettings, Resources
+from orchestrator.spec.policy import BudgetSettings, Resources
 from orchestrator.starts import all_starts
 from orchestrator.store import Files
 from orchestrator.store.lease import Lease, LeaseState, clock

@@ -17,7 +17,6 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from orchestrator.auto_precision import told
 from orchestrator.budget import usage
 from orchestrator.footprint import bytes_stored
 from orchestrator.forecast import Forecast, forecast
@@ -26,7 +25,8 @@ from orchestrator.plan import Plan, PlannedTrial, with_republished
 from orchestrator.preflight import check_storage, ready
 from orchestrator.report.results import suite_facts
 from orchestrator.results.reevaluation import coverage
-from orchestrator.spec import SweepSpec
+from orchestrator.spec.auto_precision import told
+from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.starts import all_starts
 from orchestrator.status.display import MOST_ROWS, chosen, hidden
 from orchestrator.store import Files, Store

@@ -10,8 +10,8 @@ from pathlib import Path
 from orchestrator.manifest import read_manifest
 from orchestrator.network_sizes import IMAGES, bytes_of_weights, network_id
 from orchestrator.plan import PlannedTrial
-from orchestrator.policy import RetentionSettings
-from orchestrator.spec import SweepSpec
+from orchestrator.spec.policy import RetentionSettings
+from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store.attempt import KEPT_CHECKPOINTS
 from orchestrator.store.files import Files
 from orchestrator.terminal.units import in_words

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from orchestrator.budget import Usage
 from orchestrator.footprint import Footprint, examples_evaluated, examples_trained, footprint
 from orchestrator.plan import Plan, PlannedTrial
-from orchestrator.policy import Resources
-from orchestrator.spec import SweepSpec
+from orchestrator.spec.policy import Resources
+from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Files
 from orchestrator.terminal.units import duration, in_short, in_words
 from trainer.config import Trial

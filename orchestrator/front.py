@@ -53,7 +53,7 @@ from trainer.terminal.table import (
 )
 
 if TYPE_CHECKING:
-    from orchestrator.spec import SweepSpec
+    from orchestrator.spec.sweep_spec import SweepSpec
 
 SPEC_SUFFIXES = (".yaml", ".yml")
 SHOWN_ROWS = 20
@@ -122,8 +122,8 @@ def main(
     try:
         if table_path.suffix in SPEC_SUFFIXES:
             # Here alone: all that a sweep file may say is not needed to read a table.
-            from orchestrator.arguments import check_started, read_sweep  # noqa: PLC0415
             from orchestrator.results.trials_table import sweep_table  # noqa: PLC0415
+            from orchestrator.spec.arguments import check_started, read_sweep  # noqa: PLC0415
             from orchestrator.store.opening import open_files  # noqa: PLC0415
 
             spec = read_sweep(str(table_path), storage, assignments)

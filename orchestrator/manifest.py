@@ -16,7 +16,7 @@ from typing import Any
 
 from orchestrator.network_sizes import bytes_by_network
 from orchestrator.plan import NOTHING, Plan, PlannedTrial
-from orchestrator.spec import SweepSpec
+from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Files, Progress
 from orchestrator.store.sealed import read_record, write_record
 from trainer.data import DataSettings, fingerprint

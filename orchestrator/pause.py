@@ -7,7 +7,8 @@ import logging
 import typer
 
 from orchestrator import orders
-from orchestrator.arguments import (
+from orchestrator.preflight import check_storage
+from orchestrator.spec.arguments import (
     Assignments,
     SpecPath,
     Storage,
@@ -15,7 +16,6 @@ from orchestrator.arguments import (
     command,
     read_sweep,
 )
-from orchestrator.preflight import check_storage
 from orchestrator.starts import all_starts
 from orchestrator.store.files import FullError, RefusedError, UnreachableError
 from orchestrator.store.opening import open_files

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from orchestrator.errand import came_for
-from orchestrator.spec import SweepSpec
+from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Files, Progress, Store
 from orchestrator.store.trials import FAMILIES
 from orchestrator.table.setting_values import value_text

@@ -16,13 +16,13 @@ from rich.console import Console
 from torch import nn
 
 from orchestrator.address import check_address
-from orchestrator.arguments import check_version
 from orchestrator.execution.session import parent_folder
 from orchestrator.network_sizes import IMAGES
 from orchestrator.plan import Plan, PlannedTrial, blamed_on
-from orchestrator.policy import Resources
 from orchestrator.results.reevaluation import plan_start, refuse_nothing_to_evaluate
-from orchestrator.spec import SweepSpec
+from orchestrator.spec.arguments import check_version
+from orchestrator.spec.policy import Resources
+from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Progress, Store
 from orchestrator.store.files import Files, LocalFiles
 from trainer.attacks import Attack

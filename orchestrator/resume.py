@@ -7,7 +7,8 @@ import logging
 import typer
 
 from orchestrator import orders
-from orchestrator.arguments import (
+from orchestrator.preflight import check_storage
+from orchestrator.spec.arguments import (
     Assignments,
     SpecPath,
     Storage,
@@ -16,7 +17,6 @@ from orchestrator.arguments import (
     last_address,
     read_sweep,
 )
-from orchestrator.preflight import check_storage
 from orchestrator.starts import all_starts
 from orchestrator.store.files import RefusedError, UnreachableError
 from orchestrator.store.opening import open_files

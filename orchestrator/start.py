@@ -14,8 +14,6 @@ import pandas as pd
 from rich.console import Console
 
 from orchestrator import orders
-from orchestrator.arguments import command
-from orchestrator.auto_precision import keep, told
 from orchestrator.budget import BudgetWatch, Meter
 from orchestrator.commentary import Commentary
 from orchestrator.interruption import Interruption, watched
@@ -23,13 +21,15 @@ from orchestrator.manifest import write_manifest
 from orchestrator.mending import mend
 from orchestrator.pareto.front import Front
 from orchestrator.plan import Plan, PlannedTrial
-from orchestrator.policy import Policy, Resources
 from orchestrator.preflight import ready
 from orchestrator.report.results import write_results
 from orchestrator.results.reevaluation import coverage, plan_start
 from orchestrator.results.trials_table import trials_table
 from orchestrator.retention import drop_weights
-from orchestrator.spec import SweepSpec
+from orchestrator.spec.arguments import command
+from orchestrator.spec.auto_precision import keep, told
+from orchestrator.spec.policy import Policy, Resources
+from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.starts import all_starts, begun
 from orchestrator.store import Files, Store
 from orchestrator.store.lease import Lease

@@ -15,15 +15,15 @@ import typer
 from rich.console import Console
 
 from orchestrator.address import NoClusterError
-from orchestrator.auto_precision import DecidedOtherwiseError, Decision, decided_here
 from orchestrator.dry_run import show_plan
 from orchestrator.front import show, show_files
 from orchestrator.plan import Plan
-from orchestrator.policy import Resources
 from orchestrator.report.front_files import front_record
 from orchestrator.report.results import missing, suite_facts
 from orchestrator.results.reevaluation import coverage, reevaluated
-from orchestrator.spec import SweepSpec, read_spec
+from orchestrator.spec.auto_precision import DecidedOtherwiseError, Decision, decided_here
+from orchestrator.spec.policy import Resources
+from orchestrator.spec.sweep_spec import SweepSpec, read_spec
 from orchestrator.start import Outcome, start
 from orchestrator.starts import HeldError
 from orchestrator.terminal.exit_code import ExitCode

@@ -79,4 +79,6 @@ def test_front_of_a_table_needs_no_sweep_file(tmp_path: Path) -> None:
     )
     imported = set(done.stdout.splitlines())
     assert "orchestrator.pareto.front" in imported
-    assert imported & {*HEAVY, "matplotlib", "orchestrator.spec", "trainer.config"} == set()
+    assert (
+        imported & {*HEAVY, "matplotlib", "orchestrator.spec.sweep_spec", "trainer.config"} == set()
+    )

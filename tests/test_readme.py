@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from orchestrator.spec import read_spec
+from orchestrator.spec.sweep_spec import read_spec
 from orchestrator.sweep import ExitCode
 from trainer.config import read_trial, with_preset
 from trainer.input.document import Document

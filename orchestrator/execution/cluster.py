@@ -14,10 +14,10 @@ from ray.exceptions import RayError
 from ray.tune.execution import class_cache
 
 from orchestrator.address import NoClusterError, check_address
-from orchestrator.auto_precision import Decision, decided_by
 from orchestrator.execution.session import heard_here_alone, own_folder, own_token
 from orchestrator.execution.watch import watched_cluster
-from orchestrator.policy import Resources
+from orchestrator.spec.auto_precision import Decision, decided_by
+from orchestrator.spec.policy import Resources
 from trainer.device.allocator import ENVIRONMENT
 from trainer.input.redaction import redacted
 

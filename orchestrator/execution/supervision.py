@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 
 from orchestrator.orders import Orders
-from orchestrator.policy import Policy
+from orchestrator.spec.policy import Policy
 from orchestrator.store import Attempt
 from orchestrator.store.lease import clock
 from trainer.training.loop import EpochRow

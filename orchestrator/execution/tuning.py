@@ -31,7 +31,7 @@ from orchestrator.execution.silence import end_worker
 from orchestrator.execution.telling import told_apart
 from orchestrator.execution.work import Ending, Mission, carry_out
 from orchestrator.plan import PlannedTrial
-from orchestrator.policy import Policy, Resources
+from orchestrator.spec.policy import Policy, Resources
 from orchestrator.store import Failure, FailureKind, Store
 from orchestrator.store.lease import utc_now
 from orchestrator.store.opening import open_files

@@ -23,7 +23,7 @@ import torch
 from orchestrator.errand import EVALUATES, came_for
 from orchestrator.execution.supervision import StoppedError, Supervision, TimeLimitError
 from orchestrator.orders import Orders
-from orchestrator.policy import Policy
+from orchestrator.spec.policy import Policy
 from orchestrator.store import Attempt, Store, StoredTrial
 from orchestrator.store.files import FullError, UnreachableError
 from orchestrator.store.lease import LeaseState, LostError

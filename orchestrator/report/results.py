@@ -15,7 +15,7 @@ from orchestrator.plan import Plan
 from orchestrator.report.front_files import put, write_front
 from orchestrator.results.reevaluation import coverage
 from orchestrator.results.table_files import write_csv
-from orchestrator.spec import SweepSpec
+from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Files
 
 

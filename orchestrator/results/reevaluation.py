@@ -15,11 +15,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from orchestrator.arguments import command
 from orchestrator.manifest import read_manifest
 from orchestrator.plan import FrontBefore, Plan, PlannedTrial, make_plan, mapped
 from orchestrator.results.trials_table import trials_table
-from orchestrator.spec import Reevaluation, SweepSpec, columns_of_numbers, safe_file_name
+from orchestrator.spec.arguments import command
+from orchestrator.spec.sweep_spec import Reevaluation, SweepSpec, columns_of_numbers, safe_file_name
 from orchestrator.store import Files, Progress, Store
 from orchestrator.store.layout import TRIALS
 from orchestrator.store.result import published

@@ -15,7 +15,7 @@ import pandas as pd
 from orchestrator.manifest import read_manifest
 from orchestrator.pareto.front import on_front
 from orchestrator.plan import Plan, PlannedTrial, make_plan
-from orchestrator.spec import SweepSpec, measured_columns
+from orchestrator.spec.sweep_spec import SweepSpec, measured_columns
 from orchestrator.store import Store
 from orchestrator.store.opening import open_files
 from orchestrator.store.read_only import only_read

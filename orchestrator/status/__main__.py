@@ -15,7 +15,8 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from orchestrator.arguments import (
+from orchestrator.front import show, show_files
+from orchestrator.spec.arguments import (
     Assignments,
     SpecPath,
     Storage,
@@ -23,8 +24,7 @@ from orchestrator.arguments import (
     command,
     read_sweep,
 )
-from orchestrator.front import show, show_files
-from orchestrator.spec import SweepSpec
+from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.starts import all_starts
 from orchestrator.status.display import MOST_ROWS, chosen, hidden, lines, table, told
 from orchestrator.status.standing import Observer, Standing

@@ -23,7 +23,7 @@ from orchestrator.plan import Plan, PlannedTrial, make_plan, refreshed
 from orchestrator.report.front_files import front_record
 from orchestrator.report.results import missing
 from orchestrator.results.trials_table import trials_table
-from orchestrator.spec import SweepSpec
+from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.starts import all_starts
 from orchestrator.store import Files, Store
 from orchestrator.store.lease import LeaseState, clock, utc_now

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.arguments import command, last_address
 from orchestrator.plan import PlannedTrial
-from orchestrator.spec import SweepSpec
+from orchestrator.spec.arguments import command, last_address
+from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.status.standing import Standing, silent_since
 from orchestrator.store import Failure, FailureKind, Files, Store
 from orchestrator.store.lease import LeaseState

@@ -13,7 +13,7 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from orchestrator.spec import SweepSpec
+from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.status.display import MOST_ROWS, chosen, hidden, lines, summary, table
 from orchestrator.status.standing import Observer, Standing
 from orchestrator.store.files import UnreachableError

@@ -21,7 +21,7 @@ import numpy as np
 
 from orchestrator.manifest import write_manifest
 from orchestrator.plan import make_plan
-from orchestrator.spec import SweepSpec, read_spec
+from orchestrator.spec.sweep_spec import SweepSpec, read_spec
 from orchestrator.store import LocalFiles, Store
 from orchestrator.store.version import enter
 from trainer.evaluation.outcomes import Outcomes

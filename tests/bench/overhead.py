@@ -32,8 +32,8 @@ from ray.tune import RunConfig, TuneConfig, Tuner
 from orchestrator.execution.cluster import connected
 from orchestrator.execution.tuning import run_trials
 from orchestrator.plan import make_plan
-from orchestrator.policy import Resources
-from orchestrator.spec import SweepSpec, read_spec
+from orchestrator.spec.policy import Resources
+from orchestrator.spec.sweep_spec import SweepSpec, read_spec
 from orchestrator.store import LocalFiles, Store
 from orchestrator.store.version import enter
 from trainer.config import read_trial

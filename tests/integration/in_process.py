@@ -26,7 +26,7 @@ from orchestrator.execution import tuning
 from orchestrator.execution.queue import Queue
 from orchestrator.execution.work import Ending, Mission, carry_out
 from orchestrator.plan import PlannedTrial
-from orchestrator.policy import Policy
+from orchestrator.spec.policy import Policy
 from orchestrator.store import Store
 from orchestrator.sweep import app
 from tests.integration.running import USER_CODE, Finished

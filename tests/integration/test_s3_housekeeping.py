@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator.plan import make_plan
 from orchestrator.retention import drop_weights
-from orchestrator.spec import SweepSpec
+from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Files, LocalFiles, Store
 from orchestrator.store.housekeeping import judgement
 from orchestrator.store.housekeeping.collection import remove, survey

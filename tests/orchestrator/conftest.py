@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from orchestrator.spec import SweepSpec, read_spec
+from orchestrator.spec.sweep_spec import SweepSpec, read_spec
 from orchestrator.store import Attempt, LocalFiles, Store
 from orchestrator.store.lease import Watch
 from orchestrator.store.version import enter

@@ -9,7 +9,7 @@ from orchestrator.manifest import write_manifest
 from orchestrator.pareto.front import extract_front
 from orchestrator.plan import Plan, PlannedTrial, make_plan
 from orchestrator.results.trials_table import trials_table
-from orchestrator.spec import SweepSpec, read_spec
+from orchestrator.spec.sweep_spec import SweepSpec, read_spec
 from orchestrator.starts import begun
 from orchestrator.store import Store
 from orchestrator.store.opening import open_files

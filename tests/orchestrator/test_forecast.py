@@ -20,8 +20,8 @@ from orchestrator.footprint import bytes_stored, footprint
 from orchestrator.forecast import Forecast, forecast, room_here
 from orchestrator.network_sizes import IMAGES, bytes_of_weights
 from orchestrator.plan import Plan, PlannedTrial, make_plan
-from orchestrator.policy import Resources
-from orchestrator.spec import SweepSpec
+from orchestrator.spec.policy import Resources
+from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import LocalFiles, Store
 from orchestrator.store.version import enter
 from orchestrator.sweep import app

@@ -20,7 +20,7 @@ from orchestrator import starts
 from orchestrator.execution import queue
 from orchestrator.execution.queue import Queue
 from orchestrator.execution.work import Ending, carry_out
-from orchestrator.policy import Policy
+from orchestrator.spec.policy import Policy
 from orchestrator.starts import all_starts, begun
 from orchestrator.store import LocalFiles, Store, lease, owner
 from orchestrator.store.files import Files

@@ -13,7 +13,7 @@ import pytest
 from orchestrator.manifest import Manifest, read_manifest, write_manifest
 from orchestrator.plan import Plan, make_plan, refreshed
 from orchestrator.results.trials_table import trials_table
-from orchestrator.spec import SweepSpec
+from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import LocalFiles, Progress, Store
 from tests.orchestrator.conftest import Finish, Read
 from trainer.data import DataSettings, fingerprint

@@ -15,7 +15,7 @@ from orchestrator.manifest import write_manifest
 from orchestrator.mending import mend
 from orchestrator.plan import make_plan
 from orchestrator.results.trials_table import trials_table
-from orchestrator.spec import SweepSpec
+from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.starts import begun
 from orchestrator.store.housekeeping import judgement
 from orchestrator.store.housekeeping.judgement import Kind

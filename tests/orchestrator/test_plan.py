@@ -12,7 +12,7 @@ import torch
 from typer.testing import CliRunner
 
 from orchestrator.plan import Plan, PlannedTrial, make_plan
-from orchestrator.spec import SweepSpec
+from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Attempt, Store
 from orchestrator.sweep import app
 from trainer.config import Trial

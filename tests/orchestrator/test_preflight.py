@@ -13,9 +13,9 @@ from typer.testing import CliRunner, Result
 from orchestrator import front, sweep
 from orchestrator.manifest import write_manifest
 from orchestrator.plan import make_plan
-from orchestrator.policy import Resources
 from orchestrator.preflight import check_content
-from orchestrator.spec import read_spec
+from orchestrator.spec.policy import Resources
+from orchestrator.spec.sweep_spec import read_spec
 from orchestrator.starts import begun
 from orchestrator.status import __main__ as status
 from orchestrator.store import LocalFiles, Store

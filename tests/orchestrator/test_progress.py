@@ -12,7 +12,7 @@ from rich.console import Console
 from orchestrator import progress
 from orchestrator.plan import PlannedTrial, make_plan
 from orchestrator.progress import Display, Tally
-from orchestrator.spec import SweepSpec
+from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Progress, Store
 from orchestrator.terminal.units import duration
 

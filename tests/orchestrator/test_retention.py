@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator.plan import make_plan
 from orchestrator.retention import drop_weights
-from orchestrator.spec import SweepSpec
+from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import LocalFiles, Store
 from orchestrator.store.housekeeping.verification import contents, verify
 from tests.orchestrator.finished import do_sweep, read_sweep, store_of

@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 
 from orchestrator import budget, starts
 from orchestrator.budget import BudgetWatch, Meter, Usage, usage
-from orchestrator.policy import BudgetSettings, Resources
+from orchestrator.spec.policy import BudgetSettings, Resources
 from orchestrator.starts import HeldError, all_starts, begun, place
 from orchestrator.store import LocalFiles, lease
 from orchestrator.store.lease import Lease, LeaseState, create

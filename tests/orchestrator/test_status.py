@@ -26,7 +26,7 @@ from orchestrator.pareto.front import extract_front
 from orchestrator.plan import PlannedTrial, make_plan
 from orchestrator.report.front_files import front_record
 from orchestrator.results.trials_table import trials_table
-from orchestrator.spec import SweepSpec
+from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.starts import begun
 from orchestrator.status.__main__ import app
 from orchestrator.status.story import REMEDIES, matching

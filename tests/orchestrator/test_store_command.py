@@ -14,7 +14,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from orchestrator.plan import make_plan
-from orchestrator.spec import SweepSpec
+from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store.__main__ import app
 from orchestrator.store.housekeeping import judgement
 from tests.orchestrator.finished import do_sweep, read_sweep, store_of

@@ -14,7 +14,7 @@ import torch
 from orchestrator.execution import supervision as module
 from orchestrator.execution.supervision import StoppedError, Supervision, TimeLimitError
 from orchestrator.orders import Orders
-from orchestrator.policy import Policy
+from orchestrator.spec.policy import Policy
 from orchestrator.store import Attempt, Store, StoredTrial, lease
 from orchestrator.store.lease import LostError
 from tests.orchestrator.working import MakeTrial

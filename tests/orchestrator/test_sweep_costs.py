@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from orchestrator.spec import SweepSpec, read_spec
+from orchestrator.spec.sweep_spec import SweepSpec, read_spec
 from trainer.config import Trial
 from trainer.methods import NATURAL
 from trainer.models import build

@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 
 from orchestrator.plan import make_plan
 from orchestrator.results.trials_table import sweep_table
-from orchestrator.spec import SweepSpec
+from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.start import _track_trials
 from orchestrator.store import Attempt, Store
 from orchestrator.sweep import app

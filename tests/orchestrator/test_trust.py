@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from orchestrator.front import app as front_app
 from orchestrator.manifest import write_manifest
 from orchestrator.plan import make_plan
-from orchestrator.spec import SweepSpec
+from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.starts import begun
 from orchestrator.status.__main__ import app as status_app
 from orchestrator.store import Store

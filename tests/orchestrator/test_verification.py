@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.plan import make_plan
-from orchestrator.spec import SweepSpec
+from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import LocalFiles
 from orchestrator.store.housekeeping import judgement
 from orchestrator.store.housekeeping.judgement import Kind

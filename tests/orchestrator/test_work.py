@@ -20,7 +20,7 @@ import torch
 
 from orchestrator.execution.work import Ending, carry_out, failure_kind, passes_of_training
 from orchestrator.orders import Orders
-from orchestrator.policy import Policy
+from orchestrator.spec.policy import Policy
 from orchestrator.store import Failure, LocalFiles, Store, lease
 from orchestrator.store.files import UnreachableError
 from orchestrator.store.lease import Watch

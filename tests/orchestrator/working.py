@@ -13,7 +13,7 @@ import torch
 
 from orchestrator.execution.work import Ending, Mission, carry_out
 from orchestrator.orders import Orders
-from orchestrator.policy import Policy
+from orchestrator.spec.policy import Policy
 from orchestrator.store import Store
 from orchestrator.store.lease import numbers
 from trainer.config import Trial

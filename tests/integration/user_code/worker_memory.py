@@ -10,7 +10,7 @@ import ray
 import torch
 
 from orchestrator.execution.cluster import connected
-from orchestrator.policy import Resources
+from orchestrator.spec.policy import Resources
 from trainer.device.allocator import ENVIRONMENT
 
 

@@ -16,10 +16,10 @@ from typer.testing import CliRunner, Result
 from orchestrator.errand import came_for
 from orchestrator.execution.work import Ending
 from orchestrator.plan import Plan, PlannedTrial, make_plan
-from orchestrator.policy import LimitSettings
 from orchestrator.results.reevaluation import coverage, plan_start, reevaluated
 from orchestrator.results.trials_table import sweep_table
-from orchestrator.spec import SweepSpec
+from orchestrator.spec.policy import LimitSettings
+from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import LocalFiles
 from orchestrator.store.housekeeping.collection import survey
 from orchestrator.store.housekeeping.garbage import Kind

@@ -14,7 +14,7 @@ from orchestrator.plan import PlannedTrial, make_plan
 from orchestrator.report.front_files import front_record
 from orchestrator.results.table_files import read_table
 from orchestrator.results.trials_table import sweep_table
-from orchestrator.spec import SweepSpec
+from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Attempt, Store
 from orchestrator.table.objectives import parse_objectives
 from trainer.config import Trial

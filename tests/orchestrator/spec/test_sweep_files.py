@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from orchestrator.spec import SweepSpec, read_spec
+from orchestrator.spec.sweep_spec import SweepSpec, read_spec
 from orchestrator.sweep import app
 
-FILES = sorted((Path(__file__).parents[2] / "sweeps").glob("*.yaml"))
+FILES = sorted((Path(__file__).parents[3] / "sweeps").glob("*.yaml"))
 DATA = os.environ.get("PARETO_DATA")
 
 every_file = pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from orchestrator.policy import Resources
+from orchestrator.spec.policy import Resources
 from orchestrator.store import Files
 from orchestrator.store.lease import utc_now
 from orchestrator.store.sealed import create_record, peek_record, read_record, write_record

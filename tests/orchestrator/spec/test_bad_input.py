@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from orchestrator.spec import read_spec
+from orchestrator.spec.sweep_spec import read_spec
 from orchestrator.sweep import app
 
 GOOD = "data: digits\nmethods:\n  pareto: {rho: 0.4}\n"
@@ -523,6 +523,6 @@ def test_as_a_command(folder: Path, text: str, message: str) -> None:
     told = [line for line in lines if not line.startswith("import time:")]
     assert (ended.returncode, ended.stdout, len(told)) == (2, "", 1), ended.stderr[-2000:]
     assert told[0].startswith(f"error: sweep.yaml:{message}")
-    assert "orchestrator.spec" in imported
+    assert "orchestrator.spec.sweep_spec" in imported
     assert not {"ray", "mlflow", "torchvision"} & imported
     assert [path.name for path in folder.iterdir()] == ["sweep.yaml"]

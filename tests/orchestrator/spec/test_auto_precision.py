@@ -14,8 +14,9 @@ import pytest
 import torch
 from typer.testing import CliRunner, Result
 
-from orchestrator import auto_precision, sweep
-from orchestrator.auto_precision import (
+from orchestrator import sweep
+from orchestrator.spec import auto_precision
+from orchestrator.spec.auto_precision import (
     AutoPrecision,
     DecidedOtherwiseError,
     Decision,
@@ -24,8 +25,8 @@ from orchestrator.auto_precision import (
     keep,
     kept,
 )
-from orchestrator.policy import Resources
-from orchestrator.spec import SweepSpec, read_spec
+from orchestrator.spec.policy import Resources
+from orchestrator.spec.sweep_spec import SweepSpec, read_spec
 from orchestrator.status.__main__ import app as status_app
 from orchestrator.store import LocalFiles
 from tests.orchestrator.conftest import Read
@@ -36,7 +37,7 @@ from trainer.input.problems import BadInput
 AUTO = "data: digits\nmethods: {pgd: {}}\ntraining: {precision: auto}\n"
 FLOAT32 = AUTO.replace("auto", "float32")
 BFLOAT16 = AUTO.replace("auto", "bfloat16")
-SWEEP_FILES = Path(__file__).parents[2] / "sweeps"
+SWEEP_FILES = Path(__file__).parents[3] / "sweeps"
 
 
 def precisions(spec: SweepSpec) -> set[Precision]:

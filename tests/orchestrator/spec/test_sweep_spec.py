@@ -12,8 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from orchestrator.plan import make_plan
-from orchestrator.policy import Policy
-from orchestrator.spec import SweepSpec
+from orchestrator.spec.policy import Policy
+from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Store
 from orchestrator.sweep import app
 from trainer.input.document import Document
@@ -21,7 +21,7 @@ from trainer.input.problems import BadInput
 
 Read = Callable[..., SweepSpec]
 
-SWEEPS = sorted((Path(__file__).parents[2] / "sweeps").glob("*.yaml"))
+SWEEPS = sorted((Path(__file__).parents[3] / "sweeps").glob("*.yaml"))
 DIGITS = "data: digits\nmethods: {flow: {}}\n"
 
 

@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, Strict
 
-from orchestrator.auto_precision import AUTO, AutoPrecision, Decision, decided_here, kept
-from orchestrator.cells import Cell, read_cells
-from orchestrator.policy import Policy, Resources
+from orchestrator.spec.auto_precision import AUTO, AutoPrecision, Decision, decided_here, kept
+from orchestrator.spec.grid import Cell, read_cells
+from orchestrator.spec.policy import Policy, Resources
 from orchestrator.store.opening import open_files
 from orchestrator.table.objectives import (
     DEFAULT_OBJECTIVES,

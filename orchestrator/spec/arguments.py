@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.spec import SweepSpec, read_spec
+from orchestrator.spec.sweep_spec import SweepSpec, read_spec
 from orchestrator.starts import place
 from orchestrator.store.files import Files, RefusedError, UnreachableError
 from orchestrator.store.lease import LeaseState, numbers

@@ -6,7 +6,7 @@ import shlex
 
 import pytest
 
-from orchestrator.arguments import command, last_address, read_sweep
+from orchestrator.spec.arguments import command, last_address, read_sweep
 from orchestrator.starts import all_starts, begun
 from orchestrator.store import LocalFiles, Store
 from tests.orchestrator.conftest import Read

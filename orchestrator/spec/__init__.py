@@ -1,0 +1,1 @@
+"""A sweep file's meaning, and the arguments of the commands about it."""
