@@ -20,8 +20,8 @@ from rich.text import Text
 from orchestrator.budget import usage
 from orchestrator.footprint import bytes_stored
 from orchestrator.forecast import Forecast, forecast
-from orchestrator.manifest import read_manifest
-from orchestrator.plan import Plan, PlannedTrial, with_republished
+from orchestrator.plan.manifest import read_manifest
+from orchestrator.plan.plan import Plan, PlannedTrial, with_republished
 from orchestrator.preflight import check_storage, ready
 from orchestrator.report.results import suite_facts
 from orchestrator.results.reevaluation import coverage

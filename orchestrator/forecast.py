@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from orchestrator.budget import Usage
 from orchestrator.footprint import Footprint, examples_evaluated, examples_trained, footprint
-from orchestrator.plan import Plan, PlannedTrial
+from orchestrator.plan.plan import Plan, PlannedTrial
 from orchestrator.spec.policy import Resources
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Files

@@ -6,7 +6,7 @@ trial's description, its place among its siblings, and the end of an attempt tha
 
 from __future__ import annotations
 
-from orchestrator.plan import Plan
+from orchestrator.plan.plan import Plan
 from orchestrator.store import Store
 from orchestrator.store.trials import FAMILIES
 

@@ -17,8 +17,8 @@ from torch import nn
 
 from orchestrator.address import check_address
 from orchestrator.execution.session import parent_folder
-from orchestrator.network_sizes import IMAGES
-from orchestrator.plan import Plan, PlannedTrial, blamed_on
+from orchestrator.plan.network_sizes import IMAGES
+from orchestrator.plan.plan import Plan, PlannedTrial, blamed_on
 from orchestrator.results.reevaluation import plan_start, refuse_nothing_to_evaluate
 from orchestrator.spec.arguments import check_version
 from orchestrator.spec.policy import Resources

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from orchestrator.plan import PlannedTrial
+from orchestrator.plan.plan import PlannedTrial
 from orchestrator.terminal.units import duration
 
 QUIET_SECONDS = 30.0

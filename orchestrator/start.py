@@ -17,10 +17,10 @@ from orchestrator import orders
 from orchestrator.budget import BudgetWatch, Meter
 from orchestrator.commentary import Commentary
 from orchestrator.interruption import Interruption, watched
-from orchestrator.manifest import write_manifest
 from orchestrator.mending import mend
 from orchestrator.pareto.front import Front
-from orchestrator.plan import Plan, PlannedTrial
+from orchestrator.plan.manifest import write_manifest
+from orchestrator.plan.plan import Plan, PlannedTrial
 from orchestrator.preflight import ready
 from orchestrator.report.results import write_results
 from orchestrator.results.reevaluation import coverage, plan_start

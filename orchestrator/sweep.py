@@ -17,7 +17,7 @@ from rich.console import Console
 from orchestrator.address import NoClusterError
 from orchestrator.dry_run import show_plan
 from orchestrator.front import show, show_files
-from orchestrator.plan import Plan
+from orchestrator.plan.plan import Plan
 from orchestrator.report.front_files import front_record
 from orchestrator.report.results import missing, suite_facts
 from orchestrator.results.reevaluation import coverage, reevaluated

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.manifest import write_manifest
-from orchestrator.plan import make_plan
+from orchestrator.plan.manifest import write_manifest
+from orchestrator.plan.plan import make_plan
 from orchestrator.starts import begun
 from tests.orchestrator.finished import do_sweep, read_sweep, store_of
 

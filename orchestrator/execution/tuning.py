@@ -30,7 +30,7 @@ from orchestrator.execution.queue import Queue
 from orchestrator.execution.silence import end_worker
 from orchestrator.execution.telling import told_apart
 from orchestrator.execution.work import Ending, Mission, carry_out
-from orchestrator.plan import PlannedTrial
+from orchestrator.plan.plan import PlannedTrial
 from orchestrator.spec.policy import Policy, Resources
 from orchestrator.store import Failure, FailureKind, Store
 from orchestrator.store.lease import utc_now

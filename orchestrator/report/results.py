@@ -11,7 +11,7 @@ import pandas as pd
 
 from orchestrator.figures.placement import PLACEMENTS
 from orchestrator.pareto.front import Front, extract_front
-from orchestrator.plan import Plan
+from orchestrator.plan.plan import Plan
 from orchestrator.report.front_files import put, write_front
 from orchestrator.results.reevaluation import coverage
 from orchestrator.results.table_files import write_csv

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from orchestrator.manifest import read_manifest
 from orchestrator.pareto.front import on_front
-from orchestrator.plan import Plan, PlannedTrial, make_plan
+from orchestrator.plan.manifest import read_manifest
+from orchestrator.plan.plan import Plan, PlannedTrial, make_plan
 from orchestrator.spec.sweep_spec import SweepSpec, measured_columns
 from orchestrator.store import Store
 from orchestrator.store.opening import open_files

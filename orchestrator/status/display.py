@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence, Sized
 
 from rich.text import Text
 
-from orchestrator.plan import Plan, PlannedTrial
+from orchestrator.plan.plan import Plan, PlannedTrial
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.status.standing import Standing, TrialStanding, silent_since
 from orchestrator.status.story import Story

@@ -17,9 +17,9 @@ from orchestrator import orders
 from orchestrator.budget import SECONDS_BETWEEN_WEIGHINGS, Usage, usage
 from orchestrator.footprint import bytes_stored
 from orchestrator.forecast import Forecast, forecast
-from orchestrator.manifest import read_manifest
 from orchestrator.pareto.front import Front, extract_front
-from orchestrator.plan import Plan, PlannedTrial, make_plan, refreshed
+from orchestrator.plan.manifest import read_manifest
+from orchestrator.plan.plan import Plan, PlannedTrial, make_plan, refreshed
 from orchestrator.report.front_files import front_record
 from orchestrator.report.results import missing
 from orchestrator.results.trials_table import trials_table

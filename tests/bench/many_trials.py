@@ -19,8 +19,8 @@ from unittest.mock import patch
 
 import numpy as np
 
-from orchestrator.manifest import write_manifest
-from orchestrator.plan import make_plan
+from orchestrator.plan.manifest import write_manifest
+from orchestrator.plan.plan import make_plan
 from orchestrator.spec.sweep_spec import SweepSpec, read_spec
 from orchestrator.store import LocalFiles, Store
 from orchestrator.store.version import enter

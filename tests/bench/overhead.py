@@ -31,7 +31,7 @@ from ray.tune import RunConfig, TuneConfig, Tuner
 
 from orchestrator.execution.cluster import connected
 from orchestrator.execution.tuning import run_trials
-from orchestrator.plan import make_plan
+from orchestrator.plan.plan import make_plan
 from orchestrator.spec.policy import Resources
 from orchestrator.spec.sweep_spec import SweepSpec, read_spec
 from orchestrator.store import LocalFiles, Store

@@ -25,7 +25,7 @@ from orchestrator import start as command
 from orchestrator.execution import tuning
 from orchestrator.execution.queue import Queue
 from orchestrator.execution.work import Ending, Mission, carry_out
-from orchestrator.plan import PlannedTrial
+from orchestrator.plan.plan import PlannedTrial
 from orchestrator.spec.policy import Policy
 from orchestrator.store import Store
 from orchestrator.sweep import app

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from orchestrator.manifest import write_manifest
 from orchestrator.pareto.front import extract_front
-from orchestrator.plan import Plan, PlannedTrial, make_plan
+from orchestrator.plan.manifest import write_manifest
+from orchestrator.plan.plan import Plan, PlannedTrial, make_plan
 from orchestrator.results.trials_table import trials_table
 from orchestrator.spec.sweep_spec import SweepSpec, read_spec
 from orchestrator.starts import begun

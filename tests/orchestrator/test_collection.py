@@ -18,8 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator import orders
-from orchestrator.manifest import write_manifest
-from orchestrator.plan import make_plan
+from orchestrator.plan.manifest import write_manifest
+from orchestrator.plan.plan import make_plan
 from orchestrator.starts import begun as begun_sweep
 from orchestrator.store import Attempt, LocalFiles, Store
 from orchestrator.store.housekeeping.collection import UncertainError, remove, survey

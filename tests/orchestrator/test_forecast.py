@@ -18,8 +18,8 @@ from orchestrator.budget import Usage
 from orchestrator.execution.work import Ending
 from orchestrator.footprint import bytes_stored, footprint
 from orchestrator.forecast import Forecast, forecast, room_here
-from orchestrator.network_sizes import IMAGES, bytes_of_weights
-from orchestrator.plan import Plan, PlannedTrial, make_plan
+from orchestrator.plan.network_sizes import IMAGES, bytes_of_weights
+from orchestrator.plan.plan import Plan, PlannedTrial, make_plan
 from orchestrator.spec.policy import Resources
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import LocalFiles, Store

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from orchestrator.manifest import write_manifest
 from orchestrator.mending import mend
-from orchestrator.plan import make_plan
+from orchestrator.plan.manifest import write_manifest
+from orchestrator.plan.plan import make_plan
 from orchestrator.results.trials_table import trials_table
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.starts import begun

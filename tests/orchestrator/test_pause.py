@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from orchestrator import orders, pause, resume
 from orchestrator.execution.work import Ending
-from orchestrator.plan import make_plan
+from orchestrator.plan.plan import make_plan
 from orchestrator.starts import begun
 from orchestrator.store import LocalFiles, Store
 from orchestrator.store.version import enter

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from orchestrator import progress
-from orchestrator.plan import PlannedTrial, make_plan
+from orchestrator.plan.plan import PlannedTrial, make_plan
 from orchestrator.progress import Display, Tally
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Progress, Store

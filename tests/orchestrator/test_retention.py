@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.plan import make_plan
+from orchestrator.plan.plan import make_plan
 from orchestrator.retention import drop_weights
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import LocalFiles, Store

@@ -20,10 +20,10 @@ import pytest
 from typer.testing import CliRunner
 
 from orchestrator.execution.work import Ending
-from orchestrator.manifest import write_manifest
 from orchestrator.orders import pause
 from orchestrator.pareto.front import extract_front
-from orchestrator.plan import PlannedTrial, make_plan
+from orchestrator.plan.manifest import write_manifest
+from orchestrator.plan.plan import PlannedTrial, make_plan
 from orchestrator.report.front_files import front_record
 from orchestrator.results.trials_table import trials_table
 from orchestrator.spec.sweep_spec import SweepSpec

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from sqlalchemy.engine import make_url
 from typer.testing import CliRunner
 
-from orchestrator.plan import make_plan
+from orchestrator.plan.plan import make_plan
 from orchestrator.results.trials_table import sweep_table
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.start import _track_trials

@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from orchestrator.front import app as front_app
-from orchestrator.manifest import write_manifest
-from orchestrator.plan import make_plan
+from orchestrator.plan.manifest import write_manifest
+from orchestrator.plan.plan import make_plan
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.starts import begun
 from orchestrator.status.__main__ import app as status_app

@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 from orchestrator.errand import came_for
 from orchestrator.execution.work import Ending
-from orchestrator.plan import Plan, PlannedTrial, make_plan
+from orchestrator.plan.plan import Plan, PlannedTrial, make_plan
 from orchestrator.results.reevaluation import coverage, plan_start, reevaluated
 from orchestrator.results.trials_table import sweep_table
 from orchestrator.spec.policy import LimitSettings

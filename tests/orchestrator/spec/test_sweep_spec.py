@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from orchestrator.plan import make_plan
+from orchestrator.plan.plan import make_plan
 from orchestrator.spec.policy import Policy
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Store

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchestrator.network_sizes import bytes_by_network
-from orchestrator.plan import NOTHING, Plan, PlannedTrial
+from orchestrator.plan.network_sizes import bytes_by_network
+from orchestrator.plan.plan import NOTHING, Plan, PlannedTrial
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Files, Progress
 from orchestrator.store.sealed import read_record, write_record

@@ -11,7 +11,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from orchestrator.plan import Plan, PlannedTrial, make_plan
+from orchestrator.plan.plan import Plan, PlannedTrial, make_plan
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Attempt, Store
 from orchestrator.sweep import app

@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from orchestrator.manifest import Manifest, read_manifest, write_manifest
-from orchestrator.plan import Plan, make_plan, refreshed
+from orchestrator.plan.manifest import Manifest, read_manifest, write_manifest
+from orchestrator.plan.plan import Plan, make_plan, refreshed
 from orchestrator.results.trials_table import trials_table
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import LocalFiles, Progress, Store
