@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from orchestrator.budget import Meter
+from orchestrator.costs.budget import Meter
 from orchestrator.plan.plan import Plan, PlannedTrial
 from orchestrator.progress import Display, Tally
 from orchestrator.store import Store

@@ -17,9 +17,9 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from orchestrator.budget import usage
-from orchestrator.footprint import bytes_stored
-from orchestrator.forecast import Forecast, forecast
+from orchestrator.costs.budget import usage
+from orchestrator.costs.footprint import bytes_stored
+from orchestrator.costs.forecast import Forecast, forecast
 from orchestrator.plan.manifest import read_manifest
 from orchestrator.plan.plan import Plan, PlannedTrial, with_republished
 from orchestrator.preflight import check_storage, ready

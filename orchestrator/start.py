@@ -14,8 +14,8 @@ import pandas as pd
 from rich.console import Console
 
 from orchestrator import orders
-from orchestrator.budget import BudgetWatch, Meter
 from orchestrator.commentary import Commentary
+from orchestrator.costs.budget import BudgetWatch, Meter
 from orchestrator.interruption import Interruption, watched
 from orchestrator.mending import mend
 from orchestrator.pareto.front import Front

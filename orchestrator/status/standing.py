@@ -14,9 +14,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from orchestrator import orders
-from orchestrator.budget import SECONDS_BETWEEN_WEIGHINGS, Usage, usage
-from orchestrator.footprint import bytes_stored
-from orchestrator.forecast import Forecast, forecast
+from orchestrator.costs.budget import SECONDS_BETWEEN_WEIGHINGS, Usage, usage
+from orchestrator.costs.footprint import bytes_stored
+from orchestrator.costs.forecast import Forecast, forecast
 from orchestrator.pareto.front import Front, extract_front
 from orchestrator.plan.manifest import read_manifest
 from orchestrator.plan.plan import Plan, PlannedTrial, make_plan, refreshed

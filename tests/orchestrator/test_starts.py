@@ -20,8 +20,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from orchestrator import budget, starts
-from orchestrator.budget import BudgetWatch, Meter, Usage, usage
+from orchestrator import starts
+from orchestrator.costs import budget
+from orchestrator.costs.budget import BudgetWatch, Meter, Usage, usage
 from orchestrator.spec.policy import BudgetSettings, Resources
 from orchestrator.starts import HeldError, all_starts, begun, place
 from orchestrator.store import LocalFiles, lease

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 import torch
 
+from orchestrator.costs.passes_ahead import most_passes_of_evaluation
 from orchestrator.execution.work import Ending, carry_out, failure_kind, passes_of_training
 from orchestrator.orders import Orders
 from orchestrator.spec.policy import Policy
@@ -42,7 +43,6 @@ from trainer.data import Dataset, load
 from trainer.evaluation.suite import Suite, constant_accuracy, evaluate, origin_of, read_suite
 from trainer.input.document import Document
 from trainer.passes import Passes
-from trainer.passes_ahead import most_passes_of_evaluation
 from trainer.training.loop import EpochRow, new_model
 from trainer.weights.checkpoint import Weights
 

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from orchestrator.budget import Usage
-from orchestrator.footprint import Footprint, examples_evaluated, examples_trained, footprint
+from orchestrator.costs.budget import Usage
+from orchestrator.costs.footprint import Footprint, examples_evaluated, examples_trained, footprint
+from orchestrator.costs.passes_ahead import most_passes_of_evaluation, most_passes_of_training
 from orchestrator.plan.plan import Plan, PlannedTrial
 from orchestrator.spec.policy import Resources
 from orchestrator.spec.sweep_spec import SweepSpec
@@ -19,7 +20,6 @@ from orchestrator.terminal.units import duration, in_short, in_words
 from trainer.config import Trial
 from trainer.evaluation.suite import Suite
 from trainer.passes import Passes
-from trainer.passes_ahead import most_passes_of_evaluation, most_passes_of_training
 
 if TYPE_CHECKING:
     import torch

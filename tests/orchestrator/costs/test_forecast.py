@@ -14,10 +14,10 @@ import torch
 from torch import Tensor, nn
 from typer.testing import CliRunner
 
-from orchestrator.budget import Usage
+from orchestrator.costs.budget import Usage
+from orchestrator.costs.footprint import bytes_stored, footprint
+from orchestrator.costs.forecast import Forecast, forecast, room_here
 from orchestrator.execution.work import Ending
-from orchestrator.footprint import bytes_stored, footprint
-from orchestrator.forecast import Forecast, forecast, room_here
 from orchestrator.plan.network_sizes import IMAGES, bytes_of_weights
 from orchestrator.plan.plan import Plan, PlannedTrial, make_plan
 from orchestrator.spec.policy import Resources

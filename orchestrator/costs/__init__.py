@@ -1,0 +1,1 @@
+"""What trials take, and what a sweep has used: passes, memory, hours, budgets."""
