@@ -30,7 +30,7 @@ from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.starts import all_starts
 from orchestrator.status.display import MOST_ROWS, chosen, hidden
 from orchestrator.store import Files, Store
-from orchestrator.store.opening import open_files
+from orchestrator.store.files.by_url import open_files
 from orchestrator.store.read_only import only_read
 from orchestrator.table.setting_values import setting_column
 from trainer.data import DataSettings, MissingData, fingerprint

@@ -124,7 +124,7 @@ def main(
             # Here alone: all that a sweep file may say is not needed to read a table.
             from orchestrator.results.trials_table import sweep_table  # noqa: PLC0415
             from orchestrator.spec.arguments import check_started, read_sweep  # noqa: PLC0415
-            from orchestrator.store.opening import open_files  # noqa: PLC0415
+            from orchestrator.store.files.by_url import open_files  # noqa: PLC0415
 
             spec = read_sweep(str(table_path), storage, assignments)
             check_started(spec, open_files(spec.storage))

@@ -17,8 +17,8 @@ from orchestrator.spec.arguments import (
     read_sweep,
 )
 from orchestrator.starts import all_starts
-from orchestrator.store.files import FullError, RefusedError, UnreachableError
-from orchestrator.store.opening import open_files
+from orchestrator.store.files.by_url import open_files
+from orchestrator.store.files.contract import FullError, RefusedError, UnreachableError
 from orchestrator.store.version import enter
 from orchestrator.terminal.exit_code import ExitCode
 from trainer.input.problems import BadInput

@@ -24,7 +24,8 @@ from orchestrator.spec.arguments import check_version
 from orchestrator.spec.policy import Resources
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Progress, Store
-from orchestrator.store.files import Files, LocalFiles
+from orchestrator.store.files.contract import Files
+from orchestrator.store.files.local import LocalFiles
 from trainer.attacks import Attack
 from trainer.data import Dataset, DataSettings, fingerprint, load
 from trainer.device.precision import slowness

@@ -18,8 +18,8 @@ from orchestrator.spec.arguments import (
     read_sweep,
 )
 from orchestrator.starts import all_starts
-from orchestrator.store.files import RefusedError, UnreachableError
-from orchestrator.store.opening import open_files
+from orchestrator.store.files.by_url import open_files
+from orchestrator.store.files.contract import RefusedError, UnreachableError
 from orchestrator.terminal.exit_code import ExitCode
 from trainer.input.problems import BadInput
 from trainer.terminal.console import terminal

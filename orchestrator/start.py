@@ -32,10 +32,10 @@ from orchestrator.spec.policy import Policy, Resources
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.starts import all_starts, begun
 from orchestrator.store import Files, Store
+from orchestrator.store.files.by_url import open_files
+from orchestrator.store.files.retrying import Patient
 from orchestrator.store.lease import Lease
-from orchestrator.store.opening import open_files
 from orchestrator.store.owner import Owner
-from orchestrator.store.patience import Patient
 from orchestrator.store.version import enter
 from orchestrator.tracking import TrackedTrial, Tracker, open_tracker
 from orchestrator.tracking.claims import RunClaims

@@ -13,7 +13,7 @@ from orchestrator.plan.plan import PlannedTrial
 from orchestrator.spec.policy import RetentionSettings
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store.attempt import KEPT_CHECKPOINTS
-from orchestrator.store.files import Files
+from orchestrator.store.files.contract import Files
 from orchestrator.terminal.units import in_words
 from trainer.config import Trial
 from trainer.data import DataSettings

@@ -33,9 +33,9 @@ from orchestrator.execution.work import Ending, Mission, carry_out
 from orchestrator.plan.plan import PlannedTrial
 from orchestrator.spec.policy import Policy, Resources
 from orchestrator.store import Failure, FailureKind, Store
+from orchestrator.store.files.by_url import open_files
+from orchestrator.store.files.retrying import Patient
 from orchestrator.store.lease import utc_now
-from orchestrator.store.opening import open_files
-from orchestrator.store.patience import Patient
 from trainer.config import read_trial
 from trainer.evaluation.suite import Suite, read_suite
 from trainer.input.document import Document

@@ -25,7 +25,7 @@ from orchestrator.execution.supervision import StoppedError, Supervision, TimeLi
 from orchestrator.orders import Orders
 from orchestrator.spec.policy import Policy
 from orchestrator.store import Attempt, Store, StoredTrial
-from orchestrator.store.files import FullError, UnreachableError
+from orchestrator.store.files.contract import FullError, UnreachableError
 from orchestrator.store.lease import LeaseState, LostError
 from trainer.answers import NotFiniteError
 from trainer.config import Trial

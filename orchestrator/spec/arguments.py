@@ -12,7 +12,7 @@ import typer
 
 from orchestrator.spec.sweep_spec import SweepSpec, read_spec
 from orchestrator.starts import place
-from orchestrator.store.files import Files, RefusedError, UnreachableError
+from orchestrator.store.files.contract import Files, RefusedError, UnreachableError
 from orchestrator.store.lease import LeaseState, numbers
 from orchestrator.store.version import VersionError, look
 from trainer.input.redaction import redacted

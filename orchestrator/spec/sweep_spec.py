@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field, Strict
 from orchestrator.spec.auto_precision import AUTO, AutoPrecision, Decision, decided_here, kept
 from orchestrator.spec.grid import Cell, read_cells
 from orchestrator.spec.policy import Policy, Resources
-from orchestrator.store.opening import open_files
+from orchestrator.store.files.by_url import open_files
 from orchestrator.table.objectives import (
     DEFAULT_OBJECTIVES,
     LARGEST,

@@ -30,8 +30,8 @@ from orchestrator.status.display import MOST_ROWS, chosen, hidden, lines, table,
 from orchestrator.status.standing import Observer, Standing
 from orchestrator.status.story import matching, story
 from orchestrator.status.vigil import keep_vigil
-from orchestrator.store.files import RefusedError, UnreachableError
-from orchestrator.store.opening import open_files
+from orchestrator.store.files.by_url import open_files
+from orchestrator.store.files.contract import RefusedError, UnreachableError
 from orchestrator.store.read_only import ReadOnly, only_read
 from orchestrator.terminal.exit_code import ExitCode
 from trainer.input.problems import BadInput, Problem, brief

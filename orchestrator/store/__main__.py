@@ -14,12 +14,12 @@ from rich.filesize import decimal
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from orchestrator.store.files import Files, FullError, RefusedError, UnreachableError
+from orchestrator.store.files.by_url import open_files
+from orchestrator.store.files.contract import Files, FullError, RefusedError, UnreachableError
 from orchestrator.store.housekeeping.collection import UncertainError, remove, survey
 from orchestrator.store.housekeeping.garbage import Garbage, Kind
 from orchestrator.store.housekeeping.inventory import Entry, UnknownSweepError, inventory
 from orchestrator.store.housekeeping.verification import Finding, contents, sealed, verify
-from orchestrator.store.opening import open_files
 from orchestrator.store.version import VersionError, look
 from orchestrator.terminal.exit_code import ExitCode
 from trainer.input.problems import brief

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.store.files import Files
+from orchestrator.store.files.contract import Files
 from orchestrator.store.lease import Lease, utc_now
 from orchestrator.store.sealed import create_record, remove_blob, write_blob, write_record
 from trainer.config import Trial

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from orchestrator.store.files import Files, FullError
+from orchestrator.store.files.contract import Files, FullError
 from orchestrator.store.owner import Owner
 from orchestrator.store.sealed import create_record, peek_record, read_record, write_record
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from orchestrator.store import sealed
-from orchestrator.store.files import Files
+from orchestrator.store.files.contract import Files
 
 
 class ReadOnly:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from orchestrator.store.files import Files
+from orchestrator.store.files.contract import Files
 from orchestrator.store.sealed import read_record, set_aside
 
 RESULT, DROPPED = "result.json", "dropped.json"

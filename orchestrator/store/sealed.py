@@ -12,7 +12,7 @@ import json
 import logging
 from typing import Any
 
-from orchestrator.store.files import Files
+from orchestrator.store.files.contract import Files
 from orchestrator.store.shapes import fits
 from trainer.input.checksum import checksum_line
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from orchestrator.store.attempt import Attempt, Origin, checkpoint_name, failure_record
-from orchestrator.store.files import Files
+from orchestrator.store.files.contract import Files
 from orchestrator.store.lease import (
     LeaseState,
     Watch,

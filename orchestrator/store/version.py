@@ -15,7 +15,7 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
-from orchestrator.store.files import MARK, Files
+from orchestrator.store.files.contract import MARK, Files
 
 logger = logging.getLogger(__name__)
 

@@ -18,14 +18,14 @@ from typing import ClassVar
 import pytest
 from hypothesis import settings
 
-from orchestrator.store import s3
-from orchestrator.store.files import Files, RefusedError, UnreachableError
-from orchestrator.store.opening import open_files
-from orchestrator.store.patience import Patient
-from orchestrator.store.s3 import S3Files
+from orchestrator.store.files import s3
+from orchestrator.store.files.by_url import open_files
+from orchestrator.store.files.contract import Files, RefusedError, UnreachableError
+from orchestrator.store.files.retrying import Patient
+from orchestrator.store.files.s3 import S3Files
 from orchestrator.store.version import VersionError, enter, look
 from tests.integration.s3_server import S3Server, s3_server
-from tests.orchestrator.files_contract import (
+from tests.orchestrator.store.files.contract import (
     FilesAreADictionary,
     assert_one_process_creates,
     assert_one_thread_creates,

@@ -11,11 +11,11 @@ from orchestrator.plan.plan import make_plan
 from orchestrator.retention import drop_weights
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Files, LocalFiles, Store
+from orchestrator.store.files.by_url import open_files
 from orchestrator.store.housekeeping import judgement
 from orchestrator.store.housekeeping.collection import remove, survey
 from orchestrator.store.housekeeping.inventory import inventory
 from orchestrator.store.housekeeping.verification import Finding, contents, verify
-from orchestrator.store.opening import open_files
 from tests.integration.s3_server import S3Server, s3_server
 from tests.orchestrator.finished import do_sweep, read_sweep, store_of
 from tests.orchestrator.working import run, small_suite

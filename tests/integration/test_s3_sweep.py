@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.store.opening import open_files
+from orchestrator.store.files.by_url import open_files
 from tests.integration.in_process import nothing_to_run
 from tests.integration.running import Place
 from tests.integration.s3_server import S3Server, s3_server

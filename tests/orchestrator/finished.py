@@ -12,7 +12,7 @@ from orchestrator.results.trials_table import trials_table
 from orchestrator.spec.sweep_spec import SweepSpec, read_spec
 from orchestrator.starts import begun
 from orchestrator.store import Store
-from orchestrator.store.opening import open_files
+from orchestrator.store.files.by_url import open_files
 from orchestrator.store.version import enter
 from tests.orchestrator.working import run
 

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from orchestrator.store import LocalFiles, lease
-from orchestrator.store.files import UnreachableError
+from orchestrator.store.files.contract import UnreachableError
 from orchestrator.store.lease import Lease, LostError, Watch, create, newest, numbers, state
 from orchestrator.store.owner import Owner
 from orchestrator.store.sealed import read_record, write_record

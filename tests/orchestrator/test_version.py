@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.store import version
-from orchestrator.store.files import LocalFiles
+from orchestrator.store.files.local import LocalFiles
 from orchestrator.store.version import VersionError, enter, look
 
 Damage = Callable[[Path], object]

@@ -23,7 +23,7 @@ from orchestrator.execution.work import Ending, carry_out, failure_kind, passes_
 from orchestrator.orders import Orders
 from orchestrator.spec.policy import Policy
 from orchestrator.store import Failure, LocalFiles, Store, lease
-from orchestrator.store.files import UnreachableError
+from orchestrator.store.files.contract import UnreachableError
 from orchestrator.store.lease import Watch
 from orchestrator.store.sealed import read_record, write_record
 from tests.orchestrator.working import (

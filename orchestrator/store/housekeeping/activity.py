@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator.store.files import Files
+from orchestrator.store.files.contract import Files
 from orchestrator.store.layout import SWEEPS, TRIALS
 from orchestrator.store.lease import LeaseState, newest, numbers, state
 

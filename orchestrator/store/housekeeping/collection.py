@@ -11,7 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
 
-from orchestrator.store.files import Files, LocalFiles
+from orchestrator.store.files.contract import Files
+from orchestrator.store.files.local import LocalFiles
 from orchestrator.store.housekeeping.activity import at_work, is_run
 from orchestrator.store.housekeeping.garbage import Garbage, Kind, garbage_of_trial, is_prolongable
 from orchestrator.store.housekeeping.membership import all_sweeps, members

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from pydantic import ValidationError
 
-from orchestrator.store.files import Files
+from orchestrator.store.files.contract import Files
 from orchestrator.store.housekeeping.promises import is_promise, promised
 from orchestrator.store.result import trained_facts
 from orchestrator.store.sealed import peek_record, read_blob

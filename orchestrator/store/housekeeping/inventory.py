@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from orchestrator.store import Store
-from orchestrator.store.files import Files
+from orchestrator.store.files.contract import Files
 from orchestrator.store.housekeeping.membership import all_sweeps, members, sweeps_by_trial
 from orchestrator.store.housekeeping.promises import is_promise
 from orchestrator.store.layout import TRIALS, by_folder

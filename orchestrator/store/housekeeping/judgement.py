@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from enum import StrEnum
 
-from orchestrator.store.files import Files
+from orchestrator.store.files.contract import Files
 from orchestrator.store.housekeeping.activity import at_work
 from orchestrator.store.layout import SWEEPS, TRIALS
 from orchestrator.store.read_only import ReadOnly

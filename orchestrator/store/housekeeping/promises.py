@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from orchestrator.store.files import Files
+from orchestrator.store.files.contract import Files
 from orchestrator.store.result import weights_name
 from orchestrator.store.sealed import peek_record
 

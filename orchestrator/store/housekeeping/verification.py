@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 
-from orchestrator.store.files import Files
+from orchestrator.store.files.contract import Files
 from orchestrator.store.housekeeping.activity import at_work
 from orchestrator.store.housekeeping.consequences import TRAINED, consequence
 from orchestrator.store.housekeeping.judgement import Damage, Kind, is_blob, is_record, judged

@@ -17,17 +17,11 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from orchestrator.store.files import (
-    MARK,
-    Files,
-    FullError,
-    LocalFiles,
-    RefusedError,
-    UnreachableError,
-)
-from orchestrator.store.opening import open_files
+from orchestrator.store.files.by_url import open_files
+from orchestrator.store.files.contract import MARK, Files, FullError, RefusedError, UnreachableError
+from orchestrator.store.files.local import LocalFiles
 from tests.orchestrator.disks import small_disk
-from tests.orchestrator.files_contract import (
+from tests.orchestrator.store.files.contract import (
     FilesAreADictionary,
     assert_one_process_creates,
     assert_one_thread_creates,
@@ -369,7 +363,7 @@ def test_other_schemes_are_refused(url: str) -> None:
 @pytest.mark.slow
 def test_local_user_waits_for_no_boto3(tmp_path: Path) -> None:
     script = (
-        "import sys; from orchestrator.store.opening import open_files\n"
+        "import sys; from orchestrator.store.files.by_url import open_files\n"
         "open_files(sys.argv[1]).write('it', b'')\n"
         "print({'boto3', 'botocore'} & set(sys.modules))"
     )

@@ -12,10 +12,10 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from orchestrator.store import s3
-from orchestrator.store.files import FullError, RefusedError, UnreachableError
-from orchestrator.store.opening import open_files
-from orchestrator.store.s3 import S3Files
+from orchestrator.store.files import s3
+from orchestrator.store.files.by_url import open_files
+from orchestrator.store.files.contract import FullError, RefusedError, UnreachableError
+from orchestrator.store.files.s3 import S3Files
 
 KEY, SECRET = "AKIDEXAMPLE00000", "wJalrXUtnFEMI/K7MDENG+bPxRfiCY"
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from orchestrator.store.files import Files, FullError, UnreachableError
+from orchestrator.store.files.contract import Files, FullError, UnreachableError
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 """Seconds between tries: each twice the one before."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from orchestrator.store.files import Files, LocalFiles
+from orchestrator.store.files.contract import Files
+from orchestrator.store.files.local import LocalFiles
 from trainer.input.problems import shown
 
 
@@ -26,7 +27,7 @@ def open_files(url: str) -> Files:
     if scheme is None:
         return LocalFiles(Path(url).expanduser().absolute())
     if scheme[1] == "s3":
-        from orchestrator.store.s3 import S3Files  # noqa: PLC0415 (a local user needs no boto3)
+        from orchestrator.store.files.s3 import S3Files  # noqa: PLC0415 (a local user needs no boto3)
 
         return S3Files(url)
     raise ValueError(

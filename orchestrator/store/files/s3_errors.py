@@ -16,7 +16,7 @@ from botocore.exceptions import (
     PartialCredentialsError,
 )
 
-from orchestrator.store.files import FullError, RefusedError, UnreachableError
+from orchestrator.store.files.contract import FullError, RefusedError, UnreachableError
 from trainer.input.redaction import redacted
 
 _KEYS = (

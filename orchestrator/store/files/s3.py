@@ -18,8 +18,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from orchestrator.store.files import RefusedError, UnreachableError
-from orchestrator.store.s3_errors import explained
+from orchestrator.store.files.contract import RefusedError, UnreachableError
+from orchestrator.store.files.s3_errors import explained
 
 CONNECT_SECONDS = 5
 ANSWER_SECONDS = 10

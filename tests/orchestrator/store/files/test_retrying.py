@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.store import patience
-from orchestrator.store.files import MARK, Files, FullError, LocalFiles, UnreachableError
-from orchestrator.store.patience import Patient
+from orchestrator.store.files import retrying
+from orchestrator.store.files.contract import MARK, Files, FullError, UnreachableError
+from orchestrator.store.files.local import LocalFiles
+from orchestrator.store.files.retrying import Patient
 from tests.orchestrator.disks import small_disk
 
 VERBS: dict[str, Callable[[Files], object]] = {
@@ -79,7 +80,7 @@ def test_patience_ends(share: LocalFiles) -> None:
 def test_wait_that_is_given_up_ends_at_once(
     share: LocalFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(patience, "FIRST_PAUSE", 100.0)
+    monkeypatch.setattr(retrying, "FIRST_PAUSE", 100.0)
     is_given_up = threading.Event()
     files = Patient(share, tell=lambda _: None, is_given_up=is_given_up.is_set, patience=1000)
     share.root.rename(share.root.with_name("away"))
@@ -101,7 +102,7 @@ def test_pauses_grow_up_to_the_longest(share: LocalFiles, monkeypatch: pytest.Mo
         tries.append(time.monotonic())
         return real(name)
 
-    monkeypatch.setattr(patience, "LONGEST_PAUSE", 0.2)
+    monkeypatch.setattr(retrying, "LONGEST_PAUSE", 0.2)
     monkeypatch.setattr(share, "read", read)
     share.root.rename(share.root.with_name("away"))
     with pytest.raises(UnreachableError):
@@ -127,7 +128,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.slow
 def test_full_disk_pauses_until_there_is_room(disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "REMIND_SECONDS", 0.4)
+    monkeypatch.setattr(retrying, "REMIND_SECONDS", 0.4)
     told: list[str] = []
     ballast = disk / "ballast"
     ballast.write_bytes(bytes(800_000))

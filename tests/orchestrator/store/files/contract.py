@@ -12,7 +12,7 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from orchestrator.store.files import Files
+from orchestrator.store.files.contract import Files
 
 NAMES = ["a/x", "a/y", "a/b/x", "c/x", "d"]
 FOLDERS = ["", "a", "a/b", "c", "d", "nowhere"]
