@@ -31,7 +31,7 @@ from orchestrator.starts import all_starts
 from orchestrator.status.display import MOST_ROWS, chosen, hidden
 from orchestrator.store import Files, Store
 from orchestrator.store.files.by_url import open_files
-from orchestrator.store.read_only import only_read
+from orchestrator.store.records.read_only import only_read
 from orchestrator.table.setting_values import setting_column
 from trainer.data import DataSettings, MissingData, fingerprint
 from trainer.terminal.table import Column, line_width, table_width, terminal_table, titled

@@ -16,7 +16,7 @@ from typing import Any
 from orchestrator.store import Files
 from orchestrator.store.lease import utc_now
 from orchestrator.store.owner import Owner
-from orchestrator.store.sealed import create_record, read_record, write_record
+from orchestrator.store.records.sealed import create_record, read_record, write_record
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,7 @@ from orchestrator.spec.arguments import (
 from orchestrator.starts import all_starts
 from orchestrator.store.files.by_url import open_files
 from orchestrator.store.files.contract import FullError, RefusedError, UnreachableError
-from orchestrator.store.version import enter
+from orchestrator.store.records.version import enter
 from orchestrator.terminal.exit_code import ExitCode
 from trainer.input.problems import BadInput
 from trainer.terminal.console import terminal

@@ -36,7 +36,7 @@ from orchestrator.store.files.by_url import open_files
 from orchestrator.store.files.retrying import Patient
 from orchestrator.store.lease import Lease
 from orchestrator.store.owner import Owner
-from orchestrator.store.version import enter
+from orchestrator.store.records.version import enter
 from orchestrator.tracking import TrackedTrial, Tracker, open_tracker
 from orchestrator.tracking.claims import RunClaims
 

@@ -22,7 +22,7 @@ from orchestrator.store.lease import (
     state,
     utc_now,
 )
-from orchestrator.store.sealed import create_record
+from orchestrator.store.records.sealed import create_record
 
 logger = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from orchestrator.plan.network_sizes import bytes_by_network
 from orchestrator.plan.plan import NOTHING, Plan, PlannedTrial
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Files, Progress
-from orchestrator.store.sealed import read_record, write_record
+from orchestrator.store.records.sealed import read_record, write_record
 from trainer.data import DataSettings, fingerprint
 from trainer.input.settings import content_id
 

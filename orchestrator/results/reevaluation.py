@@ -21,7 +21,7 @@ from orchestrator.results.trials_table import trials_table
 from orchestrator.spec.arguments import command
 from orchestrator.spec.sweep_spec import Reevaluation, SweepSpec, columns_of_numbers, safe_file_name
 from orchestrator.store import Files, Progress, Store
-from orchestrator.store.layout import TRIALS
+from orchestrator.store.records.layout import TRIALS
 from orchestrator.store.result import published
 from orchestrator.tracking import OFF
 from trainer.data import DataSettings, fingerprint

@@ -18,7 +18,7 @@ from orchestrator.plan.plan import Plan, PlannedTrial, make_plan
 from orchestrator.spec.sweep_spec import SweepSpec, measured_columns
 from orchestrator.store import Store
 from orchestrator.store.files.by_url import open_files
-from orchestrator.store.read_only import only_read
+from orchestrator.store.records.read_only import only_read
 from orchestrator.table.numbers import PASSES
 from trainer.passes import Passes
 

@@ -14,7 +14,7 @@ from orchestrator.spec.sweep_spec import SweepSpec, read_spec
 from orchestrator.starts import place
 from orchestrator.store.files.contract import Files, RefusedError, UnreachableError
 from orchestrator.store.lease import LeaseState, numbers
-from orchestrator.store.version import VersionError, look
+from orchestrator.store.records.version import VersionError, look
 from trainer.input.redaction import redacted
 
 SpecPath = Annotated[str, typer.Argument(metavar="SPEC", help="The sweep's YAML file.")]

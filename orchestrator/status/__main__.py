@@ -32,7 +32,7 @@ from orchestrator.status.story import matching, story
 from orchestrator.status.vigil import keep_vigil
 from orchestrator.store.files.by_url import open_files
 from orchestrator.store.files.contract import RefusedError, UnreachableError
-from orchestrator.store.read_only import ReadOnly, only_read
+from orchestrator.store.records.read_only import ReadOnly, only_read
 from orchestrator.terminal.exit_code import ExitCode
 from trainer.input.problems import BadInput, Problem, brief
 from trainer.terminal.console import terminal

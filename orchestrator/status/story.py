@@ -12,7 +12,7 @@ from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.status.standing import Standing, silent_since
 from orchestrator.store import Failure, FailureKind, Files, Store
 from orchestrator.store.lease import LeaseState
-from orchestrator.store.sealed import read_record
+from orchestrator.store.records.sealed import read_record
 
 REMEDIES: Mapping[FailureKind, str] = {
     "diverged": "lower training.optimiser.learning_rate or lengthen training.epsilon_warmup, which "

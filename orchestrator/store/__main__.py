@@ -20,7 +20,7 @@ from orchestrator.store.housekeeping.collection import UncertainError, remove, s
 from orchestrator.store.housekeeping.garbage import Garbage, Kind
 from orchestrator.store.housekeeping.inventory import Entry, UnknownSweepError, inventory
 from orchestrator.store.housekeeping.verification import Finding, contents, sealed, verify
-from orchestrator.store.version import VersionError, look
+from orchestrator.store.records.version import VersionError, look
 from orchestrator.terminal.exit_code import ExitCode
 from trainer.input.problems import brief
 from trainer.terminal.console import terminal

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.store.files.contract import Files
 from orchestrator.store.lease import Lease, utc_now
-from orchestrator.store.sealed import create_record, remove_blob, write_blob, write_record
+from orchestrator.store.records.sealed import create_record, remove_blob, write_blob, write_record
 from trainer.config import Trial
 from trainer.evaluation.outcomes import Outcomes
 from trainer.input.redaction import redacted, redacted_lines

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from orchestrator.store.files.contract import Files
-from orchestrator.store.sealed import read_record, set_aside
+from orchestrator.store.records.sealed import read_record, set_aside
 
 RESULT, DROPPED = "result.json", "dropped.json"
 

@@ -20,8 +20,8 @@ from orchestrator.store.lease import (
     state,
     utc_now,
 )
+from orchestrator.store.records.sealed import create_record, read_blob, read_record, set_aside
 from orchestrator.store.result import published, retract, trained_facts, weights_name
-from orchestrator.store.sealed import create_record, read_blob, read_record, set_aside
 from trainer.config import TrainingSettings, Trial
 from trainer.data import DataSettings
 from trainer.evaluation.outcomes import Outcomes

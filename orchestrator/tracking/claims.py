@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from orchestrator.store import Files
 from orchestrator.store.lease import state
-from orchestrator.store.sealed import create_record, read_record
+from orchestrator.store.records.sealed import create_record, read_record
 
 
 class RunClaims:

@@ -23,7 +23,7 @@ from orchestrator.plan.manifest import write_manifest
 from orchestrator.plan.plan import make_plan
 from orchestrator.spec.sweep_spec import SweepSpec, read_spec
 from orchestrator.store import LocalFiles, Store
-from orchestrator.store.version import enter
+from orchestrator.store.records.version import enter
 from trainer.evaluation.outcomes import Outcomes
 from trainer.weights.checkpoint import Weights
 

@@ -35,7 +35,7 @@ from orchestrator.plan.plan import make_plan
 from orchestrator.spec.policy import Resources
 from orchestrator.spec.sweep_spec import SweepSpec, read_spec
 from orchestrator.store import LocalFiles, Store
-from orchestrator.store.version import enter
+from orchestrator.store.records.version import enter
 from trainer.config import read_trial
 from trainer.data import Dataset, DataSettings, load
 from trainer.evaluation.suite import evaluate, read_suite

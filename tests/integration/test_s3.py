@@ -23,7 +23,7 @@ from orchestrator.store.files.by_url import open_files
 from orchestrator.store.files.contract import Files, RefusedError, UnreachableError
 from orchestrator.store.files.retrying import Patient
 from orchestrator.store.files.s3 import S3Files
-from orchestrator.store.version import VersionError, enter, look
+from orchestrator.store.records.version import VersionError, enter, look
 from tests.integration.s3_server import S3Server, s3_server
 from tests.orchestrator.store.files.contract import (
     FilesAreADictionary,

@@ -13,7 +13,7 @@ from orchestrator.spec.sweep_spec import SweepSpec, read_spec
 from orchestrator.starts import begun
 from orchestrator.store import Store
 from orchestrator.store.files.by_url import open_files
-from orchestrator.store.version import enter
+from orchestrator.store.records.version import enter
 from tests.orchestrator.working import run
 
 SPEC = """

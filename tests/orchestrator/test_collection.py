@@ -26,9 +26,9 @@ from orchestrator.store.housekeeping.collection import UncertainError, remove, s
 from orchestrator.store.housekeeping.garbage import Garbage, Kind
 from orchestrator.store.housekeeping.membership import members, sweeps_by_trial
 from orchestrator.store.lease import create
-from orchestrator.store.read_only import ReadOnly
-from orchestrator.store.sealed import read_record, write_blob, write_record
-from orchestrator.store.version import enter
+from orchestrator.store.records.read_only import ReadOnly
+from orchestrator.store.records.sealed import read_record, write_blob, write_record
+from orchestrator.store.records.version import enter
 from tests.orchestrator.finished import do_sweep, read_sweep
 from tests.orchestrator.working import contents
 from trainer.config import Trial

@@ -24,7 +24,7 @@ from orchestrator.spec.policy import Policy
 from orchestrator.starts import all_starts, begun
 from orchestrator.store import LocalFiles, Store, lease, owner
 from orchestrator.store.files.contract import Files
-from orchestrator.store.sealed import peek_record, read_blob, read_record
+from orchestrator.store.records.sealed import peek_record, read_blob, read_record
 from tests.orchestrator.working import (
     CPU,
     IN_MEMORY,

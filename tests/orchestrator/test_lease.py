@@ -23,7 +23,7 @@ from orchestrator.store import LocalFiles, lease
 from orchestrator.store.files.contract import UnreachableError
 from orchestrator.store.lease import Lease, LostError, Watch, create, newest, numbers, state
 from orchestrator.store.owner import Owner
-from orchestrator.store.sealed import read_record, write_record
+from orchestrator.store.records.sealed import read_record, write_record
 from tests.orchestrator.working import IN_MEMORY, contents, fork, started
 
 PLACE = "trials/t1/attempts"

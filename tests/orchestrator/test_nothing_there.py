@@ -13,7 +13,7 @@ from orchestrator import front, pause, resume, sweep
 from orchestrator.status import __main__ as status
 from orchestrator.store import LocalFiles
 from orchestrator.store import __main__ as store
-from orchestrator.store.version import enter
+from orchestrator.store.records.version import enter
 from tests.orchestrator.disks import unwritable
 
 SWEEP = """\

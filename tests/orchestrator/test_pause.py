@@ -17,7 +17,7 @@ from orchestrator.execution.work import Ending
 from orchestrator.plan.plan import make_plan
 from orchestrator.starts import begun
 from orchestrator.store import LocalFiles, Store
-from orchestrator.store.version import enter
+from orchestrator.store.records.version import enter
 from tests.orchestrator.conftest import Read
 from tests.orchestrator.working import contents, mission, run
 

@@ -19,7 +19,7 @@ from orchestrator.spec.sweep_spec import read_spec
 from orchestrator.starts import begun
 from orchestrator.status import __main__ as status
 from orchestrator.store import LocalFiles, Store
-from orchestrator.store.version import enter
+from orchestrator.store.records.version import enter
 from trainer.input.own_code import OwnCodeError
 
 SWEEP = """\

@@ -27,8 +27,8 @@ from orchestrator.spec.policy import BudgetSettings, Resources
 from orchestrator.starts import HeldError, all_starts, begun, place
 from orchestrator.store import LocalFiles, lease
 from orchestrator.store.lease import Lease, LeaseState, create
-from orchestrator.store.sealed import read_record, write_record
-from orchestrator.store.version import enter
+from orchestrator.store.records.sealed import read_record, write_record
+from orchestrator.store.records.version import enter
 from orchestrator.sweep import app
 from tests.orchestrator.working import fork, started
 

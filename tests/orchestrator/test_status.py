@@ -32,8 +32,8 @@ from orchestrator.status.__main__ import app
 from orchestrator.status.story import REMEDIES, matching
 from orchestrator.store import FailureKind, LocalFiles, Store
 from orchestrator.store.lease import Lease
-from orchestrator.store.sealed import read_record, write_record
-from orchestrator.store.version import enter
+from orchestrator.store.records.sealed import read_record, write_record
+from orchestrator.store.records.version import enter
 from orchestrator.terminal.units import in_short
 from tests.orchestrator.conftest import Begin, Finish, Read
 from tests.orchestrator.disks import unwritable

@@ -26,7 +26,7 @@ from hypothesis.stateful import (
 from orchestrator.store import Attempt, LocalFiles, Store, StoredTrial, lease
 from orchestrator.store.attempt import Origin
 from orchestrator.store.lease import LostError, Watch
-from orchestrator.store.sealed import read_record, write_blob
+from orchestrator.store.records.sealed import read_record, write_blob
 from tests.orchestrator.working import IN_MEMORY, MakeTrial
 from trainer.config import Trial
 from trainer.evaluation.outcomes import Outcomes

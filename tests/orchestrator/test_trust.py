@@ -16,8 +16,8 @@ from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.starts import begun
 from orchestrator.status.__main__ import app as status_app
 from orchestrator.store import Store
+from orchestrator.store.records.sealed import read_record, write_record
 from orchestrator.store.result import published, weights_name
-from orchestrator.store.sealed import read_record, write_record
 from orchestrator.sweep import app as sweep_app
 from trainer.input.problems import BadInput
 from trainer.trained import read_trained, stored_weights

@@ -25,7 +25,7 @@ from orchestrator.spec.policy import Policy
 from orchestrator.store import Failure, LocalFiles, Store, lease
 from orchestrator.store.files.contract import UnreachableError
 from orchestrator.store.lease import Watch
-from orchestrator.store.sealed import read_record, write_record
+from orchestrator.store.records.sealed import read_record, write_record
 from tests.orchestrator.working import (
     CPU,
     MakeTrial,

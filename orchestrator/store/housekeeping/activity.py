@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from orchestrator.store.files.contract import Files
-from orchestrator.store.layout import SWEEPS, TRIALS
 from orchestrator.store.lease import LeaseState, newest, numbers, state
+from orchestrator.store.records.layout import SWEEPS, TRIALS
 
 
 def at_work(files: Files, trial_id: str) -> LeaseState | None:

@@ -16,9 +16,9 @@ from orchestrator.store.files.local import LocalFiles
 from orchestrator.store.housekeeping.activity import at_work, is_run
 from orchestrator.store.housekeeping.garbage import Garbage, Kind, garbage_of_trial, is_prolongable
 from orchestrator.store.housekeeping.membership import all_sweeps, members
-from orchestrator.store.layout import SWEEPS, TRIALS, by_folder
 from orchestrator.store.lease import LeaseState
-from orchestrator.store.read_only import ReadOnly
+from orchestrator.store.records.layout import SWEEPS, TRIALS, by_folder
+from orchestrator.store.records.read_only import ReadOnly
 from orchestrator.store.trials import FAMILIES
 
 UNFINISHED_SECONDS = 3600.0

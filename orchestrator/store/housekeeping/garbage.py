@@ -14,8 +14,8 @@ from pydantic import ValidationError
 
 from orchestrator.store.files.contract import Files
 from orchestrator.store.housekeeping.promises import is_promise, promised
+from orchestrator.store.records.sealed import peek_record, read_blob
 from orchestrator.store.result import trained_facts
-from orchestrator.store.sealed import peek_record, read_blob
 from trainer.schedule import OptimiserSettings
 
 

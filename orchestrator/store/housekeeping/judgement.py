@@ -14,9 +14,9 @@ from enum import StrEnum
 
 from orchestrator.store.files.contract import Files
 from orchestrator.store.housekeeping.activity import at_work
-from orchestrator.store.layout import SWEEPS, TRIALS
-from orchestrator.store.read_only import ReadOnly
-from orchestrator.store.sealed import peek_record
+from orchestrator.store.records.layout import SWEEPS, TRIALS
+from orchestrator.store.records.read_only import ReadOnly
+from orchestrator.store.records.sealed import peek_record
 from trainer.input.checksum import checksum_line
 
 SECONDS_BETWEEN_LOOKS = 0.5

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from orchestrator.store.files.contract import Files
-from orchestrator.store.layout import SWEEPS
-from orchestrator.store.sealed import peek_record
+from orchestrator.store.records.layout import SWEEPS
+from orchestrator.store.records.sealed import peek_record
 
 
 @dataclass(frozen=True, kw_only=True)

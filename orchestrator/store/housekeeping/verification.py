@@ -18,12 +18,12 @@ from orchestrator.store.housekeeping.consequences import TRAINED, consequence
 from orchestrator.store.housekeeping.judgement import Damage, Kind, is_blob, is_record, judged
 from orchestrator.store.housekeeping.membership import all_sweeps, members
 from orchestrator.store.housekeeping.promises import is_promise, promise_of, promised
-from orchestrator.store.layout import SWEEPS, TRIALS, by_folder
-from orchestrator.store.read_only import ReadOnly
+from orchestrator.store.records.layout import SWEEPS, TRIALS, by_folder
+from orchestrator.store.records.read_only import ReadOnly
+from orchestrator.store.records.sealed import peek_record, set_aside
+from orchestrator.store.records.version import damaged_marks, enter
 from orchestrator.store.result import RESULT, retract, trained_facts
-from orchestrator.store.sealed import peek_record, set_aside
 from orchestrator.store.trials import FAMILIES
-from orchestrator.store.version import damaged_marks, enter
 
 READERS = 4
 """Files read at once, each whole in memory."""

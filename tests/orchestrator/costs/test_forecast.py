@@ -23,7 +23,7 @@ from orchestrator.plan.plan import Plan, PlannedTrial, make_plan
 from orchestrator.spec.policy import Resources
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import LocalFiles, Store
-from orchestrator.store.version import enter
+from orchestrator.store.records.version import enter
 from orchestrator.sweep import app
 from orchestrator.terminal.units import in_short, in_words
 from tests.orchestrator.conftest import Begin, Read

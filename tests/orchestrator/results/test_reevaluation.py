@@ -25,8 +25,8 @@ from orchestrator.store.housekeeping.collection import survey
 from orchestrator.store.housekeeping.garbage import Kind
 from orchestrator.store.housekeeping.verification import contents as files_in
 from orchestrator.store.housekeeping.verification import verify
+from orchestrator.store.records.sealed import write_record
 from orchestrator.store.result import give_up_weights
-from orchestrator.store.sealed import write_record
 from orchestrator.sweep import app
 from tests.orchestrator.finished import do_sweep, read_sweep, store_of
 from tests.orchestrator.working import PATIENT, contents, mission, run

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from orchestrator.store import LocalFiles
-from orchestrator.store.sealed import peek_record, read_record, write_record
-from orchestrator.store.shapes import fits
+from orchestrator.store.records.sealed import peek_record, read_record, write_record
+from orchestrator.store.records.shapes import fits
 
 OWNER = {"host": "here", "process": 1, "started": "", "machine": "m"}
 LEASE = {"owner": OWNER, "since": "2026-01-01", "lasts": 60.0, "about": {}}

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.store import LocalFiles
-from orchestrator.store.sealed import (
+from orchestrator.store.records.sealed import (
     peek_record,
     read_blob,
     read_record,

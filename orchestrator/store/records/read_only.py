@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from orchestrator.store import sealed
 from orchestrator.store.files.contract import Files
+from orchestrator.store.records import sealed
 
 
 class ReadOnly:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.store import version
 from orchestrator.store.files.local import LocalFiles
-from orchestrator.store.version import VersionError, enter, look
+from orchestrator.store.records import version
+from orchestrator.store.records.version import VersionError, enter, look
 
 Damage = Callable[[Path], object]
 

@@ -13,7 +13,7 @@ import logging
 from typing import Any
 
 from orchestrator.store.files.contract import Files
-from orchestrator.store.shapes import fits
+from orchestrator.store.records.shapes import fits
 from trainer.input.checksum import checksum_line
 
 logger = logging.getLogger(__name__)

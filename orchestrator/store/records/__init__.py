@@ -1,0 +1,1 @@
+"""What lies in the store: records with their checksum, their shapes, names and version."""
