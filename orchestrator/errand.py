@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from orchestrator.store.lease import LeaseState
+from orchestrator.store.leases.lease import LeaseState
 
 EVALUATES = "evaluates"
 """In what an attempt says of itself: the suite's id, or None where it came for all."""

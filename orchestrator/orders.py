@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.store import Files
-from orchestrator.store.lease import utc_now
-from orchestrator.store.owner import Owner
+from orchestrator.store.leases.lease import utc_now
+from orchestrator.store.leases.owner import Owner
 from orchestrator.store.records.sealed import create_record, read_record, write_record
 
 

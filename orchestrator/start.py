@@ -34,8 +34,8 @@ from orchestrator.starts import all_starts, begun
 from orchestrator.store import Files, Store
 from orchestrator.store.files.by_url import open_files
 from orchestrator.store.files.retrying import Patient
-from orchestrator.store.lease import Lease
-from orchestrator.store.owner import Owner
+from orchestrator.store.leases.lease import Lease
+from orchestrator.store.leases.owner import Owner
 from orchestrator.store.records.version import enter
 from orchestrator.tracking import TrackedTrial, Tracker, open_tracker
 from orchestrator.tracking.claims import RunClaims

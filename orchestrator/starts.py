@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from orchestrator.store import Files
-from orchestrator.store.lease import (
+from orchestrator.store.leases.lease import (
     Lease,
     LeaseState,
     Watch,

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from orchestrator.spec.policy import BudgetSettings, Resources
 from orchestrator.starts import all_starts
 from orchestrator.store import Files
-from orchestrator.store.lease import Lease, LeaseState, clock
+from orchestrator.store.leases.lease import Lease, LeaseState, clock
 
 
 @dataclass(frozen=True, kw_only=True)

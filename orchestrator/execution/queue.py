@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 
 from orchestrator.execution.work import Ending
 from orchestrator.store import Failure, Store
-from orchestrator.store.lease import LeaseState, Watch, clock
+from orchestrator.store.leases.lease import LeaseState, Watch, clock
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 
 import ray
 
-from orchestrator.store.lease import LeaseState
+from orchestrator.store.leases.lease import LeaseState
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from orchestrator.orders import Orders
 from orchestrator.spec.policy import Policy
 from orchestrator.store import Attempt
-from orchestrator.store.lease import clock
+from orchestrator.store.leases.lease import clock
 from trainer.training.loop import EpochRow
 from trainer.weights.checkpoint import Checkpoint
 

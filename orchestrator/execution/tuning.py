@@ -35,7 +35,7 @@ from orchestrator.spec.policy import Policy, Resources
 from orchestrator.store import Failure, FailureKind, Store
 from orchestrator.store.files.by_url import open_files
 from orchestrator.store.files.retrying import Patient
-from orchestrator.store.lease import utc_now
+from orchestrator.store.leases.lease import utc_now
 from trainer.config import read_trial
 from trainer.evaluation.suite import Suite, read_suite
 from trainer.input.document import Document

@@ -26,7 +26,7 @@ from orchestrator.orders import Orders
 from orchestrator.spec.policy import Policy
 from orchestrator.store import Attempt, Store, StoredTrial
 from orchestrator.store.files.contract import FullError, UnreachableError
-from orchestrator.store.lease import LeaseState, LostError
+from orchestrator.store.leases.lease import LeaseState, LostError
 from trainer.answers import NotFiniteError
 from trainer.config import Trial
 from trainer.data import Dataset, DataSettings, MissingData, fingerprint, load

@@ -13,7 +13,7 @@ import typer
 from orchestrator.spec.sweep_spec import SweepSpec, read_spec
 from orchestrator.starts import place
 from orchestrator.store.files.contract import Files, RefusedError, UnreachableError
-from orchestrator.store.lease import LeaseState, numbers
+from orchestrator.store.leases.lease import LeaseState, numbers
 from orchestrator.store.records.version import VersionError, look
 from trainer.input.redaction import redacted
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from orchestrator.spec.policy import Resources
 from orchestrator.store import Files
-from orchestrator.store.lease import utc_now
+from orchestrator.store.leases.lease import utc_now
 from orchestrator.store.records.sealed import create_record, peek_record, read_record, write_record
 from trainer.device.precision import Precision
 

@@ -26,7 +26,7 @@ from orchestrator.results.trials_table import trials_table
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.starts import all_starts
 from orchestrator.store import Files, Store
-from orchestrator.store.lease import LeaseState, clock, utc_now
+from orchestrator.store.leases.lease import LeaseState, clock, utc_now
 from trainer.passes import Passes
 
 SILENCES = 3

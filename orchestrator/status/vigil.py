@@ -17,7 +17,7 @@ from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.status.display import MOST_ROWS, chosen, hidden, lines, summary, table
 from orchestrator.status.standing import Observer, Standing
 from orchestrator.store.files.contract import UnreachableError
-from orchestrator.store.lease import Watch
+from orchestrator.store.leases.lease import Watch
 
 SECONDS_BETWEEN_LOOKS = 2.0
 

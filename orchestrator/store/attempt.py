@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.store.files.contract import Files
-from orchestrator.store.lease import Lease, utc_now
+from orchestrator.store.leases.lease import Lease, utc_now
 from orchestrator.store.records.sealed import create_record, remove_blob, write_blob, write_record
 from trainer.config import Trial
 from trainer.evaluation.outcomes import Outcomes

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from orchestrator.store.attempt import Attempt, Origin, checkpoint_name, failure_record
 from orchestrator.store.files.contract import Files
-from orchestrator.store.lease import (
+from orchestrator.store.leases.lease import (
     LeaseState,
     Watch,
     create,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from orchestrator.store import Files
-from orchestrator.store.lease import state
+from orchestrator.store.leases.lease import state
 from orchestrator.store.records.sealed import create_record, read_record
 
 

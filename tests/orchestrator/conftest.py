@@ -11,7 +11,7 @@ import pytest
 
 from orchestrator.spec.sweep_spec import SweepSpec, read_spec
 from orchestrator.store import Attempt, LocalFiles, Store
-from orchestrator.store.lease import Watch
+from orchestrator.store.leases.lease import Watch
 from orchestrator.store.records.version import enter
 from trainer.config import Trial
 from trainer.evaluation.outcomes import Outcomes

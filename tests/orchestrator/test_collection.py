@@ -25,7 +25,7 @@ from orchestrator.store import Attempt, LocalFiles, Store
 from orchestrator.store.housekeeping.collection import UncertainError, remove, survey
 from orchestrator.store.housekeeping.garbage import Garbage, Kind
 from orchestrator.store.housekeeping.membership import members, sweeps_by_trial
-from orchestrator.store.lease import create
+from orchestrator.store.leases.lease import create
 from orchestrator.store.records.read_only import ReadOnly
 from orchestrator.store.records.sealed import read_record, write_blob, write_record
 from orchestrator.store.records.version import enter

@@ -22,8 +22,9 @@ from orchestrator.execution.queue import Queue
 from orchestrator.execution.work import Ending, carry_out
 from orchestrator.spec.policy import Policy
 from orchestrator.starts import all_starts, begun
-from orchestrator.store import LocalFiles, Store, lease, owner
+from orchestrator.store import LocalFiles, Store
 from orchestrator.store.files.contract import Files
+from orchestrator.store.leases import lease, owner
 from orchestrator.store.records.sealed import peek_record, read_blob, read_record
 from tests.orchestrator.working import (
     CPU,

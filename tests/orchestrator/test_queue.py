@@ -12,7 +12,8 @@ import pytest
 from orchestrator.execution import queue as queue_module
 from orchestrator.execution.queue import Queue
 from orchestrator.execution.work import Ending
-from orchestrator.store import Attempt, Failure, FailureKind, LocalFiles, Store, lease
+from orchestrator.store import Attempt, Failure, FailureKind, LocalFiles, Store
+from orchestrator.store.leases import lease
 from orchestrator.store.records.sealed import read_record, write_record
 from tests.orchestrator.working import MakeTrial, fork, on_digits, run, small_suite, started
 from trainer.config import Trial

@@ -25,8 +25,9 @@ from orchestrator.costs import budget
 from orchestrator.costs.budget import BudgetWatch, Meter, Usage, usage
 from orchestrator.spec.policy import BudgetSettings, Resources
 from orchestrator.starts import HeldError, all_starts, begun, place
-from orchestrator.store import LocalFiles, lease
-from orchestrator.store.lease import Lease, LeaseState, create
+from orchestrator.store import LocalFiles
+from orchestrator.store.leases import lease
+from orchestrator.store.leases.lease import Lease, LeaseState, create
 from orchestrator.store.records.sealed import read_record, write_record
 from orchestrator.store.records.version import enter
 from orchestrator.sweep import app

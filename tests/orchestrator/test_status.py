@@ -31,7 +31,7 @@ from orchestrator.starts import begun
 from orchestrator.status.__main__ import app
 from orchestrator.status.story import REMEDIES, matching
 from orchestrator.store import FailureKind, LocalFiles, Store
-from orchestrator.store.lease import Lease
+from orchestrator.store.leases.lease import Lease
 from orchestrator.store.records.sealed import read_record, write_record
 from orchestrator.store.records.version import enter
 from orchestrator.terminal.units import in_short

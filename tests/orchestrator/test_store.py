@@ -23,9 +23,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from orchestrator.store import Attempt, LocalFiles, Store, StoredTrial, lease
+from orchestrator.store import Attempt, LocalFiles, Store, StoredTrial
 from orchestrator.store.attempt import Origin
-from orchestrator.store.lease import LostError, Watch
+from orchestrator.store.leases import lease
+from orchestrator.store.leases.lease import LostError, Watch
 from orchestrator.store.records.sealed import read_record, write_blob
 from tests.orchestrator.working import IN_MEMORY, MakeTrial
 from trainer.config import Trial

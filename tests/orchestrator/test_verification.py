@@ -20,7 +20,7 @@ from orchestrator.store import LocalFiles
 from orchestrator.store.housekeeping import judgement
 from orchestrator.store.housekeeping.judgement import Kind
 from orchestrator.store.housekeeping.verification import Finding, contents, sealed, verify
-from orchestrator.store.lease import create
+from orchestrator.store.leases.lease import create
 from orchestrator.store.records.sealed import read_blob, write_blob, write_record
 from orchestrator.store.records.version import VersionError, enter
 from orchestrator.store.result import give_up_weights

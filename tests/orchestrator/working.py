@@ -15,7 +15,7 @@ from orchestrator.execution.work import Ending, Mission, carry_out
 from orchestrator.orders import Orders
 from orchestrator.spec.policy import Policy
 from orchestrator.store import Store
-from orchestrator.store.lease import numbers
+from orchestrator.store.leases.lease import numbers
 from trainer.config import Trial
 from trainer.data import DataSettings, fingerprint
 from trainer.evaluation.suite import Suite, read_suite

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.store.files.contract import Files
-from orchestrator.store.lease import LeaseState, newest, numbers, state
+from orchestrator.store.leases.lease import LeaseState, newest, numbers, state
 from orchestrator.store.records.layout import SWEEPS, TRIALS
 
 

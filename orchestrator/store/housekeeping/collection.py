@@ -16,7 +16,7 @@ from orchestrator.store.files.local import LocalFiles
 from orchestrator.store.housekeeping.activity import at_work, is_run
 from orchestrator.store.housekeeping.garbage import Garbage, Kind, garbage_of_trial, is_prolongable
 from orchestrator.store.housekeeping.membership import all_sweeps, members
-from orchestrator.store.lease import LeaseState
+from orchestrator.store.leases.lease import LeaseState
 from orchestrator.store.records.layout import SWEEPS, TRIALS, by_folder
 from orchestrator.store.records.read_only import ReadOnly
 from orchestrator.store.trials import FAMILIES

@@ -19,10 +19,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from orchestrator.store import LocalFiles, lease
+from orchestrator.store import LocalFiles
 from orchestrator.store.files.contract import UnreachableError
-from orchestrator.store.lease import Lease, LostError, Watch, create, newest, numbers, state
-from orchestrator.store.owner import Owner
+from orchestrator.store.leases import lease
+from orchestrator.store.leases.lease import Lease, LostError, Watch, create, newest, numbers, state
+from orchestrator.store.leases.owner import Owner
 from orchestrator.store.records.sealed import read_record, write_record
 from tests.orchestrator.working import IN_MEMORY, contents, fork, started
 

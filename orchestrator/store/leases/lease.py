@@ -26,7 +26,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from orchestrator.store.files.contract import Files, FullError
-from orchestrator.store.owner import Owner
+from orchestrator.store.leases.owner import Owner
 from orchestrator.store.records.sealed import create_record, peek_record, read_record, write_record
 
 logger = logging.getLogger(__name__)

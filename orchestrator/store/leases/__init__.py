@@ -1,0 +1,1 @@
+"""Who is at work on what, as signs of life that come or fail to come."""
