@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from orchestrator.plan.plan import Plan
 from orchestrator.store import Store
-from orchestrator.store.trials import FAMILIES
+from orchestrator.store.trials.stored_trial import FAMILIES
 
 
 def mend(plan: Plan, store: Store) -> None:

@@ -12,7 +12,7 @@ from orchestrator.store import Files, Store
 from orchestrator.store.housekeeping.activity import at_work
 from orchestrator.store.housekeeping.membership import Member, all_sweeps, members, rows
 from orchestrator.store.records.layout import SWEEPS, TRIALS
-from orchestrator.store.result import give_up_weights
+from orchestrator.store.trials.result import give_up_weights
 
 logger = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ from orchestrator.plan.network_sizes import IMAGES, bytes_of_weights, network_id
 from orchestrator.plan.plan import PlannedTrial
 from orchestrator.spec.policy import RetentionSettings
 from orchestrator.spec.sweep_spec import SweepSpec
-from orchestrator.store.attempt import KEPT_CHECKPOINTS
 from orchestrator.store.files.contract import Files
+from orchestrator.store.trials.attempt import KEPT_CHECKPOINTS
 from orchestrator.terminal.units import in_words
 from trainer.config import Trial
 from trainer.data import DataSettings

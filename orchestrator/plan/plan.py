@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Literal
 
-from orchestrator.errand import came_for
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Files, Progress, Store
-from orchestrator.store.trials import FAMILIES
+from orchestrator.store.trials.errand import came_for
+from orchestrator.store.trials.stored_trial import FAMILIES
 from orchestrator.table.setting_values import value_text
 from trainer.config import Trial
 from trainer.data import DataSettings, fingerprint

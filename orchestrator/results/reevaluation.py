@@ -22,7 +22,7 @@ from orchestrator.spec.arguments import command
 from orchestrator.spec.sweep_spec import Reevaluation, SweepSpec, columns_of_numbers, safe_file_name
 from orchestrator.store import Files, Progress, Store
 from orchestrator.store.records.layout import TRIALS
-from orchestrator.store.result import published
+from orchestrator.store.trials.result import published
 from orchestrator.tracking import OFF
 from trainer.data import DataSettings, fingerprint
 from trainer.evaluation.suite import read_suite

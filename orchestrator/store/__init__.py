@@ -21,10 +21,10 @@ Many may attempt a trial; `result.json` is created once, and who comes second ha
 
 from __future__ import annotations
 
-from orchestrator.store.attempt import Attempt
 from orchestrator.store.files.contract import Files
 from orchestrator.store.files.local import LocalFiles
-from orchestrator.store.trials import Failure, FailureKind, Progress, StoredTrial
+from orchestrator.store.trials.attempt import Attempt
+from orchestrator.store.trials.stored_trial import Failure, FailureKind, Progress, StoredTrial
 
 __all__ = [
     "Attempt",

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from orchestrator.store import LocalFiles
-from orchestrator.store.result import give_up_weights
+from orchestrator.store.trials.result import give_up_weights
 from tests.integration.gate import Gate
 from tests.integration.in_process import nothing_to_run, swept
 from tests.integration.running import Finished, Place, assert_nothing_left, wait_until

@@ -20,7 +20,7 @@ from orchestrator.starts import begun
 from orchestrator.store.housekeeping import judgement
 from orchestrator.store.housekeeping.judgement import Kind
 from orchestrator.store.housekeeping.verification import Finding, contents, verify
-from orchestrator.store.result import give_up_weights
+from orchestrator.store.trials.result import give_up_weights
 from tests.orchestrator.finished import do_sweep, read_sweep, store_of
 from tests.orchestrator.working import run
 

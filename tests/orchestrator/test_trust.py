@@ -17,7 +17,7 @@ from orchestrator.starts import begun
 from orchestrator.status.__main__ import app as status_app
 from orchestrator.store import Store
 from orchestrator.store.records.sealed import read_record, write_record
-from orchestrator.store.result import published, weights_name
+from orchestrator.store.trials.result import published, weights_name
 from orchestrator.sweep import app as sweep_app
 from trainer.input.problems import BadInput
 from trainer.trained import read_trained, stored_weights

@@ -23,7 +23,7 @@ from orchestrator.store.housekeeping.verification import Finding, contents, seal
 from orchestrator.store.leases.lease import create
 from orchestrator.store.records.sealed import read_blob, write_blob, write_record
 from orchestrator.store.records.version import VersionError, enter
-from orchestrator.store.result import give_up_weights
+from orchestrator.store.trials.result import give_up_weights
 from tests.orchestrator.finished import do_sweep, read_sweep, store_of, to_do
 from tests.orchestrator.working import contents as bytes_in
 from tests.orchestrator.working import run, small_suite

@@ -19,7 +19,7 @@ from orchestrator.store.housekeeping.membership import all_sweeps, members
 from orchestrator.store.leases.lease import LeaseState
 from orchestrator.store.records.layout import SWEEPS, TRIALS, by_folder
 from orchestrator.store.records.read_only import ReadOnly
-from orchestrator.store.trials import FAMILIES
+from orchestrator.store.trials.stored_trial import FAMILIES
 
 UNFINISHED_SECONDS = 3600.0
 """Without a byte, after which a file that is being written no longer is."""

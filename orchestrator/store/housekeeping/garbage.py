@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from orchestrator.store.files.contract import Files
 from orchestrator.store.housekeeping.promises import is_promise, promised
 from orchestrator.store.records.sealed import peek_record, read_blob
-from orchestrator.store.result import trained_facts
+from orchestrator.store.trials.result import trained_facts
 from trainer.schedule import OptimiserSettings
 
 

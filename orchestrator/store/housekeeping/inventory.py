@@ -17,8 +17,8 @@ from orchestrator.store.leases.lease import LeaseState
 from orchestrator.store.records.layout import TRIALS, by_folder
 from orchestrator.store.records.read_only import ReadOnly
 from orchestrator.store.records.sealed import peek_record
-from orchestrator.store.result import RESULT
-from orchestrator.store.trials import Progress
+from orchestrator.store.trials.result import RESULT
+from orchestrator.store.trials.stored_trial import Progress
 from trainer.methods import METHODS
 
 READERS = 8

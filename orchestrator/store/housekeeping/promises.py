@@ -8,7 +8,7 @@ from typing import Any
 
 from orchestrator.store.files.contract import Files
 from orchestrator.store.records.sealed import peek_record
-from orchestrator.store.result import weights_name
+from orchestrator.store.trials.result import weights_name
 
 _PROMISE = re.compile(r"(?P<folder>trials/[^/]+)/(result|evaluations/(?P<suite>[^/]+))\.json")
 

@@ -22,8 +22,8 @@ from orchestrator.store.records.layout import SWEEPS, TRIALS, by_folder
 from orchestrator.store.records.read_only import ReadOnly
 from orchestrator.store.records.sealed import peek_record, set_aside
 from orchestrator.store.records.version import damaged_marks, enter
-from orchestrator.store.result import RESULT, retract, trained_facts
-from orchestrator.store.trials import FAMILIES
+from orchestrator.store.trials.result import RESULT, retract, trained_facts
+from orchestrator.store.trials.stored_trial import FAMILIES
 
 READERS = 4
 """Files read at once, each whole in memory."""

@@ -13,7 +13,6 @@ import pytest
 from torch import Tensor, nn
 from typer.testing import CliRunner, Result
 
-from orchestrator.errand import came_for
 from orchestrator.execution.work import Ending
 from orchestrator.plan.plan import Plan, PlannedTrial, make_plan
 from orchestrator.results.reevaluation import coverage, plan_start, reevaluated
@@ -26,7 +25,8 @@ from orchestrator.store.housekeeping.garbage import Kind
 from orchestrator.store.housekeeping.verification import contents as files_in
 from orchestrator.store.housekeeping.verification import verify
 from orchestrator.store.records.sealed import write_record
-from orchestrator.store.result import give_up_weights
+from orchestrator.store.trials.errand import came_for
+from orchestrator.store.trials.result import give_up_weights
 from orchestrator.sweep import app
 from tests.orchestrator.finished import do_sweep, read_sweep, store_of
 from tests.orchestrator.working import PATIENT, contents, mission, run

@@ -9,7 +9,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from orchestrator.store.attempt import Attempt, Origin, checkpoint_name, failure_record
 from orchestrator.store.files.contract import Files
 from orchestrator.store.leases.lease import (
     LeaseState,
@@ -21,7 +20,8 @@ from orchestrator.store.leases.lease import (
     utc_now,
 )
 from orchestrator.store.records.sealed import create_record, read_blob, read_record, set_aside
-from orchestrator.store.result import published, retract, trained_facts, weights_name
+from orchestrator.store.trials.attempt import Attempt, Origin, checkpoint_name, failure_record
+from orchestrator.store.trials.result import published, retract, trained_facts, weights_name
 from trainer.config import TrainingSettings, Trial
 from trainer.data import DataSettings
 from trainer.evaluation.outcomes import Outcomes

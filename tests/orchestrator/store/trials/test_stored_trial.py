@@ -24,10 +24,10 @@ from hypothesis.stateful import (
 )
 
 from orchestrator.store import Attempt, LocalFiles, Store, StoredTrial
-from orchestrator.store.attempt import Origin
 from orchestrator.store.leases import lease
 from orchestrator.store.leases.lease import LostError, Watch
 from orchestrator.store.records.sealed import read_record, write_blob
+from orchestrator.store.trials.attempt import Origin
 from tests.orchestrator.working import IN_MEMORY, MakeTrial
 from trainer.config import Trial
 from trainer.evaluation.outcomes import Outcomes

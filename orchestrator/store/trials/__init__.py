@@ -1,0 +1,1 @@
+"""A trial in the store: its attempts, its result, its evaluations."""
