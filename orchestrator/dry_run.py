@@ -27,11 +27,11 @@ from orchestrator.report.results import suite_facts
 from orchestrator.results.reevaluation import coverage
 from orchestrator.spec.auto_precision import told
 from orchestrator.spec.sweep_spec import SweepSpec
-from orchestrator.starts import all_starts
 from orchestrator.status.display import MOST_ROWS, chosen, hidden
 from orchestrator.store import Files, Store
 from orchestrator.store.files.by_url import open_files
 from orchestrator.store.records.read_only import only_read
+from orchestrator.store.sweeps.starts import all_starts
 from orchestrator.table.setting_values import setting_column
 from trainer.data import DataSettings, MissingData, fingerprint
 from trainer.terminal.table import Column, line_width, table_width, terminal_table, titled

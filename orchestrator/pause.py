@@ -6,7 +6,6 @@ import logging
 
 import typer
 
-from orchestrator import orders
 from orchestrator.preflight import check_storage
 from orchestrator.spec.arguments import (
     Assignments,
@@ -16,10 +15,11 @@ from orchestrator.spec.arguments import (
     command,
     read_sweep,
 )
-from orchestrator.starts import all_starts
 from orchestrator.store.files.by_url import open_files
 from orchestrator.store.files.contract import FullError, RefusedError, UnreachableError
 from orchestrator.store.records.version import enter
+from orchestrator.store.sweeps import orders
+from orchestrator.store.sweeps.starts import all_starts
 from orchestrator.terminal.exit_code import ExitCode
 from trainer.input.problems import BadInput
 from trainer.terminal.console import terminal

@@ -6,7 +6,6 @@ import logging
 
 import typer
 
-from orchestrator import orders
 from orchestrator.preflight import check_storage
 from orchestrator.spec.arguments import (
     Assignments,
@@ -17,9 +16,10 @@ from orchestrator.spec.arguments import (
     last_address,
     read_sweep,
 )
-from orchestrator.starts import all_starts
 from orchestrator.store.files.by_url import open_files
 from orchestrator.store.files.contract import RefusedError, UnreachableError
+from orchestrator.store.sweeps import orders
+from orchestrator.store.sweeps.starts import all_starts
 from orchestrator.terminal.exit_code import ExitCode
 from trainer.input.problems import BadInput
 from trainer.terminal.console import terminal

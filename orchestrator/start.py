@@ -13,7 +13,6 @@ from pathlib import Path
 import pandas as pd
 from rich.console import Console
 
-from orchestrator import orders
 from orchestrator.commentary import Commentary
 from orchestrator.costs.budget import BudgetWatch, Meter
 from orchestrator.interruption import Interruption, watched
@@ -30,15 +29,16 @@ from orchestrator.spec.arguments import command
 from orchestrator.spec.auto_precision import keep, told
 from orchestrator.spec.policy import Policy, Resources
 from orchestrator.spec.sweep_spec import SweepSpec
-from orchestrator.starts import all_starts, begun
 from orchestrator.store import Files, Store
 from orchestrator.store.files.by_url import open_files
 from orchestrator.store.files.retrying import Patient
 from orchestrator.store.leases.lease import Lease
 from orchestrator.store.leases.owner import Owner
 from orchestrator.store.records.version import enter
+from orchestrator.store.sweeps import orders
+from orchestrator.store.sweeps.claims import RunClaims
+from orchestrator.store.sweeps.starts import all_starts, begun
 from orchestrator.tracking import TrackedTrial, Tracker, open_tracker
-from orchestrator.tracking.claims import RunClaims
 
 logger = logging.getLogger(__name__)
 

@@ -25,7 +25,7 @@ from orchestrator.spec.auto_precision import DecidedOtherwiseError, Decision, de
 from orchestrator.spec.policy import Resources
 from orchestrator.spec.sweep_spec import SweepSpec, read_spec
 from orchestrator.start import Outcome, start
-from orchestrator.starts import HeldError
+from orchestrator.store.sweeps.starts import HeldError
 from orchestrator.terminal.exit_code import ExitCode
 from orchestrator.tracking import OFF, tracking_uri
 from trainer.input.problems import BadInput, Problem

@@ -11,7 +11,7 @@ import pytest
 
 from orchestrator.plan.manifest import write_manifest
 from orchestrator.plan.plan import make_plan
-from orchestrator.starts import begun
+from orchestrator.store.sweeps.starts import begun
 from tests.orchestrator.finished import do_sweep, read_sweep, store_of
 
 ROOT = Path(__file__).parents[1]

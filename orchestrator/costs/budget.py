@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from orchestrator.spec.policy import BudgetSettings, Resources
-from orchestrator.starts import all_starts
 from orchestrator.store import Files
 from orchestrator.store.leases.lease import Lease, LeaseState, clock
+from orchestrator.store.sweeps.starts import all_starts
 
 
 @dataclass(frozen=True, kw_only=True)

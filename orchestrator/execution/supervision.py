@@ -10,10 +10,10 @@ import logging
 import time
 from collections.abc import Callable
 
-from orchestrator.orders import Orders
 from orchestrator.spec.policy import Policy
 from orchestrator.store import Attempt
 from orchestrator.store.leases.lease import clock
+from orchestrator.store.sweeps.orders import Orders
 from trainer.training.loop import EpochRow
 from trainer.weights.checkpoint import Checkpoint
 

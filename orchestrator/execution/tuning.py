@@ -25,7 +25,6 @@ from ray.exceptions import RayTaskError
 from ray.tune import Callback, RunConfig, Stopper, TuneConfig, Tuner
 from ray.tune.search import Searcher
 
-from orchestrator import orders
 from orchestrator.execution.queue import Queue
 from orchestrator.execution.silence import end_worker
 from orchestrator.execution.telling import told_apart
@@ -36,6 +35,7 @@ from orchestrator.store import Failure, FailureKind, Store
 from orchestrator.store.files.by_url import open_files
 from orchestrator.store.files.retrying import Patient
 from orchestrator.store.leases.lease import utc_now
+from orchestrator.store.sweeps import orders
 from trainer.config import read_trial
 from trainer.evaluation.suite import Suite, read_suite
 from trainer.input.document import Document

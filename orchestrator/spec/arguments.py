@@ -11,10 +11,10 @@ from typing import Annotated
 import typer
 
 from orchestrator.spec.sweep_spec import SweepSpec, read_spec
-from orchestrator.starts import place
 from orchestrator.store.files.contract import Files, RefusedError, UnreachableError
 from orchestrator.store.leases.lease import LeaseState, numbers
 from orchestrator.store.records.version import VersionError, look
+from orchestrator.store.sweeps.starts import place
 from trainer.input.redaction import redacted
 
 SpecPath = Annotated[str, typer.Argument(metavar="SPEC", help="The sweep's YAML file.")]

@@ -25,7 +25,6 @@ from orchestrator.spec.arguments import (
     read_sweep,
 )
 from orchestrator.spec.sweep_spec import SweepSpec
-from orchestrator.starts import all_starts
 from orchestrator.status.display import MOST_ROWS, chosen, hidden, lines, table, told
 from orchestrator.status.standing import Observer, Standing
 from orchestrator.status.story import matching, story
@@ -33,6 +32,7 @@ from orchestrator.status.vigil import keep_vigil
 from orchestrator.store.files.by_url import open_files
 from orchestrator.store.files.contract import RefusedError, UnreachableError
 from orchestrator.store.records.read_only import ReadOnly, only_read
+from orchestrator.store.sweeps.starts import all_starts
 from orchestrator.terminal.exit_code import ExitCode
 from trainer.input.problems import BadInput, Problem, brief
 from trainer.terminal.console import terminal

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from orchestrator import orders
 from orchestrator.costs.budget import SECONDS_BETWEEN_WEIGHINGS, Usage, usage
 from orchestrator.costs.footprint import bytes_stored
 from orchestrator.costs.forecast import Forecast, forecast
@@ -24,9 +23,10 @@ from orchestrator.report.front_files import front_record
 from orchestrator.report.results import missing
 from orchestrator.results.trials_table import trials_table
 from orchestrator.spec.sweep_spec import SweepSpec
-from orchestrator.starts import all_starts
 from orchestrator.store import Files, Store
 from orchestrator.store.leases.lease import LeaseState, clock, utc_now
+from orchestrator.store.sweeps import orders
+from orchestrator.store.sweeps.starts import all_starts
 from trainer.passes import Passes
 
 SILENCES = 3

@@ -20,7 +20,6 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from orchestrator import orders
 from orchestrator import start as command
 from orchestrator.execution import tuning
 from orchestrator.execution.queue import Queue
@@ -28,6 +27,7 @@ from orchestrator.execution.work import Ending, Mission, carry_out
 from orchestrator.plan.plan import PlannedTrial
 from orchestrator.spec.policy import Policy
 from orchestrator.store import Store
+from orchestrator.store.sweeps import orders
 from orchestrator.sweep import app
 from tests.integration.running import USER_CODE, Finished
 from tests.orchestrator.working import fork, never

@@ -10,10 +10,10 @@ from orchestrator.plan.manifest import write_manifest
 from orchestrator.plan.plan import Plan, PlannedTrial, make_plan
 from orchestrator.results.trials_table import trials_table
 from orchestrator.spec.sweep_spec import SweepSpec, read_spec
-from orchestrator.starts import begun
 from orchestrator.store import Store
 from orchestrator.store.files.by_url import open_files
 from orchestrator.store.records.version import enter
+from orchestrator.store.sweeps.starts import begun
 from tests.orchestrator.working import run
 
 SPEC = """

@@ -17,10 +17,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator import orders
 from orchestrator.plan.manifest import write_manifest
 from orchestrator.plan.plan import make_plan
-from orchestrator.starts import begun as begun_sweep
 from orchestrator.store import Attempt, LocalFiles, Store
 from orchestrator.store.housekeeping.collection import UncertainError, remove, survey
 from orchestrator.store.housekeeping.garbage import Garbage, Kind
@@ -29,6 +27,8 @@ from orchestrator.store.leases.lease import create
 from orchestrator.store.records.read_only import ReadOnly
 from orchestrator.store.records.sealed import read_record, write_blob, write_record
 from orchestrator.store.records.version import enter
+from orchestrator.store.sweeps import orders
+from orchestrator.store.sweeps.starts import begun as begun_sweep
 from tests.orchestrator.finished import do_sweep, read_sweep
 from tests.orchestrator.working import contents
 from trainer.config import Trial

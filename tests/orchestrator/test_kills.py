@@ -16,16 +16,16 @@ from typing import Any, Literal
 
 import pytest
 
-from orchestrator import starts
 from orchestrator.execution import queue
 from orchestrator.execution.queue import Queue
 from orchestrator.execution.work import Ending, carry_out
 from orchestrator.spec.policy import Policy
-from orchestrator.starts import all_starts, begun
 from orchestrator.store import LocalFiles, Store
 from orchestrator.store.files.contract import Files
 from orchestrator.store.leases import lease, owner
 from orchestrator.store.records.sealed import peek_record, read_blob, read_record
+from orchestrator.store.sweeps import starts
+from orchestrator.store.sweeps.starts import all_starts, begun
 from tests.orchestrator.working import (
     CPU,
     IN_MEMORY,

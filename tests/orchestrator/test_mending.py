@@ -16,10 +16,10 @@ from orchestrator.plan.manifest import write_manifest
 from orchestrator.plan.plan import make_plan
 from orchestrator.results.trials_table import trials_table
 from orchestrator.spec.sweep_spec import SweepSpec
-from orchestrator.starts import begun
 from orchestrator.store.housekeeping import judgement
 from orchestrator.store.housekeeping.judgement import Kind
 from orchestrator.store.housekeeping.verification import Finding, contents, verify
+from orchestrator.store.sweeps.starts import begun
 from orchestrator.store.trials.result import give_up_weights
 from tests.orchestrator.finished import do_sweep, read_sweep, store_of
 from tests.orchestrator.working import run

@@ -16,10 +16,10 @@ from orchestrator.plan.plan import make_plan
 from orchestrator.preflight import check_content
 from orchestrator.spec.policy import Resources
 from orchestrator.spec.sweep_spec import read_spec
-from orchestrator.starts import begun
 from orchestrator.status import __main__ as status
 from orchestrator.store import LocalFiles, Store
 from orchestrator.store.records.version import enter
+from orchestrator.store.sweeps.starts import begun
 from trainer.input.own_code import OwnCodeError
 
 SWEEP = """\

@@ -20,20 +20,20 @@ import pytest
 from typer.testing import CliRunner
 
 from orchestrator.execution.work import Ending
-from orchestrator.orders import pause
 from orchestrator.pareto.front import extract_front
 from orchestrator.plan.manifest import write_manifest
 from orchestrator.plan.plan import PlannedTrial, make_plan
 from orchestrator.report.front_files import front_record
 from orchestrator.results.trials_table import trials_table
 from orchestrator.spec.sweep_spec import SweepSpec
-from orchestrator.starts import begun
 from orchestrator.status.__main__ import app
 from orchestrator.status.story import REMEDIES, matching
 from orchestrator.store import FailureKind, LocalFiles, Store
 from orchestrator.store.leases.lease import Lease
 from orchestrator.store.records.sealed import read_record, write_record
 from orchestrator.store.records.version import enter
+from orchestrator.store.sweeps.orders import pause
+from orchestrator.store.sweeps.starts import begun
 from orchestrator.terminal.units import in_short
 from tests.orchestrator.conftest import Begin, Finish, Read
 from tests.orchestrator.disks import unwritable

@@ -13,10 +13,10 @@ from orchestrator.front import app as front_app
 from orchestrator.plan.manifest import write_manifest
 from orchestrator.plan.plan import make_plan
 from orchestrator.spec.sweep_spec import SweepSpec
-from orchestrator.starts import begun
 from orchestrator.status.__main__ import app as status_app
 from orchestrator.store import Store
 from orchestrator.store.records.sealed import read_record, write_record
+from orchestrator.store.sweeps.starts import begun
 from orchestrator.store.trials.result import published, weights_name
 from orchestrator.sweep import app as sweep_app
 from trainer.input.problems import BadInput

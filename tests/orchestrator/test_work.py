@@ -20,13 +20,13 @@ import torch
 
 from orchestrator.costs.passes_ahead import most_passes_of_evaluation
 from orchestrator.execution.work import Ending, carry_out, failure_kind, passes_of_training
-from orchestrator.orders import Orders
 from orchestrator.spec.policy import Policy
 from orchestrator.store import Failure, LocalFiles, Store
 from orchestrator.store.files.contract import UnreachableError
 from orchestrator.store.leases import lease
 from orchestrator.store.leases.lease import Watch
 from orchestrator.store.records.sealed import read_record, write_record
+from orchestrator.store.sweeps.orders import Orders
 from tests.orchestrator.working import (
     CPU,
     MakeTrial,

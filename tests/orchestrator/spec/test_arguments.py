@@ -7,8 +7,8 @@ import shlex
 import pytest
 
 from orchestrator.spec.arguments import command, last_address, read_sweep
-from orchestrator.starts import all_starts, begun
 from orchestrator.store import LocalFiles, Store
+from orchestrator.store.sweeps.starts import all_starts, begun
 from tests.orchestrator.conftest import Read
 
 SWEEP = "data: digits\nmethods: {pareto: {rho: 0.4}}\n"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import orders
-from orchestrator.orders import Orders
 from orchestrator.store import LocalFiles
+from orchestrator.store.sweeps import orders
+from orchestrator.store.sweeps.orders import Orders
 from tests.orchestrator.working import started
 
 START, OTHER = "sweeps/front/starts/000001", "sweeps/front/starts/000002"

@@ -20,16 +20,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from orchestrator import starts
 from orchestrator.costs import budget
 from orchestrator.costs.budget import BudgetWatch, Meter, Usage, usage
 from orchestrator.spec.policy import BudgetSettings, Resources
-from orchestrator.starts import HeldError, all_starts, begun, place
 from orchestrator.store import LocalFiles
 from orchestrator.store.leases import lease
 from orchestrator.store.leases.lease import Lease, LeaseState, create
 from orchestrator.store.records.sealed import read_record, write_record
 from orchestrator.store.records.version import enter
+from orchestrator.store.sweeps import starts
+from orchestrator.store.sweeps.starts import HeldError, all_starts, begun, place
 from orchestrator.sweep import app
 from tests.orchestrator.working import fork, started
 
