@@ -17,7 +17,7 @@ import pytest
 from typer.testing import CliRunner
 
 from orchestrator.store.__main__ import app
-from orchestrator.store.housekeeping import judgement
+from orchestrator.store.housekeeping import damage as judgement
 from tests.integration.in_process import sweeping_at_once, swept
 from tests.integration.stored import assert_same_result, attempts, table, trial_folders
 

@@ -12,7 +12,7 @@ from orchestrator.retention import drop_weights
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Files, LocalFiles, Store
 from orchestrator.store.files.by_url import open_files
-from orchestrator.store.housekeeping import judgement
+from orchestrator.store.housekeeping import damage as judgement
 from orchestrator.store.housekeeping.collection import remove, survey
 from orchestrator.store.housekeeping.inventory import inventory
 from orchestrator.store.housekeeping.verification import Finding, contents, verify

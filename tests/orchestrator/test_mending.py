@@ -16,8 +16,8 @@ from orchestrator.plan.manifest import write_manifest
 from orchestrator.plan.plan import make_plan
 from orchestrator.results.trials_table import trials_table
 from orchestrator.spec.sweep_spec import SweepSpec
-from orchestrator.store.housekeeping import judgement
-from orchestrator.store.housekeeping.judgement import Kind
+from orchestrator.store.housekeeping import damage as judgement
+from orchestrator.store.housekeeping.damage import Kind
 from orchestrator.store.housekeeping.verification import Finding, contents, verify
 from orchestrator.store.sweeps.starts import begun
 from orchestrator.store.trials.result import give_up_weights

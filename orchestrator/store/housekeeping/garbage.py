@@ -13,7 +13,7 @@ from enum import StrEnum
 from pydantic import ValidationError
 
 from orchestrator.store.files.contract import Files
-from orchestrator.store.housekeeping.promises import is_promise, promised
+from orchestrator.store.housekeeping.references import is_promise, promised
 from orchestrator.store.records.sealed import peek_record, read_blob
 from orchestrator.store.trials.result import trained_facts
 from trainer.schedule import OptimiserSettings

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from orchestrator.store import Store
 from orchestrator.store.files.contract import Files
 from orchestrator.store.housekeeping.membership import all_sweeps, members, sweeps_by_trial
-from orchestrator.store.housekeeping.promises import is_promise
+from orchestrator.store.housekeeping.references import is_promise
 from orchestrator.store.leases.lease import LeaseState
 from orchestrator.store.records.layout import TRIALS, by_folder
 from orchestrator.store.records.read_only import ReadOnly

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from orchestrator.store.files.contract import Files
 from orchestrator.store.housekeeping.activity import at_work
 from orchestrator.store.housekeeping.consequences import TRAINED, consequence
-from orchestrator.store.housekeeping.judgement import Damage, Kind, is_blob, is_record, judged
+from orchestrator.store.housekeeping.damage import Damage, Kind, is_blob, is_record, judged
 from orchestrator.store.housekeeping.membership import all_sweeps, members
-from orchestrator.store.housekeeping.promises import is_promise, promise_of, promised
+from orchestrator.store.housekeeping.references import is_promise, promise_of, promised
 from orchestrator.store.records.layout import SWEEPS, TRIALS, by_folder
 from orchestrator.store.records.read_only import ReadOnly
 from orchestrator.store.records.sealed import peek_record, set_aside

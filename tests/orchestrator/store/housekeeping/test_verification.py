@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from orchestrator.plan.plan import make_plan
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import LocalFiles
-from orchestrator.store.housekeeping import judgement
-from orchestrator.store.housekeeping.judgement import Kind
+from orchestrator.store.housekeeping import damage as judgement
+from orchestrator.store.housekeeping.damage import Kind
 from orchestrator.store.housekeeping.verification import Finding, contents, sealed, verify
 from orchestrator.store.leases.lease import create
 from orchestrator.store.records.sealed import read_blob, write_blob, write_record

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from orchestrator.plan.plan import make_plan
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store.__main__ import app
-from orchestrator.store.housekeeping import judgement
+from orchestrator.store.housekeeping import damage as judgement
 from tests.orchestrator.finished import do_sweep, read_sweep, store_of
 from tests.orchestrator.working import contents
 
@@ -249,7 +249,7 @@ def test_unknown_sweep_is_refused(spec: SweepSpec) -> None:
 @pytest.mark.slow
 def test_command_is_run_as_a_module(spec: SweepSpec) -> None:
     command = [sys.executable, "-m", "orchestrator.store", "ls", spec.storage, "--json"]
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
     assert len(json.loads(done.stdout)) == 2
     assert done.stderr == ""
