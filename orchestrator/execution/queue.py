@@ -7,9 +7,9 @@ import math
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 
-from orchestrator.execution.work import Ending
 from orchestrator.store import Failure, Store
 from orchestrator.store.leases.lease import LeaseState, Watch, clock
+from orchestrator.worker.trial import Ending
 
 logger = logging.getLogger(__name__)
 

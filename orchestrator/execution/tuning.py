@@ -28,7 +28,6 @@ from ray.tune.search import Searcher
 from orchestrator.execution.queue import Queue
 from orchestrator.execution.silence import end_worker
 from orchestrator.execution.telling import told_apart
-from orchestrator.execution.work import Ending, Mission, carry_out
 from orchestrator.plan.plan import PlannedTrial
 from orchestrator.spec.policy import Policy, Resources
 from orchestrator.store import Failure, FailureKind, Store
@@ -36,6 +35,7 @@ from orchestrator.store.files.by_url import open_files
 from orchestrator.store.files.retrying import Patient
 from orchestrator.store.leases.lease import utc_now
 from orchestrator.store.sweeps import orders
+from orchestrator.worker.trial import Ending, Mission, carry_out
 from trainer.config import read_trial
 from trainer.evaluation.suite import Suite, read_suite
 from trainer.input.document import Document

@@ -23,12 +23,12 @@ from typer.testing import CliRunner
 from orchestrator import start as command
 from orchestrator.execution import tuning
 from orchestrator.execution.queue import Queue
-from orchestrator.execution.work import Ending, Mission, carry_out
 from orchestrator.plan.plan import PlannedTrial
 from orchestrator.spec.policy import Policy
 from orchestrator.store import Store
 from orchestrator.store.sweeps import orders
 from orchestrator.sweep import app
+from orchestrator.worker.trial import Ending, Mission, carry_out
 from tests.integration.running import USER_CODE, Finished
 from tests.orchestrator.working import fork, never
 from trainer.evaluation.suite import Suite

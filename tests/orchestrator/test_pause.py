@@ -13,12 +13,12 @@ import pytest
 from typer.testing import CliRunner
 
 from orchestrator import pause, resume
-from orchestrator.execution.work import Ending
 from orchestrator.plan.plan import make_plan
 from orchestrator.store import LocalFiles, Store
 from orchestrator.store.records.version import enter
 from orchestrator.store.sweeps import orders
 from orchestrator.store.sweeps.starts import begun
+from orchestrator.worker.trial import Ending
 from tests.orchestrator.conftest import Read
 from tests.orchestrator.working import contents, mission, run
 

@@ -11,10 +11,10 @@ import pytest
 
 from orchestrator.execution import queue as queue_module
 from orchestrator.execution.queue import Queue
-from orchestrator.execution.work import Ending
 from orchestrator.store import Attempt, Failure, FailureKind, LocalFiles, Store
 from orchestrator.store.leases import lease
 from orchestrator.store.records.sealed import read_record, write_record
+from orchestrator.worker.trial import Ending
 from tests.orchestrator.working import MakeTrial, fork, on_digits, run, small_suite, started
 from trainer.config import Trial
 from trainer.evaluation.suite import Suite

@@ -19,7 +19,6 @@ from typing import Any, get_args
 import pytest
 from typer.testing import CliRunner
 
-from orchestrator.execution.work import Ending
 from orchestrator.pareto.front import extract_front
 from orchestrator.plan.manifest import write_manifest
 from orchestrator.plan.plan import PlannedTrial, make_plan
@@ -35,6 +34,7 @@ from orchestrator.store.records.version import enter
 from orchestrator.store.sweeps.orders import pause
 from orchestrator.store.sweeps.starts import begun
 from orchestrator.terminal.units import in_short
+from orchestrator.worker.trial import Ending
 from tests.orchestrator.conftest import Begin, Finish, Read
 from tests.orchestrator.disks import unwritable
 from tests.orchestrator.working import contents, fork, run

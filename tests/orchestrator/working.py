@@ -11,11 +11,11 @@ from typing import Any
 
 import torch
 
-from orchestrator.execution.work import Ending, Mission, carry_out
 from orchestrator.spec.policy import Policy
 from orchestrator.store import Store
 from orchestrator.store.leases.lease import numbers
 from orchestrator.store.sweeps.orders import Orders
+from orchestrator.worker.trial import Ending, Mission, carry_out
 from trainer.config import Trial
 from trainer.data import DataSettings, fingerprint
 from trainer.evaluation.suite import Suite, read_suite

@@ -17,7 +17,6 @@ from typer.testing import CliRunner
 from orchestrator.costs.budget import Usage
 from orchestrator.costs.footprint import bytes_stored, footprint
 from orchestrator.costs.forecast import Forecast, forecast, room_here
-from orchestrator.execution.work import Ending
 from orchestrator.plan.network_sizes import IMAGES, bytes_of_weights
 from orchestrator.plan.plan import Plan, PlannedTrial, make_plan
 from orchestrator.spec.policy import Resources
@@ -26,6 +25,7 @@ from orchestrator.store import LocalFiles, Store
 from orchestrator.store.records.version import enter
 from orchestrator.sweep import app
 from orchestrator.terminal.units import in_short, in_words
+from orchestrator.worker.trial import Ending
 from tests.orchestrator.conftest import Begin, Read
 from tests.orchestrator.disks import small_disk
 from tests.orchestrator.working import contents, run

@@ -13,7 +13,6 @@ import pytest
 from torch import Tensor, nn
 from typer.testing import CliRunner, Result
 
-from orchestrator.execution.work import Ending
 from orchestrator.plan.plan import Plan, PlannedTrial, make_plan
 from orchestrator.results.reevaluation import coverage, plan_start, reevaluated
 from orchestrator.results.trials_table import sweep_table
@@ -28,6 +27,7 @@ from orchestrator.store.records.sealed import write_record
 from orchestrator.store.trials.errand import came_for
 from orchestrator.store.trials.result import give_up_weights
 from orchestrator.sweep import app
+from orchestrator.worker.trial import Ending
 from tests.orchestrator.finished import do_sweep, read_sweep, store_of
 from tests.orchestrator.working import PATIENT, contents, mission, run
 from trainer.attacks.attack import Attack

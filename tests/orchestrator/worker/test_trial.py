@@ -19,7 +19,6 @@ import pytest
 import torch
 
 from orchestrator.costs.passes_ahead import most_passes_of_evaluation
-from orchestrator.execution.work import Ending, carry_out, failure_kind, passes_of_training
 from orchestrator.spec.policy import Policy
 from orchestrator.store import Failure, LocalFiles, Store
 from orchestrator.store.files.contract import UnreachableError
@@ -27,6 +26,7 @@ from orchestrator.store.leases import lease
 from orchestrator.store.leases.lease import Watch
 from orchestrator.store.records.sealed import read_record, write_record
 from orchestrator.store.sweeps.orders import Orders
+from orchestrator.worker.trial import Ending, carry_out, failure_kind, passes_of_training
 from tests.orchestrator.working import (
     CPU,
     MakeTrial,

@@ -18,7 +18,6 @@ import pytest
 
 from orchestrator.execution import queue
 from orchestrator.execution.queue import Queue
-from orchestrator.execution.work import Ending, carry_out
 from orchestrator.spec.policy import Policy
 from orchestrator.store import LocalFiles, Store
 from orchestrator.store.files.contract import Files
@@ -26,6 +25,7 @@ from orchestrator.store.leases import lease, owner
 from orchestrator.store.records.sealed import peek_record, read_blob, read_record
 from orchestrator.store.sweeps import starts
 from orchestrator.store.sweeps.starts import all_starts, begun
+from orchestrator.worker.trial import Ending, carry_out
 from tests.orchestrator.working import (
     CPU,
     IN_MEMORY,

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 import torch
 
-from orchestrator.execution import supervision as module
-from orchestrator.execution.supervision import StoppedError, Supervision, TimeLimitError
 from orchestrator.spec.policy import Policy
 from orchestrator.store import Attempt, Store, StoredTrial
 from orchestrator.store.leases import lease
 from orchestrator.store.leases.lease import LostError
 from orchestrator.store.sweeps.orders import Orders
+from orchestrator.worker import supervision as module
+from orchestrator.worker.supervision import StoppedError, Supervision, TimeLimitError
 from tests.orchestrator.working import MakeTrial
 from trainer.config import Trial
 from trainer.training.loop import EpochRow

@@ -20,13 +20,13 @@ from typing import Any
 
 import torch
 
-from orchestrator.execution.supervision import StoppedError, Supervision, TimeLimitError
 from orchestrator.spec.policy import Policy
 from orchestrator.store import Attempt, Store, StoredTrial
 from orchestrator.store.files.contract import FullError, UnreachableError
 from orchestrator.store.leases.lease import LeaseState, LostError
 from orchestrator.store.sweeps.orders import Orders
 from orchestrator.store.trials.errand import EVALUATES, came_for
+from orchestrator.worker.supervision import StoppedError, Supervision, TimeLimitError
 from trainer.answers import NotFiniteError
 from trainer.config import Trial
 from trainer.data import Dataset, DataSettings, MissingData, fingerprint, load

@@ -1,0 +1,1 @@
+"""What one worker does with one trial; it knows no Ray."""
