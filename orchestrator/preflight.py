@@ -15,7 +15,7 @@ import torch
 from rich.console import Console
 from torch import nn
 
-from orchestrator.address import check_address
+from orchestrator.execution.address import check_address
 from orchestrator.execution.session import parent_folder
 from orchestrator.plan.network_sizes import IMAGES
 from orchestrator.plan.plan import Plan, PlannedTrial, blamed_on

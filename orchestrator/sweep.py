@@ -14,8 +14,8 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.console import Console
 
-from orchestrator.address import NoClusterError
 from orchestrator.dry_run import show_plan
+from orchestrator.execution.address import NoClusterError
 from orchestrator.front import show, show_files
 from orchestrator.plan.plan import Plan
 from orchestrator.report.front_files import front_record

@@ -13,9 +13,9 @@ import ray
 from ray.exceptions import RayError
 from ray.tune.execution import class_cache
 
-from orchestrator.address import NoClusterError, check_address
+from orchestrator.execution.address import NoClusterError, check_address
+from orchestrator.execution.cluster_watch import watched_cluster
 from orchestrator.execution.session import heard_here_alone, own_folder, own_token
-from orchestrator.execution.watch import watched_cluster
 from orchestrator.spec.auto_precision import Decision, decided_by
 from orchestrator.spec.policy import Resources
 from trainer.device.allocator import ENVIRONMENT

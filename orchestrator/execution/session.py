@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from orchestrator.address import NoClusterError
+from orchestrator.execution.address import NoClusterError
 
 logger = logging.getLogger(__name__)
 

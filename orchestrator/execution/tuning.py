@@ -26,8 +26,8 @@ from ray.tune import Callback, RunConfig, Stopper, TuneConfig, Tuner
 from ray.tune.search import Searcher
 
 from orchestrator.execution.queue import Queue
+from orchestrator.execution.report_thread import told_apart
 from orchestrator.execution.silence import end_worker
-from orchestrator.execution.telling import told_apart
 from orchestrator.plan.plan import PlannedTrial
 from orchestrator.spec.policy import Policy, Resources
 from orchestrator.store import Failure, FailureKind, Store

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.address import NoClusterError, check_address
+from orchestrator.execution.address import NoClusterError, check_address
 from tests.integration.gate import Gate
 from tests.integration.running import Finished, Place, Running, free_port, wait_until
 from tests.integration.stored import attempts, table, trial_folders, worker

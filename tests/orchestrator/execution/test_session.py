@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from ray.tune.execution.class_cache import _ActorClassCache
 
-from orchestrator.address import NoClusterError
 from orchestrator.execution import cluster, session
+from orchestrator.execution.address import NoClusterError
 from orchestrator.execution.session import own_folder, own_token, parent_folder
 
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from orchestrator import address
-from orchestrator.execution.watch import Part
+from orchestrator.execution import address
+from orchestrator.execution.cluster_watch import Part
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from orchestrator.address import NoClusterError, check_address
+from orchestrator.execution.address import NoClusterError, check_address
 
 SETTINGS_FRAME = bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
 """Empty settings: what an HTTP/2 server says first."""

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from orchestrator.execution.telling import told_apart
+from orchestrator.execution.report_thread import told_apart
 from trainer.training.loop import EpochRow
 
 ROWS: list[EpochRow] = [{"epoch": float(epoch)} for epoch in range(5)]
