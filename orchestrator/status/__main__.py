@@ -26,9 +26,9 @@ from orchestrator.spec.arguments import (
 )
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.status.display import MOST_ROWS, chosen, hidden, lines, table, told
-from orchestrator.status.standing import Observer, Standing
-from orchestrator.status.story import matching, story
-from orchestrator.status.vigil import keep_vigil
+from orchestrator.status.live import keep_vigil
+from orchestrator.status.observer import Observer, Standing
+from orchestrator.status.trial_story import matching, story
 from orchestrator.store.files.by_url import open_files
 from orchestrator.store.files.contract import RefusedError, UnreachableError
 from orchestrator.store.records.read_only import ReadOnly, only_read

@@ -8,8 +8,8 @@ from rich.text import Text
 
 from orchestrator.plan.plan import Plan, PlannedTrial
 from orchestrator.spec.sweep_spec import SweepSpec
-from orchestrator.status.standing import Standing, TrialStanding, silent_since
-from orchestrator.status.story import Story
+from orchestrator.status.observer import Standing, TrialStanding, silent_since
+from orchestrator.status.trial_story import Story
 from orchestrator.store.leases.lease import LeaseState
 from orchestrator.table.setting_values import value_text
 from orchestrator.terminal.units import duration, in_short, in_words

@@ -9,7 +9,7 @@ from typing import Any
 from orchestrator.plan.plan import PlannedTrial
 from orchestrator.spec.arguments import command, last_address
 from orchestrator.spec.sweep_spec import SweepSpec
-from orchestrator.status.standing import Standing, silent_since
+from orchestrator.status.observer import Standing, silent_since
 from orchestrator.store import Failure, FailureKind, Files, Store
 from orchestrator.store.leases.lease import LeaseState
 from orchestrator.store.records.sealed import read_record

@@ -26,7 +26,7 @@ from orchestrator.report.front_files import front_record
 from orchestrator.results.trials_table import trials_table
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.status.__main__ import app
-from orchestrator.status.story import REMEDIES, matching
+from orchestrator.status.trial_story import REMEDIES, matching
 from orchestrator.store import FailureKind, LocalFiles, Store
 from orchestrator.store.leases.lease import Lease
 from orchestrator.store.records.sealed import read_record, write_record
@@ -532,7 +532,7 @@ def test_watch_tells_what_changes_until_the_start_is_over(
 @pytest.mark.slow
 def test_watch_ends_with_130_on_interrupt(spec: SweepSpec, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "orchestrator.status", "sweep.yaml", "--watch"]
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
     )
@@ -586,7 +586,7 @@ def test_another_process_without_the_data_is_told_the_same(
     with_data = ask()
     (tmp_path / "images").rename(tmp_path / "away")
     command = [sys.executable, "-m", "orchestrator.status", "sweep.yaml", "--json"]
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
     without = json.loads(done.stdout)
     assert steady(without) == steady(with_data)

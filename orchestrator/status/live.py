@@ -15,7 +15,7 @@ from rich.text import Text
 
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.status.display import MOST_ROWS, chosen, hidden, lines, summary, table
-from orchestrator.status.standing import Observer, Standing
+from orchestrator.status.observer import Observer, Standing
 from orchestrator.store.files.contract import UnreachableError
 from orchestrator.store.leases.lease import Watch
 
