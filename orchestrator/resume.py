@@ -6,7 +6,7 @@ import logging
 
 import typer
 
-from orchestrator.preflight import check_storage
+from orchestrator.driver.preflight import check_storage
 from orchestrator.spec.arguments import (
     Assignments,
     SpecPath,

@@ -14,7 +14,8 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.console import Console
 
-from orchestrator.dry_run import show_plan
+from orchestrator.driver.dry_run import show_plan
+from orchestrator.driver.session import Outcome, start
 from orchestrator.execution.address import NoClusterError
 from orchestrator.front import show, show_files
 from orchestrator.plan.plan import Plan
@@ -24,7 +25,6 @@ from orchestrator.results.reevaluation import coverage, reevaluated
 from orchestrator.spec.auto_precision import DecidedOtherwiseError, Decision, decided_here
 from orchestrator.spec.policy import Resources
 from orchestrator.spec.sweep_spec import SweepSpec, read_spec
-from orchestrator.start import Outcome, start
 from orchestrator.store.sweeps.starts import HeldError
 from orchestrator.terminal.exit_code import ExitCode
 from orchestrator.tracking import OFF, tracking_uri

@@ -20,7 +20,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from orchestrator import start as command
+from orchestrator.driver import session as command
 from orchestrator.execution import tuning
 from orchestrator.execution.queue import Queue
 from orchestrator.plan.plan import PlannedTrial

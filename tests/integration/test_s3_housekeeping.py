@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.driver.retention import drop_weights
 from orchestrator.plan.plan import make_plan
-from orchestrator.retention import drop_weights
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Files, LocalFiles, Store
 from orchestrator.store.files.by_url import open_files

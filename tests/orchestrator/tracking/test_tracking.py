@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 from sqlalchemy.engine import make_url
 from typer.testing import CliRunner
 
+from orchestrator.driver.session import _track_trials
 from orchestrator.plan.plan import make_plan
 from orchestrator.results.trials_table import sweep_table
 from orchestrator.spec.sweep_spec import SweepSpec
-from orchestrator.start import _track_trials
 from orchestrator.store import Attempt, Store
 from orchestrator.sweep import app
 from orchestrator.tracking import NoTracker, TrackedTrial, Tracker, open_tracker, tracking_uri

@@ -9,9 +9,9 @@ from collections.abc import Callable
 import pytest
 from rich.console import Console
 
-from orchestrator import progress
+from orchestrator.driver import progress
+from orchestrator.driver.progress import Display, Tally
 from orchestrator.plan.plan import PlannedTrial, make_plan
-from orchestrator.progress import Display, Tally
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Progress, Store
 from orchestrator.terminal.units import duration

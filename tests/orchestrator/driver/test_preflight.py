@@ -11,9 +11,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from orchestrator import front, sweep
+from orchestrator.driver.preflight import check_content
 from orchestrator.plan.manifest import write_manifest
 from orchestrator.plan.plan import make_plan
-from orchestrator.preflight import check_content
 from orchestrator.spec.policy import Resources
 from orchestrator.spec.sweep_spec import read_spec
 from orchestrator.status import __main__ as status

@@ -13,18 +13,18 @@ from pathlib import Path
 import pandas as pd
 from rich.console import Console
 
-from orchestrator.commentary import Commentary
 from orchestrator.costs.budget import BudgetWatch, Meter
-from orchestrator.interruption import Interruption, watched
-from orchestrator.mending import mend
+from orchestrator.driver.listener import Commentary
+from orchestrator.driver.mending import mend
+from orchestrator.driver.preflight import ready
+from orchestrator.driver.retention import drop_weights
+from orchestrator.driver.signals import Interruption, watched
 from orchestrator.pareto.front import Front
 from orchestrator.plan.manifest import write_manifest
 from orchestrator.plan.plan import Plan, PlannedTrial
-from orchestrator.preflight import ready
 from orchestrator.report.results import write_results
 from orchestrator.results.reevaluation import coverage, plan_start
 from orchestrator.results.trials_table import trials_table
-from orchestrator.retention import drop_weights
 from orchestrator.spec.arguments import command
 from orchestrator.spec.auto_precision import keep, told
 from orchestrator.spec.policy import Policy, Resources

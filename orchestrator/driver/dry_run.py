@@ -20,9 +20,9 @@ from rich.text import Text
 from orchestrator.costs.budget import usage
 from orchestrator.costs.footprint import bytes_stored
 from orchestrator.costs.forecast import Forecast, forecast
+from orchestrator.driver.preflight import check_storage, ready
 from orchestrator.plan.manifest import read_manifest
 from orchestrator.plan.plan import Plan, PlannedTrial, with_republished
-from orchestrator.preflight import check_storage, ready
 from orchestrator.report.results import suite_facts
 from orchestrator.results.reevaluation import coverage
 from orchestrator.spec.auto_precision import told

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from orchestrator.interruption import SIGNALS, watched
+from orchestrator.driver.signals import SIGNALS, watched
 from orchestrator.sweep import app
 
 NAMES = [number.name for number in SIGNALS]

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from orchestrator.costs.budget import Meter
+from orchestrator.driver.progress import Display, Tally
 from orchestrator.plan.plan import Plan, PlannedTrial
-from orchestrator.progress import Display, Tally
 from orchestrator.store import Store
 from orchestrator.tracking import TrackedTrial, Tracker
 from trainer.training.loop import EpochRow

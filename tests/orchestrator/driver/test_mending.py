@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.mending import mend
+from orchestrator.driver.mending import mend
 from orchestrator.plan.manifest import write_manifest
 from orchestrator.plan.plan import make_plan
 from orchestrator.results.trials_table import trials_table
