@@ -293,10 +293,11 @@ def named_class(
     except ValueError as error:
         raise document.fail(key, str(error)) from None
     if not (isinstance(cls, type) and issubclass(cls, base)) or isabstract(cls):
+        package = base.__module__.rpartition(".")[0]  # from which users import it
         raise document.fail(
             key,
-            f"must name a subclass of {base.__module__}.{base.__name__} that defines its "
-            f"abstract methods, got {kind!r}",
+            f"must name a subclass of {package}.{base.__name__} that defines its abstract "
+            f"methods, got {kind!r}",
         )
     return cls
 

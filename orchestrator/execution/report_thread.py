@@ -13,7 +13,7 @@ Tell = Callable[[EpochRow], None]
 
 
 @contextmanager
-def told_apart(tell: Tell) -> Iterator[Tell]:
+def told_in_a_thread(tell: Tell) -> Iterator[Tell]:
     """A `tell` that waits for nobody; at the end of the block all has been told, in order.
 
     Where `tell` breaks off, what comes after is told to nobody, and nobody is held up.

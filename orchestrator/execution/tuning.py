@@ -26,7 +26,7 @@ from ray.tune import Callback, RunConfig, Stopper, TuneConfig, Tuner
 from ray.tune.search import Searcher
 
 from orchestrator.execution.queue import Queue
-from orchestrator.execution.report_thread import told_apart
+from orchestrator.execution.report_thread import told_in_a_thread
 from orchestrator.execution.silence import end_worker
 from orchestrator.plan.plan import PlannedTrial
 from orchestrator.spec.policy import Policy, Resources
@@ -175,7 +175,7 @@ def work_on_trial(config: dict[str, Any], *, assignment: Assignment) -> None:
     read_orders = partial(orders.read, files, assignment.sweep, assignment.start)
     # Tune holds whoever reports until the command has heard it, which may stand still; a row is
     # nested, away from Tune's own keys.
-    with told_apart(lambda row: tune.report({"row": row})) as report:
+    with told_in_a_thread(lambda row: tune.report({"row": row})) as report:
         ending = carry_out(
             read_trial(Document.from_plain(assignment.trials[config[TRIAL]], config[TRIAL])),
             read_suite(Document.from_plain(assignment.suite, "suite")),

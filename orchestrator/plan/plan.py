@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Files, Progress, Store
-from orchestrator.store.trials.errand import came_for
+from orchestrator.store.trials.purpose import came_for
 from orchestrator.store.trials.stored_trial import FAMILIES
 from orchestrator.table.setting_values import value_text
 from trainer.config import Trial
@@ -227,8 +227,8 @@ def refreshed(plan: Plan, store: Store) -> Plan:
         stored = store.trial(planned.id)
         progress = stored.progress(plan.suite_id)
         if progress.trained and progress.evaluation is None and not progress.is_held:
-            errand = None if planned.trains else plan.suite_id
-            attempts = [None, *came_for(stored.past_attempts(), errand)]
+            purpose = None if planned.trains else plan.suite_id
+            attempts = [None, *came_for(stored.past_attempts(), purpose)]
             progress = replace(progress, lease=attempts[-1])
         sibling = None if progress.has_begun else planned.sibling
         return replace(planned, progress=progress, sibling=sibling)

@@ -26,7 +26,7 @@ from orchestrator.spec.arguments import (
 )
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.status.display import MOST_ROWS, chosen, hidden, lines, table, told
-from orchestrator.status.live import keep_vigil
+from orchestrator.status.live import keep_watching
 from orchestrator.status.observer import Observer, Standing
 from orchestrator.status.trial_story import matching, story
 from orchestrator.store.files.by_url import open_files
@@ -74,7 +74,7 @@ def main(
             if standing is None:
                 _say_that_nothing_is_there(spec, console, as_json=as_json)
             elif watch:
-                keep_vigil(
+                keep_watching(
                     spec, observer, standing, damaged=files.damaged, rest=rest, console=console
                 )
             elif why is not None:

@@ -28,7 +28,7 @@ OTHER_LINES = 14
 """Of a picture, beside its trials."""
 
 
-def keep_vigil(
+def keep_watching(
     spec: SweepSpec,
     observer: Observer,
     standing: Standing,

@@ -25,7 +25,7 @@ from orchestrator.store import Attempt, Store, StoredTrial
 from orchestrator.store.files.contract import FullError, UnreachableError
 from orchestrator.store.leases.lease import LeaseState, LostError
 from orchestrator.store.sweeps.orders import Orders
-from orchestrator.store.trials.errand import EVALUATES, came_for
+from orchestrator.store.trials.purpose import EVALUATES, came_for
 from orchestrator.worker.supervision import StoppedError, Supervision, TimeLimitError
 from trainer.answers import NotFiniteError
 from trainer.config import Trial
@@ -123,8 +123,8 @@ def _begun(
     """The trial under a new attempt; None where another was first to begin it."""
     stored = store.trial(trial.id)
     stored.describe(trial)
-    errand = None if mission.trains else suite.id
-    past = list(came_for(stored.past_attempts(), errand))
+    purpose = None if mission.trains else suite.id
+    past = list(came_for(stored.past_attempts(), purpose))
     micro_batches = 1
     if mission.policy.halve_batch:
         ends = [state.ended or {} for state in past]
@@ -134,7 +134,7 @@ def _begun(
         "sweep": mission.sweep,
         "start": mission.start,
         "node": mission.node,
-        EVALUATES: errand,
+        EVALUATES: purpose,
         "micro_batches": micro_batches,
         "provenance": provenance(device),
     }

@@ -17,7 +17,7 @@ import pytest
 from typer.testing import CliRunner
 
 from orchestrator.store.__main__ import app
-from orchestrator.store.housekeeping import damage as judgement
+from orchestrator.store.housekeeping import damage as damage_module
 from tests.integration.in_process import sweeping_at_once, swept
 from tests.integration.stored import assert_same_result, attempts, table, trial_folders
 
@@ -209,7 +209,7 @@ def verified(storage: Path) -> set[str]:
     """Names of the files that are set aside as damaged. Nobody is in the middle of writing one: a
     trial whose lease is damaged is looked at no more often than others."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(judgement, "LOOKS_AT_WORK", judgement.LOOKS)
+        patch.setattr(damage_module, "LOOKS_AT_WORK", damage_module.LOOKS)
         found = CliRunner().invoke(app, ["verify", str(storage), "--json"])
     assert found.exit_code == 1, found.output
     return {finding["name"] for finding in json.loads(found.stdout)["findings"]}

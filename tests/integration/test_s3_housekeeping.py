@@ -12,7 +12,7 @@ from orchestrator.plan.plan import make_plan
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Files, LocalFiles, Store
 from orchestrator.store.files.by_url import open_files
-from orchestrator.store.housekeeping import damage as judgement
+from orchestrator.store.housekeeping import damage as damage_module
 from orchestrator.store.housekeeping.collection import remove, survey
 from orchestrator.store.housekeeping.inventory import inventory
 from orchestrator.store.housekeeping.verification import Finding, contents, verify
@@ -28,7 +28,7 @@ def server() -> Iterator[S3Server]:
     with s3_server() as found, pytest.MonkeyPatch.context() as monkeypatch:
         for name, value in found.environment.items():
             monkeypatch.setenv(name, value)
-        monkeypatch.setattr(judgement, "SECONDS_BETWEEN_LOOKS", 0.0)
+        monkeypatch.setattr(damage_module, "SECONDS_BETWEEN_LOOKS", 0.0)
         yield found
 
 

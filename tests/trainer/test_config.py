@@ -313,8 +313,8 @@ def test_ones_own_attack_and_method_are_part_of_the_trial(own_module: str) -> No
 @pytest.mark.parametrize(
     ("name", "pieces"),
     [
-        ("build", ["training.attacks.grey.attack", "a subclass of trainer.attacks.attack.Attack"]),
-        ("Mean", ["a subclass of trainer.attacks.attack.Attack", "'grey_attacks:Mean'"]),
+        ("build", ["training.attacks.grey.attack", "a subclass of trainer.attacks.Attack"]),
+        ("Mean", ["a subclass of trainer.attacks.Attack", "'grey_attacks:Mean'"]),
         ("Missing", ["must name an importable attack", "'grey_attacks:Missing'"]),
     ],
 )

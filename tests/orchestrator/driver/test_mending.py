@@ -16,7 +16,7 @@ from orchestrator.plan.manifest import write_manifest
 from orchestrator.plan.plan import make_plan
 from orchestrator.results.trials_table import trials_table
 from orchestrator.spec.sweep_spec import SweepSpec
-from orchestrator.store.housekeeping import damage as judgement
+from orchestrator.store.housekeeping import damage as damage_module
 from orchestrator.store.housekeeping.damage import Kind
 from orchestrator.store.housekeeping.verification import Finding, contents, verify
 from orchestrator.store.sweeps.starts import begun
@@ -73,7 +73,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> SweepSpec:
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(judgement, "SECONDS_BETWEEN_LOOKS", 0.0)
+    monkeypatch.setattr(damage_module, "SECONDS_BETWEEN_LOOKS", 0.0)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from orchestrator.execution.report_thread import told_apart
+from orchestrator.execution.report_thread import told_in_a_thread
 from trainer.training.loop import EpochRow
 
 ROWS: list[EpochRow] = [{"epoch": float(epoch)} for epoch in range(5)]
@@ -21,7 +21,7 @@ def test_who_tells_does_not_wait_for_who_listens_and_at_the_end_all_is_told_in_o
         assert listens.wait(60)
         heard.append(row)
 
-    with told_apart(hear) as tell:
+    with told_in_a_thread(hear) as tell:
         for row in ROWS:
             tell(row)
         assert heard == []
@@ -31,7 +31,7 @@ def test_who_tells_does_not_wait_for_who_listens_and_at_the_end_all_is_told_in_o
 
 def test_all_is_told_before_what_went_wrong_goes_on() -> None:
     heard: list[EpochRow] = []
-    with pytest.raises(ZeroDivisionError), told_apart(heard.append) as tell:
+    with pytest.raises(ZeroDivisionError), told_in_a_thread(heard.append) as tell:
         for row in ROWS:
             tell(row)
         raise ZeroDivisionError
@@ -46,7 +46,7 @@ def test_where_the_telling_breaks_off_nobody_is_held_up() -> None:
             sys.exit(0)  # as Tune ends who reports to it
         heard.append(row)
 
-    with told_apart(hear_one) as tell:
+    with told_in_a_thread(hear_one) as tell:
         for row in ROWS:
             tell(row)
     assert heard == ROWS[:1]

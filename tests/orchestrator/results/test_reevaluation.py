@@ -24,7 +24,7 @@ from orchestrator.store.housekeeping.garbage import Kind
 from orchestrator.store.housekeeping.verification import contents as files_in
 from orchestrator.store.housekeeping.verification import verify
 from orchestrator.store.records.sealed import write_record
-from orchestrator.store.trials.errand import came_for
+from orchestrator.store.trials.purpose import came_for
 from orchestrator.store.trials.result import give_up_weights
 from orchestrator.sweep import app
 from orchestrator.worker.trial import Ending

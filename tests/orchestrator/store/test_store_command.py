@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from orchestrator.plan.plan import make_plan
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store.__main__ import app
-from orchestrator.store.housekeeping import damage as judgement
+from orchestrator.store.housekeeping import damage as damage_module
 from tests.orchestrator.finished import do_sweep, read_sweep, store_of
 from tests.orchestrator.working import contents
 
@@ -33,7 +33,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def spec(done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SweepSpec:
     """A sweep of two trials that is done; another one has the first of them too."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(judgement, "SECONDS_BETWEEN_LOOKS", 0.0)
+    monkeypatch.setattr(damage_module, "SECONDS_BETWEEN_LOOKS", 0.0)
     shutil.copytree(done / "runs", tmp_path / "runs")
     return read_sweep(tmp_path)
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from orchestrator.plan.plan import make_plan
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import LocalFiles
-from orchestrator.store.housekeeping import damage as judgement
+from orchestrator.store.housekeeping import damage as damage_module
 from orchestrator.store.housekeeping.damage import Kind
 from orchestrator.store.housekeeping.verification import Finding, contents, sealed, verify
 from orchestrator.store.leases.lease import create
@@ -58,7 +58,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
 @pytest.fixture(autouse=True, scope="module")
 def _at_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(judgement, "SECONDS_BETWEEN_LOOKS", 0.0)
+        monkeypatch.setattr(damage_module, "SECONDS_BETWEEN_LOOKS", 0.0)
         yield
 
 
@@ -339,7 +339,7 @@ def test_file_that_is_being_replaced_is_not_damaged(tmp_path: Path) -> None:
             write_record(files, f"{attempt.folder}/beat.json", {"count": number})
 
     with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(judgement, "SECONDS_BETWEEN_LOOKS", 0.002)
+        monkeypatch.setattr(damage_module, "SECONDS_BETWEEN_LOOKS", 0.002)
         writer = threading.Thread(target=keep_writing)
         writer.start()
         findings = [finding for _ in range(20) for finding in found_in(tmp_path)]

@@ -22,9 +22,9 @@ def came_for(attempts: Iterable[LeaseState], suite_id: str | None) -> Iterator[L
     One that says nothing of itself records the failure of a worker that could not any more: it
     came for what the attempt before it did.
     """
-    errand = None
+    purpose = None
     for attempt in attempts:
         if attempt.about:
-            errand = attempt.about.get(EVALUATES)
-        if errand == suite_id:
+            purpose = attempt.about.get(EVALUATES)
+        if purpose == suite_id:
             yield attempt
