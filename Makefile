@@ -11,7 +11,7 @@ PROCESSES ?= $(shell echo $$(($(CORES) < 4 ? $(CORES) : 4)))
 PYTEST := $(BIN)/python -m pytest
 TOGETHER := --numprocesses $(PROCESSES) --dist loadfile
 
-.PHONY: help demo test test-quick test-integration test-long bench peers lint ui constraints clean
+.PHONY: help demo test test-quick test-integration test-long bench peers check lint ui constraints clean
 .DEFAULT_GOAL := help
 
 help: ## Show the targets
@@ -44,6 +44,16 @@ bench: .venv/installed ## Measure speed beside bounds and peers (half an hour; D
 peers: .venv/installed ## Ask other attack libraries again and print the tables (DATA=folder; an hour)
 	$(BIN)/python -m tests.peers.remake --data $(DATA)
 	$(BIN)/python -m tests.peers.tables --data $(DATA)
+
+# Tests of FILE: those of its own name where it lies, else all that lie there.
+ITS_TESTS = $(or $(wildcard tests/$(dir $(FILE))test_$(notdir $(FILE))),$(wildcard tests/$(dir $(FILE))test_*.py))
+
+check: .venv/installed ## Check one module's style, types and quick tests (FILE=orchestrator/plan/plan.py)
+	@test -f '$(FILE)' || { echo "FILE must be a module, such as orchestrator/plan/plan.py, got '$(FILE)'" >&2; exit 2; }
+	$(BIN)/ruff check '$(FILE)' $(ITS_TESTS)
+	$(BIN)/ruff format --check '$(FILE)' $(ITS_TESTS)
+	$(BIN)/mypy
+	$(if $(ITS_TESTS),$(PYTEST) -m "not slow and not integration and not long" $(ITS_TESTS))
 
 lint: .venv/installed ## Check style and types
 	$(BIN)/ruff check .
