@@ -111,7 +111,7 @@ ROOMS = told_rooms()
 
 DOORS = {
     *("orchestrator.sweep", "orchestrator.front", "orchestrator.pause", "orchestrator.resume"),
-    *("orchestrator.status.__main__", "orchestrator.store.__main__"),
+    *("orchestrator.__main__", "orchestrator.status.__main__", "orchestrator.store.__main__"),
     *("orchestrator.tracking.__main__", "trainer.train", "trainer.evaluate"),
 }
 
