@@ -36,6 +36,10 @@ from trainer.terminal.table import line_width, titled
 
 logger = logging.getLogger("orchestrator")
 
+LOCAL_AND_ADDRESS = (
+    "must not stand beside --address: it runs trials in this process, and not on a cluster; leave "
+    "out one of the two"
+)
 SHOWN_FAILURES = 10
 
 
@@ -57,6 +61,13 @@ def main(
         str | None,
         typer.Option(metavar="auto|HOST:PORT", help="A running Ray cluster; else this machine."),
     ] = None,
+    local: Annotated[
+        bool,
+        typer.Option(
+            "--local",
+            help="Run one trial after the other in this process, without Ray: to debug them.",
+        ),
+    ] = False,
     assignments: Annotated[
         list[str] | None,
         typer.Option(
@@ -105,6 +116,8 @@ def main(
     console = terminal(stderr=as_json)
     log_to_stderr(logging.WARNING)
     try:
+        if local and address is not None:
+            raise BadInput(Problem("--local", "", LOCAL_AND_ADDRESS))
         is_to_ask = address is not None and not dry_run and evaluate is None
         decide = _decided_on(address) if is_to_ask else decided_here
         read = partial(
@@ -118,10 +131,22 @@ def main(
         elif only is not None:
             raise BadInput(Problem("--only", "", "must stand beside --evaluate"))
         if dry_run:
-            show_plan(spec, console, address=address, retry_failed=retry_failed, as_json=as_json)
+            show_plan(
+                spec,
+                console,
+                address=address,
+                is_local=local,
+                retry_failed=retry_failed,
+                as_json=as_json,
+            )
             raise typer.Exit(ExitCode.DONE)
         begin = partial(
-            start, address=address, joins=join, retry_failed=retry_failed, console=console
+            start,
+            address=address,
+            is_local=local,
+            joins=join,
+            retry_failed=retry_failed,
+            console=console,
         )
         spec, outcome = _started(spec, read, begin)
     except (BadInput, NoClusterError) as error:

@@ -38,7 +38,13 @@ from trainer.terminal.table import Column, line_width, table_width, terminal_tab
 
 
 def show_plan(
-    spec: SweepSpec, console: Console, *, address: str | None, retry_failed: bool, as_json: bool
+    spec: SweepSpec,
+    console: Console,
+    *,
+    address: str | None,
+    is_local: bool,
+    retry_failed: bool,
+    as_json: bool,
 ) -> None:
     """Print each trial with what is left to do, and what all of that will take.
 
@@ -56,6 +62,7 @@ def show_plan(
             store,
             place,
             address=address,
+            is_local=is_local,
             retry_failed=retry_failed,
             console=console,
             fingerprint_of=data.fingerprint,

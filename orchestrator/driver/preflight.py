@@ -57,6 +57,7 @@ def ready(
     place: Files,
     *,
     address: str | None,
+    is_local: bool,
     retry_failed: bool,
     console: Console,
     fingerprint_of: Callable[[DataSettings], str] = fingerprint,
@@ -69,6 +70,7 @@ def ready(
     Args:
         store: over the files of `place`, which may wait where these do not answer.
         address: of a Ray cluster; None: this machine.
+        is_local: the trials run in this process, without Ray.
         fingerprint_of: of a data set, by its settings.
         settled: trials that are known to be done, by id: the store is not asked about them.
         away: data sets that are to be downloaded: what stands on them is not tried.
@@ -87,7 +89,7 @@ def ready(
     is_here = bool(pending) and address is None
     resources = local_resources(spec, console) if is_here else spec.policy.resources
     check_temporary_folder()
-    if is_here:
+    if is_here and not is_local:
         parent_folder(os.environ)
     shapes = check_content(
         spec, [each for each in pending if each.trial.data not in away], resources

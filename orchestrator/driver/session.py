@@ -19,6 +19,7 @@ from orchestrator.driver.mending import mend
 from orchestrator.driver.preflight import ready
 from orchestrator.driver.retention import drop_weights
 from orchestrator.driver.signals import Interruption, watched
+from orchestrator.execution.backend import RunTrials
 from orchestrator.pareto.front import Front
 from orchestrator.plan.manifest import write_manifest
 from orchestrator.plan.plan import Plan, PlannedTrial
@@ -60,12 +61,19 @@ class Outcome:
 
 
 def start(
-    spec: SweepSpec, *, address: str | None, joins: bool, retry_failed: bool, console: Console
+    spec: SweepSpec,
+    *,
+    address: str | None,
+    is_local: bool,
+    joins: bool,
+    retry_failed: bool,
+    console: Console,
 ) -> Outcome:
     """Train and evaluate what is missing, on this machine or on the cluster at `address`; write
     the tables and the front of what there is; tell the tracker.
 
     Args:
+        is_local: run one trial after the other in this process, without Ray.
         joins: share the work with other starts of the sweep.
 
     Raises:
@@ -85,7 +93,13 @@ def start(
         )
         store = Store(files, impatient)
         looked = ready(
-            spec, store, impatient, address=address, retry_failed=retry_failed, console=console
+            spec,
+            store,
+            impatient,
+            address=address,
+            is_local=is_local,
+            retry_failed=retry_failed,
+            console=console,
         )
         plan, pending, resources = looked.plan, looked.pending, looked.resources
         policy = spec.policy.model_copy(update={"resources": resources})
@@ -120,7 +134,7 @@ def start(
             console.print(begun_with, soft_wrap=True)
             if (covered := coverage(spec, plan)) is not None and covered.hasty:
                 console.print(covered.hasty, style="bold", soft_wrap=True)
-            if not is_elsewhere:
+            if not is_elsewhere and not is_local:
                 with interruption.outlasting():
                     cluster.enter_context(_connected(address, resources))
         claims = RunClaims(impatient, spec.name, lease.folder)
@@ -135,6 +149,7 @@ def start(
                 meter=meter,
             )
             _run(
+                _back_end(is_local),
                 spec,
                 policy,
                 store,
@@ -242,7 +257,18 @@ def _connected(address: str | None, resources: Resources) -> AbstractContextMana
     return connected(address, resources)
 
 
+def _back_end(is_local: bool) -> RunTrials:
+    if is_local:
+        from orchestrator.execution import in_process  # noqa: PLC0415 (as above: PyTorch)
+
+        return in_process.run_trials
+    from orchestrator.execution import tuning  # noqa: PLC0415 (as above)
+
+    return tuning.run_trials
+
+
 def _run(
+    run_trials: RunTrials,
     spec: SweepSpec,
     policy: Policy,
     store: Store,
@@ -252,8 +278,6 @@ def _run(
     foreman: _Foreman,
     interruption: Interruption,
 ) -> None:
-    from orchestrator.execution.tuning import run_trials  # noqa: PLC0415 (as above)
-
     with commentary.shown():
         run_trials(
             commentary.pending,

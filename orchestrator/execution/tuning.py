@@ -9,22 +9,20 @@ from __future__ import annotations
 
 import logging
 import os
-import random
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
-import numpy as np
 import ray
-import torch
 from ray import tune
 from ray.exceptions import RayTaskError
 from ray.tune import Callback, RunConfig, Stopper, TuneConfig, Tuner
 from ray.tune.search import Searcher
 
+from orchestrator.execution.backend import Listener
 from orchestrator.execution.queue import Queue
 from orchestrator.execution.report_thread import told_in_a_thread
 from orchestrator.execution.silence import end_worker
@@ -35,11 +33,11 @@ from orchestrator.store.files.by_url import open_files
 from orchestrator.store.files.retrying import Patient
 from orchestrator.store.leases.lease import utc_now
 from orchestrator.store.sweeps import orders
+from orchestrator.worker.fresh import fresh
 from orchestrator.worker.trial import Ending, Mission, carry_out
 from trainer.config import read_trial
 from trainer.evaluation.suite import Suite, read_suite
 from trainer.input.document import Document
-from trainer.training.loop import EpochRow
 
 logger = logging.getLogger(__name__)
 
@@ -57,22 +55,6 @@ SECONDS_BETWEEN_LOOKS_AT_WORKERS = 2.0
 
 PATIENCE_SECONDS = 600.0
 """Seconds for which a worker waits for a storage that is out of its reach."""
-
-
-class Listener(Protocol):
-    """What is told while trials run."""
-
-    def started(self, trial_id: str) -> None:
-        """A worker took the trial up."""
-
-    def epoch_done(self, trial_id: str, row: EpochRow) -> None:
-        """An epoch of the trial is in the store."""
-
-    def let_go(self, trial_id: str) -> None:
-        """A worker let go of the trial, which is not over."""
-
-    def ended(self, trial_id: str) -> None:
-        """The trial is done or has failed: the store says which."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,14 +142,7 @@ def run_trials(
 def work_on_trial(config: dict[str, Any], *, assignment: Assignment) -> None:
     """One trial in a worker, which may be a used one: its state is set anew."""
     policy = Policy.model_validate(assignment.policy)
-    torch.set_num_threads(policy.resources.threads)
-    random.seed(0)
-    np.random.seed(0)
-    device = torch.device("cpu")
-    if policy.resources.gpu:
-        device = torch.device("cuda")
-        if policy.resources.gpu < 1:
-            torch.cuda.set_per_process_memory_fraction(policy.resources.gpu)
+    device = fresh(policy.resources)
     files = open_files(assignment.storage)
     waiting = Patient(
         files, tell=logger.warning, is_given_up=lambda: False, patience=PATIENCE_SECONDS

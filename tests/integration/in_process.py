@@ -1,4 +1,4 @@
-"""A sweep's command in the process of the test, its trials one after another and without Ray.
+"""A sweep's command in the process of the test, `--local`: its trials without Ray.
 
 For tests of what a storage holds before and after, which is the same whoever ran the trials: a
 command of its own takes seconds to import what it needs, and so does each of Ray's workers.
@@ -10,7 +10,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -20,8 +20,10 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from orchestrator.driver import session as command
-from orchestrator.execution import tuning
+from orchestrator.driver import session
+from orchestrator.execution import in_process
+from orchestrator.execution.backend import RunTrials
+from orchestrator.execution.in_process import SECONDS_BETWEEN_LOOKS, run_trials
 from orchestrator.execution.queue import Queue
 from orchestrator.plan.plan import PlannedTrial
 from orchestrator.spec.policy import Policy
@@ -33,13 +35,10 @@ from tests.integration.running import USER_CODE, Finished
 from tests.orchestrator.working import fork, never
 from trainer.evaluation.suite import Suite
 
-SECONDS_BETWEEN_LOOKS = 0.1
-"""At trials that are at work elsewhere, and at those that run at once."""
-
 
 def swept(*arguments: str | Path, **environment: str) -> Finished:
     """Run a sweep to its end, each trial in this process."""
-    return _commanded(_one_after_another, arguments, environment)
+    return _commanded(run_trials, ["--local", *arguments], environment)
 
 
 def nothing_to_run(*arguments: str | Path, **environment: str) -> Finished:
@@ -48,7 +47,10 @@ def nothing_to_run(*arguments: str | Path, **environment: str) -> Finished:
     Raises:
         AssertionError: it would have started Ray.
     """
-    return _commanded(_refused, arguments, environment)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(session, "_connected", _refused)
+        patch.setattr(session, "_back_end", _refused)
+        return _commanded(run_trials, arguments, environment)
 
 
 @contextmanager
@@ -58,7 +60,7 @@ def sweeping_at_once(*arguments: str | Path, **environment: str) -> Iterator[Bas
 
     def lead() -> None:
         os.setsid()
-        os._exit(_commanded(_all_at_once, arguments, environment).code)
+        os._exit(_commanded(_all_at_once, ["--local", *arguments], environment).code)
 
     leader = fork.Process(target=lead)
     leader.start()
@@ -72,64 +74,29 @@ def sweeping_at_once(*arguments: str | Path, **environment: str) -> Iterator[Bas
 
 
 def _commanded(
-    run_trials: Callable[..., None],
-    arguments: Sequence[str | Path],
-    environment: dict[str, str],
+    run: RunTrials, arguments: Sequence[str | Path], environment: dict[str, str]
 ) -> Finished:
+    threads = torch.get_num_threads()
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(USER_CODE)
         for name, value in environment.items():
             patch.setenv(name, value)
-        connected = _refused if run_trials is _refused else _not_connected
-        patch.setattr(command, "_connected", connected)
-        patch.setattr(tuning, "run_trials", run_trials)
+        patch.setattr(in_process, "run_trials", run)
         done = CliRunner().invoke(app, list(map(str, arguments)))
+    torch.set_num_threads(threads)
     if done.exception is not None and not isinstance(done.exception, SystemExit):
         raise done.exception
     return Finished(code=done.exit_code, stdout=done.stdout, stderr=done.stderr)
-
-
-def _not_connected(*_: object) -> nullcontext[None]:
-    return nullcontext()
 
 
 def _refused(*_: object, **__: object) -> None:
     raise AssertionError("there is something to run")
 
 
-def _one_after_another(
-    trials: Sequence[PlannedTrial], *, suite: Suite, store: Store, policy: Policy, **rest: Any
-) -> None:
-    """In the place of Ray's `run_trials`."""
-    queue = _queue(trials, suite=suite, store=store, policy=policy)
-    by_id = {planned.id: planned for planned in trials}
-    listener = rest["listener"]
-    while not queue.is_empty and not rest["is_stopped"]():
-        if (found := queue.next()) is None:
-            time.sleep(SECONDS_BETWEEN_LOOKS)
-            continue
-        trial_id, number = found
-        listener.started(trial_id)
-        ending = _carried_out(
-            by_id[trial_id],
-            suite,
-            store,
-            policy,
-            number=number,
-            sweep=rest["sweep"],
-            start=rest["start"],
-            report=partial(listener.epoch_done, trial_id),
-        )
-        if queue.ended(trial_id, ending):
-            listener.ended(trial_id)
-        else:
-            listener.let_go(trial_id)
-
-
 def _all_at_once(
     trials: Sequence[PlannedTrial], *, suite: Suite, store: Store, policy: Policy, **rest: Any
 ) -> None:
-    """In the place of Ray's `run_trials`; what trials report is heard by nobody."""
+    """In the place of `run_trials`; what trials report is heard by nobody."""
     queue = _queue(trials, suite=suite, store=store, policy=policy)
     by_id = {planned.id: planned for planned in trials}
     children = []
