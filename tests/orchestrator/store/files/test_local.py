@@ -102,9 +102,10 @@ def test_a_writer_that_was_killed_leaves_nothing_to_be_found(tmp_path: Path) -> 
     files = LocalFiles(tmp_path)
     files.write("a/it", b"whole")
     script = (
-        "import os, signal, sys; from pathlib import Path; from orchestrator.store import files\n"
+        "import os, signal, sys; from pathlib import Path\n"
+        "from orchestrator.store.files.local import LocalFiles\n"
         "os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "files.LocalFiles(Path(sys.argv[1])).write('a/it', b'new')"
+        "LocalFiles(Path(sys.argv[1])).write('a/it', b'new')"
     )
     done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False)
     assert done.returncode == -9
