@@ -178,15 +178,15 @@ def _refuse_own_front(table_path: Path, directory: Path) -> None:
 
 
 def _place_of(spec: SweepSpec) -> tuple[Path, str | None]:
-    """The folder for a sweep's files; one of this machine, and the URL that they go on to, where
-    the storage is none."""
+    """Return the folder for a sweep's files: a local one, and the URL that they are copied to,
+    where the storage is not local."""
     if "://" not in spec.storage:
         return Path(spec.storage) / spec.folder, None
     return Path(tempfile.mkdtemp(prefix="front-")), f"{spec.storage}/{spec.folder}"
 
 
 def show(front: Front, console: Console) -> None:
-    """Print the front as a short table, its hypervolume and knee, and what is to be remarked."""
+    """Print the front as a short table, its hypervolume and knee, and the remarks on it."""
     if front.points.empty:
         why = "no trial is done with finite objectives"
         if len(front.measured):

@@ -1,4 +1,4 @@
-"""Let a sweep rest: `python -m orchestrator.pause SPEC`; `orchestrator.resume` lets it go on."""
+"""Pause a sweep: `python -m orchestrator.pause SPEC`; `orchestrator.resume` resumes it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 @app.command()
 def main(spec_path: SpecPath, *, storage: Storage = None, assignments: Assignments = None) -> None:
-    """Ask every start of a sweep, now and later, to rest until it is resumed.
+    """Ask every start of a sweep, now and later, to pause until the sweep is resumed.
 
     Trials at work save a checkpoint and keep their memory; no other is taken up.
     """

@@ -1,4 +1,4 @@
-"""Let a sweep that was paused go on: `python -m orchestrator.resume SPEC`."""
+"""Resume a sweep that was paused: `python -m orchestrator.resume SPEC`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 @app.command()
 def main(spec_path: SpecPath, *, storage: Storage = None, assignments: Assignments = None) -> None:
-    """Ask every start of a paused sweep to go on; one that nobody runs stays so."""
+    """Ask every start of a paused sweep to go on; a sweep that nobody runs is not started."""
     log_to_stderr(logging.WARNING)
     console = terminal()
     try:

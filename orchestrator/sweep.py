@@ -1,4 +1,4 @@
-"""Run a sweep, or try its models under another suite: `python -m orchestrator.sweep SPEC`."""
+"""Run a sweep, or evaluate its models under another suite: `python -m orchestrator.sweep SPEC`."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def main(
 def _started(
     spec: SweepSpec, read: Callable[[], SweepSpec], begin: Callable[[SweepSpec], Outcome]
 ) -> tuple[SweepSpec, Outcome]:
-    """Start the sweep; anew where another first start was faster, which decides for both."""
+    """Start the sweep; once more where another first start has meanwhile decided its precision."""
     try:
         return spec, begin(spec)
     except DecidedOtherwiseError:

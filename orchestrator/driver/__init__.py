@@ -1,1 +1,1 @@
-"""One start of a sweep: look before writing, hold, run, write results, tell."""
+"""One start of a sweep: checks before anything is written, the run, its results, the tracker."""

@@ -46,7 +46,7 @@ def show_plan(
     retry_failed: bool,
     as_json: bool,
 ) -> None:
-    """Print each trial with what is left to do, and what all of that will take.
+    """Print each trial with what is left to do, and what all of it will take.
 
     Raises:
         BadInput, NoClusterError: what a start would refuse; or the data are still to be downloaded
@@ -93,7 +93,7 @@ def show_plan(
 
 
 class _DataHere:
-    """The data as a start would find them, but that nothing is downloaded."""
+    """The data as a start would find them, except that nothing is downloaded."""
 
     def __init__(self, files: Files, spec: SweepSpec) -> None:
         own = spec if spec.reevaluation is None else spec.reevaluation.sweep
@@ -101,7 +101,8 @@ class _DataHere:
         self.away: set[DataSettings] = set()  # to be downloaded
 
     def fingerprint(self, data: DataSettings) -> str:
-        """Of what is here, or else, if it would be downloaded, of what the last start found."""
+        """Return a data set's fingerprint: of the files here, or that of the last start if they
+        would have to be downloaded."""
         try:
             return fingerprint(data.model_copy(update={"download": False}))
         except MissingData:

@@ -1,4 +1,4 @@
-"""What a start says of its trials while they run: to the display, the tracker, the meter."""
+"""What a start passes on of its trials as they run: to the display, the tracker and the meter."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from trainer.training.loop import EpochRow
 
 
 class Commentary:
-    """Listens to trials: see `orchestrator.execution.tuning.Listener`."""
+    """Passes events of running trials on: see `orchestrator.execution.tuning.Listener`."""
 
     def __init__(
         self,
@@ -27,7 +27,7 @@ class Commentary:
         tracker: Tracker,
         meter: Meter,
     ) -> None:
-        """On the pending trials of a plan."""
+        """Listen to the trials `pending`, which are some of `plan`."""
         self.pending = tuple(pending)
         self._store = store
         self._suite_id = plan.suite_id
@@ -40,13 +40,13 @@ class Commentary:
         self.shown = self._display.shown
 
     def started(self, trial_id: str) -> None:
-        """A worker took the trial up."""
+        """Count the trial as running: a worker took it up."""
         self._meter.started(trial_id)
         self._tally.started(trial_id)
         self._display.update()
 
     def epoch_done(self, trial_id: str, row: EpochRow) -> None:
-        """An epoch of the trial is in the store."""
+        """Show and track an epoch of the trial, whose row is in the store."""
         self._tally.epoch_done(trial_id)
         self._display.update()
         planned = self._planned[trial_id]
@@ -64,13 +64,13 @@ class Commentary:
         )
 
     def let_go(self, trial_id: str) -> None:
-        """A worker let go of the trial, which is not over."""
+        """Count the trial as waiting: its worker let go of it before it was over."""
         self._meter.ended(trial_id)
         self._tally.let_go(trial_id)
         self._display.update()
 
     def ended(self, trial_id: str) -> None:
-        """The trial is done or has failed: the store says which."""
+        """Count the trial as done or failed, as the store says."""
         self._meter.ended(trial_id)
         failure = self._store.trial(trial_id).progress(self._suite_id).failure
         self._tally.trial_ended(trial_id, failed=failure is not None)

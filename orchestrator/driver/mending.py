@@ -1,4 +1,4 @@
-"""What a start makes again of trials that it finds begun, where files of theirs were lost.
+"""Restores files of trials that were begun and have lost some, at the start of a sweep.
 
 Weights, bits and results are made by attempts, as ever. Here it is what says whose they are: a
 trial's description, its place among its siblings, and the end of an attempt that did its work.
@@ -12,8 +12,8 @@ from orchestrator.store.trials.stored_trial import FAMILIES
 
 
 def mend(plan: Plan, store: Store) -> None:
-    """Look at each trial of the plan of which anything is there. Nothing that is there changes,
-    and several starts may do so at once."""
+    """Restore lost files of every trial of the plan that has any. What is there stays as it is, so
+    that several starts may do so at once."""
     siblings = {name.rpartition("-")[2] for name in store.files.sizes(FAMILIES)}
     for planned in plan.trials:
         progress = planned.progress

@@ -1,4 +1,4 @@
-"""What is looked at before a start changes anything: address, storage, data, networks."""
+"""Checks before a start changes anything: address, storage, data, networks."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ Shape = tuple[int, int, int]
 
 @dataclass(frozen=True, kw_only=True)
 class Ready:
-    """A sweep of which nothing that can be seen beforehand keeps a start from running it."""
+    """A sweep that passed every check that can be made before it runs."""
 
     plan: Plan
     pending: tuple[PlannedTrial, ...]  # to work on
@@ -64,8 +64,7 @@ def ready(
     settled: Mapping[str, Progress] = MappingProxyType({}),
     away: Container[DataSettings] = (),
 ) -> Ready:
-    """Look at all that can be wrong, for a start and for what only says what one would do; nothing
-    is written.
+    """Check all that can be wrong, for a start and for a dry run; nothing is written.
 
     Args:
         store: over the files of `place`, which may wait where these do not answer.
@@ -101,7 +100,7 @@ def ready(
 
 
 def check_temporary_folder() -> None:
-    """See that there is one.
+    """Check that there is a folder for temporary files.
 
     Raises:
         BadInput: none can be written.
@@ -114,7 +113,7 @@ def check_temporary_folder() -> None:
 
 
 def check_storage(spec: SweepSpec, files: Files) -> None:
-    """See that the storage is one that can be used, without writing.
+    """Check that the storage can be used, without writing to it.
 
     Raises:
         BadInput: it cannot be written, does not answer, or is of another version.
@@ -133,8 +132,8 @@ def check_storage(spec: SweepSpec, files: Files) -> None:
 def check_content(
     spec: SweepSpec, pending: Sequence[PlannedTrial], resources: Resources
 ) -> dict[DataSettings, Shape]:
-    """Load each data set, pass two images through each network, and call what is the user's own
-    once, so that what is wrong with them is known before Ray starts.
+    """Load each data set, pass two images through each network, and call the user's own code once,
+    so that what is wrong with them is known before Ray starts.
 
     Args:
         resources: of a trial. All this is on the CPU: code that raises there, and is to run on a
@@ -196,7 +195,7 @@ def _check_methods_and_attacks(
 
 
 def _warn_of_radii(spec: SweepSpec, shapes: Mapping[DataSettings, Shape]) -> None:
-    """Tell what is odd about the radii of the sweep's attacks, each once.
+    """Warn of what is odd about the radii of the sweep's attacks, once each.
 
     Args:
         shapes: C H W by data set, of those that were loaded; of others it is what is published.
@@ -215,7 +214,8 @@ def _warn_of_radii(spec: SweepSpec, shapes: Mapping[DataSettings, Shape]) -> Non
 
 
 def _warn_of_slowness(pending: Sequence[PlannedTrial]) -> None:
-    """By this machine's CPU; the driver of a cluster is on one of its machines."""
+    """Warn of precisions that are slow on this machine's CPU; a cluster's driver is on one of its
+    machines."""
     precisions = sorted({planned.trial.training.precision for planned in pending})
     for warning in filter(None, (slowness(precision, CPU) for precision in precisions)):
         logger.warning("%s", warning)
@@ -233,7 +233,8 @@ def _refused(spec: SweepSpec, key: str) -> Iterator[None]:
 
 @contextmanager
 def _on_this_cpu(resources: Resources) -> Iterator[None]:
-    """Code that raises in the block may do so for want of the GPU that its trials will have."""
+    """Let the user's own code raise in the block, with a warning, if its trials will have a GPU:
+    this CPU may be the reason."""
     try:
         yield
     except OwnCodeError as error:
@@ -254,7 +255,7 @@ def _refuse_halving(spec: SweepSpec, model: nn.Module) -> None:
 
 
 def local_resources(spec: SweepSpec, console: Console) -> Resources:
-    """What a trial occupies on this machine: without a GPU here, none.
+    """Return what a trial occupies on this machine: without a GPU here, none.
 
     Raises:
         BadInput: more than there is.

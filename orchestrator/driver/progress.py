@@ -14,12 +14,12 @@ from orchestrator.plan.plan import PlannedTrial
 from orchestrator.terminal.units import duration
 
 QUIET_SECONDS = 30.0
-"""Between lines where there is no terminal to draw on."""
+"""Seconds between lines of progress where there is no terminal to draw on."""
 
 
 @dataclass
 class Tally:
-    """How far the work is, counted in epochs; an evaluation counts as one."""
+    """How far the work on a start's trials is, in epochs; an evaluation counts as one."""
 
     todo: dict[str, int]  # epochs left at the start, by trial id
     done: dict[str, int] = field(default_factory=dict)
@@ -30,23 +30,23 @@ class Tally:
 
     @classmethod
     def of(cls, trials: Sequence[PlannedTrial]) -> Tally:
-        """Of trials that are about to be run."""
+        """Make the tally of trials that are about to be run."""
         return cls({planned.id: planned.epochs_left + 1 for planned in trials})
 
     def started(self, trial_id: str) -> None:
-        """A worker took the trial up."""
+        """Count the trial as running: a worker took it up."""
         self.running.add(trial_id)
 
     def epoch_done(self, trial_id: str) -> None:
-        """One epoch more."""
+        """Count one more epoch of the trial."""
         self.done[trial_id] = min(self.done.get(trial_id, 0) + 1, self.todo[trial_id] - 1)
 
     def let_go(self, trial_id: str) -> None:
-        """Its worker did, and another will take it up."""
+        """Count the trial as waiting: its worker let go of it, and another will take it up."""
         self.running.discard(trial_id)
 
     def trial_ended(self, trial_id: str, *, failed: bool) -> None:
-        """The trial is done or failed."""
+        """Count the trial as over, done or failed."""
         self.running.discard(trial_id)
         self.done[trial_id] = self.todo[trial_id]
         self.ended += 1
@@ -54,11 +54,11 @@ class Tally:
 
     @property
     def share(self) -> float:
-        """Of the work, in [0, 1]."""
+        """Share of the work that is done, in [0, 1]."""
         return sum(self.done.values()) / max(1, sum(self.todo.values()))
 
     def seconds_left(self) -> float | None:
-        """At the pace so far; None before anything is done."""
+        """Seconds that the rest takes at the pace so far; None before anything is done."""
         elapsed = time.monotonic() - self.began
         return elapsed * (1 - self.share) / self.share if self.share else None
 
@@ -75,7 +75,7 @@ class Display:
     """Shows a tally: a bar on a terminal, a line now and then elsewhere."""
 
     def __init__(self, console: Console, tally: Tally) -> None:
-        """On a console."""
+        """Show `tally` on `console`."""
         self._console = console
         self._tally = tally
         self._shown_at = time.monotonic()
@@ -84,7 +84,7 @@ class Display:
 
     @contextmanager
     def shown(self) -> Iterator[None]:
-        """Draw for the time of the block."""
+        """Draw the bar for the time of the block, if the console is a terminal."""
         if not self._console.is_terminal:
             yield
             return
@@ -96,7 +96,7 @@ class Display:
         self._bar = None
 
     def update(self) -> None:
-        """The tally has changed."""
+        """Show that the tally has changed."""
         if self._bar is not None:
             share = self._tally.share
             self._bar.update(self._task, completed=share, description=str(self._tally))

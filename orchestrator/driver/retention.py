@@ -1,4 +1,4 @@
-"""Weights that a sweep gives up when all is done: `retention: {weights: front}`."""
+"""Deletes weights that a sweep does not keep once it is done: `retention: {weights: front}`."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def drop_weights(
 
 
 def _kept(files: Files, sweep: str, found: dict[str, Member]) -> Set[str]:
-    """Trials of which a sweep keeps the weights: all, unless it too asks for those of its front
-    alone, and is done, so that its front is known."""
+    """Return the trials whose weights a sweep keeps: all, or its front and references if it is done
+    and asks for these alone."""
     front = files.read(f"{SWEEPS}/{sweep}/front.csv")
     points = None if front is None else rows(front)
     is_done = all(member.status == "done" for member in found.values())

@@ -44,12 +44,12 @@ from orchestrator.tracking import TrackedTrial, Tracker, open_tracker
 logger = logging.getLogger(__name__)
 
 PATIENCE_SECONDS = 600.0
-"""Seconds for which a storage out of reach is waited for before the start gives up."""
+"""Seconds for which an unreachable storage is waited for before the start gives up."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What a start left."""
+    """What a start of a sweep left: its results, and why it ended."""
 
     plan: Plan
     front: Front
@@ -183,7 +183,7 @@ def start(
 
 
 class _Foreman:
-    """Passes on to the workers, by the store, what their start is asked from outside."""
+    """Passes what a start is asked from outside on to its workers, through the store."""
 
     def __init__(
         self,
@@ -206,7 +206,7 @@ class _Foreman:
         return self._interruption.signal is not None or self._budget.reached is not None
 
     def __call__(self, lease: Lease) -> None:
-        """Every second, from a thread of its own."""
+        """Note the hours used and write new orders; called every second, by the lease's thread."""
         lease.note(**self._meter.read())
         self._budget.look(lease)
         wanted = (self.is_stopped(), self._interruption.checkpoints)
@@ -294,7 +294,7 @@ def _run(
 
 
 def _at_work_elsewhere(files: Files, spec: SweepSpec, lease: Lease) -> set[str]:
-    """Folders of the other starts that still run: they tell the tracker of their own trials."""
+    """Return the folders of the other starts that still run: they track their own trials."""
     others = (each for each in all_starts(files, spec.name) if each.folder != lease.folder)
     return {each.folder for each in others if not each.is_over}
 
@@ -329,7 +329,8 @@ def _track_trials(
 
 
 def _ended(planned: PlannedTrial) -> str | None:
-    """When a trial was done, failed or stopped; None while it runs, and where nobody knows."""
+    """Return when a trial was done, failed or stopped; None while it runs, or where that is not
+    known."""
     progress = planned.progress
     if planned.status == "done" and progress.evaluation is not None:
         return str(progress.evaluation["at"])

@@ -17,27 +17,27 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interruption:
-    """What a sweep was asked by signals."""
+    """What a sweep was asked to do by signals."""
 
     def __init__(self) -> None:
-        """Nothing asked yet."""
+        """Begin with nothing asked."""
         self.signal: int | None = None  # that asked it to stop
         self.checkpoints = 0  # asked for so far
 
     def handle(self, number: int, frame: FrameType | None) -> None:
-        """A signal came."""
+        """Note a signal that asks the sweep to stop; a second one ends the process at once."""
         del frame
         if self.signal is not None:
             os._exit(128 + number)
         self.signal = number
 
     def ask_for_checkpoints(self, number: int, frame: FrameType | None) -> None:
-        """SIGUSR1 came."""
+        """Note a SIGUSR1, which asks for checkpoints now."""
         del number, frame
         self.checkpoints += 1
 
     def keep(self) -> None:
-        """Let signals come here, whoever had put other handlers in place."""
+        """Install this object's handlers, whoever had installed others."""
         for number in SIGNALS:
             signal.signal(number, self.handle)
         signal.signal(signal.SIGUSR1, self.ask_for_checkpoints)
@@ -67,7 +67,7 @@ class Interruption:
 
 @contextmanager
 def watched() -> Iterator[Interruption]:
-    """Signals go to the interruption for the time of the block."""
+    """Handle signals by an `Interruption` for the time of the block."""
     interruption = Interruption()
     before = {number: signal.getsignal(number) for number in (*SIGNALS, signal.SIGUSR1)}
     interruption.keep()

@@ -1,1 +1,1 @@
-"""Running trials: the work itself (`work`), and Ray, which spreads it (`cluster`, `tuning`)."""
+"""Where trials run: Ray Tune, the cluster, the queue, and the watch over them."""

@@ -1,4 +1,4 @@
-"""The address of a Ray cluster, looked at before Ray is."""
+"""The address of a Ray cluster, checked before Ray connects."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from trainer.input.redaction import redacted
 CONNECT_SECONDS = 5
 
 _HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
-"""The preface of an HTTP/2 client and its settings, none (RFC 9113, 3.4): as gRPC begins."""
+"""What an HTTP/2 client sends first: preface and empty settings (RFC 9113, 3.4), as gRPC does."""
 
 _FRAME_HEADER, _SETTINGS = 9, 4  # bytes, of which the fourth is the kind of frame
 
 
 class NoClusterError(ConnectionError):
-    """Nothing that a driver can join at the address."""
+    """There is nothing at the address that a driver can join."""
 
 
 def check_address(address: str) -> None:
-    """See that a gRPC server, as Ray's head is one, listens at `HOST:PORT`, in seconds; Ray itself
-    waits for a quarter of an hour where something else does.
+    """Check within seconds that a gRPC server, such as Ray's head, listens at `HOST:PORT`; Ray
+    itself waits for a quarter of an hour where something else does.
 
     Raises:
         NoClusterError: none does, or the address is of another form.
@@ -52,7 +52,7 @@ def check_address(address: str) -> None:
 
 
 def _is_grpc(host: str, port: int) -> bool:
-    """Whether the server there greets as HTTP/2 does; not asked under TLS, whose keys are Ray's.
+    """Whether the server there answers as HTTP/2 does; not asked under TLS, whose keys Ray has.
 
     Raises:
         OSError: nothing listens, or it does not answer.

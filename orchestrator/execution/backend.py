@@ -18,7 +18,7 @@ from trainer.training.loop import EpochRow
 
 
 class Listener(Protocol):
-    """What is told while trials run."""
+    """Receives what happens to trials while they run."""
 
     def started(self, trial_id: str) -> None:
         """A worker took the trial up."""

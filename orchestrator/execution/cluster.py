@@ -22,7 +22,7 @@ from trainer.device.allocator import ENVIRONMENT
 from trainer.input.redaction import redacted
 
 OBJECT_STORE_BYTES = 200_000_000
-"""Trials exchange a few numbers; Ray would take 30 % of the memory."""
+"""Bytes of Ray's object store. Trials exchange a few numbers; Ray would take 30 % of the memory."""
 
 LOOPBACK = "127.0.0.1"
 
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 
 def decided_on(address: str, resources: Resources) -> Decision:
-    """What `training.precision: auto` comes to on the cluster at `address`.
+    """Decide what `training.precision: auto` means on the cluster at `address`.
 
     Raises:
         NoClusterError: as `connected`.
@@ -42,7 +42,7 @@ def decided_on(address: str, resources: Resources) -> Decision:
 
 @contextmanager
 def connected(address: str | None, needed: Resources) -> Iterator[None]:
-    """A Ray cluster for the time of the block, with room for at least one trial.
+    """Connect to a Ray cluster that has room for at least one trial, for the time of the block.
 
     Without an address Ray is started on this machine, with no dashboard, and ended afterwards.
 
@@ -72,7 +72,7 @@ def connected(address: str | None, needed: Resources) -> Iterator[None]:
 
 
 def _start(folder: Path) -> None:
-    """Ray on this machine."""
+    """Start Ray on this machine."""
     if there := os.environ.get("RAY_ADDRESS"):
         logger.warning(
             "trials run on this machine alone; for the cluster of RAY_ADDRESS, give --address %s",
@@ -98,7 +98,7 @@ def _start(folder: Path) -> None:
 
 
 def _join(address: str) -> None:
-    """The cluster at an address."""
+    """Join the Ray cluster at an address."""
     try:
         ray.init(
             address=address,
@@ -115,7 +115,7 @@ def _join(address: str) -> None:
 
 
 def _keep_keys() -> None:
-    """Let no keys of the environment go with a trial: Ray writes what goes with it into a log.
+    """Send no keys of the environment along with a trial: Ray writes what it sends into a log.
 
     Tune sends those of AWS along (2.60). On this machine a worker inherits the environment; the
     machines of a cluster have keys of their own.
@@ -125,17 +125,18 @@ def _keep_keys() -> None:
 
 
 def _unsaid(environment: Mapping[str, str]) -> dict[str, str]:
-    """What is not said otherwise: Ray refuses a job whose own settings name a variable as well."""
+    """Return the variables that the environment does not set: Ray refuses a job that sets one
+    twice."""
     return {name: value for name, value in environment.items() if name not in os.environ}
 
 
 def _machines() -> list[dict[str, float]]:
-    """Resources of the cluster's machines, by Ray's names."""
+    """Return the resources of each machine of the cluster that is alive, by Ray's names."""
     return [node["Resources"] for node in ray.nodes() if node["Alive"]]
 
 
 def _check_room(needed: Resources) -> None:
-    """See that some machine could hold a trial, which is never spread over two."""
+    """Check that some machine has room for a trial, which is never spread over two."""
     machines = sorted((each.get("CPU", 0.0), each.get("GPU", 0.0)) for each in _machines())
     if not any(cpu >= needed.cpu and gpu >= needed.gpu for cpu, gpu in machines):
         present = ", ".join(

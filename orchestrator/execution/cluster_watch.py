@@ -1,4 +1,4 @@
-"""A lost cluster is an end of the sweep with the exit code that says so.
+"""Ends the sweep where its Ray cluster is lost, with the exit code that says so.
 
 Where the head is gone for a minute, or this machine's part of Ray for some seconds, Ray ends the
 process past all of Python, and with the exit code of a sweep that finished with some trials
@@ -32,7 +32,7 @@ NODE_SECONDS = 8.0
 
 @contextmanager
 def watched_cluster() -> Iterator[None]:
-    """Look after the connected cluster for the time of the block."""
+    """Watch the connected cluster for the time of the block."""
     is_over = threading.Event()
     thread = threading.Thread(
         target=_watch, args=(_parts(), is_over), name="cluster watch", daemon=True
@@ -56,7 +56,7 @@ class Part:
     answered_at: float
 
     def is_there(self) -> bool:
-        """Whether it answers now."""
+        """Whether the process answers now."""
         try:
             check_address(self.address)
         except NoClusterError as error:
@@ -64,7 +64,7 @@ class Part:
         return True
 
     def silence(self) -> float:
-        """Seconds since it answered, after asking it again."""
+        """Ask the process again, and return the seconds since it last answered."""
         if self.is_there():
             self.answered_at = time.monotonic()
         return time.monotonic() - self.answered_at

@@ -14,16 +14,16 @@ from orchestrator.worker.trial import Ending
 logger = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_LOOKS = 2.0
-"""At a trial that another is working on."""
+"""Seconds between two looks at a trial that another start is working on."""
 
 
 class Queue:
-    """Trials that wait, in the plan's order, and those handed out."""
+    """Trials of a start that wait, in the plan's order, and those handed out."""
 
     def __init__(
         self, trial_ids: Iterable[str], store: Store, *, suite_id: str, lease: float, retries: int
     ) -> None:
-        """Of trials that have no result under the suite yet.
+        """Queue trials that have no result under the suite yet.
 
         Args:
             lease: seconds of silence after which another's trial is taken over.
@@ -45,17 +45,17 @@ class Queue:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing waits, here or for another's end."""
+        """Whether no trial waits, neither for a worker here nor for another start to end it."""
         return not self._waiting
 
     @property
     def is_ready(self) -> bool:
-        """Whether something waits that nobody works on."""
+        """Whether a trial waits that nobody works on."""
         return self._find() is not None
 
     def next(self) -> tuple[str, int] | None:
-        """A trial and the number of the attempt to begin; None where all that wait are at work
-        elsewhere."""
+        """Hand out a trial and the number of the attempt to begin; None where all that wait are
+        worked on by other starts."""
         found = self._find()
         if found is not None:
             trial_id, number = found
@@ -65,7 +65,7 @@ class Queue:
         return found
 
     def silent(self, steady: Callable[[], float]) -> list[LeaseState]:
-        """Attempts handed out whose workers have not given a sign of life for too long.
+        """Return the attempts handed out whose workers have given no sign of life for too long.
 
         Args:
             steady: seconds for which the store has taken those of this start: before, a worker's
@@ -99,7 +99,7 @@ class Queue:
         return None
 
     def ended(self, trial_id: str, ending: Ending) -> bool:
-        """An attempt is over; whether the trial is, too."""
+        """Take in how an attempt ended, and return whether the trial is over too."""
         if ending in {Ending.BUSY, Ending.LOST}:
             if ending is Ending.BUSY:
                 self._attempts[trial_id] -= 1  # that one is another's
@@ -115,7 +115,7 @@ class Queue:
         return ending not in {Ending.STOPPED, Ending.LEFT}
 
     def worker_died(self, trial_id: str, failure: Failure) -> bool:
-        """A worker ended without a word, or with its last; whether the trial is over."""
+        """Take in that a worker died, with a failure recorded or not; whether the trial is over."""
         stored = self._store.trial(trial_id)
         progress = stored.progress(self._suite_id)
         is_its_word = progress.lease and progress.lease.number == self._attempts[trial_id]

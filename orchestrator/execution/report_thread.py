@@ -1,4 +1,4 @@
-"""News of a trial for one who may be slow to listen, told by a thread of its own."""
+"""Reports of a trial, passed on by a thread of their own to a receiver that may be slow."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ Tell = Callable[[EpochRow], None]
 
 @contextmanager
 def told_in_a_thread(tell: Tell) -> Iterator[Tell]:
-    """A `tell` that waits for nobody; at the end of the block all has been told, in order.
+    """Make of `tell` a function that returns at once; when the block ends, all has been passed on,
+    in order.
 
     Where `tell` breaks off, what comes after is told to nobody, and nobody is held up.
     """

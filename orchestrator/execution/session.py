@@ -1,4 +1,4 @@
-"""Ray on this machine alone: in a folder of its owner's, and heard by this machine alone.
+"""Ray on this machine alone: its files in a folder of their owner's, its ports on loopback.
 
 By itself Ray keeps sockets, logs and a token where every user of the machine can read them, and
 listens on every network that the machine is in.
@@ -22,20 +22,21 @@ from orchestrator.execution.address import NoClusterError
 logger = logging.getLogger(__name__)
 
 SOCKET_BYTES = 103 if sys.platform == "darwin" else 107
-"""The longest path of a Unix socket."""
+"""Most bytes of the path of a Unix socket."""
 
 VARIABLES = ("RAY_TMPDIR",) if sys.platform == "darwin" else ("RAY_TMPDIR", "TMPDIR")
-"""The variables by which a user says where temporary files go, in order of precedence. On macOS
+"""Variables by which a user says where temporary files go, in order of precedence. On macOS
 `TMPDIR` is always set, and too long."""
 
 FALLBACKS = ("/tmp", "/var/tmp")
 
 SECONDS_TO_REMOVE = 5.0
-"""Time for Ray's last processes to end, which write until they do."""
+"""Seconds given to Ray's last processes to end before their folder, which they write to, is
+removed."""
 
 
 def parent_folder(environment: Mapping[str, str]) -> tuple[Path, str]:
-    """Where Ray's own folder is made, and why not where the environment says, if so.
+    """Return the folder in which Ray's own is made, and why not where the environment says, if so.
 
     Raises:
         NoClusterError: no folder that is short enough for sockets below it can be written.
@@ -60,7 +61,7 @@ def parent_folder(environment: Mapping[str, str]) -> tuple[Path, str]:
 
 @contextmanager
 def own_folder(environment: Mapping[str, str]) -> Iterator[Path]:
-    """A folder for Ray's files, for the time of the block, which only its owner can enter.
+    """Make a folder for Ray's files, which only its owner can enter, for the time of the block.
 
     It stays where the block raises, and where `RAY_TMPDIR` says where Ray's logs are to be found.
 
@@ -91,7 +92,7 @@ def own_folder(environment: Mapping[str, str]) -> Iterator[Path]:
 
 @contextmanager
 def heard_here_alone() -> Iterator[None]:
-    """Let a Ray that is started within the block listen on the loopback interface alone.
+    """Make a Ray that is started within the block listen on the loopback interface alone.
 
     Ray does so wherever it takes its machine to be in no cluster: on macOS and Windows by itself,
     elsewhere under `RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0`, of which this constant is what it keeps
@@ -110,7 +111,7 @@ def heard_here_alone() -> Iterator[None]:
 
 @contextmanager
 def own_token(folder: Path) -> Iterator[None]:
-    """Let a Ray that is started within the block ask for a token which only its owner can read,
+    """Make a Ray that is started within the block ask for a token which only its owner can read,
     unless the environment has one.
 
     Left to itself Ray writes one for all its clusters to `~/.ray/auth_token`, as readable as the
@@ -133,7 +134,7 @@ def own_token(folder: Path) -> Iterator[None]:
 
 
 def _problem(folder: str) -> str | None:
-    """Why Ray's sockets cannot lie below the folder."""
+    """Return why Ray's sockets cannot lie below the folder."""
     path = Path(folder)
     if not path.is_absolute():
         return "is not absolute"
@@ -145,7 +146,7 @@ def _problem(folder: str) -> str | None:
 
 
 def _longest() -> int:
-    """Bytes of the longest path below which there is room for Ray's sockets."""
+    """Return the bytes of the longest path below which there is room for Ray's sockets."""
     session = f"session_2026-01-01_00-00-00_000000_{os.getpid()}"
     return SOCKET_BYTES - len(f"/ray-12345678/ray/{session}/sockets/plasma_store")
 

@@ -1,4 +1,4 @@
-"""Workers that have gone silent: stopped, or stuck where no thread of theirs runs.
+"""Workers that have gone silent: stopped, or stuck where none of their threads runs.
 
 Ray takes such a process for a living one, and would wait for it for ever.
 """
@@ -18,8 +18,8 @@ logger = logging.getLogger(__name__)
 
 
 def end_worker(lease: LeaseState) -> None:
-    """Kill the process that holds a lease, on whatever machine of the cluster it is, so that its
-    trial comes back to the queue."""
+    """Kill the process that holds a lease, on any machine of the cluster, so that its trial comes
+    back to the queue."""
     if lease.owner is None:
         return
     node = lease.about["node"]

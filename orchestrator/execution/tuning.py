@@ -42,24 +42,24 @@ from trainer.input.document import Document
 logger = logging.getLogger(__name__)
 
 TRIAL, ATTEMPT = "trial_id", "attempt"
-"""The keys of a Tune configuration here."""
+"""Keys of a configuration that Tune hands to a worker."""
 
 GRACE_SECONDS = 20.0
-"""From a wish to stop to the end of workers that have not heard of it."""
+"""Seconds from a request to stop to the end of workers that have not heard of it."""
 
 SECONDS_BETWEEN_LOOKS = 0.5
-"""While nothing can be taken up."""
+"""Seconds between two looks at the queue while no trial can be taken from it."""
 
 SECONDS_BETWEEN_LOOKS_AT_WORKERS = 2.0
-"""For signs of life."""
+"""Seconds between two looks at the workers' signs of life."""
 
 PATIENCE_SECONDS = 600.0
-"""Seconds for which a worker waits for a storage that is out of its reach."""
+"""Seconds for which a worker waits for an unreachable storage."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Assignment:
-    """What a worker must know; plain, so that it travels."""
+    """What a worker must know to run trials, in plain values, which can be sent to any machine."""
 
     storage: str
     trials: Mapping[str, Mapping[str, Any]]  # records by id
@@ -140,7 +140,7 @@ def run_trials(
 
 
 def work_on_trial(config: dict[str, Any], *, assignment: Assignment) -> None:
-    """One trial in a worker, which may be a used one: its state is set anew."""
+    """Run one trial in a worker process, which may have run others: its state is set anew."""
     policy = Policy.model_validate(assignment.policy)
     device = fresh(policy.resources)
     files = open_files(assignment.storage)
@@ -172,7 +172,7 @@ def work_on_trial(config: dict[str, Any], *, assignment: Assignment) -> None:
 
 
 def _slots(resources: Resources) -> int:
-    """Trials that the cluster has room for at once."""
+    """Return how many trials the cluster has room for at once."""
     total = ray.cluster_resources()
     slots = total.get("CPU", 0.0) / resources.cpu
     if resources.gpu:
@@ -181,14 +181,14 @@ def _slots(resources: Resources) -> int:
 
 
 class _Stateless:
-    """Tune writes its parts to files, for a restore that is never made: of these, nothing."""
+    """An object that Tune saves without its state, since it is never restored."""
 
     def __getstate__(self) -> dict[str, Any]:
         return {}
 
 
 class _Suggestions(_Stateless, Searcher):
-    """The queue, as Tune asks for it."""
+    """The queue as a search algorithm of Tune."""
 
     def __init__(self, queue: Queue, is_closed: Callable[[], bool]) -> None:
         super().__init__()
@@ -196,42 +196,44 @@ class _Suggestions(_Stateless, Searcher):
         self._is_closed = is_closed
 
     def suggest(self, trial_id: str) -> Any:
-        """What to run next; nothing now where all else is at work elsewhere."""
+        """Return the next trial's configuration; None where all that wait are worked on
+        elsewhere."""
         found = None if self._is_closed() else self._queue.next()
         if found is not None:
             return dict(zip((TRIAL, ATTEMPT), found, strict=True))
         return None if self._queue.out else Searcher.FINISHED
 
     def on_trial_complete(self, trial_id: str, result: Any = None, error: bool = False) -> None:
-        """Told to the queue by the relay, which knows more."""
+        """Do nothing: the relay, which knows more, tells the queue."""
 
     def save(self, checkpoint_path: str) -> None:
-        """Nothing to keep."""
+        """Save nothing: the store has all that must survive."""
 
     def restore(self, checkpoint_path: str) -> None:
-        """Never."""
+        """Restore nothing: nothing was saved."""
 
 
 class _Grace(_Stateless, Stopper):
-    """Ends what has not ended by itself some time after a stop was asked."""
+    """Ends trials that go on for `GRACE_SECONDS` after a stop was asked for."""
 
     def __init__(self, is_stopped: Callable[[], bool]) -> None:
         self._is_stopped = is_stopped
         self._asked: float | None = None
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
-        """No trial is ended for what it reports."""
+        """Return False: no trial is ended for what it reports."""
         return False
 
     def stop_all(self) -> bool:
-        """At every step of Tune."""
+        """Whether the time that trials have to stop by themselves is over; asked at every step of
+        Tune."""
         if self._asked is None and self._is_stopped():
             self._asked = time.monotonic()
         return self._asked is not None and time.monotonic() - self._asked > GRACE_SECONDS
 
 
 class _Relay(_Stateless, Callback):
-    """Tune's events to the queue and the listener."""
+    """Passes Tune's events on to the queue and the listener."""
 
     def __init__(
         self,

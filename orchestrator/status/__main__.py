@@ -1,4 +1,4 @@
-"""How a sweep stands: `python -m orchestrator.status SPEC`.
+"""Say how far a sweep is: `python -m orchestrator.status SPEC`.
 
 It reads the storage alone and writes nothing: while the sweep runs, from another machine, or long
 after. Where the data are not, trials are named by what the sweep's last start found.
@@ -59,7 +59,7 @@ def main(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Say how a sweep stands, from its storage alone; nothing is written."""
+    """Say how far a sweep is, from its storage alone; nothing is written."""
     log_to_stderr(logging.WARNING)
     console = terminal()
     try:
@@ -93,8 +93,8 @@ def main(
 
 
 def _first_look(spec: SweepSpec, files: ReadOnly, observer: Observer) -> Standing | None:
-    """How the sweep stands; None where nobody ever started it, nor has the data to name its
-    trials by.
+    """Read how far the sweep is; None where it was never started and its data, by which trials are
+    named, are not here.
 
     Raises:
         BadInput: it was started, and neither its manifest nor its data are there any more.

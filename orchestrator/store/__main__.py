@@ -28,7 +28,7 @@ from trainer.terminal.logs import log_to_stderr
 from trainer.terminal.table import Column, printable, table_width, terminal_table
 
 SHOWN_NAMES = 10
-"""Of each kind of garbage."""
+"""Names that are printed of each kind of garbage, at most."""
 
 Storage = Annotated[str, typer.Argument(metavar="STORAGE", help="A folder, or s3://BUCKET/PREFIX.")]
 AsJson = Annotated[
@@ -121,7 +121,8 @@ def collect_garbage(
 
 @contextmanager
 def _opened(storage: str) -> Iterator[Files]:
-    """The files of a storage, for the time of the block; what is wrong with it ends the command."""
+    """Open the files of a storage for the time of the block; what is wrong with it ends the
+    command."""
     log_to_stderr(logging.ERROR)
     try:
         files = open_files(storage)
@@ -144,7 +145,7 @@ def _failed(error: Exception, code: ExitCode) -> typer.Exit:
 
 @contextmanager
 def _bar(total: int) -> Iterator[Callable[[int], None]]:
-    """A bar over bytes on stderr, if that is a terminal."""
+    """Show a progress bar over bytes on stderr, if that is a terminal."""
     console = terminal(stderr=True)
     columns = (BarColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
     done = 0

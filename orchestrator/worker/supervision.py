@@ -20,7 +20,7 @@ from trainer.weights.checkpoint import Checkpoint
 logger = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_LOOKS = 0.2
-"""While paused."""
+"""Seconds between two looks at the orders while a trial is paused."""
 
 
 class StoppedError(Exception):
@@ -28,11 +28,11 @@ class StoppedError(Exception):
 
 
 class TimeLimitError(RuntimeError):
-    """The trial has had its time."""
+    """The trial has used up its time."""
 
 
 class Supervision:
-    """The reporter of a trial in training, and of its evaluation."""
+    """Reporter of a trial's training and evaluation, which obeys orders and limits."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class Supervision:
         report: Callable[[EpochRow], None],
         give_up: Callable[[], None],
     ) -> None:
-        """Over one attempt.
+        """Supervise one attempt.
 
         Args:
             epochs: of the whole training.
@@ -67,7 +67,8 @@ class Supervision:
         self._came_by = self._saved = clock()
 
     def tick(self) -> None:
-        """From the lease's thread, every second."""
+        """Read the orders, and end the process if its trial hangs; called every second, by the
+        lease's thread."""
         self._orders = self._read_orders()
         silence = clock() - self._came_by
         limit = 60 * self._policy.limits.silent_minutes
@@ -81,7 +82,8 @@ class Supervision:
             self._give_up()
 
     def come_by(self, checkpoint: Callable[[], Checkpoint] | None) -> None:
-        """From the trial's own thread, at every step.
+        """Obey orders and limits, saving a checkpoint where one is due; called by the trial's
+        thread, every step.
 
         Args:
             checkpoint: the state to go on from, where there is one.
@@ -107,15 +109,16 @@ class Supervision:
 
     @property
     def keeps_last_checkpoint(self) -> bool:
-        """Whether that of a trained trial stays."""
+        """Whether the last checkpoint of a trained trial stays in the store."""
         return self._policy.retention.checkpoints == "last"
 
     def step_done(self, checkpoint: Callable[[], Checkpoint]) -> None:
-        """As `trainer.training.loop.Reporter` has it."""
+        """Obey orders and limits after a step: see `trainer.training.loop.Reporter`."""
         self.come_by(checkpoint)
 
     def epoch_done(self, row: EpochRow, checkpoint: Callable[[], Checkpoint]) -> None:
-        """As `trainer.training.loop.Reporter` has it: everything is kept before anybody is told."""
+        """Keep an epoch's row and checkpoint, then report it: see
+        `trainer.training.loop.Reporter`."""
         self._attempt.keep_row(row)
         self._attempt.note(epoch=int(row["epoch"]))
         is_due = int(row["epoch"]) % self._policy.checkpoints.epochs == 0
@@ -125,7 +128,7 @@ class Supervision:
         self.come_by(None if is_due else checkpoint)
 
     def evaluated(self, done: int, count: int) -> None:
-        """As `trainer.evaluation.suite.evaluate` tells it."""
+        """Note the progress of an evaluation: see `trainer.evaluation.suite.evaluate`."""
         self._attempt.note(evaluated=done / count)
         self.come_by(None)
 
@@ -134,7 +137,7 @@ class Supervision:
         self._saved = clock()
 
     def _rest(self) -> None:
-        """Until the sweep is resumed; memory is kept, no step is taken."""
+        """Wait until the sweep is resumed; memory is kept, no step is taken."""
         before, began = self._rested, clock()
         while self._orders.paused and not self._orders.stop:
             self._attempt.note(paused=True, rested=self._rested)

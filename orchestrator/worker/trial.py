@@ -79,7 +79,7 @@ def carry_out(
     device: torch.device,
     report: Callable[[EpochRow], None],
 ) -> Ending:
-    """Bring a trial to its evaluation, from wherever the store has it, as attempt `number`.
+    """Train a trial where that is left to do and evaluate it, as attempt `number`.
 
     What goes wrong within the trial (NaN, an exception, no memory, code of a user's own that calls
     `sys.exit`) is recorded in the store and ends this trial alone. `report` is told each epoch's
@@ -120,7 +120,7 @@ def _begun(
     device: torch.device,
     report: Callable[[EpochRow], None],
 ) -> _Task | None:
-    """The trial under a new attempt; None where another was first to begin it."""
+    """Begin an attempt at the trial; None where another worker was first to begin it."""
     stored = store.trial(trial.id)
     stored.describe(trial)
     purpose = None if mission.trains else suite.id
@@ -163,8 +163,8 @@ def _begun(
 
 
 def passes_of_training(rows: Sequence[EpochRow], epochs: int) -> dict[str, Any]:
-    """What a trial's whole course took, from its first epoch, a shorter sibling's included: each
-    step once, as it came to count. What was lost with a machine and done again is not in it.
+    """Return the passes of a trial's whole training, a shorter sibling's included: each step once.
+    Work that was lost with a machine and done again does not count.
 
     Validation stands apart: it measures, and no model is another for it.
 
@@ -178,7 +178,7 @@ def passes_of_training(rows: Sequence[EpochRow], epochs: int) -> dict[str, Any]:
 
 
 def provenance(device: torch.device) -> dict[str, Any]:
-    """Where and with what a trial runs: not part of what it is."""
+    """Describe where and with what a trial runs, which is no part of what it is."""
     return {
         "host": socket.gethostname(),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
@@ -189,7 +189,7 @@ def provenance(device: torch.device) -> dict[str, Any]:
 
 
 class _NoWeightsError(Exception):
-    """Of a trial that is not to be trained."""
+    """The trial has no weights to evaluate, and is not to be trained."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,7 +206,7 @@ class _Task:
     trains: bool
 
     def carry_out(self) -> Ending:
-        """Bring it to its evaluation; how that ended, where it did so in good order."""
+        """Train and evaluate the trial as far as is left, and return how that ended."""
         try:
             with self.attempt.kept(self.supervision.tick):
                 self.supervision.come_by(None)
@@ -260,8 +260,8 @@ class _Task:
         self._publish(weights, degraded=self.micro_batches > 1 or was_degraded)
 
     def _publish_again(self) -> bool:
-        """Make weights that are whole, and that no result names any more, the trial's again;
-        whether there are any."""
+        """Publish again weights that are whole but that no result names any more; whether there are
+        any."""
         found = self.stored.unpublished(self.trial)
         if found is None:
             return False
@@ -318,14 +318,14 @@ class _Task:
 
 
 def _worked(attempt: LeaseState) -> float:
-    """Seconds of an attempt in which it did not rest."""
+    """Seconds of an attempt without those in which it was paused."""
     told = attempt.ended or attempt.beat
     return attempt.seconds - float(told.get("rested", 0.0))
 
 
 @lru_cache(maxsize=1)
 def _dataset(settings: DataSettings, expected: str, device: torch.device) -> Dataset:
-    """The data, once for all trials of a worker process that share them."""
+    """Load the data, once for all trials of a worker process that share them."""
     found = fingerprint(settings)
     if found != expected:
         raise MissingData(
@@ -337,7 +337,7 @@ def _dataset(settings: DataSettings, expected: str, device: torch.device) -> Dat
 
 
 def failure_kind(error: BaseException) -> str:
-    """The kind of failure that an error is recorded as: see `orchestrator.store.Failure`."""
+    """Return the kind of failure that an error is recorded as: see `orchestrator.store.Failure`."""
     if isinstance(error, (DivergedError, NotFiniteError)):
         return "diverged"
     if isinstance(error, TimeLimitError):
@@ -353,7 +353,8 @@ def _is_of_memory(error: BaseException) -> bool:
 
 
 def _with_causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Want of memory may strike where what it ends raises in turn, as the writing of tensors."""
+    """Yield an error and those that caused it: what runs out of memory may raise something else in
+    turn."""
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
