@@ -1,4 +1,4 @@
-"""What a sweep has used, over all its starts, and whether that is all it may."""
+"""What a sweep has used over all its starts, and whether that is all it may use."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from orchestrator.store.sweeps.starts import all_starts
 
 @dataclass(frozen=True, kw_only=True)
 class Usage:
-    """Hours of a sweep, or of some starts of it."""
+    """Hours that a sweep, or some of its starts, have used."""
 
     core_hours: float = 0.0
     gpu_hours: float = 0.0
     hours: float = 0.0  # in which any start ran
 
     def reached(self, budget: BudgetSettings) -> str | None:
-        """The cap that is reached, in words; None while there is room."""
+        """Name the cap that is reached; None while there is room."""
         for name in ("gpu_hours", "core_hours", "hours"):
             cap, used = getattr(budget, name), getattr(self, name)
             if cap is not None and used >= cap:
@@ -31,8 +31,8 @@ class Usage:
 
 
 def usage(starts: Iterable[LeaseState]) -> Usage:
-    """As starts told it with their last signs of life. Hours in which several ran count once, by
-    the clocks of their hosts."""
+    """Sum what starts said they used, with their last signs of life. Hours in which several ran
+    count once, by their hosts' clocks."""
     told = [(start, start.ended or start.beat) for start in starts]
     spans = sorted(
         (begin, begin + timedelta(seconds=start.seconds))
@@ -53,22 +53,22 @@ def usage(starts: Iterable[LeaseState]) -> Usage:
 
 @dataclass
 class Meter:
-    """Counts what the trials of this start occupy."""
+    """Counts the core-hours and GPU-hours that the trials of this start occupy."""
 
     resources: Resources
     _seconds: float = 0.0
     _since: dict[str, float] = field(default_factory=dict)  # by trial that runs
 
     def started(self, trial_id: str) -> None:
-        """A worker took the trial up."""
+        """Begin to count the trial: a worker took it up."""
         self._since[trial_id] = clock()
 
     def ended(self, trial_id: str) -> None:
-        """It let go of it."""
+        """Stop counting the trial: its worker let go of it."""
         self._seconds += clock() - self._since.pop(trial_id, clock())
 
     def read(self) -> dict[str, float]:
-        """Core-hours and GPU-hours so far."""
+        """Return the core-hours and GPU-hours so far."""
         now = clock()
         hours = (self._seconds + sum(now - began for began in [*self._since.values()])) / 3600
         return {
@@ -78,17 +78,17 @@ class Meter:
 
 
 SECONDS_BETWEEN_LOOKS = 5.0
-"""At what the sweep has used."""
+"""Seconds between two looks at what the sweep has used."""
 
 SECONDS_BETWEEN_WEIGHINGS = 60.0
-"""Of the storage, which takes a walk over all its files."""
+"""Seconds between two sums of the storage's bytes, for which all its files are listed."""
 
 
 class BudgetWatch:
-    """Sees when a running start comes to a cap."""
+    """Notices when a running start reaches a cap."""
 
     def __init__(self, files: Files, sweep: str, budget: BudgetSettings, meter: Meter) -> None:
-        """Of a sweep, whose other starts count too."""
+        """Watch the budget of a sweep, whose other starts use it too."""
         self._files = files
         self._sweep = sweep
         self._budget = budget
@@ -97,7 +97,7 @@ class BudgetWatch:
         self.reached: str | None = None
 
     def look(self, lease: Lease) -> None:
-        """See whether there is room left, now and then; `lease` is that of this start."""
+        """Check from time to time whether there is room left; `lease` is that of this start."""
         if self._budget == BudgetSettings() or self.reached is not None:
             return
         now = clock()
@@ -112,7 +112,7 @@ class BudgetWatch:
                 self.reached = f"budget.disk_gb is {cap:g}, and {used:.3g} are used"
 
     def _usage(self, lease: Lease) -> Usage:
-        """This start's own part is what its last beat said, and what came since."""
+        """Hours of all starts: of this one as it counts now, of the others as they last said."""
         starts = [
             replace(each, beat={**each.beat, **self._meter.read(), "elapsed": lease.elapsed})
             if each.folder == lease.folder

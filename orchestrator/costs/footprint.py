@@ -1,4 +1,4 @@
-"""Bytes that trials take in the storage, before they take them."""
+"""Bytes that trials will take in the storage."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from trainer.models import ModelSettings
 from trainer.schedule import OptimiserSettings
 
 BYTES_OF_RECORDS = 8_000
-"""Of a trial: what it is, its attempts, its result, its evaluation; measured, rounded up."""
+"""Bytes of a trial's records (description, attempts, result, evaluation): measured, rounded up."""
 
 BYTES_OF_ROW = 1_000
-"""Of one epoch; measured, rounded up."""
+"""Bytes of the row of one epoch: measured, rounded up."""
 
 BYTES_A_BIT = 1 / 6
-"""Of outcomes: a random bit, stored as a byte and compressed; real ones take less."""
+"""Bytes of a random outcome, stored as a byte and compressed; real ones take less."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Footprint:
-    """Of trials that are still to run."""
+    """Room that the trials of a sweep that are still to run need in the storage."""
 
     bytes: int | None  # at its largest; None: a network of them is not known yet
     free: int | None  # bytes in the storage; None: nobody can tell
     stored: int | None  # bytes in the storage already, where the budget counts them
 
     def warnings(self, spec: SweepSpec) -> list[str]:
-        """What will not fit."""
+        """Say what will not fit."""
         needed, cap = self.bytes, spec.policy.budget.disk_gb
         if needed is None:
             return []
@@ -67,8 +67,9 @@ def footprint(
     at_once: int,
     stored: int | None,
 ) -> Footprint:
-    """Of the pending trials of a sweep, `at_once` of them in training: weights, outcomes and rows
-    of each, the last checkpoint where it is kept, and the checkpoints of those in training.
+    """Estimate the bytes of a sweep's pending trials, `at_once` of them in training: weights,
+    outcomes and rows of each, the last checkpoint where it is kept, and checkpoints of those in
+    training.
 
     Networks are known by what trials of the sweep that are trained have left, or else by the
     sizes of their tensors, as the sweep's last start found them or as they are found here.
@@ -95,13 +96,14 @@ def footprint(
 
 
 def examples_trained(data: DataSettings) -> int | None:
-    """Training images of a trial; None where that is not known without reading them."""
+    """Training images of a trial; None where the number is not known without reading them."""
     images = IMAGES.get(data.name)
     return data.train_examples or (images.trained - data.validation if images else None)
 
 
 def examples_evaluated(data: DataSettings, suite: Suite) -> int | None:
-    """Images on which a suite tries a model; None likewise."""
+    """Images on which a suite tries a model; None where the number is not known without reading
+    them."""
     images = IMAGES.get(data.name)
     tested = data.test_examples or (images.tested if images else None)
     available = tested if suite.split == "test" else data.validation
@@ -130,12 +132,12 @@ def _bytes_of_weights(
 
 
 def bytes_stored(files: Files) -> int:
-    """Of the whole storage; a walk over all its files."""
+    """Bytes in the whole storage, all of whose files are listed for it."""
     return sum(files.sizes("").values())
 
 
 def _moments(optimiser: OptimiserSettings) -> int:
-    """Tensors of the weights' size that the optimiser keeps."""
+    """How many tensors of the weights' size the optimiser keeps for each."""
     return 2 if optimiser.name == "adam" else int(optimiser.momentum > 0)
 
 
@@ -144,7 +146,8 @@ def _keeps_checkpoint(retention: RetentionSettings, trial: Trial) -> bool:
 
 
 def _bytes_of_outcomes(data: DataSettings, suite: Suite) -> int:
-    """0 where the number of images is not known: outcomes are small beside weights."""
+    """Bytes of a trial's outcomes, small beside its weights; 0 where the number of images is not
+    known."""
     examples = examples_evaluated(data, suite) or 0
     rungs = sum(len(category) for category in suite.categories.values())
     return int(BYTES_A_BIT * examples * (1 + rungs))

@@ -1,4 +1,5 @@
-"""What the rest of a sweep will take: hours, judged by what is done, and room in the storage."""
+"""What the rest of a sweep will take: hours, estimated from what is done, and room in the
+storage."""
 
 from __future__ import annotations
 
@@ -27,12 +28,13 @@ else:
     from trainer import late_torch as torch
 
 Basis = Literal["cell", "method", "sweep"]
-"""Trials that another is judged by: those of its own cell, of its method, or any."""
+"""Trials from which another's time is estimated: those of its own cell, of its method, or any."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Forecast:
-    """Of a sweep, from now on. Hours are None where nothing is done yet to judge them by."""
+    """What a sweep will take from now on. Hours are None where nothing is done to estimate them
+    from."""
 
     trials: int  # left
     basis: Mapping[str, int]  # how many of them are judged by what: see `Basis`
@@ -46,7 +48,7 @@ class Forecast:
     warnings: tuple[str, ...]
 
     def record(self) -> dict[str, Any]:
-        """As JSON knows it."""
+        """The forecast as values of JSON."""
         return {
             "trials": self.trials,
             "judged_by": dict(self.basis),
@@ -63,7 +65,7 @@ class Forecast:
         }
 
     def lines(self) -> Iterator[tuple[str, str]]:
-        """For people: what each line is about, and what it says."""
+        """Yield the forecast for people: what each line is about, and what it says."""
         if self.trials:
             yield "left", self._left()
             yield "passes", self.passes.words()
@@ -75,7 +77,7 @@ class Forecast:
             yield "warning", warning
 
     def _in_all(self) -> dict[str, float | None]:
-        """Hours of the whole sweep, once it is done."""
+        """Core-hours and GPU-hours of the whole sweep, used and to come."""
         return {
             name: None if left is None else left + getattr(self.used, name)
             for name, left in (("core_hours", self.core_hours), ("gpu_hours", self.gpu_hours))
@@ -105,7 +107,7 @@ class PassesLeft:
     evaluation: int | None  # the most: as if every image withstood every attack
 
     def words(self) -> str:
-        """For people."""
+        """Say the passes to come, for people."""
         training = "not known" if self.training is None else in_short(self.training)
         evaluation = (
             "not known" if self.evaluation is None else f"up to {in_short(self.evaluation)}"
@@ -116,7 +118,7 @@ class PassesLeft:
 def forecast(
     spec: SweepSpec, plan: Plan, used: Usage, files: Files, *, stored: int | None
 ) -> Forecast:
-    """Of a plan as the store has it, given what the sweep has used.
+    """Forecast the rest of a plan as the store has it, given what the sweep has used.
 
     As many trials will run at once as do now; where none does, as many as this machine has room
     for.
@@ -154,7 +156,7 @@ def forecast(
 
 
 def room_here(resources: Resources) -> int:
-    """Trials that this machine can run at once."""
+    """How many trials this machine has room to run at once."""
     room = (os.cpu_count() or 1) / resources.cpu
     if resources.gpu and (gpus := torch.cuda.device_count()):
         room = min(room, gpus / resources.gpu)
@@ -172,8 +174,8 @@ def _over_budget(spec: SweepSpec, used: Usage, left: Mapping[str, float | None])
 
 
 def _seconds(plan: Plan, pending: Iterable[PlannedTrial]) -> tuple[dict[str, int], float | None]:
-    """What the pending trials are judged by, and the sum of their own times; None where one of
-    them cannot be judged."""
+    """How many pending trials are estimated from what, and the sum of their own seconds; None where
+    one of them cannot be estimated."""
     training, evaluation = _Pace(), _Pace()
     for planned in plan.trials:
         result, evaluated = planned.progress.result, planned.evaluation
@@ -235,7 +237,8 @@ def _of_a_suite(trial: Trial, suite: Suite) -> float | None:
 def _told_or_judged(
     told: Mapping[str, float | None], pace: _Pace, planned: PlannedTrial, units: int
 ) -> float | None:
-    """What a trial's settings say, or else what trials of its cell or its method took."""
+    """Return what a trial's settings say, or else an estimate from trials of its cell or its
+    method."""
     (_, cell), *_ = _likenesses(planned)
     if (of_one := told[cell]) is not None:
         return units * of_one
@@ -256,20 +259,20 @@ _ORDER: tuple[Basis, ...] = ("cell", "method", "sweep")
 
 
 class _Pace:
-    """Seconds that a unit of work took, by whom it was done."""
+    """Seconds that a unit of work took in trials that are done, by cell, by method and over all."""
 
     def __init__(self) -> None:
         self._seconds: defaultdict[tuple[Basis, str], float] = defaultdict(float)
         self._units: defaultdict[tuple[Basis, str], float] = defaultdict(float)
 
     def add(self, planned: PlannedTrial, seconds: float, units: float) -> None:
-        """A trial has done so much."""
+        """Count `units` of work that a trial did in `seconds`."""
         for key in _likenesses(planned):
             self._seconds[key] += seconds
             self._units[key] += units
 
     def of(self, planned: PlannedTrial, units: float) -> tuple[Basis, float] | None:
-        """Seconds that a trial will need for so much, by those that are most like it."""
+        """Estimate the seconds of `units` of work on a trial from those that are most like it."""
         for key in _likenesses(planned):
             if self._units.get(key):
                 return key[0], units * self._seconds[key] / self._units[key]

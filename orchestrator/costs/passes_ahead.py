@@ -1,4 +1,4 @@
-"""Passes of what is still to come, from settings alone: see `trainer.passes`."""
+"""Passes of the work to come, from settings alone: see `trainer.passes`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from trainer.passes import Passes
 
 
 def most_passes_of_training(trial: Trial, examples: int) -> Passes | None:
-    """What the steps of a whole training on so many examples take: exactly that, but where a method
-    lets attacks rest. None where an attack does not say what it takes."""
+    """Passes of the steps of a whole training on `examples` images: exact, unless a method lets
+    attacks rest, which takes fewer. None where an attack does not say what it takes."""
     searches = [_of_search(attack) for attack in trial.attacks.values()]
     if any(search is None for search in searches):
         return None
@@ -28,8 +28,8 @@ def most_passes_of_training(trial: Trial, examples: int) -> Passes | None:
 
 
 def most_passes_of_evaluation(suite: Suite, examples: int) -> Passes | None:
-    """What a suite takes where every image withstands all of it: fewer as images fall. None where
-    an attack does not say."""
+    """Most passes that a suite takes, as if every image withstood every attack. None where an
+    attack does not say what it takes."""
     total = Passes(forward=examples)
     batches = math.ceil(examples / suite.batch_size)
     for rungs in suite.categories.values():
@@ -54,7 +54,8 @@ def _of_correct(attack: Attack, ladder: tuple[int, ...]) -> Passes | None:
 
 
 def _is_meant(attack: Attack, said: str, done: str) -> bool:
-    """Whether what is said of a verb is said of this one: a subclass may have made it another."""
+    """Whether the class that says the passes (`said`) also does the work (`done`) or extends the
+    one that does; a subclass may do it otherwise."""
     return issubclass(_maker(attack, said), _maker(attack, done))
 
 

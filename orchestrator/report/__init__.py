@@ -1,1 +1,1 @@
-"""What a sweep leaves for people: the front's files, the results, the remarks beside them."""
+"""What a sweep leaves for people: the front's files, the results, and remarks."""

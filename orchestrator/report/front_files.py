@@ -26,7 +26,7 @@ FILES = ("front.csv", "front.json", "cells.csv", "front.png", "front.svg")
 
 
 def front_record(front: Front) -> dict[str, Any]:
-    """The front as plain JSON values, as `front.json` has it. Empty values are null."""
+    """The front as values of JSON, as `front.json` has it; empty cells are null."""
     settings = settings_columns(front.points, front.objectives)
     return {
         "objectives": [
@@ -86,7 +86,7 @@ def write_front(
 
 
 def see_that_it_is_writable(directory: Path) -> None:
-    """Make the folder where it is missing, and see that `write_front` may write there.
+    """Make the folder where it is missing, and check that `write_front` may write there.
 
     Raises:
         OSError: it may not.
@@ -97,13 +97,13 @@ def see_that_it_is_writable(directory: Path) -> None:
 
 
 def put(paths: Iterable[Path], files: Files, folder: str) -> None:
-    """Put local files, each whole, into a folder of the storage."""
+    """Copy local files, each whole, into a folder of the storage."""
     for path in paths:
         files.write(f"{folder}/{path.name}", path.read_bytes())
 
 
 def _plain(value: Any) -> Any:
-    """A cell as JSON knows it; null where it is empty, text where it is not finite."""
+    """A cell as a value of JSON: null where it is empty, text where it is not finite."""
     if pd.isna(value):
         return None
     plain = value.item() if hasattr(value, "item") else value

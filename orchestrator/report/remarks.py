@@ -16,14 +16,15 @@ from orchestrator.pareto.front import WARNINGS, Front, settings_columns, setting
 from orchestrator.table.setting_values import value_text
 
 MOST = 10
-"""Trials or cells that are named, of those of which something is to be said."""
+"""Most trials or cells that one remark names."""
 
 Telling = Callable[[str], list[str]]
-"""The settings by which trials of a method are known, by its label."""
+"""A function from a method's label to the settings that tell its trials apart."""
 
 
 def remarks(front: Front) -> Iterator[tuple[str, str]]:
-    """What there is to say of a front beside its numbers: titles and sentences, maybe none."""
+    """Yield what is to be said of a front beside its numbers, as titles and sentences; maybe
+    nothing."""
     settings = _telling(front)
     yield from _of_collapsed(front, settings)
     attacked = [objective.name for objective in front.objectives if is_under_attack(objective)]
@@ -35,7 +36,8 @@ def remarks(front: Front) -> Iterator[tuple[str, str]]:
 
 
 def what_differs(kept: Front, usual: Front) -> str:
-    """What it changes that collapsed trials and those at the constant's floor take part."""
+    """Say how the front changes when collapsed trials and those at the constant's floor take
+    part."""
     is_gained = ~kept.points["trial_id"].isin(usual.points["trial_id"])
     is_lost = ~usual.points["trial_id"].isin(kept.points["trial_id"])
     if not is_gained.any():
@@ -81,7 +83,8 @@ def _of_warnings(front: Front, settings: Telling) -> Iterator[tuple[str, str]]:
 
 
 def _telling(front: Front) -> Telling:
-    """The settings that tell a method's cells apart; all where the table says no methods."""
+    """Return the settings that differ between a method's cells; all where the table names no
+    methods."""
     settings = settings_columns(front.measured, front.objectives)
     if "method" not in front.cells or not settings:
         return lambda _: settings
@@ -109,7 +112,8 @@ def _trial(row: pd.Series[Any], settings: Telling) -> str:
 
 
 def _title(row: pd.Series[Any], settings: Telling) -> str:
-    """A trial or a cell: `pareto rho=0.4 seed=1`; empty where the table says nothing of it."""
+    """Name a trial or a cell, as `pareto rho=0.4 seed=1`; empty where the table says nothing of
+    it."""
     known = {name: row[name] for name in ("method", "seed") if name in row and pd.notna(row[name])}
     telling = settings(str(row.get("method", "")))
     words = [f"{name}={value_text(value)}" for name, value in settings_of(row, telling).items()]

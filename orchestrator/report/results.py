@@ -21,7 +21,7 @@ from orchestrator.store import Files
 
 @dataclass(frozen=True, kw_only=True)
 class Results:
-    """The front and its files."""
+    """The front of a sweep and the files that show it."""
 
     front: Front
     staged: tuple[Path, ...]  # as they were before they went into the storage
@@ -30,7 +30,7 @@ class Results:
 def write_results(
     spec: SweepSpec, plan: Plan, table: pd.DataFrame, files: Files, staging: Path
 ) -> Results:
-    """Make the tables and pictures in a local folder, then put each whole into the storage."""
+    """Make the tables and pictures in a local folder, then copy each whole into the storage."""
     trials = staging / "trials.csv"
     write_csv(table, trials)
     front = extract_front(
@@ -49,14 +49,14 @@ def write_results(
 
 
 def suite_facts(spec: SweepSpec, plan: Plan) -> dict[str, Any]:
-    """What `front.json` says under `suite` where that is another than the sweep's own."""
+    """What `front.json` says under `suite`; empty where that is the sweep's own."""
     covered = coverage(spec, plan)
     return {} if covered is None else {"suite": covered.record()}
 
 
 def missing(plan: Plan) -> str:
-    """Trials that the front is drawn without, and why: `3 of 26 trials missing: 2 diverged, 1
-    pending`; empty where there are none."""
+    """Count the trials that the front is drawn without, and why: `3 of 26 trials missing: 2
+    diverged, 1 pending`; empty where there are none."""
     reasons = Counter(
         failure.kind if (failure := planned.progress.failure) else planned.status
         for planned in plan.asked_for()
@@ -70,7 +70,7 @@ def missing(plan: Plan) -> str:
 
 def _note(spec: SweepSpec, plan: Plan) -> str:
     """Small print of the picture: the data, how far each category's attack reaches, what is
-    missing; on a line of its own, on how many trials another suite was tried."""
+    missing; for another suite a second line says on how many trials it was tried."""
     evaluations = [planned.evaluation for planned in plan.trials if planned.evaluation]
     reach = evaluations[0].get("reach", {}) if evaluations else {}
     said = [spec.cells[0].trial.data.name, *(f"{k} {v}" for k, v in reach.items()), missing(plan)]

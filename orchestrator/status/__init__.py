@@ -1,1 +1,1 @@
-"""How a sweep stands, from its storage alone: `python -m orchestrator.status SPEC`."""
+"""How far a sweep is, from its storage alone: `python -m orchestrator.status SPEC`."""

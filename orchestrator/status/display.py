@@ -1,4 +1,4 @@
-"""How a sweep stands, for a person: a few lines, and a table of trials."""
+"""How far a sweep is, for a person: a few lines, and a table of trials."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ from orchestrator.terminal.units import duration, in_short, in_words
 from trainer.terminal.table import Column, are_numbers, terminal_table, titled
 
 MOST_ROWS = 40
-"""Trials in one picture."""
+"""Most trials in one picture."""
 
 _IMPORTANCE = {
     **{"state": 8, "epoch": 6, "time": 3, "passes": 1},
     **{"tries": 1, "host": 2, "failure": 6},
 }
-"""Of what is told of a trial's work: which of it goes first where there is no room."""
+"""Weights of the columns about a trial's work: the lightest is left out first where room is
+short."""
 
 _FIRST = ("running", "failed", "stopped", "pending", "done")
-"""Statuses, in the order in which rows are dropped last."""
+"""Statuses in the order of their rows where not all fit: the last ones are left out first."""
 
 
 def chosen(trials: Sequence[PlannedTrial], limit: int) -> list[PlannedTrial]:
-    """At most so many trials to show: all in the plan's order, or else those first that are
+    """Choose at most `limit` trials to show: all in the plan's order, or else those first that are
     neither simply done nor pending."""
     if len(trials) <= limit:
         return list(trials)
@@ -37,13 +38,14 @@ def chosen(trials: Sequence[PlannedTrial], limit: int) -> list[PlannedTrial]:
 
 
 def hidden(plan: Plan, rows: Sized, rest: str) -> str:
-    """How many trials of a plan have no row, and the command that tells of all; else empty."""
+    """Say how many trials of a plan have no row, and which command shows all; empty where none is
+    left out."""
     count = len(plan.trials) - len(rows)
     return f"and {count} more: {rest}" if count else ""
 
 
 def summary(spec: SweepSpec, standing: Standing) -> str:
-    """One line: trials by status, and whether anybody works on them."""
+    """Say in one line how many trials have each status, and whether anybody works on them."""
     plan, runners = standing.plan, standing.runners
     silent = sum(silent_since(start, spec, standing.at) is not None for start in runners)
     at_work = len(runners) - silent
@@ -57,7 +59,7 @@ def summary(spec: SweepSpec, standing: Standing) -> str:
 
 
 def table(spec: SweepSpec, rows: Sequence[TrialStanding], width: int | None) -> Text:
-    """A row a trial."""
+    """Lay out one row for each trial."""
     names = ("trial_id", "method", *spec.settings, "seed", *_IMPORTANCE)
     importance = {"trial_id": 9, "method": 7, "seed": 6} | _IMPORTANCE
     lines = [_cells(spec, row) for row in rows]
@@ -81,7 +83,7 @@ def table(spec: SweepSpec, rows: Sequence[TrialStanding], width: int | None) -> 
 def lines(
     spec: SweepSpec, standing: Standing, damaged: Collection[str], more: str, *, width: int | None
 ) -> Text:
-    """What is said of the sweep as a whole, the front apart.
+    """Lay out what is to be said of the sweep as a whole, except its front.
 
     Args:
         damaged: files that were found so.
@@ -93,7 +95,7 @@ def lines(
 
 
 def told(story: Story, *, width: int | None) -> Text:
-    """The story of a trial, in lines of `width` characters."""
+    """Lay out the story of a trial, in lines of `width` characters."""
     said = [
         ("trial", f"{story.trial_id}  {story.status}"),
         ("what", story.what),
@@ -174,7 +176,8 @@ def _cells(spec: SweepSpec, row: TrialStanding) -> list[str]:
 
 
 def _passes(row: TrialStanding) -> str:
-    """Passes of all kinds, training and evaluation together; empty where none were counted."""
+    """Sum up passes of all kinds, training and evaluation together; empty where none were
+    counted."""
     known = [each for each in (row.training_passes, row.evaluation_passes) if each is not None]
     return in_short(sum(passes.total for passes in known)) if known else ""
 

@@ -1,4 +1,4 @@
-"""Looking at a sweep again and again, until it is over: `python -m orchestrator.status --watch`.
+"""Shows a sweep again and again until it is over: `python -m orchestrator.status --watch`.
 
 It is over when nobody runs it and nothing is left to do, or when those who were seen to run it
 have stopped. Before its first start, it is waited for.
@@ -22,10 +22,10 @@ from orchestrator.store.leases.lease import Watch
 SECONDS_BETWEEN_LOOKS = 2.0
 
 FEWEST_ROWS = 5
-"""Trials in a picture, even where the terminal is too low for it."""
+"""Fewest trials in a picture, even where the terminal is too low for them."""
 
 OTHER_LINES = 14
-"""Of a picture, beside its trials."""
+"""Lines of a picture beside its trials."""
 
 
 def keep_watching(
@@ -37,8 +37,8 @@ def keep_watching(
     rest: str,
     console: Console,
 ) -> None:
-    """Show a sweep, as it was first seen and from then on: a picture on a terminal, and a line
-    whenever something changes elsewhere.
+    """Show a sweep, first as it was seen and then as it goes on: a picture on a terminal, elsewhere
+    a line whenever something changes.
 
     Args:
         damaged: files that were found so, which may grow.
@@ -64,7 +64,7 @@ def keep_watching(
 
 
 def _looks(spec: SweepSpec, observer: Observer, first: Standing) -> Iterator[tuple[Standing, str]]:
-    """How the sweep stands, and what keeps from seeing it, until it is over."""
+    """Yield how far the sweep is, and why it could not be read if so, until it is over."""
     standing, trouble = first, ""
     watch, was_run = Watch(), False
     while True:

@@ -1,4 +1,4 @@
-"""How a sweep stands, seen from outside: read from its storage alone, and nothing written.
+"""How far a sweep is, seen from outside: read from its storage alone, and nothing written.
 
 What runs is judged by one look, with this machine's clock: a lease whose owner's last sign of
 life is three times as old as the lease lasts is called silent. Clocks may be off, so nothing is
@@ -30,12 +30,12 @@ from orchestrator.store.sweeps.starts import all_starts
 from trainer.passes import Passes
 
 SILENCES = 3
-"""Times that a lease lasts, after which its owner is called silent."""
+"""Durations of a lease after which its owner, if not heard of, is called silent."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrialStanding:
-    """How one trial stands."""
+    """How far one trial is."""
 
     planned: PlannedTrial
     epochs: int  # done, of training; a running one may be further than its last checkpoint
@@ -49,7 +49,7 @@ class TrialStanding:
     is_resting: bool  # at work, but paused
 
     def record(self) -> dict[str, Any]:
-        """As JSON knows it."""
+        """The trial's state as values of JSON."""
         planned, failure = self.planned, self.planned.progress.failure
         return {
             "trial_id": planned.id,
@@ -73,7 +73,7 @@ class TrialStanding:
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """How a sweep stands."""
+    """How far a sweep is at one time."""
 
     at: str  # UTC, by the clock here
     plan: Plan
@@ -85,7 +85,7 @@ class Standing:
 
     @property
     def used(self) -> Usage:
-        """So far, over all starts."""
+        """What the sweep has used so far, over all its starts."""
         return self.forecast.used
 
     @property
@@ -95,7 +95,8 @@ class Standing:
 
     @property
     def passes(self) -> dict[str, int]:
-        """Passes of the trials' whole courses and evaluations, as far as they were counted."""
+        """Passes of the trials' whole training and of their evaluations, as far as they were
+        counted."""
         progress = [planned.progress for planned in self.plan.trials]
         trained = (Passes.read((each.result or {}).get("passes")) for each in progress)
         evaluated = (Passes.read((each.evaluation or {}).get("passes")) for each in progress)
@@ -105,7 +106,7 @@ class Standing:
         }
 
     def record(self, spec: SweepSpec, trials: Iterable[TrialStanding]) -> dict[str, Any]:
-        """As JSON knows it."""
+        """The sweep's state as values of JSON."""
         return {
             "name": spec.name,
             "at": self.at,
@@ -126,7 +127,7 @@ class Observer:
     """Looks at one sweep, once or again and again."""
 
     def __init__(self, spec: SweepSpec, files: Files) -> None:
-        """Nothing is read yet; `files` are best ones that cannot be changed."""
+        """Read nothing yet. `files` should be opened so that they cannot be changed."""
         self._spec = spec
         self._files = files
         self._store = Store(files)
@@ -134,7 +135,7 @@ class Observer:
         self._weighed, self._weight = -math.inf, 0
 
     def look(self) -> Standing:
-        """Now. What was found done before is not looked at again.
+        """Read how far the sweep is now; trials that an earlier look found done are not read again.
 
         Raises:
             BadInput: the sweep has no manifest, and its data are not here: nobody can say what
@@ -168,7 +169,8 @@ class Observer:
         )
 
     def trials(self, standing: Standing, chosen: Iterable[PlannedTrial]) -> Iterator[TrialStanding]:
-        """How the chosen trials of a plan stand; those attempted more than once are read again."""
+        """Yield how far each chosen trial of a plan is; those attempted more than once are read
+        again."""
         return (self._stands(standing, planned) for planned in chosen)
 
     def _stands(self, standing: Standing, planned: PlannedTrial) -> TrialStanding:
@@ -191,7 +193,7 @@ class Observer:
         )
 
     def _seconds(self, planned: PlannedTrial) -> float:
-        """What a trial that is done took; of another what all its attempts have."""
+        """Seconds that a trial took if it is done, and else those of all its attempts so far."""
         result, evaluation = planned.progress.result or {}, planned.evaluation
         lease = planned.progress.lease
         if evaluation is not None:
@@ -201,7 +203,8 @@ class Observer:
         return sum(attempt.seconds for attempt in self._store.trial(planned.id).past_attempts())
 
     def _weigh(self) -> int | None:
-        """The storage, which takes a walk over all of it: now and then, where it is capped."""
+        """Bytes in the storage; None where they are not capped. Its files are all listed, so not at
+        every look."""
         if self._spec.policy.budget.disk_gb is None:
             return None
         if clock() - self._weighed > SECONDS_BETWEEN_WEIGHINGS:
@@ -210,7 +213,8 @@ class Observer:
 
 
 def silent_since(lease: LeaseState, spec: SweepSpec, now: str) -> str | None:
-    """When the owner of a lease that is not over was last heard of, if that is too long ago."""
+    """Return when the owner of a lease that is not over was last heard of, if that is too long
+    ago."""
     heard = lease.beat.get("at") or lease.since
     lasts = timedelta(seconds=lease.lasts or spec.policy.lease)
     if heard is None or lease.is_over:

@@ -30,7 +30,7 @@ REMEDIES: Mapping[FailureKind, str] = {
 
 @dataclass(frozen=True, kw_only=True)
 class AttemptTold:
-    """One attempt at a trial."""
+    """One attempt at a trial, in words."""
 
     number: int
     who: str
@@ -56,20 +56,20 @@ class Story:
     next: tuple[str, ...]  # why it waits, and what to do
 
     def record(self) -> dict[str, Any]:
-        """As JSON knows it."""
+        """The story as values of JSON."""
         failure = None if self.failure is None else vars(self.failure)
         attempts = [vars(attempt) for attempt in self.attempts]
         return {**vars(self), "failure": failure, "attempts": attempts, "next": list(self.next)}
 
 
 def matching(trials: Sequence[PlannedTrial], prefix: str) -> list[PlannedTrial]:
-    """The trials whose ids begin so; one alone where the id is whole."""
+    """Return the trials whose ids begin with `prefix`; one alone where it is a whole id."""
     whole = [planned for planned in trials if planned.id == prefix]
     return whole or [planned for planned in trials if planned.id.startswith(prefix)]
 
 
 def story(spec: SweepSpec, standing: Standing, planned: PlannedTrial, files: Files) -> Story:
-    """Of a trial of the sweep's plan; its attempts and failure are read from the store now."""
+    """Tell the story of a trial of the sweep's plan; its attempts and failure are read now."""
     stored = Store(files).trial(planned.id)
     past = stored.past_attempts()
     trial = planned.trial
@@ -101,7 +101,7 @@ def story(spec: SweepSpec, standing: Standing, planned: PlannedTrial, files: Fil
 
 
 def _how(attempt: LeaseState, spec: SweepSpec, standing: Standing, *, is_newest: bool) -> str:
-    """It ended, or how it goes."""
+    """Say how an attempt ended, or how it goes."""
     ended = attempt.ended
     if ended is not None:
         failure = ended.get("failure")
@@ -127,7 +127,7 @@ def _origin(attempt: LeaseState, planned: PlannedTrial, files: Files) -> str:
 
 
 def _next(spec: SweepSpec, standing: Standing, planned: PlannedTrial) -> Iterator[str]:
-    """Sentences on why it waits, and what to do."""
+    """Yield sentences on why the trial waits, and what to do."""
     status, failure, lease = planned.status, planned.progress.failure, planned.progress.lease
     if status == "done":
         yield "nothing is left to do"

@@ -1,7 +1,7 @@
-"""Between a trial at work and what is wanted of it: orders, checkpoints in time, limits.
+"""Keeps a trial at work to what is asked of it: orders, timely checkpoints, limits.
 
-The trial's own thread comes by at every step. A second one, that of its lease, looks around
-meanwhile, and ends the process where the first does not come any more.
+The trial's own thread reports at every step. A second one, that of its lease, checks meanwhile,
+and ends the process where the first does not report any more.
 """
 
 from __future__ import annotations
