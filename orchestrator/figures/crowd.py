@@ -1,4 +1,4 @@
-"""Pictures of very many points: what cannot be told apart is drawn once.
+"""Pictures of very many points: points that look the same are drawn once.
 
 Up to `MANY` marks of a kind each is drawn. Of more, those are drawn that are the first of their
 looks in a square of a grid over the picture, fine beside a mark: under the raw and under the
@@ -17,23 +17,23 @@ import pandas as pd
 from orchestrator.figures.style import Array, signed_log
 
 MANY = 2000
-"""Marks of a kind above which a picture is of a crowd."""
+"""Number of marks of a kind above which a picture shows a crowd."""
 
 TRIALS_ACROSS, MEANS_ACROSS = 200, 40
 """Squares of the grid along an axis: of trials about 3 pixels wide, of means 16, as their marks."""
 
 MOST_METHODS = 40
-"""Methods with a colour and a name of their own; more are drawn alike."""
+"""Most methods that have a colour and a name of their own; the rest are drawn alike."""
 
 OTHERS = "other methods"
 PIXEL = 0.5
-"""Vertices of a line nearer than so many pixels are one."""
+"""Distance in pixels below which two vertices of a line count as one."""
 
 
 def told_apart(
     x: Array, y: Array, looks: Sequence[npt.ArrayLike], across: int
 ) -> npt.NDArray[np.bool_]:
-    """Which of N points to draw: all up to `MANY`, else one of each looks in each square.
+    """Choose which of N points to draw: all up to `MANY`, else one of each look in each square.
 
     Args:
         x, y: (N,), in the units of the axes.
@@ -54,7 +54,7 @@ def told_apart(
 
 
 def few_methods(methods: pd.Series[str]) -> pd.Series[str]:
-    """`methods` with all but the most frequent called `OTHERS`, where there are too many."""
+    """Return `methods` with all but the most frequent called `OTHERS`, where there are too many."""
     counts = methods.value_counts(sort=True)
     if len(counts) <= MOST_METHODS:
         return methods
@@ -62,7 +62,7 @@ def few_methods(methods: pd.Series[str]) -> pd.Series[str]:
 
 
 def fewer_vertices(vertices: Array, pixels: Array) -> Array:
-    """Of a line's (L, 2) vertices those that change where it runs on the screen, and its ends.
+    """Keep of a line's vertices (L, 2) its ends and those at which it moves on the screen.
 
     Args:
         pixels: the same vertices on the screen.

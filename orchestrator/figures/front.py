@@ -41,10 +41,10 @@ from orchestrator.table.objectives import Objective, is_fraction, minimised
 from trainer.terminal.table import printable
 
 WIDTH, PANEL_HEIGHT, LEGEND_ROW, SMALL_PRINT_ROW = 10.0, 4.5, 0.24, 0.13
-"""Inches."""
+"""Sizes of a picture's parts in inches."""
 
 CHARACTERS_IN_ROW = 155
-"""Of small print."""
+"""Characters in a row of small print."""
 
 NAMES_IN_ROW, CHARACTERS_IN_LEGEND_ROW = 8, 140
 
@@ -58,12 +58,12 @@ TITLES = {
 def draw_front(
     front: Front, path_png: Path, path_svg: Path, *, placement: Placement, note: str
 ) -> None:
-    """Draw `front` over all trials that are measured; `note` joins the small print."""
+    """Draw `front` over all measured trials and save the picture; `note` joins the small print."""
     save(compose(front, placement=placement, note=note), path_png, path_svg)
 
 
 def compose(front: Front, *, placement: Placement, note: str) -> Figure:
-    """The picture, not yet saved.
+    """Compose the picture, which is not saved yet.
 
     With more than two objectives the first two are drawn, and no staircase: what is
     non-dominated among all need not be so in two.
@@ -108,7 +108,7 @@ def staircase(points: npt.ArrayLike, reference_point: npt.ArrayLike) -> Array:
 
 
 def _scene(front: Front, placement: Placement) -> Scene:
-    """What both panels show, in the units of the axes."""
+    """Gather what both panels show, in the units of the axes."""
     first, second = plane = front.objectives[:2]
     cost = next((o for o in plane if o.name == SACRIFICE), second)
     gain = first if cost is second else second
@@ -175,14 +175,14 @@ def _scene(front: Front, placement: Placement) -> Scene:
 
 
 def _floor(front: Front, objective: Objective) -> float | None:
-    """What the best constant classifier has of `objective`, in the units of its axis."""
+    """Value that the best constant classifier has of `objective`, in the units of its axis."""
     if front.constant_accuracy is None or not is_under_attack(objective):
         return None
     return front.constant_accuracy * _factor(objective)
 
 
 def _with_method(table: pd.DataFrame) -> pd.DataFrame:
-    """`table` with a word for the method in every row, of not too many."""
+    """Return `table` with a name for the method in every row, of not too many names."""
     if "method" not in table:
         return table.assign(method="unnamed")
     methods = few_methods(table["method"].fillna("unnamed"))
@@ -192,7 +192,7 @@ def _with_method(table: pd.DataFrame) -> pd.DataFrame:
 def _texts(
     table: pd.DataFrame, settings: Sequence[str], rows: npt.NDArray[np.bool_]
 ) -> pd.DataFrame:
-    """`table` with the settings of the chosen rows in a few characters, of the others none."""
+    """Return `table` with a column `text`: the settings of the chosen rows in short, else empty."""
     texts = np.full(len(table), "", dtype=object)
     texts[rows] = [setting_text(varying) for varying in varying_settings(table, settings, rows)]
     return table.assign(text=texts)
@@ -203,7 +203,7 @@ def _is_fraction(objective: Objective) -> bool:
 
 
 def _factor(objective: Objective) -> float:
-    """Fractions are drawn in per cent."""
+    """Factor from an objective's unit to its axis's: fractions are drawn in per cent."""
     return 100.0 if _is_fraction(objective) else 1.0
 
 
@@ -213,7 +213,7 @@ def _title(objective: Objective) -> str:
 
 
 def _rows(names: Collection[str]) -> int:
-    """Of a legend, filled evenly; one where it is empty."""
+    """Number of rows of a legend, filled evenly; one where it is empty."""
     characters = sum(len(name) + 6 for name in names)
     in_width = ceil(characters / CHARACTERS_IN_LEGEND_ROW)
     return max(1, in_width, ceil(len(names) / NAMES_IN_ROW))
@@ -224,7 +224,7 @@ def _mark(marker: str, color: str, size: float, **more: Any) -> Line2D:
 
 
 def _kinds(scene: Scene) -> dict[str, Any]:
-    """The kinds of marks in the picture, by name."""
+    """Return the kinds of marks in the picture, by name."""
     kinds: dict[str, Any] = {"one trial": _mark("o", GREY, 4.0, alpha=0.5, markeredgewidth=0)}
     mean = _mark("o", GREY, 6.5)
     if (scene.means[["dx", "dy"]] > 0).any(axis=None):
@@ -244,7 +244,7 @@ def _kinds(scene: Scene) -> dict[str, Any]:
 
 
 def _draw_legends(figure: Figure, scene: Scene, kinds: dict[str, Any], bottom: float) -> None:
-    """The methods, then the kinds of marks, in rows below the panels, `bottom` inches up."""
+    """Draw the methods, then the kinds of marks, in rows below the panels, `bottom` inches up."""
     methods = [_mark(style.marker, style.color, 7.0) for style in scene.styles.values()]
     height = figure.get_figheight()
     for handles, names, foot in (
@@ -264,7 +264,7 @@ def _draw_legends(figure: Figure, scene: Scene, kinds: dict[str, Any], bottom: f
 
 
 def _small_print(front: Front, note: str) -> list[str]:
-    """Its lines, such as `48 trials, 3 seeds, 2 collapsed · test images · CIFAR-10`."""
+    """Lines of small print, such as `48 trials, 3 seeds, 2 collapsed · test images · CIFAR-10`."""
     trials = front.measured
     counted = [_counted(len(trials), "trial")]
     if "seed" in trials:

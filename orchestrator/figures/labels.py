@@ -38,17 +38,18 @@ PLACES = np.array(
     ],
     dtype=np.float64,
 )
-"""Where a label may stand, seen from its point, the best first, where better is up and to the left:
-there no front has points. Horizontal and vertical direction, distance in typographic points."""
+"""Where a label may stand, seen from its point, the best place first, where better is up and to the
+left: there no front has points. Horizontal and vertical direction, distance in typographic
+points."""
 
 MOST_CHARACTERS = 60
-"""The longest name or label that is drawn whole."""
+"""Characters of the longest name or label that is drawn whole."""
 
 PADDING = 2.0
 """Free pixels around a label."""
 
 CLEARLY_NEARER = 0.75
-"""A label's distance from its own point is at most this share of that from another's."""
+"""Most that a label's distance from its own point may be, as a share of that from any other."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,17 +61,19 @@ class Label:
     text: str
     color: str
     is_needed: bool
-    """Whether it is drawn even where it must cover something."""
+    """Whether the label is drawn even where it must cover something."""
 
 
 def setting_text(settings: dict[str, Any]) -> str:
-    """`{'pgd.epsilon': 0.03137254901960784, 'rho': 0.4}` as `pgd ε = 8/255, ρ = 0.4`."""
+    """Write settings in short: `{'pgd.epsilon': 0.03137254901960784, 'rho': 0.4}` as `pgd ε =
+    8/255, ρ = 0.4`."""
     words = (f"{_symbol(name)} = {value_text(value, digits=6)}" for name, value in settings.items())
     return short(", ".join(words))
 
 
 def short(text: str) -> str:
-    """`text` as a picture may show it: on one line, each character with a shape, not too long."""
+    """Return `text` as a picture may show it: on one line, each character with a shape, not too
+    long."""
     safe = printable(text)
     return safe if len(safe) <= MOST_CHARACTERS else f"{safe[: MOST_CHARACTERS - 1]}…"
 
@@ -78,7 +81,7 @@ def short(text: str) -> str:
 def varying_settings(
     trials: pd.DataFrame, columns: Sequence[str], rows: npt.NDArray[np.bool_]
 ) -> list[dict[str, Any]]:
-    """For each of the chosen rows its settings that differ within its `method`, over all rows."""
+    """Return the settings of each chosen row that differ within its `method`, over all rows."""
     varies = trials.groupby("method")[list(columns)].nunique(dropna=False) > 1
     return [
         settings_of(trial, [name for name in columns if varies.loc[trial["method"], name]])

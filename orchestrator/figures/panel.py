@@ -31,13 +31,13 @@ TRANSFORMATION = "sign(v) · log(1 + |v|)"
 ARROWS = {(-1, 1): "↖", (1, 1): "↗", (-1, -1): "↙", (1, -1): "↘"}
 LABELLED_METHOD = "pareto"
 MOST_NEEDED = 5
-"""Cells that lack seeds are named, whatever a label covers, up to so many."""
+"""Most cells lacking seeds that are named even where a label covers something."""
 
 MOST_LABELS = 40
-"""Cells that are named in a crowd, evenly spread."""
+"""Most cells that are named in a crowd, evenly spread."""
 
 LINE_ABOVE = 3.5
-"""Where the staircase is drawn over a crowd of trials: else it could not be seen."""
+"""Z-order of the staircase over a crowd of trials, which would hide it otherwise."""
 
 MARGIN = 0.12
 """Share of the data's extent that stays free on each side, for labels."""
@@ -45,11 +45,11 @@ MARGIN = 0.12
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """What there is to draw, in the units of the axes."""
+    """What there is to draw in a panel, in the units of the axes."""
 
     titles: tuple[str, str]
     signs: tuple[float, float]
-    """Of x and y: 1 where smaller is better, -1 where larger is."""
+    """Signs of x and y: 1 where smaller is better, -1 where larger is."""
 
     better: tuple[int, int]
     """Where better is on the screen: -1 left or down, 1 right or up."""
@@ -66,16 +66,17 @@ class Scene:
     (such as `1 of 2 seeds`; empty where none lacks), `is_collapsed` (all its trials are)."""
 
     line: Array
-    """Vertices (L, 2) of what the front attains; none where there is no line to draw."""
+    """Vertices (L, 2) of the line that bounds what the front attains; none where none is drawn."""
 
     region: Array
-    """Corners (R, 2) of what counts as hypervolume."""
+    """Corners (R, 2) of the region that counts as hypervolume."""
 
     knee: str | None
     """The knee's `trial_id`."""
 
     floors: tuple[float | None, float | None]
-    """The lines, by x and by y, of what the best constant classifier has, where that is known."""
+    """Values on x and on y that the best constant classifier has, drawn as lines; None if
+    unknown."""
 
 
 FLOOR_LINE: dict[str, Any] = {"color": GREY, "linewidth": 1.0, "linestyle": (0, (4, 3))}
@@ -93,7 +94,8 @@ def draw_panel(axes: Axes, scene: Scene, *, is_log: bool) -> None:
 
 
 def _draw_frame(axes: Axes, scene: Scene, *, is_log: bool) -> None:
-    """Scales, limits, ticks and titles; an axis runs backwards where better would be elsewhere."""
+    """Set scales, limits, ticks and titles; an axis runs backwards where better would be
+    elsewhere."""
     logged = "horizontal" if scene.log_axis == "x" else "vertical"
     tag = f"{logged} axis logarithmic" if is_log else "raw axes"
     axes.set_title(tag, loc="right", size=8.0, color=GREY)
@@ -117,7 +119,7 @@ def _draw_frame(axes: Axes, scene: Scene, *, is_log: bool) -> None:
 
 
 def _limits(values: Array, *, is_log: bool) -> tuple[float, float]:
-    """Of an axis that shows `values` with a margin; around 0 where there are none."""
+    """Limits of an axis that shows `values` with a margin; around 0 where there are none."""
     scaled = signed_log(values) if is_log else values
     low, high = (scaled.min(), scaled.max()) if len(scaled) else (0.0, 0.0)
     margin = MARGIN * (high - low) or 1.0
@@ -141,8 +143,8 @@ def _draw_front(axes: Axes, scene: Scene) -> Array:
 
 
 def _draw_marks(axes: Axes, scene: Scene) -> Array:
-    """Each trial small and faint, each cell's mean large with a cross of its deviations; hollow
-    what has collapsed."""
+    """Draw each trial small and faint, each cell's mean large with a cross of its deviations, and
+    collapsed ones hollow."""
     for method, style in scene.styles.items():
         trials = scene.trials[scene.trials["method"] == method]
         means = scene.means[scene.means["method"] == method]
@@ -210,7 +212,7 @@ def _draw_means(axes: Axes, means: pd.DataFrame, style: MethodStyle) -> None:
 
 
 def _draw_labels(axes: Axes, scene: Scene, obstacles: Array) -> None:
-    """The knee ringed and named; cells that lack seeds, and where there is room those of the
+    """Ring and name the knee; name cells that lack seeds, and where there is room those of the
     Pareto method."""
     labels = []
     is_lacking = scene.means["lacking"] != ""
@@ -238,7 +240,8 @@ def _draw_labels(axes: Axes, scene: Scene, obstacles: Array) -> None:
 
 
 def _boxes(axes: Axes, starts: Array, ends: Array, reach: float) -> Array:
-    """Boxes (N, 4) in pixels around segments from `starts` to `ends` (N, 2), `reach` points wider.
+    """Return boxes (N, 4) in pixels around segments from `starts` to `ends` (N, 2), `reach` points
+    wider.
 
     Left, bottom, right, top.
     """

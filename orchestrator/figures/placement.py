@@ -12,4 +12,4 @@ from typing import Literal
 
 Placement = Literal["score", "paper"]
 PLACEMENTS: tuple[Placement, ...] = ("score", "paper")
-"""All of them, the default first."""
+"""All placements of the objectives on the axes, the default first."""

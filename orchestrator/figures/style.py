@@ -59,16 +59,17 @@ KNOWN_METHODS = {
     "maximum": MethodStyle("#B8A300", "p"),
     "pareto": MethodStyle("#D55E00", "o"),
 }
-"""Okabe and Ito's palette, told apart under any colour blindness; its yellow is darkened."""
+"""Styles of known methods, in Okabe and Ito's palette, which every kind of colour vision can tell
+apart; its yellow is darkened."""
 
 OTHER_COLORS = ("#332288", "#882255", "#44AA99", "#999933", "#777777")
-"""From Tol's muted palette, whose hues lie between those above."""
+"""Colours of other methods, from Tol's muted palette, with hues between those of known ones."""
 
 OTHER_MARKERS = ("<", ">", "d", "*")
 
 
 def method_styles(methods: Iterable[str]) -> dict[str, MethodStyle]:
-    """A style for each method: its own for a known one, the others' in alphabetical order.
+    """Return a style for each method: its own for a known one, the others' in alphabetical order.
 
     Known methods come first, in the order of `KNOWN_METHODS`.
     """
@@ -79,19 +80,19 @@ def method_styles(methods: Iterable[str]) -> dict[str, MethodStyle]:
 
 
 def signed_log(values: npt.ArrayLike) -> Array:
-    """`sign(v) * log(1 + |v|)`, elementwise: linear around 0, logarithmic far from it."""
+    """Compute `sign(v) * log(1 + |v|)` elementwise: linear around 0, logarithmic far from it."""
     v = np.asarray(values, dtype=np.float64)
     return np.sign(v) * np.log1p(np.abs(v))
 
 
 def signed_exp(values: npt.ArrayLike) -> Array:
-    """`sign(u) * (exp(|u|) - 1)`, elementwise: the inverse of `signed_log`."""
+    """Compute `sign(u) * (exp(|u|) - 1)` elementwise, the inverse of `signed_log`."""
     u = np.asarray(values, dtype=np.float64)
     return np.sign(u) * np.expm1(np.abs(u))
 
 
 def signed_log_ticks(low: float, high: float) -> list[float]:
-    """Round values in [low, high], spread evenly enough under `signed_log`.
+    """Return round values in [low, high], spread evenly enough under `signed_log`.
 
     0 and, with both signs, 1, 2, 3 and 5 times the powers of ten; fewer in a decade where that
     makes more than twelve; evenly spaced values where it makes fewer than four.
@@ -110,7 +111,7 @@ def signed_log_ticks(low: float, high: float) -> list[float]:
 
 
 def save(figure: Figure, path_png: Path, path_svg: Path) -> None:
-    """Write both files; an equal figure gives an equal SVG, byte for byte."""
+    """Save a figure as PNG and SVG; an equal figure gives an equal SVG, byte for byte."""
     with rc_context(RC):
         figure.savefig(path_png, format="png", dpi=DPI)
         figure.savefig(path_svg, format="svg", metadata={"Date": None})

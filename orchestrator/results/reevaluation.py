@@ -30,11 +30,11 @@ from trainer.input.document import Document
 from trainer.input.problems import BadInput, Problem, label
 
 BESIDE, GIVEN_UP, DAMAGED = "not on the front", "given up", "damaged"
-"""Why a trial is left out, apart from the status of one that is not trained."""
+"""Reasons for which a trial is left out, apart from the status of one that is not trained."""
 
 
 def reevaluated(spec: SweepSpec, suite_path: str, *, only_front: bool) -> SweepSpec:
-    """The sweep under the suite in a YAML file, which is written as a section `evaluation` is.
+    """Return the sweep under the suite in a YAML file, written as a section `evaluation` is.
 
     Its tracker is told nothing: it has the accuracies under the sweep's own suite by these names.
 
@@ -79,7 +79,7 @@ def plan_start(
     fingerprint_of: Callable[[DataSettings], str] = fingerprint,
     settled: Mapping[str, Progress] = MappingProxyType({}),
 ) -> Plan:
-    """The plan of a start: where it only evaluates, with what it leaves out.
+    """Plan a start; one that only evaluates also says which trials it leaves out.
 
     Args:
         fingerprint_of: of a data set, by its settings.
@@ -106,7 +106,7 @@ def plan_start(
 
 
 def refuse_nothing_to_evaluate(spec: SweepSpec, plan: Plan, files: Files) -> None:
-    """See that a sweep was run before its models are tried under another suite.
+    """Check that a sweep was run before its models are tried under another suite.
 
     Raises:
         BadInput: it never was, it has no front to choose by, or none of its trials that are asked
@@ -158,8 +158,7 @@ class Coverage:
 
     @property
     def hasty(self) -> str:
-        """What is wrong with a choice by a front of less than all trials; empty where it was of
-        all."""
+        """Why a choice by the front of only some trials is doubtful; empty where all were done."""
         if self.front_of in {None, self.trials}:
             return ""
         return (
@@ -169,8 +168,8 @@ class Coverage:
         )
 
     def without_weights(self) -> str:
-        """Such as `3 of 26 trials have no weights to evaluate: 2 pending, 1 given up`; empty where
-        there are none."""
+        """Count the trials without weights: `3 of 26 trials have no weights to evaluate: 2 pending,
+        1 given up`; empty where there are none."""
         if not self.lacking:
             return ""
         reasons = ", ".join(f"{count} {reason}" for reason, count in self.lacking.items())
@@ -178,7 +177,7 @@ class Coverage:
         return f"{count} of {self.trials} trials have no weights to evaluate: {reasons}"
 
     def lines(self) -> Iterator[tuple[str, str]]:
-        """For people: what each line is about, and what it says."""
+        """Yield the coverage for people: what each line is about, and what it says."""
         yield "suite", str(self)
         if self.hasty:
             yield "chosen", self.hasty
@@ -186,7 +185,7 @@ class Coverage:
             yield "weights", self.without_weights()
 
     def record(self) -> dict[str, Any]:
-        """As JSON knows it."""
+        """The coverage as values of JSON."""
         return {
             "file": self.suite_file,
             "id": self.suite_id,
@@ -199,7 +198,7 @@ class Coverage:
 
 
 def coverage(spec: SweepSpec, plan: Plan) -> Coverage | None:
-    """Of a plan under another suite than the sweep's own; None under that one.
+    """Count what a plan covers under another suite than the sweep's own; None under its own.
 
     Where all trials were evaluated, it makes no difference what was asked for.
     """
@@ -225,8 +224,8 @@ def coverage(spec: SweepSpec, plan: Plan) -> Coverage | None:
 def _front_and_references(
     own: SweepSpec, store: Store, fingerprint_of: Callable[[DataSettings], str]
 ) -> tuple[Set[str], FrontBefore]:
-    """Ids of the trials on the front under the sweep's own suite, and of its references; and what
-    that front is of."""
+    """Return the ids of the trials on the front under the sweep's own suite and of its references,
+    and how many trials that front is drawn of."""
     settled = read_manifest(store.files, own).settled
     plan = make_plan(own, store, fingerprint_of=fingerprint_of, settled=settled)
     table = trials_table(own, plan)
@@ -239,7 +238,8 @@ def _front_and_references(
 def _why_left_out(
     planned: PlannedTrial, store: Store, own_suite: str, wanted: Set[str]
 ) -> str | None:
-    """In a word or two; None of a trial to evaluate, or one that was asked for and is done."""
+    """Say in a word or two why a trial is left out; None for one that is to be evaluated or is
+    done."""
     if planned.id not in wanted:
         return BESIDE
     if planned.evaluation is not None:

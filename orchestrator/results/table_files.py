@@ -40,21 +40,21 @@ from trainer.input.problems import label, shown
 logger = logging.getLogger(__name__)
 
 EMPTY_CELLS = ["", "nan", "NaN"]
-"""What a CSV cell says where a quantity does not apply; `none` and `NA` are words."""
+"""Texts of a CSV cell to which a quantity does not apply; `none` and `NA` are words."""
 
 WORDS = ("method", "status", "split")
 YES_OR_NO = ("collapsed", "degraded")
 """Columns of the contract that are true, false or empty."""
 
 SAVED_INDEX = re.compile(r"|Unnamed: \d+(\.\d+)?|index|level_0|__index_level_0__")
-"""What pandas calls its row numbers where it saves them as a column."""
+"""Names that pandas gives its row numbers where it saves them as a column."""
 
 ESCAPED = re.compile(r"'+[=+\-@\t\r]")
 FORMULA = re.compile(r"[=+\-@\t\r](?!\d*\.?\d*(e[+-]?\d+)?$)", re.IGNORECASE)
-"""How a text begins that a spreadsheet would run; one that is a number is left as it is."""
+"""Beginning of a text that a spreadsheet would run; one that is a number is left as it is."""
 
 LONGEST_REASON = 200
-"""Characters of another library's message in one of ours."""
+"""Most characters of another library's message that one of ours quotes."""
 
 
 class TableError(ValueError):
@@ -62,7 +62,7 @@ class TableError(ValueError):
 
 
 def read_csv(path: Path) -> pd.DataFrame:
-    """A CSV with a header; numbers read back equal to what was written (pandas from 3.1 on).
+    """Read a CSV with a header; numbers read back equal to what was written (pandas from 3.1 on).
 
     Raises:
         ValueError: not a CSV in UTF-8, a header that is not one of distinct names between commas,
@@ -86,14 +86,15 @@ def read_csv(path: Path) -> pd.DataFrame:
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:
-    """Write what `read_csv` reads back equal; no spreadsheet takes a text in it for a formula."""
+    """Write a CSV that `read_csv` reads back equal; no spreadsheet takes a text in it for a
+    formula."""
     escaped = re.compile(f"{ESCAPED.pattern}|{FORMULA.pattern}", re.IGNORECASE)
     safe = _mapped_text(table, escaped, lambda text: f"'{text}")
     safe.to_csv(path, index=False)
 
 
 def read_parquet(path: Path) -> pd.DataFrame:
-    """A Parquet file; an index that has names comes back as columns.
+    """Read a Parquet file; an index that has names comes back as columns.
 
     Raises:
         ValueError: not Parquet.
@@ -110,7 +111,8 @@ READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
 
 
 def read_table(path: Path, objectives: Sequence[Objective]) -> pd.DataFrame:
-    """The table in `path`, checked, with its columns as `orchestrator.pareto.front` expects them.
+    """Read and check the table in `path`, with its columns as `orchestrator.pareto.front` expects
+    them.
 
     Row numbers that pandas saved as a column are left out, which the log tells. `status` is read
     in any case; spaces around names and words go.
@@ -142,7 +144,7 @@ def read_table(path: Path, objectives: Sequence[Objective]) -> pd.DataFrame:
 
 
 def _tell_of_percentages(table: pd.DataFrame) -> None:
-    """Say which accuracies are no fractions, by which reference points and logarithms go."""
+    """Log which accuracies are no fractions, since reference points and logarithms assume them."""
     for name in filter(is_fraction, map(str, table)):
         values = table[name].to_numpy(dtype=np.float64, na_value=np.nan)
         beyond = np.isfinite(values) & (np.abs(values) > 1)
@@ -158,7 +160,7 @@ def _tell_of_percentages(table: pd.DataFrame) -> None:
 
 
 def _tell_of_lone_trials(table: pd.DataFrame, settings: Sequence[str]) -> None:
-    """Say which columns leave no means over seeds: what differs in every row is no setting."""
+    """Log which columns leave no means over seeds: what differs in every row is no setting."""
     if not {"method", "seed"} <= set(table) or table["seed"].nunique() < 2 or len(table) < 3:
         return
     telling_apart = [name for name in settings if table[name].is_unique]
@@ -172,7 +174,7 @@ def _tell_of_lone_trials(table: pd.DataFrame, settings: Sequence[str]) -> None:
 
 
 def _header(path: Path) -> list[str]:
-    """The names in a CSV's first row, without the spaces around them."""
+    """Read the names in a CSV's first row, without the spaces around them."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = (row for row in csv.reader(file) if row)
         names = [name.strip() for name in next(rows, [])]
@@ -189,7 +191,7 @@ def _header(path: Path) -> list[str]:
 def _mapped_text(
     table: pd.DataFrame, pattern: re.Pattern[str], change: Callable[[str], str]
 ) -> pd.DataFrame:
-    """`table` with each text and each name that begins with `pattern` changed."""
+    """Return `table` with each text and each name that begins with `pattern` changed."""
 
     def changed(value: Any) -> Any:
         return change(value) if isinstance(value, str) and pattern.match(value) else value
@@ -207,7 +209,7 @@ def _mapped_text(
 
 
 def _checked(table: pd.DataFrame, objectives: Sequence[Objective]) -> pd.DataFrame:
-    """`table` with what is wrong in it refused, and its numbers, words and truths as such."""
+    """Return `table` with its numbers, words and truths as such; refuse what is wrong in it."""
     table = _without_row_numbers(
         table.set_axis(
             [str(name).strip().strip("\ufeff") for name in table.columns], axis="columns"
@@ -235,7 +237,8 @@ def _checked(table: pd.DataFrame, objectives: Sequence[Objective]) -> pd.DataFra
 
 
 def _without_row_numbers(table: pd.DataFrame) -> pd.DataFrame:
-    """`table` without the columns that only number its rows, or that have neither name nor cell."""
+    """Return `table` without the columns that only number its rows, or that have neither name nor
+    cell."""
     for name in [name for name in table.columns if SAVED_INDEX.fullmatch(name)]:
         column = table[name]
         if isinstance(column, pd.DataFrame):  # two of that name, refused below

@@ -24,7 +24,7 @@ from trainer.passes import Passes
 
 
 def trials_table(spec: SweepSpec, plan: Plan) -> pd.DataFrame:
-    """The table of a sweep's plan, as the plan found it.
+    """Make the table of a sweep's plan, as the plan found it.
 
     Robustness score: the mean over the suite's categories of `robust_accuracy_*`, minus the
     same of the standard reference. Sacrificed accuracy: the reference's natural accuracy minus
@@ -61,7 +61,7 @@ def trials_table(spec: SweepSpec, plan: Plan) -> pd.DataFrame:
 
 
 def sweep_table(spec: SweepSpec) -> pd.DataFrame:
-    """The table of a sweep as its storage has it now, on the data that its last start found;
+    """Make the table of a sweep as its storage has it now, on the data that its last start found;
     nothing is changed.
 
     Raises:
@@ -100,8 +100,8 @@ def _row(spec: SweepSpec, planned: PlannedTrial, columns: Sequence[str]) -> dict
 
 
 def _over_equal_data(constants: pd.Series[float], plan: Plan) -> pd.Series[float]:
-    """The constant classifier's accuracy of every trial that is done, where one on the same data
-    has it: evaluations of before it was kept have none."""
+    """Fill in the constant classifier's accuracy of each trial that is done from one on the same
+    data: evaluations made before it was kept have none."""
     data = [planned.trial.data for planned in plan.trials]
     known = {key: value for key, value in zip(data, constants, strict=True) if pd.notna(value)}
     filled = [
@@ -112,13 +112,14 @@ def _over_equal_data(constants: pd.Series[float], plan: Plan) -> pd.Series[float
 
 
 def _total(record: Mapping[str, Any]) -> int | None:
-    """Passes of all kinds; None where they were not counted, or are of nothing yet."""
+    """Sum up passes of all kinds; None where they were not counted, or nothing was done yet."""
     passes = Passes.read(record.get("passes"))
     return None if passes is None else passes.total
 
 
 def _setting_column(values: Sequence[Any]) -> pd.Series[Any]:
-    """Whole numbers stay whole where other rows are empty; lists are written with commas."""
+    """Make a column of settings: whole numbers stay whole where other rows are empty, lists are
+    written with commas."""
     plain = [", ".join(map(str, v)) if isinstance(v, (tuple, list)) else v for v in values]
     is_whole = all(value is None or type(value) is int for value in plain)
     return pd.Series(plain, dtype="Int64" if is_whole else None)
