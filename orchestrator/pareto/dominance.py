@@ -15,11 +15,11 @@ Points = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 RESOLUTION = 1e-9
-"""Normalised objectives closer than this are equal: rounding must not pick the knee."""
+"""Distance of normalised objectives below which they are equal: rounding must not pick the knee."""
 
 
 def non_dominated(points: npt.ArrayLike) -> Mask:
-    """Which rows of `points` (N, M) no other row dominates; equal rows stand or fall together.
+    """Find which rows of `points` (N, M) no other row dominates; equal rows stand or fall together.
 
     A row dominates another if it is at most as large in every objective and smaller in one.
 
@@ -34,7 +34,7 @@ def non_dominated(points: npt.ArrayLike) -> Mask:
 
 
 def hypervolume(points: npt.ArrayLike, reference_point: npt.ArrayLike) -> float:
-    """The volume that `points` (N, M) dominate, bounded by `reference_point` (M,).
+    """Compute the volume that `points` (N, M) dominate, bounded by `reference_point` (M,).
 
     In the unit of the product of all objectives. A point that is not below the reference in
     every objective adds nothing; 0.0 where none is.
@@ -56,7 +56,7 @@ def hypervolume(points: npt.ArrayLike, reference_point: npt.ArrayLike) -> float:
 
 
 def knee(points: npt.ArrayLike) -> int | None:
-    """The row of `points` (N, M) at which the front bends most towards the ideal point.
+    """Find the row of `points` (N, M) at which the front bends most towards the ideal point.
 
     Over the non-dominated rows each objective is scaled to [0, 1]; the knee has the smallest
     sum. With two objectives it is therefore the point farthest below the chord between the
@@ -89,7 +89,7 @@ def knee(points: npt.ArrayLike) -> int | None:
 
 
 def _checked(points: npt.ArrayLike) -> Points:
-    """A copy of `points` as floats of shape (N, M), finite."""
+    """Return a copy of `points` as floats of shape (N, M), all finite."""
     checked = np.array(points, dtype=np.float64)
     if checked.ndim != 2 or checked.shape[1] == 0:
         raise ValueError(

@@ -26,30 +26,32 @@ from orchestrator.table.objectives import Direction, Objective, minimised
 
 UNION = "union_accuracy"
 UNDER_ATTACK = (UNION, "worst_*", "robust_accuracy_*")
-"""Accuracies of which a constant classifier keeps all that it has on clean images."""
+"""Accuracies under attack, of which a constant classifier keeps all that it has on clean images."""
 
 COLLAPSED = "collapsed"
 CONSTANT = "constant_accuracy"
 
 AT_FLOOR = f"{UNION} no higher than a constant classifier's"
-"""Why a row is kept off for its union."""
+"""Reason for which a row is kept off the front for its union accuracy."""
 
 
 def is_measured(table: pd.DataFrame, objectives: Sequence[Objective]) -> pd.Series[bool]:
-    """Which rows are done and have finite objectives."""
+    """Mark which rows are done and have finite objectives."""
     is_finite = np.all(np.isfinite(minimised(table, objectives)), axis=1)
     return _is_done(table) & pd.Series(is_finite, index=table.index)
 
 
 def is_collapsed(table: pd.DataFrame) -> pd.Series[bool]:
-    """Which rows say that their model has collapsed; none where the table has no such column."""
+    """Mark which rows say that their model has collapsed; none where the table has no such
+    column."""
     if COLLAPSED not in table:
         return pd.Series(False, index=table.index)
     return table[COLLAPSED].eq(True).fillna(False).astype(bool)
 
 
 def is_at_floor(table: pd.DataFrame, objectives: Sequence[Objective]) -> pd.Series[bool]:
-    """Which rows have a union no higher than a constant classifier's, where it is an objective."""
+    """Mark which rows have a union no higher than a constant classifier's, where it is an
+    objective."""
     if Objective(UNION, Direction.MAXIMISE) not in objectives or CONSTANT not in table:
         return pd.Series(False, index=table.index)
     return (table[UNION] <= table[CONSTANT]).fillna(False).astype(bool)
@@ -58,7 +60,7 @@ def is_at_floor(table: pd.DataFrame, objectives: Sequence[Objective]) -> pd.Seri
 def takes_part(
     table: pd.DataFrame, objectives: Sequence[Objective], *, keep_collapsed: bool
 ) -> pd.Series[bool]:
-    """Which rows may be on the front.
+    """Mark which rows may be on the front.
 
     Args:
         keep_collapsed: whether every measured row may, collapsed and at the floor as it is.
@@ -72,7 +74,7 @@ def takes_part(
 def reasons(
     table: pd.DataFrame, objectives: Sequence[Objective], *, keep_collapsed: bool
 ) -> pd.Series[Any]:
-    """For each row the first reason for which it does not take part; empty where it does."""
+    """Give for each row the first reason for which it does not take part; empty where it does."""
     found = pd.Series(pd.NA, index=table.index, dtype="object")
     if not keep_collapsed:
         found[is_at_floor(table, objectives)] = AT_FLOOR
@@ -94,8 +96,8 @@ def is_under_attack(objective: Objective) -> bool:
 
 
 def constant_accuracy(table: pd.DataFrame) -> float | None:
-    """The accuracy of the best constant classifier on the images that the rows stand on, the
-    highest where they stand on different ones; None where no row says it."""
+    """Accuracy of the best constant classifier on the images that the rows are evaluated on, the
+    highest where these differ; None where no row says it."""
     if CONSTANT not in table or table[CONSTANT].isna().all():
         return None
     return float(table[CONSTANT].max())

@@ -31,7 +31,7 @@ from orchestrator.table.objectives import Objective, is_known, minimised
 logger = logging.getLogger(__name__)
 
 WARNINGS = "warnings"
-"""Column of text: what is doubtful about a trial's evaluation; empty for nothing."""
+"""Column of text that says what is doubtful about a trial's evaluation; empty for nothing."""
 
 FACTS = (
     *("trial_id", "method", "seed", "status", "split", "on_front"),
@@ -51,33 +51,36 @@ class Front:
     """Volume dominated within the reference point, in the product of the objectives' units."""
 
     knee: str | None
-    """`trial_id` of the knee (see `orchestrator.pareto.dominance.knee`); None: there is none."""
+    """`trial_id` of the knee (see `orchestrator.pareto.dominance.knee`); None where there is
+    none."""
 
     used: int
     """Number of trials that took part."""
 
     dropped: dict[str, int]
-    """Why trials did not take part, and how many."""
+    """Number of trials that did not take part, by reason."""
 
     measured: pd.DataFrame
     """Rows that are done and have finite objectives, whether they take part or not."""
 
     cells: pd.DataFrame
-    """Means over seeds, as `cells` has them."""
+    """Means over seeds, one row a cell: see `cells`."""
 
     constant_accuracy: float | None
-    """The best constant classifier's (see `orchestrator.pareto.eligibility`), where it is known."""
+    """Accuracy of the best constant classifier (see `orchestrator.pareto.eligibility`), if it is
+    known."""
 
     keep_collapsed: bool
-    """Whether what is otherwise kept off took part."""
+    """Whether trials that are otherwise kept off the front took part."""
 
     objectives: tuple[Objective, ...]
     reference_point: tuple[float, ...]
-    """In user units, one number an objective."""
+    """Reference point of the hypervolume in user units, one number an objective."""
 
 
 def by_contract(table: pd.DataFrame, objectives: Sequence[Objective]) -> pd.DataFrame:
-    """`table` with its column `on_front` filled in and, where it had none, its settings last.
+    """Return `table` with its column `on_front` filled in and, where it had none, its settings
+    last.
 
     Then every column that is neither measured nor a fact counts as a setting, so that trials
     that differ in anything are not taken for replicates of each other.
@@ -90,28 +93,28 @@ def by_contract(table: pd.DataFrame, objectives: Sequence[Objective]) -> pd.Data
 
 
 def settings_columns(table: pd.DataFrame, objectives: Sequence[Objective]) -> list[str]:
-    """The settings that vary: columns after `on_front`, none where the table has no marks."""
+    """Name the settings that vary: columns after `on_front`, none where the table has no marks."""
     if "on_front" not in table:
         return []
     return _settings(table.loc[:, "on_front":], objectives)
 
 
 def warned(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows whose evaluation has warnings; none where the table has no such column."""
+    """Select the rows whose evaluation has warnings; none where the table has no such column."""
     if WARNINGS not in table:
         return table.head(0)
     return table[table[WARNINGS].astype("string").str.strip().fillna("").ne("").to_numpy(bool)]
 
 
 def settings_of(trial: pd.Series[Any], columns: Sequence[str]) -> dict[str, Any]:
-    """The settings among `columns` that apply to `trial`: those that are not empty."""
+    """Return the settings among `columns` that apply to `trial`: those that are not empty."""
     return {name: trial[name] for name in columns if not pd.isna(trial[name])}
 
 
 def on_front(
     table: pd.DataFrame, objectives: Sequence[Objective], *, keep_collapsed: bool
 ) -> pd.Series[bool]:
-    """Which rows are non-dominated among those that take part; ties are all kept."""
+    """Mark which rows are non-dominated among those that take part; ties are all kept."""
     marks = takes_part(table, objectives, keep_collapsed=keep_collapsed)
     marks[marks] = non_dominated(minimised(table[marks], objectives))
     return marks
@@ -124,7 +127,7 @@ def extract_front(
     reference_point: Sequence[float],
     keep_collapsed: bool,
 ) -> Front:
-    """The front of `table` under `objectives`, with `reference_point` in user units.
+    """Extract the front of `table` under `objectives`, with `reference_point` in user units.
 
     Args:
         keep_collapsed: whether collapsed trials and those at the constant classifier's floor take
@@ -163,7 +166,7 @@ def extract_front(
 def cells(
     table: pd.DataFrame, objectives: Sequence[Objective], *, keep_collapsed: bool
 ) -> pd.DataFrame:
-    """One row for each method and its settings: means over seeds, and the front over them.
+    """Average over seeds: one row for each method and its settings, and the front over these means.
 
     Columns: `method`, `split`; `seeds`, how many trials the means are of; `planned`, how many the
     table has of the cell, whatever became of them; `collapsed`, how many of `seeds` are; for each
@@ -206,7 +209,8 @@ def cells(
 
 
 def _with_split(table: pd.DataFrame, key: Sequence[str]) -> pd.DataFrame:
-    """`table`, in which a row without a split, as of a trial that is not done, has its cell's."""
+    """Fill in the split of a row that has none, such as of a trial that is not done, from its
+    cell."""
     if "split" not in table or not table["split"].isna().any():
         return table
     known = table.groupby(list(key), dropna=False, sort=False)["split"].transform("first")
@@ -214,6 +218,6 @@ def _with_split(table: pd.DataFrame, key: Sequence[str]) -> pd.DataFrame:
 
 
 def _settings(table: pd.DataFrame, objectives: Sequence[Objective]) -> list[str]:
-    """The columns that are neither facts nor measured nor objectives."""
+    """Name the columns that are neither facts nor measured nor objectives."""
     names = {*FACTS, *(objective.name for objective in objectives)}
     return [name for name in map(str, table) if name not in names and not is_known(name)]

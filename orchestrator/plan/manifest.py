@@ -25,14 +25,15 @@ from trainer.input.settings import content_id
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """What is known without looking."""
+    """What the last start of a sweep found, known without looking again."""
 
     fingerprints: Mapping[str, str] = field(default_factory=dict)  # by id of the data's content
     settled: Mapping[str, Progress] = field(default_factory=dict)  # of trials that are done
     network_bytes: Mapping[str, int | None] = field(default_factory=dict)  # by `network_id`
 
     def fingerprint(self, data: DataSettings) -> str:
-        """As the sweep's last start found the data, or else as they are here; never downloads.
+        """Return a data set's fingerprint as the sweep's last start found it, or else as it is
+        here; nothing is downloaded.
 
         Raises:
             MissingData: they are neither known nor here.
@@ -41,7 +42,7 @@ class Manifest:
 
 
 def write_manifest(files: Files, spec: SweepSpec, plan: Plan) -> None:
-    """Keep what a plan has found."""
+    """Write what a plan has found, for later commands."""
     fingerprints = {planned.trial.data: planned.trial.fingerprint for planned in plan.trials}
     untrained = (each.trial for each in plan.asked_for() if not each.progress.trained)
     record = {
@@ -54,7 +55,7 @@ def write_manifest(files: Files, spec: SweepSpec, plan: Plan) -> None:
 
 
 def read_manifest(files: Files, spec: SweepSpec) -> Manifest:
-    """What is known of a sweep under its suite; nothing where there is no manifest."""
+    """Read what is known of a sweep under its suite; nothing where there is no manifest."""
     record = read_record(files, _place(spec))
     if record is None:
         return Manifest()

@@ -1,4 +1,4 @@
-"""How large a trial's images and network are, known before either is there."""
+"""Sizes of a trial's images and network, known before either is there."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from trainer.config import Trial
 from trainer.input.settings import content_id
 
 BYTES_OF_TENSOR = 400
-"""Of its name, shape and padding in a file of weights; measured, rounded up."""
+"""Bytes of a tensor's name, shape and padding in a file of weights: measured, rounded up."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,12 +29,12 @@ IMAGES: Mapping[str, Images] = {
     "cifar10": Images(shape=(3, 32, 32), classes=10, trained=50_000, tested=10_000),
     "caltech256": Images(shape=(3, 224, 224), classes=257, trained=24_485, tested=6_122),
 }
-"""Stated here, so that a forecast reads no images, which may not even be on this machine."""
+"""Facts of published data sets, so that a forecast reads no images, which may not be here."""
 
 
 def bytes_of_weights(trial: Trial) -> int | None:
-    """Of a trial's network in a file; None where its images are not known without reading them,
-    or the network cannot be made without numbers in it."""
+    """Bytes of a trial's network in a file; None where its images are not known without reading
+    them, or the network cannot be made without numbers in it."""
     images = IMAGES.get(trial.data.name)
     if images is None:
         return None
@@ -60,12 +60,13 @@ def bytes_of_weights(trial: Trial) -> int | None:
 
 
 def network_id(trial: Trial) -> str:
-    """`n` and 16 hexadecimal digits: equal where networks have tensors of equal sizes."""
+    """Identify a trial's network by `n` and 16 hexadecimal digits: equal where tensors have equal
+    sizes."""
     return content_id("n", {"data": trial.data.name, "model": trial.model.content()})
 
 
 def bytes_by_network(trials: Iterable[Trial]) -> dict[str, int | None]:
-    """`bytes_of_weights` by `network_id`."""
+    """Bytes of trials' networks in a file, by `network_id`: see `bytes_of_weights`."""
     several = {(trial.data, trial.model): trial for trial in trials}  # of many trials few differ
     networks = {network_id(trial): trial for trial in several.values()}
     return {name: bytes_of_weights(trial) for name, trial in networks.items()}

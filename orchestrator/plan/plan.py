@@ -1,4 +1,5 @@
-"""The plan: a specification and a store to trials, each with what is still to do."""
+"""The plan: the trials that a specification asks for, each with what the store says is left to
+do."""
 
 from __future__ import annotations
 
@@ -23,10 +24,10 @@ from trainer.input.settings import content_id
 Status = Literal["pending", "running", "done", "failed", "stopped"]
 
 NOTHING = Progress(result=None, evaluation=None, epochs_done=0, steps_done=0, lease=None)
-"""Of a trial that nobody has begun."""
+"""Progress of a trial that nobody has begun."""
 
 LOOKS_AT_ONCE = 10
-"""At a storage behind a server: as many as the client keeps connections."""
+"""Parallel reads of a storage behind a server: as many as the client keeps connections."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,12 +47,12 @@ class PlannedTrial:
 
     @property
     def evaluation(self) -> Mapping[str, Any] | None:
-        """Its record under the sweep's suite."""
+        """Record of the trial's evaluation under the sweep's suite; None where there is none."""
         return self.progress.evaluation
 
     @property
     def status(self) -> Status:
-        """As the store has it."""
+        """Status of the trial, as the store has it."""
         if self.progress.evaluation is not None:
             return "done"
         if self.progress.failure is not None:
@@ -63,13 +64,13 @@ class PlannedTrial:
 
     @property
     def title(self) -> str:
-        """For people: `pareto rho=0.4 seed=1`."""
+        """Name of the trial for people, such as `pareto rho=0.4 seed=1`."""
         settings = [f"{k}={value_text(v)}" for k, v in self.settings.items() if v is not None]
         return " ".join([self.method, *settings, f"seed={self.trial.seed}"])
 
     @property
     def epochs_left(self) -> int:
-        """Of training."""
+        """Epochs of training that are left."""
         epochs = self.trial.training.epochs
         done = self.progress.epochs_done
         if self.sibling is not None and self.sibling.is_usable:
@@ -78,7 +79,7 @@ class PlannedTrial:
 
     @property
     def todo(self) -> str:
-        """What is left, in words."""
+        """What is left to do, in words."""
         if self.status in {"done", "failed"} or self.left_out is not None:
             return ""
         if self.is_republished:
@@ -97,7 +98,7 @@ class PlannedTrial:
 
 @dataclass(frozen=True, kw_only=True)
 class Sibling:
-    """A shorter trial, equal but for that, from which a longer one might go on."""
+    """A shorter trial, otherwise equal, from which a longer one might go on."""
 
     id: str
     epochs: int  # that are saved where it is used
@@ -105,7 +106,7 @@ class Sibling:
 
     @property
     def is_usable(self) -> bool:
-        """Whether it saves anything."""
+        """Whether going on from this sibling saves any epochs."""
         return self.reason is None
 
 
@@ -119,7 +120,7 @@ class Plan:
     front_before: FrontBefore | None = None  # by which some were left out
 
     def names(self) -> dict[str, str]:
-        """The trials' names by id, as short as tells a method's apart: `pareto rho=0.4 seed=1`.
+        """Name the trials by id, as briefly as tells a method's apart: `pareto rho=0.4 seed=1`.
 
         What all trials of a method share is left out, though trials of others have another value
         of it.
@@ -134,22 +135,22 @@ class Plan:
         }
 
     def counts(self) -> dict[str, int]:
-        """Trials by status."""
+        """Count the trials by status."""
         return dict(Counter(planned.status for planned in self.trials))
 
     def pending(self, *, retry_failed: bool) -> tuple[PlannedTrial, ...]:
-        """Those to work on; a failed one is tried again only on request, or if it failed by no
-        fault of its own (a worker lost, data not there)."""
+        """Return the trials to work on; a failed one is tried again only on request, or if it
+        failed by no fault of its own (a worker lost, data not there)."""
         wanted = {"pending", "running", "stopped"} | ({"failed"} if retry_failed else set())
         return tuple(t for t in self.asked_for() if t.status in wanted or _may_be_luck(t))
 
     def asked_for(self) -> tuple[PlannedTrial, ...]:
-        """Those that are not left out."""
+        """Return the trials that are not left out."""
         return tuple(planned for planned in self.trials if planned.left_out is None)
 
 
 def _names(trials: Sequence[PlannedTrial]) -> list[str]:
-    """The names of the trials of one method."""
+    """Name the trials of one method by the settings in which they differ."""
     facts = [{**planned.settings, "seed": planned.trial.seed} for planned in trials]
     varying = [key for key in facts[0] if len({repr(each[key]) for each in facts}) > 1]
     return [
@@ -178,8 +179,8 @@ def _may_be_luck(planned: PlannedTrial) -> bool:
 
 @contextmanager
 def blamed_on(section: str, spec: SweepSpec) -> Iterator[None]:
-    """What goes wrong in the block becomes a `BadInput` of a section of the sweep file; of the
-    user's own code, with the line."""
+    """Raise what goes wrong in the block as a `BadInput` of a section of the sweep file; for the
+    user's own code it gives the line."""
     try:
         with own_code(f"{section}.name the code that it names"):
             yield
@@ -200,7 +201,7 @@ def make_plan(
     fingerprint_of: Callable[[DataSettings], str] = fingerprint,
     settled: Mapping[str, Progress] = MappingProxyType({}),
 ) -> Plan:
-    """Trials by seed, then cell, and their progress.
+    """Plan the trials of a sweep by seed, then cell, and read their progress.
 
     Args:
         fingerprint_of: of a data set, by its settings.
@@ -216,9 +217,9 @@ def make_plan(
 
 
 def refreshed(plan: Plan, store: Store) -> Plan:
-    """The same trials as the store has them now. It is not asked about those that are done, nor
-    for siblings that came later. Of a trial that only waits for its evaluation, attempts that came
-    for something else say nothing."""
+    """Read the progress of the same trials again. Those that are done are not read, and siblings
+    that came later are not looked for. Of a trial that only waits for its evaluation, attempts that
+    came for something else say nothing."""
     begun = set(store.files.names("trials"))  # one look for the many of which nothing is there
 
     def look(planned: PlannedTrial) -> PlannedTrial:
@@ -253,7 +254,7 @@ def _with_siblings(plan: Plan, store: Store) -> Plan:
 def _named(
     spec: SweepSpec, fingerprint_of: Callable[[DataSettings], str]
 ) -> Iterator[PlannedTrial]:
-    """The trials of a sweep, of which nothing is known yet."""
+    """Yield the trials of a sweep, with no progress known yet."""
     fingerprints: dict[DataSettings, str] = {}
     cells = []
     for cell in spec.cells:
@@ -279,8 +280,8 @@ def _named(
 
 
 def with_republished(plan: Plan, store: Store) -> Plan:
-    """With what a worker would find first: of which trials without a result the weights are whole.
-    These are read, so it is asked for where a plan is told, not at every look at it."""
+    """Mark the trials without a result whose weights are whole, which a worker would publish again.
+    It reads these weights, so it is for showing a plan, not for every look at it."""
 
     def look(planned: PlannedTrial) -> PlannedTrial:
         if planned.status not in {"pending", "stopped"} or not planned.progress.lease:
@@ -296,7 +297,7 @@ def with_republished(plan: Plan, store: Store) -> Plan:
 def mapped(
     look: Callable[[PlannedTrial], PlannedTrial], trials: Sequence[PlannedTrial], files: Files
 ) -> tuple[PlannedTrial, ...]:
-    """`look` at each, several at once where a look waits for a server."""
+    """Apply `look` to each trial, several at once where that waits for a server."""
     if "://" not in files.url:
         return tuple(map(look, trials))
     with ThreadPoolExecutor(LOOKS_AT_ONCE) as threads:
@@ -304,7 +305,7 @@ def mapped(
 
 
 def _families(files: Files) -> dict[str, list[tuple[int, str]]]:
-    """(epochs, id) of the trials of every family, the longest first."""
+    """Return (epochs, id) of the trials of every family, the longest first."""
     found: dict[str, list[tuple[int, str]]] = {}
     for name in files.sizes(FAMILIES):
         _, family, member = name.split("/")

@@ -1,4 +1,4 @@
-"""What the commands about an existing sweep are told: its file, and what their user changed."""
+"""Arguments of the commands about an existing sweep: its file, and what their user changed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Assignments = Annotated[
 
 
 def read_sweep(path: str, storage: str | None, assignments: Sequence[str] | None) -> SweepSpec:
-    """The sweep of a file, under a command's arguments.
+    """Read the sweep of a file, under a command's arguments.
 
     Raises:
         BadInput: what is wrong, where.
@@ -36,7 +36,7 @@ def read_sweep(path: str, storage: str | None, assignments: Sequence[str] | None
 
 
 def check_version(spec: SweepSpec, files: Files) -> None:
-    """See that the storage holds a store of this version, or nothing yet; writes nothing.
+    """Check that the storage holds a store of this version, or nothing yet; writes nothing.
 
     Raises:
         BadInput: it does not answer, or holds something else.
@@ -51,7 +51,7 @@ def check_version(spec: SweepSpec, files: Files) -> None:
 
 
 def check_started(spec: SweepSpec, files: Files) -> None:
-    """See that the storage holds a store of this version in which the sweep was once started;
+    """Check that the storage holds a store of this version in which the sweep was once started;
     writes nothing.
 
     Raises:
@@ -68,7 +68,8 @@ def check_started(spec: SweepSpec, files: Files) -> None:
 
 
 def command(door: str, spec: SweepSpec, *, address: str | None = None) -> str:
-    """Another command about the same sweep, for a shell: with all that this one was told of it.
+    """Write another command about the same sweep, for a shell, with all arguments that this one
+    got.
 
     A password in a URI is left out.
 
@@ -88,5 +89,6 @@ def command(door: str, spec: SweepSpec, *, address: str | None = None) -> str:
 
 
 def last_address(starts: Sequence[LeaseState]) -> str | None:
-    """The address of the cluster that a sweep was last started on; None: that machine alone."""
+    """Address of the cluster that a sweep was last started on; None where it was that machine
+    alone."""
     return starts[-1].about.get("address") if starts else None

@@ -45,7 +45,7 @@ print(bool(capabilities) and (bool(torch.version.hip) or min(capabilities) >= (8
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """What auto comes to."""
+    """The precision that `auto` was decided to be, and why."""
 
     precision: Precision
     why: str
@@ -53,10 +53,11 @@ class Decision:
 
 @dataclass(frozen=True, kw_only=True)
 class AutoPrecision(Decision):
-    """What auto of a sweep file stands for now."""
+    """What `auto` of a sweep file stands for now."""
 
     state: Literal["kept", "set", "open"]
-    """In the store; by `--set`, to be kept by a start; or by nothing but the machines of today."""
+    """Where the precision comes from: the store; `--set`, for a start to keep; or today's machines
+    alone."""
 
 
 class DecidedOtherwiseError(RuntimeError):
@@ -64,8 +65,8 @@ class DecidedOtherwiseError(RuntimeError):
 
 
 def kept(files: Files, sweep: str) -> Decision | None:
-    """What was decided at the first start; None if there was none, or the storage cannot say, which
-    whoever uses it will tell. Nothing is written."""
+    """Read what was decided at the first start; None if there was none, or the storage does not
+    answer, which whoever uses it next will report. Nothing is written."""
     try:
         record = peek_record(files, _place(sweep))
     except OSError:
@@ -74,7 +75,7 @@ def kept(files: Files, sweep: str) -> Decision | None:
 
 
 def keep(files: Files, sweep: str, auto: AutoPrecision) -> None:
-    """Keep what a start of the sweep stands on.
+    """Keep the precision that a start of the sweep uses.
 
     Raises:
         DecidedOtherwiseError: another start was faster, and decided for another.
@@ -92,7 +93,7 @@ def keep(files: Files, sweep: str, auto: AutoPrecision) -> None:
 
 
 def decided_here(resources: Resources) -> Decision:
-    """By this machine: bfloat16 if trials have GPUs, and these have it.
+    """Decide by this machine: bfloat16 if trials have GPUs, and these support it.
 
     GPUs are asked by another process: this one is to hold no memory of theirs.
     """
@@ -105,8 +106,8 @@ def decided_here(resources: Resources) -> Decision:
 
 
 def decided_by(machines: Iterable[Mapping[str, float]], resources: Resources) -> Decision:
-    """By a cluster's machines: bfloat16 if trials have GPUs, and those of every machine that could
-    hold one have it.
+    """Decide by a cluster's machines: bfloat16 if trials have GPUs, and those of every machine that
+    could hold a trial support it.
 
     Args:
         machines: resources of each by Ray's names, such as `CPU`, `GPU`, `accelerator_type:A100`.
@@ -132,7 +133,7 @@ _ON_OLDER_GPU = Decision(
 
 
 def told(auto: AutoPrecision) -> str:
-    """One line for people."""
+    """Say what `auto` stands for and why, in one line for people."""
     said = f"{auto.precision}, since {auto.why}"
     if auto.state == "open":
         said = f"{said}; decided at the sweep's first start and kept"

@@ -1,4 +1,4 @@
-"""From the methods of a sweep file to cells: what is trained, but for the seed."""
+"""From the methods of a sweep file to cells: what is trained, except for the seed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ REFERENCE = "standard"
 """The method whose trials scores are taken against; each sweep has one for each seed."""
 
 SECTIONS = ("data", "model", "training", "validation")
-"""What all trials of a sweep share, but for what a method says of its own."""
+"""Sections that all trials of a sweep share, except for what a method sets of its own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class Cell:
 def read_cells(
     document: Document, *, seeds: Sequence[int], max_trials: int
 ) -> tuple[tuple[Cell, ...], tuple[str, ...]]:
-    """The standard reference, then every method at every point of its grid, each trial once;
+    """Read the standard reference, then every method at every point of its grid, each trial once;
     and the settings that vary, in order of appearance.
 
     Raises:
@@ -71,7 +71,7 @@ def read_cells(
 
 @dataclass(frozen=True, kw_only=True)
 class _Override:
-    """One thing that a method's section says of its trials."""
+    """One setting of a trial that a method's section gives."""
 
     written: str  # dotted key in the sweep file
     path: tuple[str, ...]  # in a trial's document
@@ -80,7 +80,7 @@ class _Override:
 
 @dataclass(frozen=True, kw_only=True)
 class _Grid:
-    """A method's section."""
+    """The grid of a method's section: fixed settings, and axes along which the others vary."""
 
     label: str
     where: str
@@ -95,7 +95,7 @@ class _Grid:
             yield (*self.fixed, *point)
 
     def key_in_sweep(self, key: str, point: Sequence[_Override]) -> str:
-        """Where in the sweep file what is at `key` in a trial's document was written."""
+        """Return the key under which the sweep file has what is at `key` in a trial's document."""
         own = f"methods.{self.label}"
         written = {".".join(override.path): override.written for override in point}
         places = {"method.method": own} | written | {"method": own}
@@ -142,7 +142,7 @@ def _read_grid(section: Document, base: Document, label: str) -> _Grid:
 
 
 def _path(base: Document, value: Document, key: str) -> tuple[str, ...]:
-    """Where the value at `key` of a method's section stands in a trial's document.
+    """Return where the value at `key` of a method's section belongs in a trial's document.
 
     A key that begins with an attack's label (`pgd.epsilon`) sets the attack of training, one
     that begins with a section (`training.epochs`) that section, any other the method.
@@ -163,7 +163,8 @@ def _path(base: Document, value: Document, key: str) -> tuple[str, ...]:
 
 
 def _read_trial(base: Document, grid: _Grid, point: Sequence[_Override]) -> Trial:
-    """A cell's trial; the folder of its data is absolute, since a worker's own is another."""
+    """Read a cell's trial; the folder of its data becomes absolute, since a worker's own is
+    another."""
     document = base
     for override in point:
         document = override.value.under(*override.path).merged_over(document)

@@ -26,7 +26,8 @@ class Resources(Settings):
 
     @property
     def threads(self) -> int:
-        """Of a trial's arithmetic: its cores, rounded up; whole cores are never oversubscribed."""
+        """Threads of a trial's arithmetic: its cores, rounded up; whole cores are never
+        oversubscribed."""
         return math.ceil(self.cpu)
 
 
@@ -38,7 +39,7 @@ class CheckpointSettings(Settings):
 
 
 class RetentionSettings(Settings):
-    """What stays in the storage."""
+    """What stays in the storage once a trial or the sweep is done."""
 
     checkpoints: Literal["last", "until_done"] = Field(
         "last",
@@ -50,14 +51,15 @@ class RetentionSettings(Settings):
 
 
 class LimitSettings(Settings):
-    """When a trial is given up."""
+    """Limits at which a trial is given up."""
 
     silent_minutes: Positive = Field(30.0, description="without a step, or a batch evaluated")
     hours: Positive | None = Field(None, description="of its own time, over all attempts")
 
 
 class BudgetSettings(Settings):
-    """What a sweep may use, over all its starts; at the cap it stops, and goes on with a higher."""
+    """What a sweep may use, over all its starts; at a cap it stops, and a higher cap lets it go
+    on."""
 
     gpu_hours: Positive | None = Field(None, description="GPUs a trial times its hours, summed")
     core_hours: Positive | None = Field(None, description="cores a trial times its hours, summed")

@@ -37,7 +37,8 @@ TRACKING_VARIABLE = "MLFLOW_TRACKING_URI"
 
 
 def safe_file_name(name: str) -> str:
-    """The name, where it may be that of a file or folder on any machine, or a `ValueError`."""
+    """Return the name if it may be that of a file or folder on any machine, or raise
+    `ValueError`."""
     problem = None
     if name in {"", ".", ".."} or "/" in name or "\\" in name:
         problem = "must be a file name of its own"
@@ -72,7 +73,7 @@ def _uri(tracking: str) -> str:
 
 
 def _located(tracking: str) -> str:
-    """With variables expanded where it leads to a file: in a server's URI a `$` is a `$`."""
+    """Expand variables in what leads to a file; in a server's URI a `$` is a `$`."""
     for scheme in ("sqlite:///", "file://"):
         if tracking.startswith(scheme):
             return scheme + expanded(tracking.removeprefix(scheme))
@@ -94,7 +95,7 @@ class HypervolumeSettings(Settings):
 
 
 class _SweepFile(Policy):
-    """The keys of a sweep file. Sections of type Any are read by those who know them."""
+    """The keys of a sweep file. Sections of type Any are read by the modules that own them."""
 
     name: Annotated[str, AfterValidator(safe_file_name)] = Field(
         description="of the sweep: a folder of the storage and an MLflow experiment"
@@ -125,7 +126,7 @@ class _SweepFile(Policy):
 
 @dataclass(frozen=True, kw_only=True)
 class SweepSpec:
-    """A sweep file, understood."""
+    """A sweep file, read and checked."""
 
     name: str
     path: str
@@ -146,21 +147,21 @@ class SweepSpec:
 
     @property
     def folder(self) -> str:
-        """Where in the storage the sweep leaves its tables and pictures."""
+        """Folder of the storage in which the sweep leaves its tables and pictures."""
         own = f"sweeps/{self.name}"
         if self.reevaluation is None:
             return own
         return f"{own}/suites/{Path(self.reevaluation.suite_file).stem}-{self.suite.id}"
 
     def resolved_yaml(self) -> str:
-        """The whole specification as YAML, secrets hidden."""
+        """Return the whole specification as YAML, secrets hidden."""
         return to_yaml(_without_secrets(self.document.value))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reevaluation:
-    """Why a sweep has another suite than its file says: its models are tried under that, and none
-    is trained. Tables and pictures go into a folder of their own."""
+    """Why a sweep has another suite than its file says: its models are evaluated under that, and
+    none is trained. Tables and pictures go into a folder of their own."""
 
     sweep: SweepSpec  # as its file says
     suite_file: str  # its name, without folders
@@ -174,7 +175,7 @@ def read_spec(
     *,
     decide: Callable[[Resources], Decision] = decided_here,
 ) -> SweepSpec:
-    """The sweep that a file describes under `--set` assignments.
+    """Read the sweep that a file describes under `--set` assignments.
 
     Precedence: an assignment, the file, the environment (`MLFLOW_TRACKING_URI`), the data set's
     preset, the default.
@@ -271,14 +272,14 @@ def _left_aside(uri: str) -> str:
 
 
 def measured_columns(suite: Suite) -> list[str]:
-    """The columns of `trials.csv` that an evaluation under the suite fills."""
+    """Name the columns of `trials.csv` that an evaluation under the suite fills."""
     robust = [f"robust_accuracy_{category}" for category in suite.categories]
     worst = [f"worst_{category}" for category in suite.categories]
     return ["natural_accuracy", *robust, *worst, "union_accuracy"]
 
 
 def columns_of_numbers(suite: Suite, cells: Iterable[Cell], settings: Iterable[str]) -> list[str]:
-    """The columns of `trials.csv` that may be objectives."""
+    """Name the columns of `trials.csv` that may be objectives."""
     numeric = [
         name
         for name in settings
@@ -318,7 +319,8 @@ def _read_objectives(
 
 
 def _without_subject(error: ObjectiveError) -> str:
-    """The rule alone: the document's key comes before it."""
+    """Return an objective's error without its subject, which the document's key takes the place
+    of."""
     return f"must {str(error).partition(' must ')[2]}"
 
 
@@ -329,7 +331,7 @@ def _check_columns(
     cells: Iterable[Cell],
     settings: Iterable[str],
 ) -> None:
-    """See that the table will have every objective, before hours are spent on filling it."""
+    """Check that the table will have every objective, before hours are spent on filling it."""
     columns = columns_of_numbers(suite, cells, settings)
     for objective in objectives:
         if objective.name not in columns:

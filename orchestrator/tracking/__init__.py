@@ -17,10 +17,10 @@ SCHEMES = frozenset(
     {"http", "https", "file", "sqlite", "postgresql", "mysql", "mssql"}
     | {"databricks", "databricks-uc", "uc"}
 )
-"""How URIs begin at which MLflow keeps runs (3.17); a driver may follow (`mysql+pymysql`)."""
+"""Beginnings of URIs at which MLflow keeps runs (3.17); a driver may follow (`mysql+pymysql`)."""
 
 PLUGINS = "mlflow.tracking_store"
-"""The entry points by which others add schemes to MLflow."""
+"""Group of entry points by which other packages add schemes to MLflow."""
 
 __all__ = [
     "MlflowTracker",
@@ -45,15 +45,15 @@ def is_understood(tracking: str) -> bool:
 
 
 def tracking_uri(tracking: str, storage: str) -> str:
-    """The MLflow URI that a specification's `tracking` stands for: `sqlite` is a database under
-    the storage, anything else itself."""
+    """Return the MLflow URI that a specification's `tracking` stands for: `sqlite` is a database
+    under the storage, anything else itself."""
     return database_uri(f"{storage}/mlflow.db") if tracking == EMBEDDED else tracking
 
 
 def open_tracker(
     tracking: str, storage: str, sweep: str, is_ours: Callable[[str], bool]
 ) -> Tracker:
-    """The tracker of a sweep; it connects in the background.
+    """Open the tracker of a sweep; it connects in the background.
 
     Args:
         is_ours: whether this process is to make a run that is not there yet, by its key.

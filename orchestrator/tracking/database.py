@@ -1,15 +1,16 @@
-"""The URI of MLflow's database in a folder: what opens it, here and in `mlflow ui`."""
+"""The URI of MLflow's database in a folder, for the tracker and for `mlflow ui`."""
 
 from __future__ import annotations
 
 from urllib.parse import quote
 
 PLAIN = "".join(map(chr, range(33, 127))).replace("%", "").replace("?", "") + " "
-"""What stands for itself in the path of a database's URI, letters beyond ASCII apart."""
+"""Characters that stand for themselves in the path of a database's URI, like letters beyond
+ASCII."""
 
 
 def database_uri(path: str) -> str:
-    """The URI of the SQLite database at an absolute path.
+    """Return the URI of the SQLite database at an absolute path.
 
     SQLAlchemy reads `?` as the beginning of options and `%20` as a space: where a path has either,
     both are quoted, and the driver is named, since MLflow would make the folder of a quoted

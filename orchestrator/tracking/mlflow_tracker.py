@@ -50,18 +50,18 @@ _MAX_TAG = 8000
 _FAILURES_TO_GIVE_UP = 3  # one after the other
 _OTHERS_SECONDS = 10.0  # that another start may take to make a run that it claimed
 _EPOCHS_OWN = {"seconds": "epoch_seconds"}
-"""Facts of an epoch by another name: `seconds` are the trial's."""
+"""New names of an epoch's facts in MLflow: `seconds` are the trial's there."""
 
 T = TypeVar("T")
 
 
 class MlflowTracker(Tracker):
-    """Sends to an MLflow store or server."""
+    """Sends what happens in a sweep to an MLflow store or server."""
 
     def __init__(
         self, uri: str, sweep: str, artifacts: Path | None, is_ours: Callable[[str], bool]
     ) -> None:
-        """Begin at once, in the background.
+        """Begin to send at once, in the background.
 
         Args:
             uri: of the tracking store; may hold a password, which is never shown.
@@ -155,7 +155,7 @@ class MlflowTracker(Tracker):
             )
 
     def _open(self) -> None:
-        """The experiment, the sweep's own run, and the trials' runs that there are."""
+        """Open the experiment, and find or make the sweep's own run and find the trials' runs."""
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -188,14 +188,14 @@ class MlflowTracker(Tracker):
         self._parent = parent
 
     def _begin_work(self) -> None:
-        """The sweep's own run, which an earlier start may have finished, runs again."""
+        """Set the sweep's own run, which an earlier start may have finished, running again."""
         if not self._is_at_work:
             self._client.update_run(self._parent, status="RUNNING")
             self._is_at_work = True
 
     @contextmanager
     def _schema_lock(self) -> Iterator[Path | None]:
-        """Keep other first starts from making an embedded database at once; where it lies."""
+        """Keep other first starts from making an embedded database at once, by a lock beside it."""
         if not self._uri.startswith("sqlite"):
             yield None
             return
@@ -242,8 +242,8 @@ class MlflowTracker(Tracker):
     def _found_or_made(
         self, key: str, tags: Mapping[str, str], name: str, began: Callable[[], str | None]
     ) -> tuple[_Known, bool]:
-        """The run of the first of the tags, and whether it was made here: other starts of the
-        sweep may be about to make it as well."""
+        """Return the run with the first of the tags, and whether it was made here: other starts of
+        the sweep may be about to make it as well."""
         tag, value = next(iter(tags.items()))
         condition = f"= '{value}'" if tag == TRIAL_TAG else "LIKE '%'"  # names may have quotes
         is_ours = self._is_ours(key)
@@ -263,7 +263,7 @@ class MlflowTracker(Tracker):
             time.sleep(_OTHERS_SECONDS / 20)
 
     def _keep_names(self, run: str, labels: Iterable[str]) -> None:
-        """What stands for labels that MLflow does not take, for who wants to know."""
+        """Keep in a tag which names stand for labels that MLflow does not take."""
         altered = {valid_name(label): label for label in labels if valid_name(label) != label}
         if altered:
             self._client.set_tag(run, NAMES_TAG, json.dumps(altered)[:_MAX_TAG])
@@ -313,7 +313,7 @@ class _Known:
 
     @classmethod
     def of(cls, run: Run) -> _Known:
-        """What a run that was found says."""
+        """Read what a run that was found says."""
         tags = run.data.tags
         return cls(
             id=run.info.run_id,
@@ -324,13 +324,13 @@ class _Known:
 
 
 def _milliseconds(at: str | None) -> int | None:
-    """A time as MLflow keeps it; None, which it takes for now, where nobody knows."""
+    """Return a time as MLflow keeps it; None, which MLflow takes for now, where it is not known."""
     return None if at is None else int(datetime.fromisoformat(at).timestamp() * 1000)
 
 
 def _make_database(path: Path) -> None:
-    """A new embedded database, whole or not at all: where a process is killed in the making of
-    MLflow's schema, it refuses ever after what is left."""
+    """Make a new embedded database, whole or not at all: where a process is killed while it makes
+    MLflow's schema, MLflow refuses what is left ever after."""
     from mlflow import MlflowClient  # noqa: PLC0415 (seconds of import, off the main thread)
 
     unfinished = path.with_name(f"{path.name}.unfinished")
@@ -348,7 +348,7 @@ def _is_refusal(error: Exception) -> bool:
 
 
 def flat(params: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Nested settings as dotted names and text, as MLflow keeps parameters."""
+    """Flatten nested settings to dotted names and text, as MLflow keeps parameters."""
     names: dict[str, str] = {}
     for key, value in params.items():
         if isinstance(value, Mapping):

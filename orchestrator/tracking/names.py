@@ -1,4 +1,4 @@
-"""Names and text as MLflow takes them: labels in a sweep file may be of any characters.
+"""Names and text as MLflow takes them: labels in a sweep file may have any characters.
 
 MLflow lets names of metrics and parameters be of letters, digits, `_ - . : /` and spaces, 250 at
 most, and no other name when read as a path. It refuses whole batches for one name that is not so.
@@ -19,8 +19,8 @@ _DIGITS = 8  # of the hash that tells an altered name from others
 
 @lru_cache(maxsize=10_000)
 def valid_name(name: str) -> str:
-    """`name` where MLflow takes it; or else one that it takes, in which what it does not is `_`,
-    and eight digits of the name's SHA-256 follow: the same wherever it is asked for, and no other
+    """Return `name` if MLflow takes it, or else one that it takes: `_` for each character it does
+    not, then eight digits of the name's SHA-256, so that it is always the same and no other
     name's."""
     if _is_valid(name):
         return name
@@ -31,7 +31,7 @@ def valid_name(name: str) -> str:
 
 
 def text(value: object) -> str:
-    """`value` for people, on one line: what does not print is written as its escape (`\\n`,
+    """Return `value` for people, on one line: what does not print is written as its escape (`\\n`,
     `\\x00`), since databases refuse some of it."""
     return "".join(
         each if each.isprintable() else each.encode("unicode_escape").decode()

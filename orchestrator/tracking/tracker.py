@@ -1,4 +1,4 @@
-"""What a sweep tells of itself to people, beside the store that it lives by."""
+"""What a sweep reports of itself to people, beside the store that it depends on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class TrackedTrial:
-    """What a tracker is told of a trial.
+    """What a tracker is given of a trial.
 
     Attributes:
         id: of the trial.
@@ -37,21 +37,22 @@ class TrackedTrial:
 
 
 class Tracker(Protocol):
-    """Told of trials as they go. It never fails a sweep and never keeps one waiting: the store
-    has everything, so what a tracker misses it is told again by the next start."""
+    """Receives what happens to trials. It never fails a sweep and never keeps one waiting: the
+    store has everything, so what a tracker misses the next start sends again."""
 
     def trial(self, trial: TrackedTrial) -> None:
-        """What is known of a trial: the newest epoch while it is `running`, all of it later."""
+        """Take what is known of a trial: the newest epoch while it is `running`, all of it
+        later."""
 
     def sweep(self, *, metrics: Mapping[str, float], files: Sequence[Path]) -> None:
-        """The front: its numbers, its table and pictures."""
+        """Take the front: its numbers, its table and pictures."""
 
     def close(self) -> bool:
-        """Wait for what is under way; whether all that was told arrived."""
+        """Wait for what is under way, and return whether everything arrived."""
 
 
 class NoTracker(Tracker):
-    """For `tracking: none`."""
+    """Tracks nothing: `tracking: none`."""
 
     def trial(self, trial: TrackedTrial) -> None: ...
 
