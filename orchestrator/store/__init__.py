@@ -42,7 +42,7 @@ class Store:
     """Trials by id, in `files`."""
 
     def __init__(self, files: Files, impatient: Files | None = None) -> None:
-        """A store over a file layer.
+        """Open a store over a file layer.
 
         Args:
             impatient: the same files for signs of life, which must not wait where `files` does.
@@ -51,5 +51,5 @@ class Store:
         self._impatient = impatient or files
 
     def trial(self, trial_id: str) -> StoredTrial:
-        """The trial's place, whether or not anything is in it."""
+        """Return the trial's place, whether or not anything is in it."""
         return StoredTrial(self.files, trial_id, self._impatient)

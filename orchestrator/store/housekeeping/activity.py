@@ -8,7 +8,7 @@ from orchestrator.store.records.layout import SWEEPS, TRIALS
 
 
 def at_work(files: Files, trial_id: str) -> LeaseState | None:
-    """The trial's newest lease, unless it is known to be over."""
+    """Return the trial's newest lease, unless it is known to be over."""
     lease = newest(files, f"{TRIALS}/{trial_id}/attempts")
     return None if lease is None or lease.is_over else lease
 

@@ -1,4 +1,4 @@
-"""The collection of garbage over a whole store, and its removal.
+"""Collects garbage over a whole store, and removes it.
 
 What belongs to a trial or a sweep at which somebody may be at work is left alone.
 """
@@ -22,10 +22,10 @@ from orchestrator.store.records.read_only import ReadOnly
 from orchestrator.store.trials.stored_trial import FAMILIES
 
 UNFINISHED_SECONDS = 3600.0
-"""Without a byte, after which a file that is being written no longer is."""
+"""Seconds without a new byte after which a file that was being written is taken for abandoned."""
 
 READERS = 8
-"""Trials looked at at once."""
+"""Trials that are looked at in parallel."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ class Survey:
 
 
 class UncertainError(ValueError):
-    """It cannot be told which trials no sweep names."""
+    """Which trials no sweep names cannot be said now."""
 
 
 def survey(files: Files, *, unreferenced: bool) -> Survey:
@@ -69,7 +69,7 @@ def survey(files: Files, *, unreferenced: bool) -> Survey:
 
 
 def remove(files: Files, garbage: Iterable[Garbage]) -> Iterator[Garbage]:
-    """Delete garbage one by one, and tell of each; what somebody is at work at by now stays."""
+    """Delete garbage one by one, and yield each; what somebody has begun to work on stays."""
     looked = ReadOnly(files)
     for place, items in groupby(sorted(garbage, key=_turn), key=lambda item: item.place):
         folder, _, name = place.partition("/")
@@ -87,15 +87,16 @@ def remove(files: Files, garbage: Iterable[Garbage]) -> Iterator[Garbage]:
 
 
 def _turn(item: Garbage) -> tuple[str, int, bool, str]:
-    """By place; a blob before its checksum. Of a whole trial, which may be broken off in the
-    middle, first what says that something is done, and last that its attempts are over."""
+    """Sort key of a removal: by place, a blob before its checksum. Of a whole trial, which may be
+    broken off in the middle, first what says that something is done, and last that its attempts are
+    over."""
     last = item.name.rpartition("/")[2]
     rank = {"lease.json": 1, "ended.json": 2}.get(last, 0)
     return item.place, rank, "/attempts/" in item.name, item.name
 
 
 def _unnamed(files: Files, trial_ids: Iterable[str], run: Iterable[str]) -> set[str]:
-    """Trials that no sweep names. One that a longer trial could go on from is as good as named
+    """Find trials that no sweep names. One that a longer trial could go on from counts as named
     while any sweep has trials to do: these are not in the store yet."""
     for sweep in run:
         raise UncertainError(
@@ -122,7 +123,8 @@ def _unnamed(files: Files, trial_ids: Iterable[str], run: Iterable[str]) -> set[
 def _of_unnamed(
     files: Files, unnamed: set[str], sizes: Mapping[str, Mapping[str, int]]
 ) -> Iterator[Garbage]:
-    """All of these trials, and what families say of them or of trials long gone."""
+    """Yield all files of trials that no sweep names, and their entries in families, as well as
+    those of trials long gone."""
     of_families = {
         name: size
         for name, size in files.sizes(FAMILIES).items()
@@ -138,7 +140,8 @@ def _of_unnamed(
 
 
 def _of_sweeps(files: Files, run: Iterable[str], busy: Iterable[LeaseState]) -> Iterator[Garbage]:
-    """Of sweeps that nobody runs; a start whose worker is still there has orders for it."""
+    """Yield garbage of sweeps that nobody runs; a start whose worker is still there needs its
+    orders."""
     needed = {lease.about.get("start") for lease in busy}  # None: of a damaged lease, of any
     for sweep, sizes in by_folder(files.sizes(SWEEPS)).items():
         if sweep in run:
@@ -152,7 +155,7 @@ def _of_sweeps(files: Files, run: Iterable[str], busy: Iterable[LeaseState]) -> 
 
 
 def _of_root(files: Files) -> Iterator[Garbage]:
-    """Of no trial or sweep, or known to the folder alone that they lie in."""
+    """Yield garbage of no trial or sweep, and unfinished files, which only a folder knows of."""
     for name in files.names(""):
         if name.endswith(".damaged"):
             size = len(files.read(name) or b"")
@@ -166,4 +169,4 @@ def _of_root(files: Files) -> Iterator[Garbage]:
 
 
 _TRIAL_ID = re.compile(r"t[0-9a-f]{16}")
-"""What else a person may keep among the trials is nobody's to remove."""
+"""Pattern of a trial's id. What else a person keeps among the trials is not removed."""

@@ -1,4 +1,4 @@
-"""What comes of a file that is lost, for people: what makes it again, or what it takes along."""
+"""Consequences of losing a file, for people: what makes it again, or what is lost with it."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ CONSEQUENCES = {
     r"sweeps/.+/(starts|runs)/.+": "who ran the sweep, or for how long, is lost for good; trials "
     "stand",
 }
-"""What becomes of a lost file, by the pattern of its name. Of blobs that a record promises, the
-record's holds, but that weights that are damaged themselves cannot be published again."""
+"""What becomes of a lost file, by the pattern of its name. For a blob that a record names, that
+record's entry holds, except that damaged weights cannot be published again."""
 
 TRAINED = "the trial is trained again"
 
 
 def consequence(name: str) -> str:
-    """What comes of the loss of a file; empty where nothing does."""
+    """Say what follows from the loss of a file; empty where nothing does."""
     found = (said for pattern, said in CONSEQUENCES.items() if re.fullmatch(pattern, name))
     return next(found, "")

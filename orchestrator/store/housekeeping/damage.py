@@ -20,13 +20,14 @@ from orchestrator.store.records.sealed import peek_record
 from trainer.input.checksum import checksum_line
 
 SECONDS_BETWEEN_LOOKS = 0.5
-"""At what seems damaged: it may just be changing."""
+"""Seconds between two looks at a file that seems damaged: it may just be changing."""
 
 LOOKS, LOOKS_AT_WORK = 2, 60
-"""At it before it is judged; of a trial at work, that a slow write can come to its end."""
+"""Looks at a file that seems damaged before it is taken for so; more of a trial at work, so that a
+slow write can end."""
 
 DIGITS, PROOF = 64, 32
-"""Of a checksum, and how many of them show whose it is."""
+"""Digits of a checksum, and how many of them must agree to show whose it is."""
 
 
 class Kind(StrEnum):
@@ -54,7 +55,7 @@ SEALED_OF_SWEEP = {"plan.json", "paused.json", "precision.json"}
 
 
 def is_record(name: str) -> bool:
-    """Whether a file has its checksum inside; of a sweep, tables for people have none."""
+    """Whether a file has its checksum inside; a sweep's tables for people have none."""
     parts = name.split("/")
     is_known = parts[0] == TRIALS or parts[-1] in SEALED_OF_SWEEP
     is_of_start = parts[0] == SWEEPS and parts[2:3] in (["starts"], ["runs"])
@@ -67,7 +68,7 @@ def is_blob(name: str) -> bool:
 
 
 def judged(files: Files, name: str) -> Damage | None:
-    """What is wrong with a record, or with a blob and its checksum; None where all is well, or
+    """Say what is wrong with a record, or with a blob and its checksum; None where all is well, or
     the file is gone by now."""
     judge = _judged_blob if is_blob(name) else _judged_record
     looks, looked = LOOKS, 1

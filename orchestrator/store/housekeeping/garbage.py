@@ -33,7 +33,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Garbage:
-    """A file to be removed."""
+    """A file that may be removed."""
 
     name: str
     bytes: int
@@ -42,7 +42,7 @@ class Garbage:
 
 
 def garbage_of_trial(files: Files, folder: str, sizes: Mapping[str, int]) -> list[Garbage]:
-    """Of a trial at which nobody is at work.
+    """Find the garbage of a trial that nobody works on.
 
     Args:
         folder: of the trial.
@@ -65,7 +65,7 @@ def garbage_of_trial(files: Files, folder: str, sizes: Mapping[str, int]) -> lis
 
 
 def _superseded(files: Files, folder: str, sizes: Mapping[str, int]) -> Iterator[str]:
-    """Weights and bits that no record promises."""
+    """Yield weights and outcomes that no record names."""
     records = {name: peek_record(files, name) for name in sizes if is_promise(name)}
     kept = {promised(name, record) for name, record in records.items() if record is not None}
     for name in sizes:
@@ -76,7 +76,8 @@ def _superseded(files: Files, folder: str, sizes: Mapping[str, int]) -> Iterator
 
 
 def _idle_checkpoints(files: Files, folder: str, sizes: Mapping[str, int]) -> Iterator[str]:
-    """All, but for the farthest good one where a longer trial could go on from it."""
+    """Yield all checkpoints, except the farthest good one where a longer trial could go on from
+    it."""
     found = [name for name in sizes if "/checkpoints/" in name and name.endswith(".pt")]
     found.sort(key=lambda name: (name.rpartition("/")[2], name), reverse=True)
     if found and is_prolongable(files, folder):
@@ -95,7 +96,7 @@ def _old_beats(files: Files, sizes: Mapping[str, int]) -> Iterator[str]:
 
 
 def is_prolongable(files: Files, folder: str) -> bool:
-    """Whether a longer trial could go on from this one; where that is not known, yes."""
+    """Whether a longer trial could go on from this one; True where that is not known."""
     about = peek_record(files, f"{folder}/trial.json")
     if about is None:
         return True

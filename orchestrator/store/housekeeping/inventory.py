@@ -22,12 +22,13 @@ from orchestrator.store.trials.stored_trial import Progress
 from trainer.methods import METHODS
 
 READERS = 8
-"""Trials looked at at once."""
+"""Trials that are looked at in parallel."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A trial as a line has it. What its `trial.json` would say is None where that is damaged."""
+    """A trial as a line of the list has it. What its `trial.json` would say is None where that is
+    damaged."""
 
     id: str
     data: str | None
@@ -49,7 +50,7 @@ class UnknownSweepError(ValueError):
 
 
 def inventory(files: Files, *, sweep: str | None) -> list[Entry]:
-    """All trials of which any file is there, by id; nothing is changed.
+    """List all trials of which any file is there, by id; nothing is changed.
 
     Args:
         sweep: whose trials alone are wanted; None: all.
@@ -101,8 +102,8 @@ def _entry(store: Store, trial_id: str, sizes: Mapping[str, int], sweeps: Sequen
 
 
 def _state(progress: Progress, evaluations: int) -> str:
-    """Under whatever suite: one that is evaluated is done, and a sweep with another suite may
-    have to evaluate it again."""
+    """Say how far a trial is, under any suite: one that is evaluated is done, though a sweep with
+    another suite may have to evaluate it again."""
     if progress.is_held:
         return "running"
     if progress.trained and evaluations:
@@ -113,7 +114,8 @@ def _state(progress: Progress, evaluations: int) -> str:
 
 
 def _method(record: Mapping[str, Any] | None) -> str | None:
-    """`pareto rho=0.4`; of a user's own the name alone, since to read it is to run their code."""
+    """Name a method, as in `pareto rho=0.4`; a user's own by its name alone, since reading its
+    settings would run their code."""
     if record is None:
         return None
     kind = str(record["method"])
@@ -133,7 +135,7 @@ def _changed(lease: LeaseState | None) -> str | None:
 
 
 def _at(record: Any, *path: str) -> Any:
-    """What a record has at a path; None where it has nothing there."""
+    """Return what a record has at a path; None where it has nothing there."""
     for key in path:
         record = record.get(key) if isinstance(record, Mapping) else None
     return record

@@ -19,7 +19,7 @@ from orchestrator.store.records.sealed import peek_record
 
 @dataclass(frozen=True, kw_only=True)
 class Member:
-    """A trial as a sweep has it."""
+    """A trial as a sweep names it."""
 
     id: str
     method: str  # label in the sweep file
@@ -27,12 +27,13 @@ class Member:
 
 
 def all_sweeps(files: Files) -> list[str]:
-    """Names of the sweeps of which any file is there."""
+    """Names of all sweeps of which any file is there."""
     return sorted({name.split("/")[1] for name in files.sizes(SWEEPS)})
 
 
 def members(files: Files, sweep: str) -> dict[str, Member] | None:
-    """A sweep's trials by id; None where it has not said, or what it said is damaged."""
+    """Return a sweep's trials by id; None where it has not named them, or what named them is
+    damaged."""
     folder = f"{SWEEPS}/{sweep}"
     table, plan = files.read(f"{folder}/trials.csv"), peek_record(files, f"{folder}/plan.json")
     if plan is None and (table is None or files.read(f"{folder}/plan.json") is not None):
@@ -46,7 +47,7 @@ def members(files: Files, sweep: str) -> dict[str, Member] | None:
 
 
 def rows(table: bytes) -> list[dict[str, str]] | None:
-    """The rows of a table of trials; None where it is no whole one."""
+    """Return the rows of a table of trials; None where it is not whole."""
     text = table.decode(errors="replace")
     found = list(csv.DictReader(io.StringIO(text, newline=""), restkey="", restval=""))
     is_whole = text.endswith("\n") and all(row.get("trial_id", "")[:1] == "t" for row in found)

@@ -1,4 +1,4 @@
-"""Records of a trial that promise a blob: its result the weights, an evaluation the bits."""
+"""Records of a trial that name a blob: its result the weights, an evaluation the outcomes."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _PROMISE = re.compile(r"(?P<folder>trials/[^/]+)/(result|evaluations/(?P<suite>[
 
 
 def is_promise(name: str) -> bool:
-    """Whether a file is such a record."""
+    """Whether a file is a record that names a blob: a result or an evaluation."""
     return _PROMISE.fullmatch(name) is not None
 
 
 def promised(name: str, record: Mapping[str, Any]) -> str:
-    """The blob that such a record names."""
+    """Return the blob that a result or an evaluation names."""
     found = _PROMISE.fullmatch(name)
     assert found is not None
     if found["suite"] is None:
@@ -29,7 +29,7 @@ def promised(name: str, record: Mapping[str, Any]) -> str:
 
 
 def promise_of(files: Files, blob: str) -> str | None:
-    """The whole record that promises a blob; None where none does."""
+    """Return the whole record that names a blob; None where none does."""
     folder = "/".join(blob.split("/")[:2])
     suite = blob.rpartition("/")[2].removesuffix(".npz")
     for name in (f"{folder}/result.json", f"{folder}/evaluations/{suite}.json"):

@@ -1,4 +1,4 @@
-"""Verification: every file that carries a checksum is read and judged by it.
+"""Verification: every file that carries a checksum is read and compared with it.
 
 What is damaged is set aside, as a reader would do who came upon it, and so is the record that
 says that it is whole: the next start of a sweep makes it anew. A checksum that was damaged itself,
@@ -26,7 +26,7 @@ from orchestrator.store.trials.result import RESULT, retract, trained_facts
 from orchestrator.store.trials.stored_trial import FAMILIES
 
 READERS = 4
-"""Files read at once, each whole in memory."""
+"""Files that are read in parallel, each whole in memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,17 +39,17 @@ class Finding:
 
     @property
     def is_damage(self) -> bool:
-        """Whether something is there to be made again, or was nearly lost."""
+        """Whether something must be made again, or was nearly lost."""
         return self.kind not in {Kind.ORPHAN, Kind.LOST}
 
 
 def contents(files: Files) -> dict[str, int]:
-    """Bytes by name of all that belongs to trials, sweeps and families."""
+    """Return the bytes, by name, of all files that belong to trials, sweeps and families."""
     return {name: n for it in (TRIALS, SWEEPS, FAMILIES) for name, n in files.sizes(it).items()}
 
 
 def sealed(sizes: Mapping[str, int]) -> dict[str, int]:
-    """Of these the records and blobs, which carry a checksum."""
+    """Return the records and blobs among `sizes`, which carry a checksum."""
     return {name: n for name, n in sizes.items() if is_record(name) or is_blob(name)}
 
 
@@ -96,7 +96,7 @@ def _below(folder: str, sizes: Mapping[str, int]) -> dict[str, int]:
 
 
 def _treated(files: Files, damage: Damage, *, dry_run: bool) -> Finding:
-    """What is damaged, and what comes of it."""
+    """Set aside what is damaged, unless it is a dry run, and say what follows."""
     if damage.lost is None:
         if not dry_run:
             files.write(f"{damage.name}.damaged", files.read(damage.name) or b"")
@@ -115,7 +115,7 @@ def _treated(files: Files, damage: Damage, *, dry_run: bool) -> Finding:
 def _gone(
     files: Files, folder: str, sizes: Mapping[str, int], *, dry_run: bool
 ) -> Iterator[Finding]:
-    """Records of a trial whose blobs are not there."""
+    """Find records of a trial whose blobs are not there."""
     for name in sizes:
         record = peek_record(files, name) if is_promise(name) else None
         blob = None if record is None else promised(name, record)
@@ -137,7 +137,7 @@ def _undescribed(
     *,
     is_named: bool,
 ) -> Iterator[Finding]:
-    """What says what a trial is, and to its siblings that it is there, where it is gone."""
+    """Find where a trial's description, or its entry in its family, is gone."""
     name = f"{TRIALS}/{trial_id}/trial.json"
     about = peek_record(files, name)
     if about is not None:
@@ -155,7 +155,7 @@ def _undescribed(
 
 
 def _untold_epochs(files: Files, folder: str, sizes: Mapping[str, int]) -> Iterator[Finding]:
-    """Epochs of a trained trial of which nothing is told any more."""
+    """Find epochs of a trained trial whose rows are lost."""
     facts = trained_facts(ReadOnly(files), folder, sizes)
     if facts is None:
         return
@@ -170,7 +170,7 @@ def _untold_epochs(files: Files, folder: str, sizes: Mapping[str, int]) -> Itera
 
 
 def _left_over(files: Files, trial_id: str, sizes: Mapping[str, int]) -> Iterator[Finding]:
-    """What is in a trial's folder and nobody asks for."""
+    """Find what is in a trial's folder and nobody asks for."""
     found = {}
     for name in sizes:
         if name.endswith(".sha256"):
@@ -195,7 +195,7 @@ def _take_back(files: Files, promise: str | None, reason: str) -> None:
 
 
 def _without_blob(promise: str | None) -> str:
-    """What comes of the loss of a blob that a record promises."""
+    """Say what follows from the loss of the blob that a record names."""
     if promise is not None and promise.endswith(f"/{RESULT}"):
         return TRAINED
     return "" if promise is None else consequence(promise)

@@ -1,1 +1,1 @@
-"""Who is at work on what, as signs of life that come or fail to come."""
+"""Who is at work on what, by signs of life that arrive or fail to."""

@@ -32,10 +32,10 @@ from orchestrator.store.records.sealed import create_record, peek_record, read_r
 logger = logging.getLogger(__name__)
 
 BEATS = 4
-"""Signs of life in the time that a lease lasts: three may be lost."""
+"""Beats in the time that a lease lasts: three in a row may be lost."""
 
 SECONDS_BETWEEN_TICKS = 1.0
-"""Of a lease that is kept: how soon its owner notices what is asked of it."""
+"""Seconds between two ticks of a lease that is kept: how soon its owner notices an order."""
 
 
 class LostError(RuntimeError):
@@ -44,7 +44,7 @@ class LostError(RuntimeError):
 
 @dataclass(frozen=True, kw_only=True)
 class LeaseState:
-    """What the store says of a lease."""
+    """A lease as the store has it."""
 
     number: int
     folder: str
@@ -57,22 +57,23 @@ class LeaseState:
 
     @property
     def is_over(self) -> bool:
-        """Whether it was let go, or its owner is known to be gone. False may mean unknown."""
+        """Whether the lease was let go, or its owner is known to be gone. False may mean
+        unknown."""
         return self.ended is not None or (self.owner is not None and self.owner.is_gone())
 
     @property
     def seconds(self) -> float:
-        """For which it was held, as far as is known."""
+        """Seconds for which the lease was held, as far as is known."""
         return float((self.ended or self.beat).get("elapsed", 0.0))
 
 
 def numbers(files: Files, place: str) -> list[int]:
-    """Of all leases at a place so far, in order."""
+    """List the numbers of all leases at a place so far, in order."""
     return sorted(int(name) for name in files.names(place) if name.isdecimal())
 
 
 def state(files: Files, place: str, number: int) -> LeaseState:
-    """What the store says of one lease."""
+    """Read what the store says of one lease."""
     folder = f"{place}/{number:06d}"
     record = peek_record(files, f"{folder}/lease.json") or {}  # set aside, it could be taken again
     ended = read_record(files, f"{folder}/ended.json")
@@ -89,16 +90,16 @@ def state(files: Files, place: str, number: int) -> LeaseState:
 
 
 def newest(files: Files, place: str) -> LeaseState | None:
-    """The lease that counts at a place; None where there never was one."""
+    """Read the lease that counts at a place; None where there never was one."""
     found = numbers(files, place)
     return state(files, place, found[-1]) if found else None
 
 
 class Watch:
-    """What was heard of the leases of others, by this process's own clock."""
+    """Listens to the leases of others, by this process's own clock."""
 
     def __init__(self) -> None:
-        """Nothing yet."""
+        """Begin with nothing heard."""
         self._heard: dict[str, tuple[Any, float]] = {}
 
     def silence(self, lease: LeaseState) -> float:
@@ -110,7 +111,7 @@ class Watch:
         return clock() - before[1]
 
     def is_free(self, lease: LeaseState, default: float) -> bool:
-        """Whether its place may be taken: it is over, or silent for longer than it lasts."""
+        """Whether a lease's place may be taken: it is over, or silent for longer than it lasts."""
         if lease.is_over:
             return True
         lasts = default if lease.lasts is None else lease.lasts
@@ -118,7 +119,7 @@ class Watch:
 
 
 class Lease:
-    """A lease of this process."""
+    """A lease that this process holds."""
 
     def __init__(
         self,
@@ -130,7 +131,7 @@ class Lease:
         is_shared: bool,
         impatient: Files,
     ) -> None:
-        """Of a number that this process has just created: see `create`."""
+        """Hold the lease of a number that this process has just created: see `create`."""
         self._files = files
         self._impatient = impatient
         self._place = place
@@ -147,7 +148,7 @@ class Lease:
 
     @property
     def elapsed(self) -> float:
-        """Seconds since it was taken."""
+        """Seconds since the lease was taken."""
         return clock() - self._began
 
     @property
@@ -157,11 +158,11 @@ class Lease:
         return 0.0 if is_late else clock() - self._steady_since
 
     def note(self, **facts: Any) -> None:
-        """Say with the next beat how the work goes."""
+        """Add to the next beat how the work goes."""
         self._facts |= facts
 
     def check(self) -> None:
-        """See that this process may go on.
+        """Check that this process may go on.
 
         Raises:
             LostError: another has the place, or the store was out of reach for too long.
@@ -218,7 +219,7 @@ class Lease:
                 logger.exception("%s: what is done every second broke off", self.folder)
 
     def end(self, how: str, **facts: Any) -> None:
-        """Let go; the first end counts."""
+        """Let go of the lease; the first end counts."""
         record = {**self._facts, **facts, "how": how, "elapsed": self.elapsed, "at": utc_now()}
         create_record(self._files, f"{self.folder}/ended.json", record)
 
@@ -233,7 +234,7 @@ def create(
     is_shared: bool,
     impatient: Files,
 ) -> Lease | None:
-    """The lease of that number; None where the number is another's.
+    """Create the lease of that number; None where the number is another's.
 
     Args:
         is_shared: whether it leaves the place to lower numbers as well.
@@ -251,10 +252,10 @@ def create(
 
 
 def clock() -> float:
-    """Seconds that pass also while the machine sleeps, where it can tell."""
+    """Read a clock, in seconds, that also runs while the machine sleeps, where there is one."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 def utc_now() -> str:
-    """For people: ISO 8601."""
+    """Return the time in UTC (ISO 8601), for people."""
     return datetime.now(UTC).isoformat(timespec="seconds")

@@ -12,7 +12,8 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class Owner:
-    """A process: its number is used again, its number and its start on a machine are not."""
+    """A process of a machine. Its number may be used again; its number and its start together may
+    not."""
 
     host: str
     process: int
@@ -21,7 +22,7 @@ class Owner:
 
     @classmethod
     def here(cls) -> Owner:
-        """This process."""
+        """Describe this process."""
         process = os.getpid()
         return cls(
             host=socket.gethostname(),
@@ -32,19 +33,19 @@ class Owner:
 
     @classmethod
     def read(cls, record: dict[str, Any]) -> Owner:
-        """As `record` wrote it."""
+        """Read an owner that `record` wrote."""
         return cls(**{field.name: record[field.name] for field in fields(cls)})
 
     def record(self) -> dict[str, Any]:
-        """In plain values."""
+        """Return the owner in plain values."""
         return asdict(self)
 
     def is_here(self) -> bool:
-        """Whether it is known to run, on this machine."""
+        """Whether the process is known to run, on this machine."""
         return self.machine == _machine() and self.started == _started(self.process)
 
     def is_gone(self) -> bool:
-        """Whether it is known to have ended; what runs on another machine cannot be asked."""
+        """Whether the process is known to have ended; one on another machine cannot be asked."""
         return self.machine == _machine() and self.started != _started(self.process)
 
     def __str__(self) -> str:
@@ -53,7 +54,8 @@ class Owner:
 
 @lru_cache(maxsize=1)
 def _machine() -> str:
-    """Containers share a kernel, and may share a name, but not their process numbers."""
+    """Identify this machine since its last boot, and the part of it whose process numbers count:
+    containers share a kernel, and may share a name, but not their process numbers."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
@@ -62,8 +64,8 @@ def _machine() -> str:
 
 
 def _started(process: int) -> str | None:
-    """When a process of this machine began, in the kernel's own ticks; None where it is gone, or
-    killed and not yet reaped by its parent."""
+    """Return when a process of this machine began, in the kernel's own ticks; None where it is
+    gone, or killed and not yet reaped by its parent."""
     try:
         stat = Path(f"/proc/{process}/stat").read_text()
     except OSError:

@@ -1,1 +1,1 @@
-"""What the store keeps of a sweep: its starts, the orders to it, who records it."""
+"""What the store keeps of a sweep: its starts, the orders to it, who tracks which run."""

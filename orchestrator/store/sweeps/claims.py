@@ -1,4 +1,5 @@
-"""Who makes the run of a trial, where several starts of a sweep tell one tracker."""
+"""Which start makes the tracker's run of a trial, where several starts of a sweep share a
+tracker."""
 
 from __future__ import annotations
 
@@ -10,16 +11,17 @@ from orchestrator.store.records.sealed import create_record, read_record
 
 
 class RunClaims:
-    """By one small file for each run: `sweeps/<name>/runs/<key>.json`."""
+    """Claims of runs, one small file each: `sweeps/<name>/runs/<key>.json`."""
 
     def __init__(self, files: Files, sweep: str, start: str) -> None:
-        """Claims of the start in that folder."""
+        """Claim runs for the start whose folder is `start`."""
         self._files = files
         self._folder = f"sweeps/{sweep}/runs"
         self._start = start
 
     def is_ours(self, key: str) -> bool:
-        """Whether this start is to make a run that is not there: nobody else is about to."""
+        """Whether this start is to make a run that is not there, since no other start is about
+        to."""
         name = f"{self._folder}/{key}.json"
         with suppress(OSError):  # a tracker's trouble is never the sweep's
             if create_record(self._files, name, {"start": self._start}):

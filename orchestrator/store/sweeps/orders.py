@@ -21,7 +21,7 @@ from orchestrator.store.records.sealed import create_record, read_record, write_
 
 @dataclass(frozen=True, kw_only=True)
 class Orders:
-    """What holds now."""
+    """What the workers of a start are asked to do now."""
 
     stop: bool = False  # after a checkpoint
     checkpoints: int = 0  # asked for so far: at each more, one is written
@@ -29,19 +29,19 @@ class Orders:
 
 
 def give(files: Files, start: str, *, stop: bool, checkpoints: int) -> None:
-    """Tell the workers of a start, named by its folder."""
+    """Write the orders for the workers of a start, named by its folder."""
     record = {"stop": stop, "checkpoints": checkpoints}
     write_record(files, f"{start}/orders.json", record)
 
 
 def read(files: Files, sweep: str, start: str) -> Orders:
-    """What the workers of a start are to do."""
+    """Read what the workers of a start are to do."""
     given = read_record(files, f"{start}/orders.json") or {}
     return Orders(**given, paused=paused(files, sweep) is not None)
 
 
 def pause(files: Files, sweep: str) -> bool:
-    """Ask every start of a sweep to rest; False if it was asked before."""
+    """Ask every start of a sweep to pause; False if it was asked before."""
     by = Owner.here().record()
     record = {"by": by, "since": utc_now(), "nonce": secrets.token_hex(8)}  # no two ask the same
     return create_record(files, _paused(sweep), record)
@@ -55,7 +55,7 @@ def resume(files: Files, sweep: str) -> bool:
 
 
 def paused(files: Files, sweep: str) -> dict[str, Any] | None:
-    """Who paused a sweep, since when; None where it is not."""
+    """Read who paused a sweep, and since when; None where it is not paused."""
     return read_record(files, _paused(sweep))
 
 

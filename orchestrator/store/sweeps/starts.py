@@ -27,7 +27,7 @@ from orchestrator.store.records.sealed import create_record
 logger = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_LOOKS = 0.5
-"""At a start of which it is not known whether it still runs."""
+"""Seconds between two looks at a start of which it is not known whether it still runs."""
 
 
 class HeldError(RuntimeError):
@@ -35,12 +35,12 @@ class HeldError(RuntimeError):
 
 
 def place(sweep: str) -> str:
-    """The folder of a sweep's starts."""
+    """Return the folder of a sweep's starts."""
     return f"sweeps/{sweep}/starts"
 
 
 def all_starts(files: Files, sweep: str) -> list[LeaseState]:
-    """Of a sweep so far, the newest last."""
+    """List all starts of a sweep so far, the newest last."""
     return [state(files, place(sweep), number) for number in numbers(files, place(sweep))]
 
 
@@ -55,7 +55,7 @@ def begun(
     on_tick: Callable[[Lease], None],
     address: str | None = None,
 ) -> Iterator[Lease]:
-    """A start of the sweep, for the time of the block.
+    """Begin a start of the sweep, for the time of the block.
 
     A start whose process is known to be gone is succeeded at once. One on another machine is
     watched for as long as its lease lasts: it gives a sign of life, or is succeeded.
@@ -94,7 +94,7 @@ def begun(
 
 
 def _wait_for_others(files: Files, sweep: str, lease: Lease, watch: Watch, lasts: float) -> None:
-    """Of several that begin at once the one with the lowest number goes on."""
+    """Wait for the starts before this one to be over; raise `HeldError` where one of them runs."""
     before = [other for other in all_starts(files, sweep) if other.number < lease.number]
     first_seen = {other.number: other.beat.get("count") for other in before}
     while before:
@@ -124,7 +124,7 @@ def _wait_for_others(files: Files, sweep: str, lease: Lease, watch: Watch, lasts
 
 
 def _close(files: Files, start: LeaseState) -> None:
-    """Say for a start that cannot that it is over, so that nobody waits for it again."""
+    """Record that a start which can no longer say so is over, so that nobody waits for it again."""
     if start.ended is None:
         record = {**start.beat, "how": "silent", "at": utc_now()}
         create_record(files, f"{start.folder}/ended.json", record)

@@ -20,12 +20,12 @@ from trainer.weights.checkpoint import Checkpoint, Weights
 if TYPE_CHECKING:
     from trainer.training.loop import EpochRow
 KEPT_CHECKPOINTS = 2
-"""The newest, and the one before in case the newest proves damaged."""
+"""Checkpoints that are kept: the newest, and the one before in case that one is damaged."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """Whence an attempt goes on."""
+    """The attempt that another goes on from, and what is known of its epochs."""
 
     trial: str  # itself, or a shorter sibling
     attempt: int
@@ -34,13 +34,13 @@ class Origin:
 
 
 class Attempt:
-    """One go at a trial, in a folder of its own: `trials/<id>/attempts/<number>/`.
+    """One attempt at a trial, in a folder of its own: `trials/<id>/attempts/<number>/`.
 
     Every write raises `LostError` once the lease is lost.
     """
 
     def __init__(self, files: Files, trial_folder: str, lease: Lease, trial: Trial) -> None:
-        """Under a lease that this process has taken."""
+        """Work under a lease that this process has taken."""
         self._files = files
         self._trial_folder = trial_folder
         self._lease = lease
@@ -58,29 +58,29 @@ class Attempt:
 
     @property
     def elapsed(self) -> float:
-        """Seconds since it began."""
+        """Seconds since the attempt began."""
         return self._lease.elapsed
 
     def check(self) -> None:
-        """See that it may go on, or raise `LostError`."""
+        """Check that the attempt may go on, or raise `LostError`."""
         self._lease.check()
 
     def note(self, **facts: Any) -> None:
-        """Say with the next sign of life how it goes."""
+        """Add to the next sign of life how the work goes."""
         self._lease.note(**facts)
 
     def go_on_from(self, origin: Origin) -> None:
-        """Take over what was told of the epochs before."""
+        """Record where the attempt goes on from, with the rows of the epochs before."""
         self.rows = list(origin.rows)
         self._write("origin.json", asdict(origin))
 
     def keep_row(self, row: EpochRow) -> None:
-        """Keep one epoch's facts."""
+        """Write the row of one epoch."""
         self.rows.append(row)
         self._write(f"rows/{int(row['epoch']):06d}.json", dict(row))
 
     def keep_checkpoint(self, checkpoint: Checkpoint) -> None:
-        """Keep a state to go on from; of the older ones one."""
+        """Write a state to go on from, and remove all older ones but one."""
         self.check()
         name = checkpoint_name(self.folder, *checkpoint.position)
         write_blob(self._files, name, checkpoint.to_bytes())
@@ -90,14 +90,14 @@ class Attempt:
             remove_blob(self._files, self._checkpoints.pop(0))
 
     def keep_last_steps(self, steps: Sequence[Mapping[str, float]]) -> None:
-        """Keep what the steps before a divergence looked like."""
+        """Write what the steps before a divergence looked like."""
         self.check()
         lines = [json.dumps(dict(step)) + "\n" for step in steps]  # NaN stands as NaN
         self._files.write(f"{self.folder}/last_steps.jsonl", "".join(lines).encode())
 
     def publish(self, weights: Weights, facts: Mapping[str, Any], *, keeps_last: bool) -> bool:
-        """Make this attempt's weights the trial's; False where another was first, whose weights
-        are then the trial's, and these no more.
+        """Make this attempt's weights the trial's. False where another attempt was first: its
+        weights are then the trial's, and these are removed.
 
         Checkpoints go, but for the last one where `keeps_last` is set and a longer sibling could
         go on from it.
@@ -115,7 +115,8 @@ class Attempt:
         return first
 
     def keep_outcomes(self, suite_id: str, outcomes: Outcomes, facts: Mapping[str, Any]) -> None:
-        """Keep the bits, then the accuracies, whose record says that the bits are whole."""
+        """Write the outcomes, then the accuracies, whose record says that the outcomes are
+        whole."""
         self.check()
         data = outcomes.to_bytes()
         write_blob(self._files, f"{self.folder}/outcomes/{suite_id}.npz", data)
@@ -124,11 +125,11 @@ class Attempt:
         write_record(self._files, f"{self._trial_folder}/evaluations/{suite_id}.json", record)
 
     def end(self, how: str, **facts: Any) -> None:
-        """Let go of the trial."""
+        """End the attempt, and let go of the trial."""
         self._lease.end(how, **facts)
 
     def fail(self, kind: str, message: str, details: str) -> None:
-        """Let go of the trial, and say why there is no result."""
+        """End the attempt, let go of the trial, and record why there is no result."""
         self.end("failed", failure=failure_record(kind, message, details))
 
     def _write(self, name: str, record: dict[str, Any]) -> None:
@@ -136,7 +137,8 @@ class Attempt:
         write_record(self._files, f"{self.folder}/{name}", record)
 
     def _remove_checkpoints(self, *, keeps_last: bool) -> None:
-        """Of all attempts: the trial is trained, whoever did it."""
+        """Remove the checkpoints of all attempts: the trial is trained, whichever of them did
+        it."""
         last = checkpoint_name("", self._trial.training.epochs, 0)
         is_kept = keeps_last and self._trial.training.optimiser.is_constant
         for name in sorted(self._files.sizes(f"{self._trial_folder}/attempts")):  # blobs first
@@ -145,10 +147,10 @@ class Attempt:
 
 
 def failure_record(kind: str, message: str, details: str) -> dict[str, str]:
-    """Why there is no result, as it is kept: without secrets."""
+    """Return why there is no result as it is recorded: without secrets."""
     return {"kind": kind, "message": redacted(message), "details": redacted_lines(details)}
 
 
 def checkpoint_name(folder: str, epochs_done: int, steps_done: int) -> str:
-    """Sorted by name, the farthest comes last."""
+    """Name a checkpoint's file so that the farthest sorts last."""
     return f"{folder}/checkpoints/{epochs_done:06d}-{steps_done:06d}.pt"

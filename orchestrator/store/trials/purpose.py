@@ -1,4 +1,4 @@
-"""What an attempt at a trial came for: its whole result, or its evaluation under one suite alone.
+"""What an attempt at a trial was for: its whole result, or its evaluation under one suite alone.
 
 An attempt that was to train nothing says so in its record, under `evaluates`. How it ended tells
 of that suite, and nothing of the trial: one that is trained and was evaluated stays done, whatever
@@ -12,12 +12,12 @@ from collections.abc import Iterable, Iterator
 from orchestrator.store.leases.lease import LeaseState
 
 EVALUATES = "evaluates"
-"""In what an attempt says of itself: the suite's id, or None where it came for all."""
+"""Key of an attempt's record: the id of the suite that it was for, or None where it was for all."""
 
 
 def came_for(attempts: Iterable[LeaseState], suite_id: str | None) -> Iterator[LeaseState]:
-    """Those of a trial's attempts, the oldest first, that came for its evaluation under a suite
-    alone; for None those that came for all.
+    """Select those of a trial's attempts, the oldest first, that were for its evaluation under a
+    suite alone; for None those that were for all.
 
     One that says nothing of itself records the failure of a worker that could not any more: it
     came for what the attempt before it did.

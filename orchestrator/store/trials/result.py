@@ -1,4 +1,4 @@
-"""What a trial's training came to, and what it came to where its weights were given up.
+"""Results of a trial's training, kept also where its weights were given up.
 
     trials/<id>/result.json     names the attempt whose weights count, and says how it went
     trials/<id>/dropped.json    what that said before the weights were given up to make room
@@ -21,18 +21,19 @@ RESULT, DROPPED = "result.json", "dropped.json"
 
 
 def published(files: Files, folder: str) -> dict[str, Any] | None:
-    """The facts of the attempt whose weights count, in a trial's folder; None where none does."""
+    """Return the record of the attempt whose weights count, in a trial's folder; None where none
+    does."""
     return read_record(files, f"{folder}/{RESULT}")
 
 
 def weights_name(folder: str, result: Mapping[str, Any]) -> str:
-    """Where a result's weights lie."""
+    """Return the name of the file with a result's weights."""
     return f"{folder}/attempts/{result['attempt']:06d}/weights.pt"
 
 
 def trained_facts(files: Files, folder: str, sizes: Mapping[str, int]) -> dict[str, Any] | None:
-    """The facts of a trial that is trained: its weights are there in their full size, or were
-    given up. None of any other.
+    """Return the record of a trial that is trained, whose weights are there in their full size or
+    were given up; None for any other.
 
     Args:
         sizes: of all files of the trial.
@@ -46,14 +47,14 @@ def trained_facts(files: Files, folder: str, sizes: Mapping[str, int]) -> dict[s
 
 
 def retract(files: Files, folder: str, reason: str) -> None:
-    """Take a result back whose weights cannot be had, so that the trial is trained again."""
+    """Take back a result whose weights cannot be had, so that the trial is trained again."""
     if files.read(f"{folder}/{DROPPED}") is not None:
         set_aside(files, f"{folder}/{DROPPED}", "it is of weights that were wanted again")
     set_aside(files, f"{folder}/{RESULT}", reason)
 
 
 def give_up_weights(files: Files, folder: str) -> bool:
-    """Delete a trained trial's weights and whatever checkpoints there are; whether it is trained.
+    """Delete a trained trial's weights and any checkpoints; return whether the trial is trained.
 
     Broken off anywhere and called again, it comes to the same. Nobody may be at work on the trial.
     """

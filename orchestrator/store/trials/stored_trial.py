@@ -48,12 +48,13 @@ class Failure:
 
     @property
     def is_deterministic(self) -> bool:
-        """Whether the same trial would fail again: it is then run again only on request."""
+        """Whether the same trial would fail again; it is then run again only on request."""
         return self.kind not in {"worker_lost", "data"}
 
     @property
     def is_retried(self) -> bool:
-        """Whether another attempt may do better by itself: it was not the numbers that failed."""
+        """Whether another attempt may succeed without a change: it was not the numbers that
+        failed."""
         return self.kind in {"worker_lost", "hung", "out_of_memory"}
 
 
@@ -70,17 +71,17 @@ class Progress:
 
     @property
     def trained(self) -> bool:
-        """Whether its weights are there."""
+        """Whether the trial is trained, and its result is recorded."""
         return self.result is not None
 
     @property
     def has_begun(self) -> bool:
-        """Whether anything of it is kept."""
+        """Whether any training of the trial is kept."""
         return self.trained or self.epochs_done > 0 or self.steps_done > 0
 
     @property
     def failure(self) -> Failure | None:
-        """How the newest attempt ended, if it failed."""
+        """Why the newest attempt failed; None if it did not."""
         ended = self.lease.ended if self.lease else None
         if not ended or ended["how"] != "failed" or "failure" not in ended:
             return None
@@ -88,7 +89,7 @@ class Progress:
 
     @property
     def is_held(self) -> bool:
-        """Whether somebody works on it, as far as one look can tell."""
+        """Whether somebody works on the trial, as far as one look can tell."""
         return self.lease is not None and not self.lease.is_over
 
 
@@ -96,7 +97,7 @@ class StoredTrial:
     """What the store holds of one trial."""
 
     def __init__(self, files: Files, trial_id: str, impatient: Files) -> None:
-        """The trial of that id: see `Store`."""
+        """Stand for the trial of that id: see `Store`."""
         self._files = files
         self._impatient = impatient
         self._folder = f"trials/{trial_id}"
@@ -104,14 +105,14 @@ class StoredTrial:
         self.id = trial_id
 
     def describe(self, trial: Trial) -> None:
-        """Say what the trial is, and whose longer or shorter sibling, unless that is said."""
+        """Write what the trial is, and its entry in its family, unless they are there."""
         about = {"trial": trial.record(), "family": trial.family}
         create_record(self._files, f"{self._folder}/trial.json", about)
         member = f"{FAMILIES}/{trial.family}/{trial.training.epochs:06d}-{self.id}"
         self._files.create(member, b"")
 
     def progress(self, suite_id: str) -> Progress:
-        """What is done, from names, sizes and records alone."""
+        """Read what is done, from names, sizes and records alone."""
         sizes = self._files.sizes(self._folder)
         points = sorted(_points(sizes))
         lease = newest(self._files, self._attempts) if sizes else None
@@ -127,7 +128,7 @@ class StoredTrial:
         )
 
     def mend(self, trial: Trial, progress: Progress, *, has_family: bool) -> None:
-        """Make again, of what was lost, that which follows from the trial and from what is left.
+        """Make again those lost records that follow from the trial and from what is left.
 
         Args:
             progress: under any suite.
@@ -143,7 +144,7 @@ class StoredTrial:
             create_record(self._files, f"{lease.folder}/ended.json", end)
 
     def next_attempt(self, watch: Watch, lasts: float) -> int | None:
-        """The number under which an attempt may begin now; None while another is at work."""
+        """Return the number under which an attempt may begin now; None while another is at work."""
         held = newest(self._files, self._attempts)
         if held is not None and not watch.is_free(held, lasts):
             return None
@@ -152,7 +153,7 @@ class StoredTrial:
     def begin(
         self, trial: Trial, number: int, *, lasts: float, about: Mapping[str, Any]
     ) -> Attempt | None:
-        """The attempt of that number; None where another was first to begin it."""
+        """Begin the attempt of that number; None where another was first to begin it."""
         lease = create(
             self._files,
             self._attempts,
@@ -165,7 +166,8 @@ class StoredTrial:
         return None if lease is None else Attempt(self._files, self._folder, lease, trial)
 
     def give_up(self, kind: FailureKind, message: str, details: str) -> None:
-        """Record a failure that nobody at work could; whoever still is loses the trial."""
+        """Record a failure that nobody at work could record; whoever still works on the trial loses
+        it."""
         held = newest(self._files, self._attempts)
         number = 1 if held is None else held.number + 1
         lease = create(
@@ -181,18 +183,18 @@ class StoredTrial:
             lease.end("failed", failure=failure_record(kind, message, details))
 
     def past_attempts(self) -> list[LeaseState]:
-        """All so far, the newest last."""
+        """List all attempts so far, the newest last."""
         return [state(self._files, self._attempts, n) for n in numbers(self._files, self._attempts)]
 
     def began(self) -> str | None:
-        """When the first attempt did (UTC, ISO 8601); None where there is none, or its record is
+        """When the first attempt began (UTC, ISO 8601); None where there is none, or its record is
         damaged."""
         first = min(numbers(self._files, self._attempts), default=None)
         return None if first is None else state(self._files, self._attempts, first).since
 
     def resume_point(self, trial: Trial) -> tuple[Checkpoint | None, Origin | None]:
-        """The farthest good checkpoint: of the trial, or else of a shorter sibling whose steps so
-        far were the same."""
+        """Find the farthest good checkpoint: of the trial, or else of a shorter sibling whose steps
+        so far were the same."""
         if (found := self._farthest_good()) is not None:
             return found
         for sibling in shorter_siblings(self._files, trial) if _is_prolongable(trial) else ():
@@ -202,7 +204,7 @@ class StoredTrial:
         return None, None
 
     def rows(self) -> list[EpochRow]:
-        """One row an epoch, of the published attempt or else of the farthest."""
+        """Read one row an epoch, of the published attempt or else of the farthest."""
         sizes = self._files.sizes(self._folder)
         result = trained_facts(self._files, self._folder, sizes)
         points = sorted(_points(sizes))
@@ -211,8 +213,8 @@ class StoredTrial:
         return self._attempt_rows(points[-1][2]) if points else []
 
     def weights(self) -> Weights | None:
-        """The trained model; None where there is none, it was given up, or it is damaged and its
-        result now set aside."""
+        """Read the trained model; None where there is none, it was given up, or it is damaged and
+        its result now set aside."""
         result = published(self._files, self._folder)
         if result is None:
             return None
@@ -225,8 +227,8 @@ class StoredTrial:
         return None
 
     def unpublished(self, trial: Trial) -> tuple[Weights, Origin] | None:
-        """The whole weights of an attempt that no result names, and what was told of its epochs:
-        of one whose result was lost, or that was killed before it wrote it."""
+        """Read the whole weights of an attempt that no result names, and its rows: its result was
+        lost, or it was killed before writing one."""
         sizes = self._files.sizes(self._attempts)
         for name in sorted((it for it in sizes if it.endswith("/weights.pt")), reverse=True):
             data = read_blob(self._files, name)
@@ -245,12 +247,12 @@ class StoredTrial:
         return None
 
     def evaluation(self, suite_id: str) -> dict[str, Any] | None:
-        """The accuracies under a suite; None where there are none, or they or their bits are
-        damaged."""
+        """Read the accuracies under a suite; None where there are none, or they or their outcomes
+        are damaged."""
         return self._evaluation(suite_id, self._files.sizes(self._folder))
 
     def outcomes(self, suite_id: str) -> Outcomes | None:
-        """The bits under a suite; None where there are none, or they are damaged."""
+        """Read the outcomes under a suite; None where there are none, or they are damaged."""
         record = read_record(self._files, f"{self._folder}/evaluations/{suite_id}.json")
         if record is None:
             return None
@@ -275,7 +277,7 @@ class StoredTrial:
         return list({row["epoch"]: row for row in rows}.values())
 
     def _is_degraded(self, number: int) -> bool:
-        """Whether any step up to now was taken in micro-batches."""
+        """Whether any step of an attempt, or before it, was taken in micro-batches."""
         origin = read_record(self._files, f"{self._attempts}/{number:06d}/origin.json") or {}
         about = state(self._files, self._attempts, number).about
         return bool(origin.get("degraded")) or about.get("micro_batches", 1) > 1
@@ -309,20 +311,20 @@ class StoredTrial:
 
 
 FAMILIES = "families"
-"""Folder of the store: under each family's id the lengths and ids of its trials."""
+"""Folder of the store that has, under each family's id, the lengths and ids of its trials."""
 
 _POINT = re.compile(r"/attempts/(\d{6})/checkpoints/(\d{6})-(\d{6})\.pt$")
 
 
 def _points(sizes: Mapping[str, int]) -> list[tuple[int, int, int]]:
-    """(epochs done, steps done, attempt) of every checkpoint."""
+    """Return (epochs done, steps done, attempt) of every checkpoint."""
     found = (_POINT.search(name) for name in sizes)
     return [(int(m[2]), int(m[3]), int(m[1])) for m in found if m]
 
 
 def _is_of(record: Mapping[str, Any], trial: Trial) -> bool:
-    """Whether a record in a file of weights is of the trial; to say so no code that it names is
-    run."""
+    """Whether a record in a file of weights is of the trial; no code that it names is run for
+    that."""
     own = trial.record()
     theirs = dict(record)
     for section, settings in (("data", DataSettings), ("training", TrainingSettings)):
@@ -337,7 +339,7 @@ def _is_prolongable(trial: Trial) -> bool:
 
 
 def shorter_siblings(files: Files, trial: Trial) -> list[str]:
-    """Ids of trials that differ from this one in being shorter alone, the longest first."""
+    """List the trials that differ from this one only in being shorter, the longest first."""
     members = (name.split("-") for name in files.names(f"{FAMILIES}/{trial.family}"))
     lengths = sorted(((int(epochs), trial_id) for epochs, trial_id in members), reverse=True)
     return [trial_id for epochs, trial_id in lengths if epochs < trial.training.epochs]
