@@ -28,7 +28,7 @@ TRUTHS = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0
 
 
 def tidied(column: pd.Series[Any]) -> pd.Series[Any]:
-    """`column` with dates, periods and decimals as text, categories as what they are of, and one
+    """Return `column` with dates, periods and decimals as text, categories as their values, and one
     kind of line break in text."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(column.cat.categories.dtype)
@@ -43,7 +43,7 @@ def tidied(column: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def cell_problem(column: pd.Series[Any]) -> str | None:
-    """What is wrong with the first cell that is neither empty, a number, a truth nor a text."""
+    """Say what is wrong with the first cell that is no number, truth or text and not empty."""
     if not types.is_object_dtype(column.dtype):
         return None
     odd = {kind for kind in set(map(type, column)) if not issubclass(kind, SCALARS)}
@@ -58,7 +58,7 @@ def cell_problem(column: pd.Series[Any]) -> str | None:
 
 
 def read_numbers(column: pd.Series[Any]) -> pd.Series[float]:
-    """`column`, an objective, as floats.
+    """Read `column`, an objective, as floats.
 
     Raises:
         ValueError: a cell that is no number, a truth, or larger than `LARGEST`.
@@ -89,7 +89,7 @@ def read_numbers(column: pd.Series[Any]) -> pd.Series[float]:
 
 
 def read_yes_or_no(column: pd.Series[Any]) -> pd.Series[Any]:
-    """`column` as True, False or empty, from truths, 0 and 1, or words in any case.
+    """Read `column` as True, False or empty, from truths, 0 and 1, or words in any case.
 
     Raises:
         ValueError: any other cell.
@@ -104,12 +104,13 @@ def read_yes_or_no(column: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def read_words(column: pd.Series[Any]) -> pd.Series[Any]:
-    """`column` as text without spaces around it, or empty."""
+    """Read `column` as text without spaces around it, or empty."""
     return column.map(lambda value: str(value).strip(), na_action="ignore").astype("str")
 
 
 def _refuse_unread(column: pd.Series[Any], unread: npt.NDArray[np.bool_], rule: str) -> None:
-    """See that no cell is marked as one that breaks a rule."""
+    """Raise `ValueError` for the first cell that is marked as unread, with the rule that it
+    breaks."""
     if unread.any():
         row = int(unread.argmax())
         raise ValueError(

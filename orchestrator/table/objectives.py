@@ -16,13 +16,14 @@ import numpy.typing as npt
 import pandas as pd
 
 LARGEST = 1e50
-"""Size of an objective or of a reference point: squares and volumes of larger ones overflow."""
+"""Largest size of an objective or a reference point: squares and volumes of larger ones
+overflow."""
 
 DEFAULT_OBJECTIVES = ("robustness_score", "sacrificed_accuracy")
 
 
 class ObjectiveError(ValueError):
-    """An objective or a reference point that a user wrote and that means nothing."""
+    """A user wrote an objective or a reference point that means nothing."""
 
 
 class Direction(StrEnum):
@@ -43,7 +44,8 @@ KNOWN: dict[str, tuple[Direction, float | None]] = {
     "training_passes": (Direction.MINIMISE, None),
     "evaluation_passes": (Direction.MINIMISE, None),
 }
-"""Columns whose direction needs no saying, and where their hypervolume ends, in user units."""
+"""Columns with a direction of their own and, where they have one, the reference value of their
+hypervolume, in user units."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Objective:
 
     @property
     def sign(self) -> float:
-        """What a value is multiplied by to be minimised."""
+        """Factor that turns a value into one to be minimised: 1 or -1."""
         return 1.0 if self.direction is Direction.MINIMISE else -1.0
 
     def __str__(self) -> str:
@@ -74,7 +76,7 @@ def is_fraction(column: str) -> bool:
 
 
 def parse_objectives(texts: Iterable[str]) -> tuple[Objective, ...]:
-    """The objectives that `texts` name, each a known column or `min:NAME` or `max:NAME`.
+    """Read the objectives that `texts` name, each a known column or `min:NAME` or `max:NAME`.
 
     Raises:
         ObjectiveError: a column of unknown direction, one named twice, or fewer than two.
@@ -90,7 +92,7 @@ def parse_objectives(texts: Iterable[str]) -> tuple[Objective, ...]:
 
 
 def default_reference_point(objectives: Sequence[Objective]) -> tuple[float, ...]:
-    """The known columns' own reference values, in user units: a score's 0, a sacrifice's 1.
+    """Return the known columns' own reference values, in user units: a score's 0, a sacrifice's 1.
 
     Raises:
         ObjectiveError: an objective that has none, or one taken against its usual direction.
@@ -101,7 +103,8 @@ def default_reference_point(objectives: Sequence[Objective]) -> tuple[float, ...
 def minimised(
     values: pd.DataFrame | Sequence[float], objectives: Sequence[Objective]
 ) -> npt.NDArray[np.float64]:
-    """Values in user units with signs turned: rows (N, M) of a table, or one point (M,).
+    """Turn signs so that all is minimised: rows (N, M) of a table, or one point (M,), in user
+    units.
 
     Raises:
         ValueError: a point that has not one number for each objective.

@@ -1,4 +1,4 @@
-"""Settings in text for people: a number as it may be written back, without what a float adds."""
+"""Settings in text for people: numbers as a person would write them, without rounding errors."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from typing import Any
 from trainer.terminal.table import Column, are_numbers
 
 DIGITS = 12
-"""Of a number, at most: fewer than show the rounding of its sums, more than anybody writes."""
+"""Most digits of a number: too few to show the rounding of its sums, more than anybody writes."""
 
 MOST_DECIMAL = 5
-"""Characters of a number that is left as a decimal, though it is a whole number of 255ths."""
+"""Most characters of a decimal that is not rewritten as a whole number of 255ths."""
 
 
 def value_text(value: Any, *, digits: int = DIGITS) -> str:
-    """`0.06274509803921569` as `16/255`, `0.4` as it is, a list with commas; nothing of None."""
+    """Write `0.06274509803921569` as `16/255`, `0.4` as it is, a list with commas, None as
+    nothing."""
     if value is None:
         return ""
     if isinstance(value, (list, tuple)):
@@ -30,6 +31,6 @@ def value_text(value: Any, *, digits: int = DIGITS) -> str:
 
 
 def setting_column(name: str, values: Sequence[Any], *, importance: int) -> Column:
-    """A column of a table: a row's value of one setting, None where it plays no part."""
+    """Make a table's column of one setting's values; None where a setting plays no part."""
     cells = [value_text(value) for value in values]
     return Column(name=name, cells=cells, importance=importance, is_number=are_numbers(cells))

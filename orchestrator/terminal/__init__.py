@@ -1,1 +1,1 @@
-"""What the commands of the orchestrator have in common at a terminal: units, exit codes."""
+"""What the commands of the orchestrator share at a terminal: units and exit codes."""

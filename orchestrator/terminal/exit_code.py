@@ -1,4 +1,4 @@
-"""How a sweep ended."""
+"""Exit codes that say how a sweep ended."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """Of the command; 130 and 143 after SIGINT and SIGTERM. The same command goes on from each
-    but BAD_INPUT."""
+    """Exit code of a command, besides 130 and 143 after SIGINT and SIGTERM. The same command goes
+    on from each but BAD_INPUT."""
 
     DONE = 0
     SOME_FAILED = 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def duration(seconds: float) -> str:
-    """For people: `45 s`, `12 min`, `3 h 20 min`."""
+    """Write seconds for people: `45 s`, `12 min`, `3 h 20 min`."""
     minutes = round(seconds / 60)
     if seconds < 90:
         return f"{round(seconds)} s"
@@ -12,7 +12,7 @@ def duration(seconds: float) -> str:
 
 
 def in_short(count: float) -> str:
-    """A number for people: `812`, `3.4 k`, `50.8 M`."""
+    """Write a number for people: `812`, `3.4 k`, `50.8 M`."""
     for unit in ("", " k", " M", " G"):
         if count < 999.5:
             return f"{count:.3g}{unit}"
@@ -21,7 +21,7 @@ def in_short(count: float) -> str:
 
 
 def in_words(count: float) -> str:
-    """Bytes for people, in powers of 1000: `812 B`, `3.4 GB`."""
+    """Write bytes for people, in powers of 1000: `812 B`, `3.4 GB`."""
     for unit in ("B", "kB", "MB", "GB"):
         if count < 999.5:
             return f"{count:.3g} {unit}"

@@ -11,7 +11,7 @@ from trainer.input.problems import shown
 
 
 def open_files(url: str) -> Files:
-    """The files of a folder, by its path, or of a bucket, by `s3://BUCKET/PREFIX`.
+    """Open the files of a folder, by its path, or of a bucket, by `s3://BUCKET/PREFIX`.
 
     Nothing is asked of the place yet, and nothing made.
 

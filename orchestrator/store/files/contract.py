@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Protocol
 
 MARK = "store.json"
-"""The file in the root by which a store is known; `version` says what is in it."""
+"""Name of the file in the root that marks a store; its `version` says what is in it."""
 
 
 class UnreachableError(OSError):
@@ -19,7 +19,7 @@ class UnreachableError(OSError):
 
 
 class FullError(OSError):
-    """There is no room left."""
+    """There is no room left in the place."""
 
 
 class RefusedError(OSError):
@@ -27,39 +27,40 @@ class RefusedError(OSError):
 
 
 class Files(Protocol):
-    """A flat name space; names are parts joined by `/`, and no file's name is a folder's too.
+    """A flat name space of files; names are parts joined by `/`, and no file's name is a folder's
+    too.
 
     Every verb may raise `UnreachableError`, `FullError` or `RefusedError`.
     """
 
     @property
     def url(self) -> str:
-        """The place as a person is told of it; there is no secret in it."""
+        """The place as a person is told of it, without secrets."""
 
     def read(self, name: str) -> bytes | None:
-        """The content, or None where there is none."""
+        """Read the content of a file; None where there is none."""
 
     def write(self, name: str, data: bytes) -> None:
-        """Put the content in place of any other."""
+        """Write a file, in place of any other of its name."""
 
     def create(self, name: str, data: bytes) -> bool:
-        """Put the content in place if nothing is there; whether it is this content that is there.
+        """Write a file if there is none of its name; return whether the file has this content now.
 
         So the same call again, after an answer that was lost on the way, says the same; writers
         who race must put something of their own into the content.
         """
 
     def names(self, folder: str) -> list[str]:
-        """What lies directly in `folder`, sorted: files and folders by their last part.
+        """List what lies directly in `folder`, sorted: files and folders by their last part.
 
         Folders that were emptied may still be among them.
         """
 
     def sizes(self, folder: str) -> dict[str, int]:
-        """Bytes of every file below `folder`, at any depth, by its full name."""
+        """List the bytes of every file below `folder`, at any depth, by its full name."""
 
     def remove(self, name: str) -> None:
-        """Delete, if it is there."""
+        """Delete a file, if it is there."""
 
     def rename(self, name: str, other: str) -> None:
-        """Move, over anything there; nothing where `name` is gone."""
+        """Rename a file, over any other; do nothing where `name` is gone."""

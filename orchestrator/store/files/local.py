@@ -15,7 +15,7 @@ from trainer.input.problems import label
 
 
 class LocalFiles:
-    """A folder, on one disk or on a share that all machines mount.
+    """Files in a folder, on one disk or on a share that all machines mount.
 
     A share that is not mounted looks like an empty folder. So once a mark was seen in the root,
     by this object or by the one that it was copied from, nothing is said to be absent, and
@@ -24,7 +24,7 @@ class LocalFiles:
     """
 
     def __init__(self, root: Path) -> None:
-        """`root` is made at the first write."""
+        """Use the folder `root`, which the first write makes."""
         self.root = root
         self._is_marked = False
 
@@ -90,8 +90,8 @@ class LocalFiles:
                 _flush(target.parent)
 
     def unfinished(self, seconds: float) -> dict[str, int]:
-        """Bytes by name of temporary files that did not change for so long: who wrote them was
-        killed. By the clocks of this machine and of the share, so give them hours."""
+        """List by name the bytes of temporary files that did not change for so long: their writers
+        were killed. By the clocks of this machine and of the share, so give them hours."""
         with self._reading():
             found = {}
             for path in self.root.rglob(f"{_TEMPORARY}*"):
@@ -102,7 +102,7 @@ class LocalFiles:
             return found
 
     def remove_empty_folders(self, folder: str) -> None:
-        """Remove those below `folder`, and itself, in which no file is."""
+        """Remove the folders below `folder`, and itself, that have no file in them."""
         with self._changing():
             for path, _, _ in os.walk(self.root / folder, topdown=False):
                 try:
@@ -132,7 +132,7 @@ class LocalFiles:
 
     @contextmanager
     def _temporary(self, name: str, data: bytes) -> Iterator[Path]:
-        """A file of the content, flushed to the disk, beside where it is to go."""
+        """Write the content to a temporary file beside its place, flushed to the disk."""
         path = (self.root / name).parent / f"{_TEMPORARY}{secrets.token_hex(8)}"
         try:
             try:
@@ -165,7 +165,8 @@ class LocalFiles:
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
-        """Both before and after: what was written as the share went away lies elsewhere."""
+        """Look for the mark both before and after a change: what was written as the share went away
+        lies elsewhere."""
         with self._explained():
             self._look_for_mark()
             try:
@@ -176,7 +177,7 @@ class LocalFiles:
             self._look_for_mark()
 
     def _look_for_mark(self) -> None:
-        """See the mark, or see that there was none before either.
+        """Look for the mark; where it is missing, check that there was none before either.
 
         Raises:
             UnreachableError: it was there and is gone.
@@ -233,7 +234,7 @@ def _write_new(path: Path, data: bytes) -> None:
 
 
 def _flush(folder: Path) -> None:
-    """See that the names in a folder outlast a power cut, where the file system has a way."""
+    """Make the names in a folder outlast a power cut, where the file system has a way."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""Files that wait for a place to come back, and for room."""
+"""Files that wait for a place to come back, and for room in it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import TypeVar
 from orchestrator.store.files.contract import Files, FullError, UnreachableError
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
-"""Seconds between tries: each twice the one before."""
+"""Shortest and longest seconds between tries; each pause is twice the one before."""
 
 REMIND_SECONDS = 60.0
-"""Of a full place, which is waited for without end."""
+"""Seconds between two reminders of a full place, which is waited for without end."""
 
 _LOOK_SECONDS = 0.1  # between questions whether the wait is given up
 
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class Patient:
-    """The same files; a verb that finds the place full or unreachable tries again.
+    """Files of which an operation that finds the place full or unreachable tries again.
 
     Trying again is safe: `create` says of the same content the same twice, and the rest come out
     the same however often they are done.
@@ -34,8 +34,8 @@ class Patient:
         is_given_up: Callable[[], bool],
         patience: float,
     ) -> None:
-        """A full place is waited for without end, one that is away for `patience` seconds and
-        the try then under way; when `is_given_up`, neither. `tell` hears when a wait begins and
+        """Wait without end for a full place, and for one that is away `patience` seconds and the
+        try then under way; when `is_given_up`, for neither. `tell` hears when a wait begins and
         ends."""
         self._files = files
         self._tell = tell
@@ -95,7 +95,7 @@ class Patient:
         return f"{error}; waiting up to {self._patience:.0f} s for it"
 
     def _pause(self, seconds: float) -> bool:
-        """Sleep; False as soon as the wait is given up."""
+        """Sleep for `seconds`; return False as soon as the wait is given up."""
         until = time.monotonic() + seconds
         while not self._is_given_up():
             left = until - time.monotonic()
@@ -115,16 +115,16 @@ class _Wait:
 
     @property
     def seconds(self) -> float:
-        """So far."""
+        """Seconds that the wait has lasted so far."""
         return time.monotonic() - self._began
 
     def next_pause(self) -> float:
-        """Twice the one before, up to the longest."""
+        """Return the next pause in seconds, twice the one before, up to the longest."""
         pause, self._pause = self._pause, min(2 * self._pause, LONGEST_PAUSE)
         return pause
 
     def is_time_to_remind(self) -> bool:
-        """Once every so often."""
+        """Whether `REMIND_SECONDS` have passed since the last reminder."""
         if time.monotonic() - self._told < REMIND_SECONDS:
             return False
         self._told = time.monotonic()

@@ -23,13 +23,13 @@ from orchestrator.store.files.s3_errors import explained
 
 CONNECT_SECONDS = 5
 ANSWER_SECONDS = 10
-"""Without a byte, until a server is taken to hang."""
+"""Seconds without a byte after which a server is taken to hang."""
 
 TRIES = 2
-"""Of one request by boto3 itself: enough for a connection that was closed while idle."""
+"""Tries of one request by boto3 itself: enough for a connection that was closed while idle."""
 
 CONFLICTS = 10
-"""Of one conditional write with other requests, after which the server is as good as away."""
+"""Conflicts of one conditional write with other requests, after which the server counts as away."""
 
 
 class S3Files:
@@ -41,7 +41,7 @@ class S3Files:
     """
 
     def __init__(self, url: str) -> None:
-        """`s3://BUCKET` or `s3://BUCKET/PREFIX`; nothing is asked of the server yet.
+        """Use `s3://BUCKET` or `s3://BUCKET/PREFIX`; nothing is asked of the server yet.
 
         Raises:
             ValueError: the URL is malformed, or holds credentials.
@@ -155,7 +155,7 @@ class S3Files:
 
 
 def _connect() -> Any:
-    """A client in a session of its own: boto3's default one is not for threads.
+    """Make a client in a session of its own: boto3's default one is not for threads.
 
     Raises:
         RefusedError: the endpoint in the environment is none, or holds credentials.
@@ -178,7 +178,8 @@ def _connect() -> Any:
 
 
 def _parse(url: str) -> tuple[str, str]:
-    """Bucket, and prefix: empty or with a `/` at its end. What may be a secret is never shown."""
+    """Split a URL into bucket and prefix, which is empty or ends with `/`. What may be a secret is
+    never shown."""
     bucket, _, prefix = url.removeprefix("s3://").partition("/")
     if "@" in url or ":" in bucket or "?" in url:
         raise ValueError(

@@ -42,7 +42,7 @@ REMEDIES: Mapping[str, str] = {
     "NotImplemented": "use a server that knows conditional writes, copies and listings",
     "EntityTooLarge": "one file is larger than the server takes",
 }
-"""By the code in the server's answer."""
+"""Remedies for what S3 refuses, by the code in the server's answer."""
 
 _BUSY = {"SlowDown", "Throttling", "ThrottlingException", "TooManyRequests", "RequestTimeout"}
 _FULL = {"XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "QuotaExceeded"}
@@ -53,7 +53,7 @@ _LOST_ON_THE_WAY = (
 
 
 def explained(error: BotoCoreError | ClientError, what: str) -> OSError:
-    """The store's own error for one of boto3's; `what` could not be done, and where."""
+    """Turn an error of boto3's into one of the store's; `what` could not be done, and where."""
     if isinstance(error, ClientError):
         return _answer(error, what)
     said = redacted(str(error))  # which shows the URL that was asked
@@ -67,7 +67,7 @@ def explained(error: BotoCoreError | ClientError, what: str) -> OSError:
 
 
 def _answer(error: ClientError, what: str) -> OSError:
-    """Of a server that was reached."""
+    """Turn an error that a server answered with into one of the store's."""
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     code = error.response.get("Error", {}).get("Code", "")
     said = redacted(error.response.get("Error", {}).get("Message", ""))

@@ -1,4 +1,4 @@
-"""Where in the store what belongs to one trial, or to one sweep, lies together."""
+"""Folders of the store in which what belongs to one trial, or to one sweep, lies together."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ TRIALS, SWEEPS = "trials", "sweeps"
 
 
 def by_folder(sizes: Mapping[str, int]) -> dict[str, dict[str, int]]:
-    """Files of all trials, or all sweeps, by the name of the one that they belong to."""
+    """Group the files of all trials, or all sweeps, by the name of the one that they belong to."""
     found: defaultdict[str, dict[str, int]] = defaultdict(dict)
     for name, size in sizes.items():
         _, folder, *rest = name.split("/")

@@ -1,4 +1,4 @@
-"""Files that are looked at and left as they are."""
+"""A view of files that are looked at and left as they are."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from orchestrator.store.records import sealed
 
 
 class ReadOnly:
-    """The same files, of which none is changed.
+    """A view of files that changes none of them.
 
     What the readers of records would set aside as damaged stays where it is, is read as absent,
     and is named in `damaged`: to set it aside is for those who can make it anew.
     """
 
     def __init__(self, files: Files) -> None:
-        """A view of `files`."""
+        """View `files`."""
         self._files = files
         self.damaged: set[str] = set()
 
@@ -51,8 +51,8 @@ class ReadOnly:
 
 @contextmanager
 def only_read(files: Files) -> Iterator[ReadOnly]:
-    """A view of files for the time of the block, in which the log is not told, as it is of
-    others, that what is damaged was set aside."""
+    """View files for the time of the block, in which the log does not say, as it would otherwise,
+    that what is damaged was set aside."""
 
     def is_told(_: object) -> bool:
         return False

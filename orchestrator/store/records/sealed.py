@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 def read_record(files: Files, name: str) -> dict[str, Any] | None:
-    """The record, or None where there is none or it is damaged."""
+    """Read a record; None where there is none or it is damaged, and then it is set aside."""
     data = files.read(name)
     record = None if data is None else _opened(name, data)
     if data is not None and record is None:
@@ -29,23 +29,23 @@ def read_record(files: Files, name: str) -> dict[str, Any] | None:
 
 
 def peek_record(files: Files, name: str) -> dict[str, Any] | None:
-    """The same of a record whose name stays taken where it is damaged: nothing is set aside."""
+    """Read a record as `read_record` does, but leave a damaged one in its place."""
     data = files.read(name)
     return None if data is None else _opened(name, data)
 
 
 def write_record(files: Files, name: str, record: dict[str, Any]) -> None:
-    """Write the record in place of any other."""
+    """Write a record in place of any other of its name."""
     files.write(name, _sealed(record))
 
 
 def create_record(files: Files, name: str, record: dict[str, Any]) -> bool:
-    """Write the record if there is none; whether this call did."""
+    """Write a record if there is none of its name, and return whether this call did."""
     return files.create(name, _sealed(record))
 
 
 def read_blob(files: Files, name: str) -> bytes | None:
-    """The bytes, or None where there are none, their checksum is missing, or they disagree."""
+    """Read a blob; None where there is none, its checksum is missing, or they disagree."""
     data = files.read(name)
     if data is None:
         return None
@@ -60,7 +60,7 @@ def read_blob(files: Files, name: str) -> bytes | None:
 
 
 def write_blob(files: Files, name: str, data: bytes) -> None:
-    """Write bytes and their checksum, the checksum first: nobody finds a blob without one."""
+    """Write a blob and its checksum, the checksum first: nobody finds a blob without one."""
     files.write(f"{name}.sha256", checksum_line(name, data))
     files.write(name, data)
 
@@ -72,7 +72,7 @@ def remove_blob(files: Files, name: str) -> None:
 
 
 def set_aside(files: Files, name: str, reason: str) -> None:
-    """Move a damaged file to `NAME.damaged`, and say so."""
+    """Move a damaged file to `NAME.damaged`, and log it."""
     logger.warning("%s is set aside as %s.damaged: %s", name, name, reason)
     files.rename(name, f"{name}.damaged")
 

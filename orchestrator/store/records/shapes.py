@@ -29,7 +29,8 @@ NEEDED: dict[str, dict[str, Any]] = {
     "rows": {"epoch": int},
     "plan.json": {"suite": str, "fingerprints": dict, "trials": list},
 }
-"""Values by kind of record and name: a type, several, or those of a record within."""
+"""Values that a record must have, by its kind and their name: a type, several, or those of a record
+within."""
 
 IF_THERE: dict[str, dict[str, Any]] = {
     "trial.json": {"trial": {"method": dict, "training": dict}},
@@ -41,7 +42,7 @@ IF_THERE: dict[str, dict[str, Any]] = {
     "result.json": {"provenance": dict},
     "evaluations": {"accuracies": dict},
 }
-"""Values that may be left out, but are of no other type."""
+"""Values that a record may leave out, but must not have of another type, as in `NEEDED`."""
 
 
 def fits(name: str, record: Any) -> bool:

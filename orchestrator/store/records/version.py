@@ -26,11 +26,11 @@ _NAME = "pareto-robustness-sweep"
 
 
 class VersionError(ValueError):
-    """What is there is no store, or one that this version of the project does not know."""
+    """What lies in the storage is no store, or one of another version than this project's."""
 
 
 def enter(files: Files) -> None:
-    """See that the place is a store of this version, or empty and now made one.
+    """Check that the place is a store of this version, or make one where it is empty.
 
     Raises:
         VersionError: it is neither.
@@ -48,7 +48,7 @@ def enter(files: Files) -> None:
 
 
 def look(files: Files) -> bool:
-    """Whether a store of this version is there, without writing anything.
+    """Whether a store of this version is there; writes nothing.
 
     Raises:
         VersionError: something else is.
@@ -62,7 +62,7 @@ def look(files: Files) -> bool:
 
 
 def damaged_marks(files: Files) -> list[str]:
-    """Of the mark and its copy, those that `enter` would make again from the other.
+    """Name those of the mark and its copy that `enter` would make again from the other.
 
     Raises:
         VersionError: there is no whole one.
@@ -75,7 +75,7 @@ def damaged_marks(files: Files) -> list[str]:
 
 
 def _good(files: Files, mark: bytes | None, copy: bytes | None) -> bytes:
-    """The one of the two that is a mark of this version; the mark itself counts first."""
+    """Return the mark, or else its copy, whichever is whole and of this version."""
     for data in (mark, copy):
         version = None if data is None else _version_of(data)
         if data is None or version is None:
@@ -115,7 +115,7 @@ def _set_right(files: Files, mark: bytes | None, good: bytes) -> None:
 
 
 def _version_of(data: bytes) -> int | None:
-    """Of a whole mark of ours, of whatever version; None of anything else."""
+    """Version in a whole mark of this project; None for anything else."""
     try:
         mark = json.loads(data)
         seal = mark.pop("sha256")
