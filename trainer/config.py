@@ -1,4 +1,4 @@
-"""What one trial is, whole: its data, model, method, attacks, schedule and seed.
+"""All that one trial is: its data, model, method, attacks, schedule and seed.
 
 `read_trial` is the one way from outside in: from a YAML file, from the orchestrator's plan,
 or from the record that a store keeps.
@@ -28,7 +28,7 @@ from trainer.models import ModelSettings
 from trainer.schedule import OptimiserSettings
 
 SEMANTICS = 1
-"""Of training as a whole: raised when the same settings come to mean another model."""
+"""Version of training as a whole: raised when the same settings come to mean another model."""
 
 _S = TypeVar("_S", bound=Settings)
 
@@ -45,9 +45,10 @@ class TrainingSettings(Settings):
     precision: Precision = Field(
         "float32", description="of the passes of training, attacks included"
     )
-    """Weights, perturbations, losses and every evaluation stay in float32. On digits, MNIST and
-    CIFAR-10 attacks under bfloat16 left robust accuracy, judged in float32, within 1.1 points of
-    those under float32, 0.2 on average; another random start makes 0.8."""
+    """Precision of training's passes; weights, perturbations, losses and every evaluation stay in
+    float32. On digits, MNIST and CIFAR-10 attacks under bfloat16 left robust accuracy, measured in
+    float32, within 1.1 points of those under float32, 0.2 on average; another random start makes
+    0.8."""
     memory_format: Annotated[Literal["channels_last", "contiguous"] | None, Provenance()] = Field(
         None,
         description="layout of weights and activations in memory; left out, channels_last for the "
@@ -56,15 +57,17 @@ class TrainingSettings(Settings):
     compile: Annotated[bool, Provenance()] = Field(
         False, description="whether steps of training are compiled by torch.compile"
     )
-    """Off: on a CPU it does not pay (docs/benchmarks.md). A small network on a GPU, where launching
-    kernels takes longer than running them, is where to try it."""
+    """Whether training is compiled; off, since on a CPU it does not pay (docs/benchmarks.md). A
+    small network on a GPU, where launching kernels takes longer than running them, is where to try
+    it."""
     batch_norm: Literal["joint", "separate"] = Field(
         "joint", description="one forward pass for all branches, or one for each"
     )
-    """Attacks and evaluations see the running statistics. A joint pass moves them once, by the
-    mixture of all branches; separate ones move them once a branch, and the last weighs most in
-    them (of three at momentum 0.1: .30, .33, .37 of what a step adds). On MNIST joint training left
-    twice the union accuracy, on CIFAR-10 the two were level (docs/benchmarks.md)."""
+    """How BatchNorm sees the branches; attacks and evaluations use the running statistics. A joint
+    pass moves these once, by the mixture of all branches; separate ones move them once a branch,
+    and the last weighs most in them (of three at momentum 0.1: .30, .33, .37 of what a step adds).
+    On MNIST joint training left twice the union accuracy, on CIFAR-10 the two were level
+    (docs/benchmarks.md)."""
 
 
 class ValidationSettings(Settings):
@@ -93,7 +96,8 @@ class Trial(_Which):
     validation_attacks: dict[str, SerializeAsAny[Attack]]
 
     def content(self) -> dict[str, Any]:
-        """All that determines the result; kinds and versions of attacks and method included."""
+        """Return all that determines the result; kinds and versions of attacks and method
+        included."""
         return super().content() | {
             "semantics": SEMANTICS,
             "method": described(METHODS, self.method),
@@ -105,12 +109,12 @@ class Trial(_Which):
 
     @property
     def id(self) -> str:
-        """`t` and 16 hexadecimal digits: the trial's name in the store."""
+        """Name of the trial in the store: `t` and 16 hexadecimal digits."""
         return content_id("t", self.content())
 
     @property
     def family(self) -> str:
-        """`f` and 16 hexadecimal digits, shared by the trials that differ in their length alone.
+        """Name of the trials that differ in their length alone: `f` and 16 hexadecimal digits.
 
         A longer one may go on from a shorter one's last checkpoint where, and only where,
         `training.optimiser.is_constant`.
@@ -120,7 +124,7 @@ class Trial(_Which):
         return content_id("f", content | {"training": training})
 
     def odd_radii(self, image_shape: tuple[int, int, int] | None) -> tuple[str, ...]:
-        """What is odd about the radii of its attacks on images C H W, a line each."""
+        """Say what is odd about the radii of the trial's attacks on images C H W, a line each."""
         sections = {"training": self.attacks, "validation": self.validation_attacks}
         return tuple(
             f"{section}.attacks.{label}.{oddity}"
@@ -130,7 +134,7 @@ class Trial(_Which):
         )
 
     def record(self) -> dict[str, Any]:
-        """Everything, provenance too, in the form that `read_trial` takes."""
+        """Return everything, provenance too, in the form that `read_trial` takes."""
         training = self.training.model_dump(mode="json")
         validation = self.validation.model_dump(mode="json")
         return {
@@ -145,7 +149,7 @@ class Trial(_Which):
 
 
 def preset(data_name: str) -> Document:
-    """The defaults for a data set: model, training, validation and evaluation.
+    """Return the defaults for a data set: model, training, validation and evaluation.
 
     A data set of the user's own has those of `other`, which name no radius.
     """
@@ -155,7 +159,7 @@ def preset(data_name: str) -> Document:
 
 
 def assigned(document: Document, assignments: Iterable[str]) -> Document:
-    """A document under `--set` assignments, `dotted.key=YAML`, in order.
+    """Return a document under `--set` assignments, `dotted.key=YAML`, in order.
 
     `data: NAME` and `model: NAME`, which stand for `{name: NAME}`, are written out on the way,
     so that an assignment may reach into them.
@@ -178,7 +182,7 @@ def _written_out(document: Document) -> Document:
 
 
 def with_preset(document: Document) -> Document:
-    """A document over the defaults of the data set that it names.
+    """Return a document over the defaults of the data set that it names.
 
     One that names a network takes nothing from the preset's.
 
@@ -200,7 +204,7 @@ class _Named(Settings):
 
 
 def read_trial(document: Document) -> Trial:
-    """The trial that a document describes, every default already in it.
+    """Read the trial that a document describes, every default already in it.
 
     Sections: `data`, `fingerprint`, `model`, `method` (with `method: KIND` inside), `training`
     and `validation` (each with `attacks` by label), `seed`.
@@ -236,7 +240,7 @@ def read_trial(document: Document) -> Trial:
 
 
 def read_attacks(document: Document) -> dict[str, Attack]:
-    """Attacks by label; a label that is no known attack names its kind under `attack`.
+    """Read attacks by label; a label that is no known attack names its kind under `attack`.
 
     `null` in place of a mapping takes a preset's attack away.
 
@@ -253,7 +257,8 @@ def read_attacks(document: Document) -> dict[str, Attack]:
 
 
 def read_method(document: Document, attack_labels: Collection[str]) -> Method:
-    """A method by its kind, `method: KIND`; an attack's label is adversarial training on it."""
+    """Read a method by its kind, `method: KIND`; an attack's label is adversarial training on
+    it."""
     kind = _kind(document, "method", "standard")
     known = dict.fromkeys(attack_labels, Adversarial) | METHODS
     if kind not in METHODS and kind in attack_labels:
@@ -265,7 +270,7 @@ def read_method(document: Document, attack_labels: Collection[str]) -> Method:
 def read_kind(
     document: Document, registry: Mapping[str, type[_S]], base: type[Settings], label: str
 ) -> _S:
-    """Settings of the class that `document` names under the base's name (`attack`, `method`),
+    """Read settings of the class that `document` names under the base's name (`attack`, `method`),
     or that its label does.
 
     Raises:
@@ -281,7 +286,7 @@ def read_kind(
 def named_class(
     document: Document, registry: Mapping[str, type[_S]], base: type[Settings], label: str
 ) -> type[_S]:
-    """The class that `read_kind` reads.
+    """Find the class that `read_kind` reads.
 
     Raises:
         BadInput: no such class, or one that is no concrete subclass of `base`.
@@ -304,7 +309,7 @@ def named_class(
 
 @contextmanager
 def _blamed_on(document: Document, key: str, cls: type[Settings]) -> Iterator[None]:
-    """What a user's class raises in the block becomes a `BadInput` of the key that names it."""
+    """Raise what a user's class raises in the block as a `BadInput` of the key that names it."""
     try:
         with own_code(f"the code of {cls.__qualname__}"):
             yield
@@ -322,7 +327,8 @@ def _kind(document: Document, key: str, label: str) -> str:
 
 
 def described(registry: Mapping[str, type[Settings]], settings: Attack | Method) -> dict[str, Any]:
-    """Content of an attack or method: its kind, its meaning's version, its own settings."""
+    """Return the content of an attack or method: its kind, its meaning's version, its own
+    settings."""
     return {
         "kind": kind_of(registry, settings),
         "version": settings.version,
@@ -331,7 +337,7 @@ def described(registry: Mapping[str, type[Settings]], settings: Attack | Method)
 
 
 def kind_of(registry: Mapping[str, type[Settings]], settings: Settings) -> str:
-    """The name under which `read_kind` finds the class of `settings`."""
+    """Return the name under which `read_kind` finds the class of `settings`."""
     cls = type(settings)
     names = [name for name, known in registry.items() if known is cls]
     return names[0] if names else f"{cls.__module__}:{cls.__qualname__}"

@@ -128,7 +128,7 @@ def main(
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Task:
-    """One evaluation: what is attacked, with what, on what."""
+    """One evaluation: which model, under which suite, on which data."""
 
     trained: TrainedModel
     suite: Suite
@@ -137,18 +137,18 @@ class _Task:
     origin: Origin
 
     def evaluate(self) -> Outcomes:
-        """The bits, with a bar on the way."""
+        """Evaluate the model, with a progress bar, and add what there is to warn of."""
         split: Split = getattr(self.dataset, self.suite.split)
         with _bar(len(examples_of(self.suite, split))) as progress:
             outcomes = evaluate(self.model, self.suite, self.dataset, progress=progress)
         return self.checked(replace(outcomes, origin=self.origin))
 
     def checked(self, outcomes: Outcomes) -> Outcomes:
-        """The outcomes with what there is to warn of."""
+        """Return the outcomes with what there is to warn of."""
         return self_checked(self.model, self.suite, self.dataset, outcomes)
 
     def reaches(self) -> dict[str, str]:
-        """By category, the attack's radius in words."""
+        """Say each attack's radius in words, by category."""
         return {
             label: rungs.attack.reach(self.dataset.image_shape)
             for label, rungs in self.suite.categories.items()
@@ -157,7 +157,7 @@ class _Task:
 
 @contextmanager
 def _told() -> Iterator[None]:
-    """What is wrong with the input ends the command with exit code 2."""
+    """End the command with exit code 2 and a message where the input is wrong."""
     try:
         yield
     except (ValueError, OSError, RuntimeError, NotFiniteError) as error:
@@ -186,7 +186,7 @@ def _read_task(
 
 
 def _place(path: Path) -> Path:
-    """`path`, once it is seen that a file can be put there: attacks take long.
+    """Return `path`, once it is known that a file can be put there: attacks take long.
 
     Raises:
         ValueError: it is a folder or a device, or nothing may be written beside it.
@@ -198,7 +198,7 @@ def _place(path: Path) -> Path:
 
 
 def _read_other(path: Path, origin: Origin) -> Outcomes:
-    """The bits to compare with; those of other things are refused before anything is attacked."""
+    """Read the outcomes to compare with; those of other things are refused before any attack."""
     try:
         outcomes = Outcomes.from_bytes(path.read_bytes())
     except DamagedError as error:
@@ -211,7 +211,7 @@ def _read_other(path: Path, origin: Origin) -> Outcomes:
 
 
 def _read_same(path: Path, origin: Origin) -> Outcomes | None:
-    """The bits that an evaluation of the same content has left."""
+    """Read the outcomes that an evaluation of the same content has left."""
     try:
         outcomes = Outcomes.from_bytes(path.read_bytes())
     except (FileNotFoundError, DamagedError):
@@ -227,7 +227,7 @@ def _write(path: Path, data: bytes) -> None:
 
 @contextmanager
 def _bar(count: int) -> Iterator[Callable[[int, int], None]]:
-    """A bar over images on stderr, if that is a terminal."""
+    """Show a progress bar over images on stderr, if that is a terminal."""
     console = terminal(stderr=True)
     columns = (BarColumn(), TextColumn("{task.completed} of {task.total} images"))
     with Progress(

@@ -125,7 +125,7 @@ def main(
 
 
 def _tried(trial: Trial, device: torch.device) -> Dataset:
-    """The trial's data, once its network and what is the user's own have been tried on them.
+    """Return the trial's data, once its network and the user's own code have been tried on them.
 
     Raises:
         ValueError: what is wrong with one of them.
@@ -175,7 +175,7 @@ class StoppedError(Exception):
 
 
 class _FolderReporter(Reporter):
-    """One line an epoch on the terminal and in `epochs.csv`; the newest checkpoint in a file."""
+    """Reports each epoch on the terminal and in `epochs.csv`, and keeps the newest checkpoint."""
 
     def __init__(
         self, folder: TrainingFolder, requests: Requests, epochs: int, minutes: float

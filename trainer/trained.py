@@ -42,7 +42,7 @@ class TrainedModel:
     seed: int
 
     def build(self, dataset: Dataset | None, device: torch.device) -> nn.Module:
-        """The network with its weights, in evaluation mode.
+        """Build the network with its weights, in evaluation mode.
 
         Args:
             dataset: whose images it takes; None where the file says of what shape they are.
@@ -69,7 +69,7 @@ class TrainedModel:
 
 
 def read_trained(path: Path, *, trust_code: bool) -> TrainedModel:
-    """The trained model in a file.
+    """Read the trained model in a file.
 
     Args:
         trust_code: whether code that the file names by dotted path may be imported and run, and
@@ -114,8 +114,8 @@ def read_trained(path: Path, *, trust_code: bool) -> TrainedModel:
 
 
 def load_model(path: str | Path, *, trust_code: bool = False) -> nn.Module:
-    """The trained network in a weights file, on the CPU, in evaluation mode: from images (B C H W,
-    pixels in [0, 1]) to logits (B K).
+    """Load the trained network in a weights file, on the CPU, in evaluation mode: from images (B C
+    H W, pixels in [0, 1]) to logits (B K).
 
     No data set is needed, but for files of before weights said what images they take.
 
@@ -132,7 +132,7 @@ def load_model(path: str | Path, *, trust_code: bool = False) -> nn.Module:
 
 
 def stored_weights(storage: str, trial_id: str) -> Path:
-    """The weights of a trial in a sweep's storage, which must be a folder.
+    """Find the weights of a trial in a sweep's storage, which must be a folder.
 
     `trials/<id>/result.json` names the attempt whose weights count, and they lie in
     `trials/<id>/attempts/<attempt, six digits>/weights.pt`.

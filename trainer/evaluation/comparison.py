@@ -19,12 +19,12 @@ from trainer.randomness import derive_seed
 _MAX_EXACT = 2**20
 _BLOCKS, _BLOCK = 10, 1_000  # of draws, so that a block needs little memory
 _ROUNDING = 1e-12
-"""Below it the exact probabilities are rounding errors of their Fourier transform."""
+"""Probability below which an exact one is a rounding error of its Fourier transform."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Of one model with another, by one measure.
+    """Comparison of one model with another, by one measure.
 
     Attributes:
         difference: the one's mean minus the other's.
@@ -41,7 +41,7 @@ class Comparison:
 
 
 def compare(one: Outcomes, other: Outcomes) -> dict[str, Comparison]:
-    """One model with another by every measure that they have, under its name.
+    """Compare one model with another by every measure that both have, under its name.
 
     Raises:
         ValueError: outcomes of different numbers of examples, categories or ladders; or of
@@ -53,7 +53,7 @@ def compare(one: Outcomes, other: Outcomes) -> dict[str, Comparison]:
 
 
 def check_comparable(one: Outcomes, other: Outcomes) -> None:
-    """See that two outcomes may be of the same examples under the same attacks.
+    """Check that two outcomes may be of the same examples under the same attacks.
 
     Raises:
         ValueError: they are not.
@@ -73,7 +73,7 @@ def check_comparable(one: Outcomes, other: Outcomes) -> None:
 
 
 def compared(one: Measure, other: Measure) -> Comparison:
-    """Two models by the same measure of the same examples."""
+    """Compare two models by the same measure of the same examples."""
     changes = one.marks - other.marks
     return Comparison(
         difference=difference(changes / one.full),
@@ -84,8 +84,8 @@ def compared(one: Measure, other: Measure) -> Comparison:
 
 
 def sign_flip_p_value(changes: NDArray[np.int64]) -> float:
-    """Probability that N whole numbers, each given a random sign, sum to as much or more, in
-    absolute value, as they do (Fisher's randomisation test of paired differences).
+    """Compute the probability that N whole numbers, each given a random sign, sum to as much or
+    more, in absolute value, as they do (Fisher's randomisation test of paired differences).
 
     For differences of bits it is McNemar's exact test. Exact up to 1e-12, below which 1e-12 is
     returned, while the absolute values, divided by what is common to all, sum to at most 2^20;
@@ -103,8 +103,9 @@ def sign_flip_p_value(changes: NDArray[np.int64]) -> float:
 
 
 def _exact(sizes: NDArray[np.int64], counts: NDArray[np.int64], observed: int) -> float:
-    """By the sum's characteristic function, `product over k of cos(k t)^count_k`, whose inverse
-    transform over a period longer than all sums gives the probability of each."""
+    """Compute the p-value from the sum's characteristic function, `product over k of cos(k
+    t)^count_k`, whose inverse transform over a period longer than all sums gives the probability of
+    each."""
     largest = int(sizes @ counts)
     period = 2 * largest + 1  # odd, so that no cosine is 0
     steps = np.arange(largest + 1)
@@ -123,8 +124,8 @@ def _exact(sizes: NDArray[np.int64], counts: NDArray[np.int64], observed: int) -
 
 
 def _sampled(sizes: NDArray[np.int64], counts: NDArray[np.int64], observed: int) -> float:
-    """By draws of how many of each size are positive; the observed one counts as a draw too, so
-    that the test keeps its level."""
+    """Estimate the p-value from draws of how many of each size are positive; the observed one
+    counts as a draw too, so that the test keeps its level."""
     random = np.random.default_rng(derive_seed("signs", *sizes.tolist(), *counts.tolist()))
     as_large = 1
     for _ in range(_BLOCKS):

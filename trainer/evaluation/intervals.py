@@ -30,8 +30,8 @@ class Estimate(NamedTuple):
 
 
 def estimate(measure: Measure) -> Estimate | None:
-    """Of a share of examples by Wilson's interval, of another mean by the bootstrap; None where
-    there is no example."""
+    """Estimate a measure: a share of examples by Wilson's interval, another mean by the bootstrap;
+    None where there is no example."""
     if not len(measure.marks):
         return None
     if measure.full == 1:
@@ -40,7 +40,8 @@ def estimate(measure: Measure) -> Estimate | None:
 
 
 def wilson(hits: int, count: int) -> Estimate:
-    """A share and the p with `|p - hits / count| <= z sqrt(p (1 - p) / count)` (Wilson, 1927).
+    """Estimate a share, with the p with `|p - hits / count| <= z sqrt(p (1 - p) / count)` (Wilson,
+    1927).
 
     It is never empty, as the normal interval around 0 and 1 is.
     """
@@ -53,7 +54,7 @@ def wilson(hits: int, count: int) -> Estimate:
 
 
 def bootstrap(measure: Measure) -> Estimate:
-    """A mean and the middle 95 % of its values on examples drawn anew, N of the N, with
+    """Estimate a mean, with the middle 95 % of its values on examples drawn anew, N of the N, with
     replacement (Efron, 1979, the percentile interval).
 
     Only how often each mark is drawn matters, so 10,000 draws are as many multinomial vectors.
@@ -76,7 +77,7 @@ def bootstrap(measure: Measure) -> Estimate:
 
 
 def difference(changes: NDArray[np.float64]) -> Estimate:
-    """The mean of N paired differences, each in [-1, 1], and its interval.
+    """Estimate the mean of N paired differences, each in [-1, 1].
 
     The interval is the normal one of N + 2 differences, with one of 1 and one of -1 added. For
     differences of bits it is that of Bonett and Price (2012, "Adjusted Wald confidence interval

@@ -31,7 +31,7 @@ class Origin:
     examples: str
 
     def check_comparable(self, other: Origin) -> None:
-        """See that the other's bits are of the same images under the same attacks.
+        """Check that the other's outcomes are of the same images under the same attacks.
 
         Raises:
             ValueError: they are not.
@@ -46,11 +46,11 @@ class Origin:
 
 
 SAME_FOR_BOTH = "evaluate both models under one suite on the same images"
-"""The remedy where outcomes are of unlike things."""
+"""Remedy for a comparison of outcomes that are of unlike things."""
 
 
 def model_id(state: Mapping[str, Tensor]) -> str:
-    """`w` and 16 hexadecimal digits: a model's name by its tensors, on any device."""
+    """Name a model by its tensors, on any device: `w` and 16 hexadecimal digits."""
     digest = hashlib.sha256()
     for name, tensor in state.items():
         values = tensor.detach().cpu().contiguous()
@@ -60,7 +60,7 @@ def model_id(state: Mapping[str, Tensor]) -> str:
 
 
 def examples_id(fingerprint: str, split: str, rows: Tensor) -> str:
-    """`x` and 16 hexadecimal digits: the name of images by what they are, whatever the cut was.
+    """Name images by what they are, whatever the cut was: `x` and 16 hexadecimal digits.
 
     Args:
         fingerprint: of the data set's content.

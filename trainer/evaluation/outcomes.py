@@ -30,11 +30,11 @@ class Measure:
 
     @property
     def value(self) -> float:
-        """The mean over the examples."""
+        """Mean of the measure over the examples."""
         return float(self.marks.sum() / (self.full * len(self.marks)))
 
     def among(self, chosen: Bits) -> Measure:
-        """The same of the chosen examples alone."""
+        """Return the same measure of the chosen examples alone."""
         return Measure(marks=self.marks[chosen], full=self.full)
 
 
@@ -66,7 +66,7 @@ class Outcomes:
     warnings: tuple[EvaluationWarning, ...] | None = None  # None: the evaluation was not checked
 
     def natural_accuracy(self) -> float:
-        """Share of clean images classified rightly."""
+        """Share of clean images that are classified rightly."""
         return _share(self.natural).value
 
     def robust_accuracy(self, category: str) -> float:
@@ -78,26 +78,27 @@ class Outcomes:
         return self._mean_over_rungs(category).value
 
     def worst_accuracy(self, category: str) -> float:
-        """Share that withstands the category's every rung."""
+        """Share of images that withstand the category's every rung."""
         return _share(self.robust[category][-1]).value
 
     def union_accuracy(self) -> float:
-        """Share that withstands every attack: each example against its own worst case."""
+        """Share of images that withstand every attack: each against its own worst case."""
         return self._union().value
 
     def accuracies(self) -> dict[str, float]:
-        """All of these by name, in the order and under the names of a sweep's table."""
+        """Return all accuracies by name, in the order and under the names of a sweep's table."""
         return {name: measure.value for name, measure in self._by_column().items()}
 
     def measures(self) -> dict[str, Measure]:
-        """What `accuracies` are the means of, by the same names; with them
+        """Return the measures that `accuracies` are the means of, by the same names; with them
         `mean_robust_accuracy`, over the categories: a robustness score is a difference of two."""
         return self._by_column() | (
             {"mean_robust_accuracy": self._mean_over_categories()} if self.robust else {}
         )
 
     def rungs(self, category: str) -> list[Measure]:
-        """The share that withstands each rung of a ladder; one, where there is no ladder."""
+        """Return the share that withstands each rung of a ladder; one share, where there is no
+        ladder."""
         return [_share(bits) for bits in self.robust[category]]
 
     def _by_column(self) -> dict[str, Measure]:
@@ -114,7 +115,7 @@ class Outcomes:
         return Measure(marks=bits.sum(axis=0, dtype=np.int64), full=len(bits))
 
     def _mean_over_categories(self) -> Measure:
-        """Each category weighs the same, however many rungs it has."""
+        """Average over categories, each of the same weight however many rungs it has."""
         means = [self._mean_over_rungs(category) for category in self.robust]
         rungs = math.lcm(*(mean.full for mean in means))
         marks = sum(mean.marks * (rungs // mean.full) for mean in means)
@@ -125,8 +126,8 @@ class Outcomes:
         return _share(np.logical_and.reduce([self.natural, *worst]))
 
     def to_bytes(self) -> bytes:
-        """As a NumPy archive: `natural`, `robust/CATEGORY`; `ladders`, `origin` and `warnings` as
-        JSON."""
+        """Write a NumPy archive: `natural`, `robust/CATEGORY`; `ladders`, `origin` and `warnings`
+        as JSON."""
         buffer = io.BytesIO()
         ladders = json.dumps({name: list(ladder) for name, ladder in self.ladders.items()})
         arrays: dict[str, Any] = {f"robust/{name}": bits for name, bits in self.robust.items()}

@@ -1,4 +1,4 @@
-"""Score sheet: what an evaluation shows of its outcomes, as tables for people, as a record."""
+"""Score sheet: outcomes of an evaluation as tables for people, and as a record."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _INTERVAL = f"{100 * LEVEL:g} % interval"
 def print_scores(
     console: Console, outcomes: Outcomes, reaches: Mapping[str, str], caption: str
 ) -> None:
-    """Accuracies with their intervals: every rung, then the clean images, means and the union; and
-    what there is to warn of.
+    """Print accuracies with their intervals (every rung, then the clean images, means and the
+    union), and what there is to warn of.
 
     Args:
         reaches: by category, the attack's radius for people to read.
@@ -57,7 +57,7 @@ def print_scores(
 def print_comparisons(
     console: Console, comparisons: Mapping[str, Comparison], caption: str
 ) -> None:
-    """Differences with their intervals and tests, a row for each measure."""
+    """Print differences with their intervals and tests, a row for each measure."""
     rows = []
     for name, comparison in comparisons.items():
         change = comparison.difference
@@ -77,8 +77,8 @@ def print_comparisons(
 
 
 def scores_record(outcomes: Outcomes) -> dict[str, Any]:
-    """All accuracies in plain values; an estimate is its value with the interval's ends, null
-    where there is no example to take it of. `warnings` are null where nothing was checked."""
+    """Return all accuracies in plain values; an estimate is its value with the interval's ends,
+    null where there is no example to take it of. `warnings` are null where nothing was checked."""
     rungs = {
         category: [
             {"rung": strength, "robust_accuracy": _recorded(rung)}
@@ -101,7 +101,7 @@ def scores_record(outcomes: Outcomes) -> dict[str, Any]:
 
 
 def comparison_record(comparisons: Mapping[str, Comparison]) -> dict[str, Any]:
-    """Every comparison in plain values."""
+    """Return every comparison in plain values."""
     return {
         name: {**asdict(comparison), "difference": comparison.difference._asdict()}
         for name, comparison in comparisons.items()
@@ -125,7 +125,7 @@ def _interval(found: Estimate, form: str) -> str:
 def _print(
     console: Console, names: Mapping[str, int], rows: Sequence[tuple[str, ...]], *notes: str
 ) -> None:
-    """A table, its columns with their importance, and what is said below it."""
+    """Print a table, its columns by their importance, and what is said below it."""
     columns = [
         Column(
             name=name,

@@ -22,11 +22,11 @@ from trainer.evaluation.suite import Rungs, Suite, examples_of
 from trainer.randomness import derive_seed, example_keys
 
 EXAMPLES = 32
-"""Images that are looked at: of those that the model has right, evenly spread over them."""
+"""Images that are looked at: among those that the model has right, evenly spread over them."""
 
 MOVED_EXAMPLES = 4
-"""Images on which an attack that broke nothing is run once more: one may take thousands of steps
-an image."""
+"""Images on which an attack that broke nothing is run once more: an attack may take thousands of
+steps an image."""
 
 _REPEATS = 3  # answers to one image
 _DIFFERENCE = 1e-4  # of logits over their norm; kernels of a GPU, in any order, differ by 1e-6
@@ -35,7 +35,7 @@ _STILL = 0.05  # share of images without a gradient: a few may be saturated in a
 
 
 def self_checked(model: nn.Module, suite: Suite, dataset: Dataset, outcomes: Outcomes) -> Outcomes:
-    """`outcomes` of the model under the suite, with what there is to warn of.
+    """Return `outcomes` of the model under the suite, with what there is to warn of.
 
     The generators of random numbers are left as they were found.
     """
@@ -86,7 +86,7 @@ def _warnings(
 
 
 def _of_answers(model: nn.Module, images: Tensor) -> Iterator[EvaluationWarning]:
-    """What the logits of some images (B C H W) show by themselves."""
+    """Warn of what the logits of some images (B C H W) show by themselves."""
     with frozen(model), torch.no_grad():
         repeats = torch.stack([model(images).float() for _ in range(_REPEATS)])
     scaled = repeats / (repeats.norm(dim=2, keepdim=True) + 1e-12)
@@ -123,7 +123,7 @@ def _moves_nothing(
 
 
 def _is_null(attack: Attack) -> bool:
-    """Whether its radii are 0, by the names that radii have."""
+    """Whether an attack's radii, known by their names, are 0."""
     radii = [
         getattr(attack, name)
         for name in type(attack).model_fields
@@ -134,6 +134,6 @@ def _is_null(attack: Attack) -> bool:
 
 
 def _spread(indices: Tensor, count: int) -> Tensor:
-    """At most `count` of them, evenly spread."""
+    """Choose at most `count` examples, evenly spread."""
     count = min(count, len(indices))
     return indices[torch.arange(count, device=indices.device) * len(indices) // count]

@@ -28,7 +28,7 @@ else:
     from trainer import late_torch as torch
 
 SEMANTICS = 1
-"""Of evaluation as a whole: raised when the same suite comes to mean other bits."""
+"""Version of evaluation as a whole: raised when the same suite comes to mean other outcomes."""
 
 
 def _rising(ladder: tuple[int, ...]) -> tuple[int, ...]:
@@ -54,7 +54,7 @@ class Rungs(Settings):
 
     @classmethod
     def whole(cls, attack: Attack) -> Rungs:
-        """The attack at its own strength alone."""
+        """Return the attack at its own strength alone."""
         ladder = () if attack.rung is None else (getattr(attack, attack.rung),)
         return cls(attack=attack, ladder=ladder)
 
@@ -77,7 +77,7 @@ class Suite(_SuiteOptions):
     categories: dict[str, Rungs]
 
     def content(self) -> dict[str, Any]:
-        """All that determines the bits."""
+        """Return all that determines the outcomes."""
         categories = {
             label: {**described(ATTACKS, rungs.attack), "ladder": list(rungs.ladder)}
             for label, rungs in self.categories.items()
@@ -86,11 +86,11 @@ class Suite(_SuiteOptions):
 
     @property
     def id(self) -> str:
-        """`e` and 16 hexadecimal digits: the suite's name in the store."""
+        """Name of the suite in the store: `e` and 16 hexadecimal digits."""
         return content_id("e", self.content())
 
     def odd_radii(self, image_shape: tuple[int, int, int] | None) -> tuple[str, ...]:
-        """What is odd about the radii of its attacks on images C H W, a line each."""
+        """Say what is odd about the radii of the suite's attacks on images C H W, a line each."""
         return tuple(
             f"evaluation.{label}.{oddity}"
             for label, rungs in self.categories.items()
@@ -98,7 +98,7 @@ class Suite(_SuiteOptions):
         )
 
     def record(self) -> dict[str, Any]:
-        """Everything, in the form that `read_suite` takes."""
+        """Return everything, in the form that `read_suite` takes."""
         own = self.model_dump(mode="json", exclude={"categories"})
         for label, rungs in self.categories.items():
             attack = rungs.attack
@@ -109,7 +109,8 @@ class Suite(_SuiteOptions):
 
 
 def read_suite(document: Document) -> Suite:
-    """A suite from its section: `split`, `examples`, `batch_size`; every other key is a category.
+    """Read a suite from its section: `split`, `examples`, `batch_size`; every other key is a
+    category.
 
     A category names its attack's kind under `attack` where its label does not. A step size that
     is left out is a quarter of the radius: one size for all rungs, that few steps cross the set.
@@ -166,7 +167,7 @@ def _with_quarter_steps(attack: Attack) -> Attack:
 
 
 def examples_of(suite: Suite, split: Split) -> Tensor:
-    """Indices (N) of the examples of `split` that the suite is run on, in rising order.
+    """Choose the indices (N) of the examples of `split` that the suite is run on, in rising order.
 
     They are spread over the whole, since a split may be sorted by class.
     """
@@ -175,8 +176,8 @@ def examples_of(suite: Suite, split: Split) -> Tensor:
 
 
 def constant_accuracy(suite: Suite, dataset: Dataset) -> float:
-    """Accuracy of the best constant classifier on the suite's examples: the share of their most
-    frequent class. No attack moves its answer, so that it is its robust accuracy too."""
+    """Compute the accuracy of the best constant classifier on the suite's examples: the share of
+    their most frequent class. No attack moves its answer, so that it is its robust accuracy too."""
     split: Split = getattr(dataset, suite.split)
     labels = split.labels[examples_of(suite, split)]
     return int(labels.bincount().max()) / len(labels)
@@ -185,7 +186,7 @@ def constant_accuracy(suite: Suite, dataset: Dataset) -> float:
 def origin_of(
     state: Mapping[str, Tensor], suite: Suite, dataset: Dataset, fingerprint: str
 ) -> Origin:
-    """What the outcomes of a model with this state are of.
+    """Name what the outcomes of a model with this state are of.
 
     Args:
         fingerprint: of the data set.
@@ -203,7 +204,7 @@ def evaluate(
     *,
     progress: Callable[[int, int], None] | None,
 ) -> Outcomes:
-    """Outcomes of `model` (on the data set's device) under every attack of the suite.
+    """Evaluate `model` (on the data set's device) under every attack of the suite.
 
     An attack's random starts derive from its label and the example's index, so bits depend
     neither on the batch size nor on which other examples or attacks there are.
@@ -239,14 +240,14 @@ def evaluate(
 
 
 class _Found(NamedTuple):
-    """The bits of a batch of B examples, on the host."""
+    """The outcomes of a batch of B examples, on the host."""
 
     natural: Tensor  # B
     robust: dict[str, Tensor]  # by category, L B
 
 
 def _evaluate_batch(model: nn.Module, suite: Suite, split: Split, indices: Tensor) -> _Found:
-    """What the suite leaves of the examples at `indices` (B)."""
+    """Evaluate the examples at `indices` (B) under the suite's attacks."""
     images, labels = split.images_at(indices), split.labels[indices]
     with frozen(model), torch.no_grad():
         logits = model(images)

@@ -1,4 +1,4 @@
-"""What an epoch sums as its steps go by; a checkpoint within the epoch keeps it."""
+"""What an epoch sums over its steps; a checkpoint within the epoch keeps it."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ class EpochSums:
     """Batch means of K losses and weights summed over steps, and the seconds that these took."""
 
     def __init__(self, K: int, device: torch.device) -> None:
-        """Nothing yet; the clock runs from here."""
+        """Begin with sums of 0; the clock runs from here."""
         self.losses = torch.zeros(K, device=device)
         self.weights = torch.zeros_like(self.losses)
         self._seconds_before = 0.0  # in processes that stopped within the epoch
         self._started = time.perf_counter()
 
     def add(self, step: Step) -> None:
-        """One step more."""
+        """Add the batch means of one step."""
         self.losses += step.losses
         self.weights += step.weights
 
     @property
     def seconds(self) -> float:
-        """Of all the parts in which the epoch was run."""
+        """Seconds of all the parts in which the epoch was run."""
         return self._seconds_before + time.perf_counter() - self._started
 
     def state(self) -> dict[str, Any]:
-        """What a checkpoint keeps. The next step writes into its tensors."""
+        """Return what a checkpoint keeps of the sums. The next step writes into its tensors."""
         return {"losses": self.losses, "weights": self.weights, "seconds": self.seconds}
 
     def restore(self, state: dict[str, Any]) -> None:

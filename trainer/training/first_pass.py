@@ -19,12 +19,12 @@ from trainer.models import MODELS
 from trainer.training.loop import new_model
 
 PASSES = (("evaluation", 2), ("training", 2), ("evaluation", 1))
-"""Modes and numbers of images. BatchNorm in training mode needs more than one, and the last batch
-of an evaluation may be one alone."""
+"""Modes and numbers of images of the trial passes. BatchNorm in training mode needs more than one
+image, and the last batch of an evaluation may be one alone."""
 
 
 def tried_model(trial: Trial, dataset: Dataset) -> nn.Module:
-    """The trial's network as its seed initialises it, once it has passed the first images in
+    """Return the trial's network as its seed initialises it, once it has passed the first images in
     evaluation and in training mode, on the data set's device; buffers may have moved on the way.
 
     Raises:
@@ -54,7 +54,7 @@ def tried_model(trial: Trial, dataset: Dataset) -> nn.Module:
 
 
 def try_method(method: Method) -> None:
-    """See that a method, where it is the user's own, has a weighting.
+    """Check that a method, where it is the user's own, has a weighting.
 
     Raises:
         ValueError: it raises, or gives something else.
@@ -72,7 +72,7 @@ def try_method(method: Method) -> None:
 
 
 def try_attack(attack: Attack, model: nn.Module, dataset: Dataset) -> None:
-    """Search once with an attack of the user's own, at one step where it has steps.
+    """Search once with an attack of the user's own, with one step where it has steps.
 
     Raises:
         ValueError: it raises, or does not give images of the same shape with pixels in [0, 1].
@@ -93,19 +93,19 @@ def try_attack(attack: Attack, model: nn.Module, dataset: Dataset) -> None:
 
 
 def is_own(settings: object) -> bool:
-    """Whether a class is the user's own."""
+    """Whether a method's or an attack's class is the user's own."""
     return not type(settings).__module__.startswith("trainer.")
 
 
 def _first(dataset: Dataset, count: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Images (B C H W), labels (B) and keys (B)."""
+    """Return the first `count` training images (B C H W), their labels (B) and keys (B)."""
     train = dataset.train
     indices = torch.arange(min(count, len(train)), device=train.labels.device)
     return train.images_at(indices), train.labels[indices], indices
 
 
 def _unlike(found: object, shape: tuple[int, ...], device: torch.device) -> str:
-    """What a thing is, where it is no dense tensor of finite numbers of the shape; else empty."""
+    """Say what a thing is, if it is no dense tensor of finite numbers of that shape; else empty."""
     if not isinstance(found, Tensor):
         return f"a {type(found).__name__}"
     if tuple(found.shape) != shape:
@@ -118,7 +118,7 @@ def _unlike(found: object, shape: tuple[int, ...], device: torch.device) -> str:
 
 
 def _place(trial: Trial, model: nn.Module) -> str:
-    """Where a person finds what the network does: its forward pass, or its builder."""
+    """Say where a person finds what the network does: its forward pass, or its builder."""
     *_, body = model.children()  # behind the normalisation
     line = place_of(type(body).forward, resolve(MODELS, trial.model.name, kind="model"))
     return "" if line is None else f"; see {line}"

@@ -20,10 +20,10 @@ from trainer.weights.checkpoint import Checkpoint, Weights
 
 
 class TrainingFolder:
-    """Where a run keeps what it makes; made where it does not exist."""
+    """The folder in which a run keeps what it makes; made where it does not exist."""
 
     def __init__(self, path: Path) -> None:
-        """The folder of a run from the beginning, which knows no epoch yet."""
+        """Begin the folder of a run, which has no epochs yet."""
         path.mkdir(parents=True, exist_ok=True)
         self._path = path
         self._rows: list[Mapping[str, float | str]] = []
@@ -49,26 +49,27 @@ class TrainingFolder:
             raise BadInput(Problem(str(path), "", message)) from error
 
     def add(self, row: EpochRow) -> None:
-        """One epoch more in `epochs.csv`."""
+        """Add one epoch to `epochs.csv`."""
         self._rows.append(row)
         self._write("epochs.csv", _table(self._rows))
 
     def keep(self, checkpoint: Checkpoint) -> Path:
-        """The newest state, to go on from."""
+        """Keep the newest state to go on from, in `checkpoint.pt`."""
         return self._write_with_checksum("checkpoint.pt", checkpoint.to_bytes())
 
     def finish(self, weights: Weights) -> Path:
-        """The trained model."""
+        """Keep the trained model, in `weights.pt`."""
         data = weights.to_bytes()
         own_weights.remember(weights.trial, data)
         return self._write_with_checksum("weights.pt", data)
 
     def explain(self, last_steps: LastSteps) -> Path:
-        """The steps before a divergence."""
+        """Keep the steps before a divergence, in `last_steps.csv`."""
         return self._write("last_steps.csv", _table(last_steps))
 
     def _write_with_checksum(self, name: str, data: bytes) -> Path:
-        """Without one for a moment, so that none is ever beside bytes that it is not of."""
+        """Write a file, then its checksum; there is none for a moment, so that none is ever beside
+        bytes that it is not of."""
         checksum_path(self._path / name).unlink(missing_ok=True)
         path = self._write(name, data)
         self._write(checksum_path(path).name, checksum_line(name, data))
@@ -82,7 +83,7 @@ class TrainingFolder:
 
 
 def _table(rows: Sequence[Mapping[str, float | str]]) -> bytes:
-    """As CSV, a column for each name that a row has."""
+    """Write rows as CSV, with a column for each name that any row has."""
     columns = dict.fromkeys(name for row in rows for name in row)
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, list(columns))

@@ -18,7 +18,7 @@ LastSteps = list[dict[str, float]]
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One step's facts, those of the device still on it."""
+    """One step's facts; those computed on the device are still there."""
 
     epoch: int
     step: int
@@ -35,15 +35,15 @@ class StepLog:
     SIZE = 200
 
     def __init__(self) -> None:
-        """No step yet."""
+        """Begin with no step."""
         self._steps: deque[Step] = deque(maxlen=self.SIZE)
 
     def add(self, step: Step) -> None:
-        """A step is over; the one that was `SIZE` steps ago is forgotten."""
+        """Add a step; the one that was `SIZE` steps ago is forgotten."""
         self._steps.append(step)
 
     def read(self, branches: tuple[str, ...]) -> LastSteps:
-        """The steps as numbers, their K losses and weights by the K branches' names."""
+        """Read the steps as numbers, their K losses and weights under the K branches' names."""
         if not self._steps:
             return []
         names = [

@@ -1,4 +1,4 @@
-"""The loop: a trial and its data to a trained model, told to a reporter step by step."""
+"""The training loop: from a trial and its data to a trained model, reported step by step."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ what the method reports (`r_asked`, `r_in_effect`, `clipped_share`); and, from t
 the end of this one, `passes/KIND` of all steps and apart from them `validation/passes/KIND`."""
 
 _LOOK_EVERY = 50
-"""Steps between two looks for divergence: each waits for the device, and the step in which it
+"""Steps between two looks for divergence: each look waits for the device, and the step in which it
 began must still be among the last ones when it is found."""
 
 
@@ -46,7 +46,7 @@ class DivergedError(ArithmeticError):
 
 
 class Reporter(Protocol):
-    """What the loop tells while it runs.
+    """Receives what the loop reports while it runs.
 
     `checkpoint()` is the state that goes on from here, or a DivergedError where that is not
     finite. The next step writes into its tensors: take its bytes before returning.
@@ -61,7 +61,7 @@ class Reporter(Protocol):
 
 
 def new_model(trial: Trial, dataset: Dataset, device: torch.device) -> nn.Module:
-    """The trial's model as its seed initialises it, laid out as its training says."""
+    """Make the trial's model as its seed initialises it, laid out as its training settings say."""
     torch.manual_seed(derive_seed(trial.seed, "init"))
     model = build(
         trial.model,
@@ -75,7 +75,7 @@ def new_model(trial: Trial, dataset: Dataset, device: torch.device) -> nn.Module
 
 
 def compiled(model: nn.Module) -> nn.Module:
-    """The model's passes of training, compiled: they share its weights.
+    """Compile the model's passes of training; the compiled model shares its weights.
 
     Evaluations call the model itself, so that bits are the same wherever it is evaluated.
     (`model.compile()` would compile the parts of a Sequential one by one, and not all of them.)
@@ -178,7 +178,7 @@ class _Run:
         return EpochSums(len(self._branches), self._descent.split.labels.device)
 
     def train_epoch(self, reporter: Reporter) -> EpochRow:
-        """What is left of the epoch under way, or a whole one."""
+        """Train what is left of the epoch under way, or a whole epoch."""
         sums = self._sums = self._sums or self._new_sums()
         trial, split = self._descent.trial, self._descent.split
         size, num_steps = trial.training.batch_size, self._descent.num_steps
@@ -231,7 +231,7 @@ class _Run:
             )
 
     def validate(self, dataset: Dataset) -> EpochRow:
-        """What is measured on held-out images at the end of an epoch."""
+        """Measure on held-out images at the end of an epoch, and return the facts for its row."""
         descent = self._descent
         try:
             with counted(self._model) as counter:
@@ -243,14 +243,14 @@ class _Run:
         return row
 
     def _is_sound(self, name: str, tensor: Tensor) -> Tensor:
-        """Whether all of it is finite, or may be infinite: a buffer that was from the beginning is
-        a mask."""
+        """Whether all of a tensor is finite; a buffer that was infinite from the beginning is a
+        mask, and need only not be NaN."""
         return ~tensor.isnan().any() if name in self._masks else tensor.isfinite().all()
 
 
 def _order(seed: int, epoch: int, split: Split) -> Tensor:
-    """Indices of an epoch's examples in its own order, on the host; a last part batch is left to
-    others."""
+    """Shuffle the indices of an epoch's examples, on the host; what does not fill a last batch is
+    left to other epochs."""
     generator = torch.Generator().manual_seed(derive_seed(seed, "order", epoch))
     return torch.randperm(len(split), generator=generator)
 
@@ -272,7 +272,7 @@ def _refuse_unfit_position(checkpoint: Checkpoint, epochs: int, num_steps: int) 
 
 
 def _validate(trial: Trial, dataset: Dataset, model: nn.Module, micro_batches: int) -> EpochRow:
-    """Natural and robust accuracy on held-out images, and whether the model has collapsed:
+    """Measure natural and robust accuracy on held-out images, and whether the model has collapsed:
     it is right, if at all, on one class alone."""
     suite = Suite(
         categories={

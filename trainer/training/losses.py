@@ -74,7 +74,7 @@ def _picked(
     picks: int,
     joint: bool,
 ) -> WeighedLosses:
-    """Of K losses an example, a gradient for the `picks` that have weight, and for no other.
+    """Compute K losses an example, with a gradient only for the `picks` of them that have weight.
 
     They are picked in evaluation mode, as the attacks see the model: BatchNorm's statistics are
     of the images that are trained on.
@@ -98,7 +98,8 @@ def branch_images(
     warmup: float,
     left_out: Container[int],
 ) -> list[Tensor]:
-    """The images (B C H W) of each branch of the trial's method, but of those at `left_out`."""
+    """Make the images (B C H W) of each branch of the trial's method, except those at
+    `left_out`."""
     there = moved(indices, split.labels.device)
     keys = example_keys(derive_seed(trial.seed, "augmentation", epoch), there)
     clean, labels = split.augmented(indices, keys), split.labels[there]
@@ -116,7 +117,7 @@ def branch_images(
 
 
 def branch_losses(model: nn.Module, images: list[Tensor], labels: Tensor, *, joint: bool) -> Tensor:
-    """Cross entropy of each example under each branch's images, K B, float32.
+    """Compute the cross entropy of each example under each branch's images, K B, float32.
 
     `joint` runs one forward pass over all branches, so that BatchNorm sees their mixture;
     otherwise each has its own pass and its own statistics, and the running ones move K times.

@@ -15,15 +15,15 @@ from types import FrameType
 
 
 class Requests:
-    """What was asked for and is not yet granted."""
+    """What signals have asked for and is not done yet."""
 
     def __init__(self) -> None:
-        """Nothing."""
+        """Begin with nothing asked."""
         self.checkpoint = False  # with a stop too
         self.stop: signal.Signals | None = None
 
     def note(self, number: int, frame: FrameType | None) -> None:
-        """A signal came."""
+        """Note a signal; a second one that asks to stop ends the process at once."""
         del frame
         self.checkpoint = True
         if number == signal.SIGUSR1:
@@ -35,7 +35,7 @@ class Requests:
 
 @contextmanager
 def noted() -> Iterator[Requests]:
-    """SIGINT, SIGTERM and SIGUSR1 are requests for the time of the block."""
+    """Note SIGINT, SIGTERM and SIGUSR1 as requests for the time of the block."""
     requests = Requests()
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
     before = {number: signal.signal(number, requests.note) for number in numbers}

@@ -23,7 +23,7 @@ from trainer.training.losses import weighed_losses
 
 @dataclass(frozen=True, kw_only=True)
 class Descent:
-    """What steps: the trial's model, optimiser and method, on its training images.
+    """The trial's model, optimiser and method, which descend on its training images.
 
     Attributes:
         micro_batches: parts in which the attacks, the forward and the backward pass of a step
@@ -88,7 +88,7 @@ class Descent:
 
 
 def refuse_unfit_parts(model: nn.Module, micro_batches: int) -> None:
-    """Say whether a model can be trained in so many parts of its batches.
+    """Check whether a model can be trained in so many parts of its batches.
 
     Raises:
         BadInput: there are none, or BatchNorm must see a batch whole.

@@ -18,13 +18,13 @@ else:
     from trainer import late_torch as torch
 
 MAX_SIZE = 2**20
-"""The most pixels along an axis, and classes, that a weights file says unless it is damaged."""
+"""Most pixels along an axis, and most classes, that an undamaged weights file names."""
 
 _BOUNDS = (RecursionError, OverflowError)  # brackets without end; a number beyond all floats
 
 
 class DamagedError(ValueError):
-    """Bytes that are no checkpoint, or no weights, of this version."""
+    """The bytes are no checkpoint, or no weights, of this version."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,14 +54,14 @@ class Checkpoint:
         return self.epochs_done, self.steps_done
 
     def to_bytes(self) -> bytes:
-        """As `torch.save` writes it."""
+        """Write the checkpoint as `torch.save` does."""
         buffer = io.BytesIO()
         torch.save(vars(self), buffer)
         return buffer.getvalue()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Checkpoint:
-        """Read with `weights_only=True`, onto the CPU.
+        """Read a checkpoint with `weights_only=True`, onto the CPU.
 
         Raises:
             DamagedError: the bytes hold something else.
@@ -72,7 +72,7 @@ class Checkpoint:
     def load_into(
         self, model: nn.Module, optimiser: torch.optim.Optimizer, weighting: Weighting
     ) -> None:
-        """Give each the state that is kept of it.
+        """Load the kept states into model, optimiser and weighting.
 
         Raises:
             BadInput: it is of another model, optimiser or method.
@@ -102,8 +102,9 @@ class Checkpoint:
 
 
 def _lay_out_as_weights(optimiser: torch.optim.Optimizer) -> None:
-    """A checkpoint may come from another `memory_format`, and fused optimisers go through a weight
-    and its moments as they lie in memory, whatever their strides say."""
+    """Lay an optimiser's moments out in memory as its weights are: a checkpoint may come from
+    another `memory_format`, and fused optimisers go through both as they lie in memory, whatever
+    their strides say."""
     for weight, state in optimiser.state.items():
         for name, value in state.items():
             if isinstance(value, torch.Tensor) and value.shape == weight.shape:
@@ -127,7 +128,7 @@ class Weights:
     num_classes: int | None = None
 
     def to_bytes(self) -> bytes:
-        """As `torch.save` writes it; all but the tensors as JSON."""
+        """Write the weights as `torch.save` does; all but the tensors as JSON."""
         fields: dict[str, Any] = {"trial": json.dumps(self.trial), "model": self.model}
         if self.image_shape is not None and self.num_classes is not None:
             shapes = {"image_shape": self.image_shape, "num_classes": self.num_classes}
@@ -138,7 +139,7 @@ class Weights:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Weights:
-        """Read with `weights_only=True`, onto the CPU.
+        """Read weights with `weights_only=True`, onto the CPU.
 
         Raises:
             DamagedError: the bytes hold something else.
@@ -161,7 +162,7 @@ class Weights:
         return cls(trial=trial, model=model, image_shape=image_shape, num_classes=classes)
 
     def load_into(self, model: nn.Module, *, where: str) -> None:
-        """Give a network that has just been made these weights.
+        """Load these weights into a network that has just been made.
 
         Args:
             where: what they are of, for messages.
@@ -186,7 +187,8 @@ class Weights:
 
 
 def _unfit(state: Mapping[str, Any], model: nn.Module) -> Iterator[tuple[str, str, str]]:
-    """Name, rule and finding of each of the model's tensors that `state` has not as it must be."""
+    """Yield name, rule and finding of each of the model's tensors that `state` does not have as it
+    must."""
     expected = {
         name: own for name, own in model.state_dict().items() if isinstance(own, torch.Tensor)
     }
@@ -225,7 +227,7 @@ def _fields(data: bytes, expected: set[str], *, optional: Collection[str] = ()) 
 
 
 def _reason(error: Exception) -> str:
-    """What PyTorch found, in a line, without its advice to load the file as code."""
+    """Say what PyTorch found, in a line, without its advice to load the file as code."""
     said = str(error).rpartition("WeightsUnpickler error:")[2].strip()
     first = next(iter(said.splitlines()), "").partition(". ")[0]
     return f"{type(error).__name__} {first}".strip()

@@ -1,4 +1,4 @@
-"""Which weights this user made on this machine: the code that these name is the user's own.
+"""Weights files that this user made on this machine: code that they name is the user's own.
 
 Of each file whose record names code by dotted path its SHA-256 is remembered, as the name of an
 empty file in the user's state folder. It is the content that is known: the file may be moved and
@@ -30,14 +30,14 @@ def remember(trial: Mapping[str, Any], data: bytes) -> None:
 
 
 def is_own(data: bytes) -> bool:
-    """Whether the bytes are those of a file that `remember` was told of."""
+    """Whether the bytes are those of a file that `remember` was given."""
     with suppress(OSError, RuntimeError):
         return _place(data).exists()
     return False
 
 
 def _place(data: bytes) -> Path:
-    """Where the XDG standard puts what a program remembers."""
+    """Return where the XDG standard puts what a program remembers."""
     home = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
     folder = Path(home).expanduser().absolute() / "pareto-robustness-sweep" / "own-weights"
     return folder / hashlib.sha256(data).hexdigest()
