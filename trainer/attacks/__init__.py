@@ -20,7 +20,7 @@ ATTACKS: dict[str, type[Attack]] = {
     "targeted_flow": TargetedFlow,
     "autoattack": AutoAttack,
 }
-"""By name in a YAML file; your own as `package.module:Class`."""
+"""Attacks by name in a YAML file; a user's own is named `package.module:Class`."""
 
 __all__ = [
     "ATTACKS",

@@ -28,8 +28,9 @@ else:
 
 Parameters: TypeAlias = "tuple[Tensor, ...]"
 Observer: TypeAlias = "Callable[[int, Tensor, Tensor], Tensor | None]"
-"""Told, for iterate 0 (the start), 1, ..., its number, its images (B C H W) and the model's logits
-there (B K); says which of these examples go on (places, int64, rising), None for all of them."""
+"""A function that is given, for iterate 0 (the start), 1, ..., its number, its images (B C H W) and
+the model's logits there (B K); it returns which of these examples go on (places, int64, rising), or
+None for all of them."""
 
 
 class Component(NamedTuple):
@@ -64,19 +65,19 @@ class AscentAttack(Attack):
 
     @abstractmethod
     def components(self, images: Tensor) -> tuple[Component, ...]:
-        """The tensors that are searched over, for images B C H W."""
+        """Return the tensors that are searched over, for images B C H W."""
 
     @abstractmethod
     def apply(self, images: Tensor, parameters: Parameters) -> Tensor:
-        """The images (B C H W) under the perturbation."""
+        """Return the images (B C H W) under the perturbation."""
 
     def project(self, images: Tensor, parameters: Parameters) -> Parameters:
-        """The nearest parameters within the set."""
+        """Return the nearest parameters within the set."""
         radii = [component.radius for component in self.components(images)]
         return tuple(w.clamp(-r, r) for w, r in zip(parameters, radii, strict=True))
 
     def start(self, images: Tensor, keys: Tensor, restart: int) -> Parameters:
-        """Uniform within the box (or zero), projected onto the set."""
+        """Draw parameters uniformly within the box (or take zero), projected onto the set."""
         components = self.components(images)
         if not self.random_start:
             return tuple(images.new_zeros(len(images), *c.shape) for c in components)
@@ -87,7 +88,7 @@ class AscentAttack(Attack):
         return self.project(images, parameters)
 
     def search(self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
-        """The last iterate or the best one; of several restarts' the one of the largest loss,
+        """Return the last iterate or the best one; of several restarts that of the largest loss,
         example by example."""
         best, highest = images, torch.full_like(labels, -torch.inf, dtype=torch.float32)
 
@@ -124,8 +125,9 @@ class AscentAttack(Attack):
         keys: Tensor,
         ladder: tuple[int, ...],
     ) -> Tensor:
-        """One run of the longest rung gives all: an example counts as broken at a rung when any
-        iterate up to it, the start included, is misclassified in any restart (L B).
+        """Find what withstands each rung (L B) in one run of the longest: an example counts as
+        broken at a rung when any iterate up to it, the start included, is misclassified in any
+        restart.
 
         It leaves a run when no rung that it still withstands lies ahead: once broken, and in a
         later restart at the last rung that the ones before have left it.
@@ -166,7 +168,8 @@ class AscentAttack(Attack):
         return withstands
 
     def slopes(self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
-        """The slopes of the loss by the parameters at the first start; NaN moves nothing: 0."""
+        """Return the slopes of the loss by the parameters at the first start; NaN moves nothing:
+        0."""
         parameters = tuple(w.requires_grad_() for w in self.start(images, keys, 0))
         with frozen(model), torch.enable_grad():
             logits = model(self.apply(images, parameters))
@@ -175,13 +178,15 @@ class AscentAttack(Attack):
         return torch.stack(sizes).amax(0)
 
     def search_passes(self) -> Passes:
-        """Two for each step of each start; and a look at each end where one of them is chosen."""
+        """Count two passes for each step of each start, and a look at each end where one is
+        chosen."""
         is_chosen = self.num_restarts > 1 or self.keep == "best"
         steps = Passes(forward=1, input_backward=1) * self.num_steps
         return (steps + Passes(forward=int(is_chosen))) * self.num_restarts
 
     def withstood_passes(self, ladder: tuple[int, ...]) -> Passes:
-        """Two for each step of the longest rung from each start, and a look at its end."""
+        """Count two passes for each step of the longest rung from each start, and a look at its
+        end."""
         steps = Passes(forward=1, input_backward=1) * ladder[-1]
         return (steps + Passes(forward=1)) * self.num_restarts
 
@@ -195,8 +200,8 @@ class AscentAttack(Attack):
         num_steps: int,
         observe: Observer | None,
     ) -> Tensor:
-        """Images (B C H W) of iterate `num_steps` from `start`; `observe` is told those before, and
-        may let examples leave on the way."""
+        """Return images (B C H W) of iterate `num_steps` from `start`; `observe` is given those
+        before, and may let examples leave on the way."""
         step_sizes = [component.step_size for component in self.components(images)]
         parameters, base = start, images
         for iterate in range(num_steps):
@@ -227,7 +232,8 @@ class AscentAttack(Attack):
         return _within_range(self.apply(base, parameters))
 
     def rebased(self, base: Tensor, candidate: Tensor) -> Tensor:
-        """What the next iterate's parameters are applied to: what this one's were, the images.
+        """Return what the next iterate's parameters are applied to: what this one's were, the
+        images.
 
         Args:
             base: B C H W, to which the parameters of this iterate were applied.
@@ -250,12 +256,12 @@ def _within_range(images: Tensor) -> Tensor:
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Cross entropy of each example, B."""
+    """Compute the cross entropy of each example, B."""
     return torch.nn.functional.cross_entropy(logits.float(), labels, reduction="none")
 
 
 def margin(logits: Tensor, labels: Tensor) -> Tensor:
-    """Largest wrong logit minus the true one, B; positive where the model errs.
+    """Compute the largest wrong logit minus the true one, B; positive where the model errs.
 
     Its gradient does not vanish where cross entropy's does: in float32 the true class's entry
     of the latter is 0 at margins over about 17 (Carlini and Wagner, 2017, their f_6).
@@ -267,7 +273,7 @@ def margin(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def dlr(logits: Tensor, labels: Tensor) -> Tensor:
-    """The margin in units of the distance from the largest logit to the third largest, B.
+    """Compute the margin in units of the distance from the largest logit to the third largest, B.
 
     Unlike `margin` it does not change when all logits are multiplied by a number (Croce and Hein,
     2020, Eq. 6).
@@ -289,8 +295,8 @@ LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 
 def compared_losses(name: str, logits: Tensor, labels: Tensor) -> Tensor:
-    """The losses (B) by which images of an example are compared: infinite where a logit is not
-    finite, since there the model has failed outright and any number may come of the loss."""
+    """Return the losses (B) by which images of an example are compared: infinite where a logit is
+    not finite, since there the model has failed outright and any number may come of the loss."""
     losses = LOSSES[name](logits, labels)
     return torch.where(logits.isfinite().all(1), losses, torch.inf)
 
@@ -299,4 +305,5 @@ STEP_SHARES: dict[str, Callable[[float], float]] = {
     "none": lambda done: 1.0,
     "cosine": lambda done: (1 + math.cos(math.pi * done)) / 2,
 }
-"""Share of the step size that is left where `done`, in [0, 1), of a run's steps have been taken."""
+"""Share of the step size that is left, by schedule, where `done`, in [0, 1), of a run's steps have
+been taken."""

@@ -1,4 +1,4 @@
-"""What an attack is: settings that are checked when built, and two verbs.
+"""What an attack is: settings that are checked when built, and two methods.
 
 `perturb` gives adversarial images, `correct` the bits that evaluation keeps; both look at their
 input first. An attack of your own needs `search` alone.
@@ -27,14 +27,15 @@ class Attack(Settings, ABC):
     """A search for a perturbation, within a set, that makes a model err."""
 
     version: ClassVar[int] = 1
-    """Of the attack's meaning: raise it when a change makes other bits, so that none is reused."""
+    """Version of the attack's meaning: raise it when a change makes other bits, so that none is
+    reused."""
 
     rung: ClassVar[str | None] = None
     """The field that an evaluation's ladder sets, such as `num_steps`; None where the attack has
     one strength, and no ladder."""
 
     def perturb(self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
-        """Adversarial images, B C H W in [0, 1], detached.
+        """Return adversarial images, B C H W in [0, 1], detached.
 
         Args:
             model: gives logits B K; used in evaluation mode and left as it was found.
@@ -71,7 +72,7 @@ class Attack(Settings, ABC):
 
     @abstractmethod
     def search(self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
-        """`perturb`, on input that keeps its rules."""
+        """Do the work of `perturb`, on input that keeps its rules."""
 
     def withstood(
         self,
@@ -81,8 +82,8 @@ class Attack(Settings, ABC):
         keys: Tensor,
         ladder: tuple[int, ...],
     ) -> Tensor:
-        """`correct`, on input that keeps its rules: here one search for each rung, on what the ones
-        before have left."""
+        """Do the work of `correct`, on input that keeps its rules: one search for each rung, on
+        what the ones before have left."""
         strengths = [{str(self.rung): value} for value in ladder] or [{}]
         withstands = torch.zeros(
             len(strengths), len(labels), dtype=torch.bool, device=labels.device
@@ -101,17 +102,19 @@ class Attack(Settings, ABC):
     def slopes(
         self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor
     ) -> Tensor | None:
-        """The largest entry, in size, of the gradient that the search sets out on, for each of B
-        examples; None of a search that follows none. 0 is a search that goes nowhere."""
+        """Return the largest entry, in size, of the gradient that the search sets out on, for each
+        of B examples; None for a search that follows none. At 0 the search goes nowhere."""
         del model, images, labels, keys
         return None
 
     def search_passes(self) -> Passes | None:
-        """What `search` takes for one image, for forecasts; None where only running it tells."""
+        """Passes that `search` takes for one image, for forecasts; None where only running it shows
+        them."""
         return None
 
     def withstood_passes(self, ladder: tuple[int, ...]) -> Passes | None:
-        """What `withstood` takes for an image that withstands every rung, likewise."""
+        """Passes that `withstood` takes for an image that withstands every rung; None as for
+        `search_passes`."""
         total = Passes()
         for strength in [{str(self.rung): value} for value in ladder] or [{}]:
             search = self.model_copy(update=strength).search_passes()
@@ -121,7 +124,8 @@ class Attack(Settings, ABC):
         return total
 
     def scaled(self, factor: float) -> Self:
-        """This attack with `factor` times each radius and step: the epsilon warm-up of training.
+        """Return this attack with `factor` times each radius and step: the epsilon warm-up of
+        training.
 
         They are the fields whose names end in `epsilon` or `step_size`, where they are set.
         """
@@ -135,7 +139,7 @@ class Attack(Settings, ABC):
         )
 
     def oddity(self, image_shape: tuple[int, int, int] | None) -> str:
-        """What is odd about the radii, though they may be meant; empty where nothing is.
+        """Say what is odd about the radii, though they may be meant; empty where nothing is.
 
         Args:
             image_shape: C H W; None where it is not known, and only what hangs on it stays unsaid.
@@ -144,20 +148,21 @@ class Attack(Settings, ABC):
         return ""
 
     def reach(self, image_shape: tuple[int, int, int]) -> str:
-        """The radius on images C H W for people to read, in all the units that they think in."""
+        """Say the radius on images C H W for people, in all the units that they think in."""
         del image_shape
         return ""
 
 
 def _num_classes(model: nn.Module, images: Tensor) -> int:
-    """K of the model's logits, from one image."""
+    """Number of the model's classes, K, found from its logits of one image."""
     with frozen(model), torch.no_grad():
         return int(model(images[:1]).shape[1])
 
 
 def gradients_of(total: Tensor, parameters: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """Gradients of a sum of losses; zeros where it does not hang on `parameters`, as behind logits
-    that are detached or rounded: an evaluation warns of them (`trainer.evaluation.self_check`)."""
+    """Compute gradients of a sum of losses; zeros where it does not depend on `parameters`, as
+    behind logits that are detached or rounded: an evaluation warns of them
+    (`trainer.evaluation.self_check`)."""
     if not total.requires_grad:
         return tuple(torch.zeros_like(w) for w in parameters)
     return torch.autograd.grad(total, parameters, materialize_grads=True)
@@ -165,7 +170,8 @@ def gradients_of(total: Tensor, parameters: tuple[Tensor, ...]) -> tuple[Tensor,
 
 @contextmanager
 def frozen(model: nn.Module) -> Iterator[None]:
-    """The model in evaluation mode with its parameters out of the graph; restored on leaving.
+    """Hold the model in evaluation mode with its parameters out of the graph, for the time of the
+    block.
 
     Attacks differentiate by the input alone: with frozen parameters no gradient of a weight
     is computed, which is a third of a backward pass.

@@ -28,7 +28,7 @@ else:
 PACKAGE = "pyautoattack"
 EXTRA = "pareto-robustness-sweep[autoattack]"
 MOST_TARGETS = 9
-"""Target classes that the ensemble tries for an example: the likeliest but its own."""
+"""Most target classes that the ensemble tries for an example: the likeliest but its own."""
 
 Member = Literal["apgd-ce", "apgd-t", "fab-t", "square"]
 
@@ -74,7 +74,7 @@ class AutoAttack(Attack):
         return self
 
     def search(self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
-        """Adversarial images of what the ensemble breaks, the clean ones of the rest.
+        """Return adversarial images of what the ensemble breaks, the clean ones of the rest.
 
         Raises:
             ValueError: `apgd-t` against fewer than 4 classes: its loss compares 4 logits.
@@ -91,17 +91,17 @@ class AutoAttack(Attack):
         return adversarial
 
     def slopes(self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
-        """The slopes of cross entropy by the pixels, along which APGD's first step goes."""
+        """Return the slopes of cross entropy by the pixels, along which APGD's first step goes."""
         first = PGD(epsilon=self.epsilon, num_steps=1)
         return first.slopes(model, images, labels, keys)
 
     def oddity(self, image_shape: tuple[int, int, int] | None) -> str:
-        """What is odd about the radius, as PGD says it."""
+        """Say what is odd about the radius, as PGD does."""
         del image_shape
         return odd_pixels(self.epsilon)
 
     def reach(self, image_shape: tuple[int, int, int]) -> str:
-        """The radius as PGD says it, whose ball is the same."""
+        """Say the radius as PGD does, whose ball is the same."""
         return PGD(epsilon=self.epsilon, num_steps=1).reach(image_shape)
 
     def _ensemble(self, model: nn.Module, images: Tensor, keys: Tensor, num_classes: int) -> Any:
@@ -141,7 +141,8 @@ class AutoAttack(Attack):
 
 @contextmanager
 def _global_state_restored() -> Iterator[None]:
-    """The package seeds torch's generators of every device, and ends any tracing of calls."""
+    """Restore what the package changes: it seeds torch's generators of every device, and ends
+    tracing."""
     devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
     trace = sys.gettrace()
     try:
@@ -152,7 +153,8 @@ def _global_state_restored() -> Iterator[None]:
 
 
 class _AtMostInformation(logging.LoggerAdapter[logging.Logger]):
-    """The package says on every batch what is worth saying once a model."""
+    """Lowers the package's messages to information: it says on every batch what is worth saying
+    once."""
 
     def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
         super().log(min(level, logging.INFO), msg, *args, **kwargs)

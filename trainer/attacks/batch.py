@@ -1,4 +1,4 @@
-"""What a batch must be before an attack sets to work on it."""
+"""What a batch must be before an attack begins on it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ else:
 def check_batch(
     images: Tensor, labels: Tensor, keys: Tensor, *, num_classes: Callable[[], int]
 ) -> None:
-    """See that images (B C H W in [0, 1]), labels and keys (B, int64) are what attacks take.
+    """Check that images (B C H W in [0, 1]), labels and keys (B, int64) are what attacks take.
 
     Args:
         num_classes: of the model; asked for last, since on bad images a model fails in words of

@@ -24,26 +24,27 @@ class PGD(AscentAttack):
     )
 
     def components(self, images: Tensor) -> tuple[Component, ...]:
-        """The difference of each pixel."""
+        """Return one component: the difference of each pixel."""
         step_size = default_step(self.epsilon, self.num_steps, self.step_size)
         return (Component(tuple(images.shape[1:]), self.epsilon, step_size),)
 
     def apply(self, images: Tensor, parameters: Parameters) -> Tensor:
-        """`images + delta`."""
+        """Return `images + delta`."""
         return images + parameters[0]
 
     def project(self, images: Tensor, parameters: Parameters) -> Parameters:
-        """Onto the ball and onto the differences that leave every pixel in [0, 1]."""
+        """Project onto the ball and onto the differences that leave every pixel in [0, 1]."""
         (delta,) = parameters
         return ((images + delta.clamp(-self.epsilon, self.epsilon)).clamp(0, 1) - images,)
 
     def oddity(self, image_shape: tuple[int, int, int] | None) -> str:
-        """A radius at which no image is told from another."""
+        """Say that the radius is odd where every image can become one grey."""
         del image_shape
         return odd_pixels(self.epsilon)
 
     def reach(self, image_shape: tuple[int, int, int]) -> str:
-        """In steps of 8-bit input where it is a whole number of them and no short decimal."""
+        """Say the radius, in steps of 8-bit input where it is a whole number of them and no short
+        decimal."""
         del image_shape
         decimal, steps = f"{self.epsilon:g}", self.epsilon * 255
         is_whole = abs(steps - round(steps)) < 1e-9
@@ -51,6 +52,6 @@ class PGD(AscentAttack):
 
 
 def default_step(epsilon: float, num_steps: int, step_size: float | None) -> float:
-    """The step asked for, else 2.5 epsilon / num_steps: from any start every point of the ball
-    is in reach, with some to spare (Madry et al., 2018)."""
+    """Return the step size asked for, else 2.5 epsilon / num_steps: from any start every point of
+    the ball is in reach, with some to spare (Madry et al., 2018)."""
     return 2.5 * epsilon / num_steps if step_size is None else step_size

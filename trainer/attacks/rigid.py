@@ -85,11 +85,11 @@ class RigidSearch(Attack):
 
     @abstractmethod
     def num_motions(self) -> int:
-        """How many are tried on each image."""
+        """Number of motions that are tried on each image."""
 
     @abstractmethod
     def motions(self, keys: Tensor) -> Tensor:
-        """The motions in the order in which they are tried.
+        """Return the motions in the order in which they are tried.
 
         Returns:
             B N 3, float32 in [-1, 1]: rotation and translations along x and y, each as a share
@@ -97,7 +97,8 @@ class RigidSearch(Attack):
         """
 
     def search(self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
-        """The image of the largest loss; with `loss` margin it errs wherever any of them does."""
+        """Return the image of the largest loss; with `loss` margin it errs wherever any of them
+        does."""
         increments = self.increments(images, keys)
         with frozen(model), torch.no_grad():
             losses = [
@@ -109,11 +110,11 @@ class RigidSearch(Attack):
             return self.moved(images, increments[every, worst])
 
     def search_passes(self) -> Passes:
-        """One for each motion."""
+        """Count one pass for each motion."""
         return Passes(forward=self.num_motions())
 
     def increments(self, images: Tensor, keys: Tensor) -> Tensor:
-        """The motions as affine maps on images B C H W, beyond the identity, B N 2 3."""
+        """Return the motions as affine maps on images B C H W, beyond the identity, B N 2 3."""
         height, width = images.shape[-2:]
         limits = sent(self.limits(height, width), like=images)
         angle, right, down = (self.motions(keys) * limits).unbind(2)
@@ -123,7 +124,8 @@ class RigidSearch(Attack):
         return torch.stack([along_x, along_y], dim=2)
 
     def limits(self, height: int, width: int) -> tuple[float, float, float]:
-        """The largest rotation in radians, and translations along x and y in normalised units."""
+        """Return the largest rotation in radians, and translations along x and y in normalised
+        units."""
         if self.epsilon is not None:
             return largest_rotation(self.epsilon, height, width), self.epsilon, self.epsilon
         assert self.degrees is not None
@@ -131,7 +133,7 @@ class RigidSearch(Attack):
         return math.radians(self.degrees), 2 * self.pixels / width, 2 * self.pixels / height
 
     def moved(self, images: Tensor, increments: Tensor) -> Tensor:
-        """Images B C H W under affine maps B 2 3; the identity leaves every bit as it was."""
+        """Move images B C H W by affine maps B 2 3; the identity leaves every bit as it was."""
         warped = affine_warp(images, increments, padding=self.padding).clamp(0, 1)
         is_identity = (increments == 0).all(2).all(1)
         return torch.where(is_identity[:, None, None, None], images, warped)
@@ -163,20 +165,21 @@ class RigidSearch(Attack):
         return first
 
     def scaled(self, factor: float) -> Self:
-        """Whichever of the forms was given, by `factor`."""
+        """Scale whichever of the two forms was given by `factor`."""
         given = {"degrees": self.degrees, "pixels": self.pixels}
         lengths = {name: value * factor for name, value in given.items() if value is not None}
         return super().scaled(factor).model_copy(update=lengths)
 
     def oddity(self, image_shape: tuple[int, int, int] | None) -> str:
-        """A radius, or a translation in pixels, over half of the image."""
+        """Say that a radius, or a translation in pixels, is odd where it is over half of the
+        image."""
         if self.epsilon is not None:
             return odd_warp("epsilon", self.epsilon)
         assert self.pixels is not None
         return "" if image_shape is None else odd_translation(self.pixels, image_shape)
 
     def reach(self, image_shape: tuple[int, int, int]) -> str:
-        """In the form that was given, with the other in parentheses."""
+        """Say the range in the form that was given, with the other in parentheses."""
         _, height, width = image_shape
         angle, right, down = self.limits(height, width)
         if self.epsilon is not None:
@@ -194,11 +197,11 @@ class RotationTranslationGrid(RigidSearch):
     num_translations: _OddCount = Field(5, description="translations along each axis, likewise")
 
     def num_motions(self) -> int:
-        """The points of the whole grid."""
+        """Number of points of the whole grid."""
         return self.num_rotations * self.num_translations**2
 
     def motions(self, keys: Tensor) -> Tensor:
-        """The grid, farthest from the identity first: there most of what breaks does."""
+        """Return the grid, farthest from the identity first: there most of what breaks does."""
         angles, steps = (
             torch.arange(-(count // 2), count // 2 + 1) / max(1, count // 2)
             for count in (self.num_rotations, self.num_translations)
@@ -220,7 +223,7 @@ class RotationTranslationGrid(RigidSearch):
         return (self.first_error(model, images, labels, keys) == self.num_motions())[None]
 
     def withstood_passes(self, ladder: tuple[int, ...]) -> Passes:
-        """One for each motion."""
+        """Count one pass for each motion."""
         del ladder
         return Passes(forward=self.num_motions())
 
@@ -237,11 +240,11 @@ class WorstOf(RigidSearch):
     num_choices: Count = Field(10, description="motions drawn for each example")
 
     def num_motions(self) -> int:
-        """The motions that are drawn for an example."""
+        """Number of motions that are drawn for an example."""
         return self.num_choices
 
     def motions(self, keys: Tensor) -> Tensor:
-        """Choice i is stream i of the example's key."""
+        """Draw the motions: choice i is stream i of the example's key."""
         choices = [uniform(keys, stream=i, shape=(3,)) for i in range(self.num_choices)]
         return 2 * torch.stack(choices, dim=1) - 1
 
@@ -259,5 +262,5 @@ class WorstOf(RigidSearch):
         return torch.stack([first >= rung for rung in ladder])
 
     def withstood_passes(self, ladder: tuple[int, ...]) -> Passes:
-        """One for each choice of the last rung."""
+        """Count one pass for each choice of the last rung."""
         return Passes(forward=ladder[-1])

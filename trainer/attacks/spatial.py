@@ -28,7 +28,8 @@ class _Spatial(AscentAttack):
 
 
 class Flow(_Spatial):
-    """A flow of its own for each pixel (Eq. 2; stAdv of Xiao et al., 2018, untargeted)."""
+    """Attack by a flow of its own for each pixel (Eq. 2; stAdv of Xiao et al., 2018,
+    untargeted)."""
 
     epsilon: NonNegative = Field(description=f"radius of w_F in {FLOW_UNIT}")
     step_size: Positive | None = Field(
@@ -36,26 +37,26 @@ class Flow(_Spatial):
     )
 
     def components(self, images: Tensor) -> tuple[Component, ...]:
-        """w_F, 2 H W."""
+        """Return one component: the flow w_F, 2 H W."""
         step_size = default_step(self.epsilon, self.num_steps, self.step_size)
         return (Component((2, *images.shape[-2:]), self.epsilon, step_size),)
 
     def apply(self, images: Tensor, parameters: Parameters) -> Tensor:
-        """Each pixel read at its place plus w_F."""
+        """Read each pixel at its place plus w_F."""
         return flow_warp(images, parameters[0], padding=self.padding)
 
     def oddity(self, image_shape: tuple[int, int, int] | None) -> str:
-        """A radius over half of the image."""
+        """Say that the radius is odd where it is over half of the image."""
         del image_shape
         return odd_warp("epsilon", self.epsilon)
 
     def reach(self, image_shape: tuple[int, int, int]) -> str:
-        """With the pixels that each may move along an axis."""
+        """Say the radius, with the pixels that each may move along an axis."""
         return f"{self.epsilon:g} ({pixels(self.epsilon, image_shape)}, {self.padding})"
 
 
 class RotationTranslation(_Spatial):
-    """One affine map an image (Eq. 5, 6)."""
+    """Attack by one affine map an image (Eq. 5, 6)."""
 
     epsilon: NonNegative = Field(description=f"radius of w_RT in {AFFINE_UNIT}")
     step_size: Positive | None = Field(
@@ -63,28 +64,28 @@ class RotationTranslation(_Spatial):
     )
 
     def components(self, images: Tensor) -> tuple[Component, ...]:
-        """w_RT, 2 3."""
+        """Return one component: the affine increment w_RT, 2 3."""
         del images
         step_size = default_step(self.epsilon, self.num_steps, self.step_size)
         return (Component((2, 3), self.epsilon, step_size),)
 
     def apply(self, images: Tensor, parameters: Parameters) -> Tensor:
-        """The image under identity + w_RT."""
+        """Return the images under identity + w_RT."""
         return affine_warp(images, parameters[0], padding=self.padding)
 
     def oddity(self, image_shape: tuple[int, int, int] | None) -> str:
-        """A radius over half of the image."""
+        """Say that the radius is odd where it is over half of the image."""
         del image_shape
         return odd_warp("epsilon", self.epsilon)
 
     def reach(self, image_shape: tuple[int, int, int]) -> str:
-        """With the largest rotation and translation of the box, each by itself: the map is any
-        affine one, shear and scale too."""
+        """Say the radius, with the largest rotation and translation of the box, each by itself: the
+        map is any affine one, shear and scale too."""
         return f"{self.epsilon:g} ({affine_box(self.epsilon, image_shape)}, {self.padding})"
 
 
 class Integrated(_Spatial):
-    """Affine map and flow together, each with its radius and step (Eq. 7-9).
+    """Attack by affine map and flow together, each with its radius and step (Eq. 7-9).
 
     Eq. 9 read literally, `warps="iterate"`, warps the image of the step before by the w that all
     steps have added up to. From w = 0 and until Eq. 8's projection binds, T steps then displace
@@ -107,7 +108,7 @@ class Integrated(_Spatial):
     )
 
     def components(self, images: Tensor) -> tuple[Component, ...]:
-        """w_RT, 2 3, and w_F, 2 H W."""
+        """Return two components: the affine increment w_RT, 2 3, and the flow w_F, 2 H W."""
         rt_step = default_step(self.rt_epsilon, self.num_steps, self.rt_step_size)
         flow_step = default_step(self.flow_epsilon, self.num_steps, self.flow_step_size)
         return (
@@ -116,23 +117,24 @@ class Integrated(_Spatial):
         )
 
     def apply(self, images: Tensor, parameters: Parameters) -> Tensor:
-        """Each pixel read at A_w (u, v, 1) + w_F."""
+        """Read each pixel at A_w (u, v, 1) + w_F."""
         increment, flow = parameters
         return integrated_warp(images, increment, flow, padding=self.padding)
 
     def rebased(self, base: Tensor, candidate: Tensor) -> Tensor:
-        """The clean image still, or under the literal Eq. 9 what it has become."""
+        """Return the clean image still, or under the literal Eq. 9 what it has become."""
         return candidate if self.warps == "iterate" else base
 
     def oddity(self, image_shape: tuple[int, int, int] | None) -> str:
-        """A radius over half of the image."""
+        """Say that a radius is odd where it is over half of the image."""
         del image_shape
         return odd_warp("rt_epsilon", self.rt_epsilon) or odd_warp(
             "flow_epsilon", self.flow_epsilon
         )
 
     def reach(self, image_shape: tuple[int, int, int]) -> str:
-        """The affine part's, then the flow's: of one warp, where each step's compounds."""
+        """Say the affine radius, then the flow's: they are of one warp, or of each step's where
+        those compound."""
         affine = affine_box(self.rt_epsilon, image_shape)
         flow = f"{self.flow_epsilon:g} ({pixels(self.flow_epsilon, image_shape)}"
         compounding = ", again at each step" if self.warps == "iterate" else ""

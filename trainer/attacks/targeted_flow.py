@@ -30,15 +30,14 @@ else:
     from trainer import late_torch as torch
 
 KINK_WIDTH = 1e-2
-"""Pixels: the differences that `flow_smoothness` rounds off. Wider, and L-BFGS is held up less by
-the kinks: on 12 MNIST images 200 iterations came to a mean objective (measured with no rounding)
-of 10.2 at 1e-4, 9.5 at 1e-3, 8.1 at 1e-2 and 9.4 at 0.1.
-"""
+"""Width in pixels of the differences that `flow_smoothness` rounds off. Wider, and L-BFGS is held
+up less by the kinks: on 12 MNIST images 200 iterations came to a mean objective (measured with no
+rounding) of 10.2 at 1e-4, 9.5 at 1e-3, 8.1 at 1e-2 and 9.4 at 0.1."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TargetedFlows:
-    """What came of B images."""
+    """Flows of B images, and what each led to."""
 
     images: Tensor  # B C H W, warped
     flows: Tensor  # B 2 H W, normalised grid units; channel 0 moves along x, 1 along y
@@ -47,13 +46,13 @@ class TargetedFlows:
 
     @property
     def reached(self) -> Tensor:
-        """B, bool: the model's answer is the target."""
+        """Whether the model's answer is the target, B, bool."""
         return self.predictions == self.targets
 
 
 class TargetedFlow(Attack):
-    """Minimises `targeted_objective` over the flow, from zero, by L-BFGS (Eq. 1; stAdv: Xiao et
-    al., Spatially Transformed Adversarial Examples, ICLR 2018, Eq. 2-4).
+    """Minimise `targeted_objective` over the flow, from zero, by L-BFGS (Eq. 1; stAdv: Xiao et al.,
+    Spatially Transformed Adversarial Examples, ICLR 2018, Eq. 2-4).
 
     At kappa = 0 L-BFGS ends where the target ties with another class, on one side or the other:
     so of all points that it tried the one of the lowest objective is taken among those where the
@@ -79,7 +78,7 @@ class TargetedFlow(Attack):
     padding: Padding = Field("zeros", description="what the warp reads outside the image")
 
     def search(self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
-        """The images at the solution, whether the target was reached or not."""
+        """Return the images at the solution, whether the target was reached or not."""
         return self.flows(model, images, labels, keys).images
 
     def withstood(
@@ -90,7 +89,7 @@ class TargetedFlow(Attack):
         keys: Tensor,
         ladder: tuple[int, ...],
     ) -> Tensor:
-        """Untargeted, 1 B: any wrong answer counts, the target's or not.
+        """Find what withstands, untargeted, 1 B: any wrong answer counts, the target's or not.
 
         By the answers that the search met: a solution lies close to a tie of two classes, which
         the rounding of a whole batch's logits could decide in another way.
@@ -99,14 +98,15 @@ class TargetedFlow(Attack):
         return (self.flows(model, images, labels, keys).predictions == labels)[None]
 
     def slopes(self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
-        """The slopes of the margin by a flow, where there is none yet."""
+        """Return the slopes of the margin by a flow, where there is none yet."""
         flow = Flow(epsilon=0.0, num_steps=1, loss="margin", padding=self.padding)
         return flow.slopes(model, images, labels, keys)
 
     def flows(
         self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor
     ) -> TargetedFlows:
-        """The flows themselves beside what they lead to; the arguments are those of `perturb`.
+        """Return the flows themselves beside what they lead to; the arguments are those of
+        `perturb`.
 
         Raises:
             ValueError: the model has one class alone.
@@ -127,7 +127,7 @@ class TargetedFlow(Attack):
         )
 
     def _solve(self, model: nn.Module, image: Tensor, target: Tensor) -> _Point:
-        """The best point of image 1 C H W; L-BFGS sees its flow as 2 H W float64 pixels."""
+        """Find the best point of image 1 C H W; L-BFGS sees its flow as 2 H W float64 pixels."""
         # Here alone: SciPy's solvers take as long to import as all of the settings.
         from scipy.optimize import Bounds, minimize  # noqa: PLC0415
 
@@ -168,12 +168,12 @@ class TargetedFlow(Attack):
         return best
 
     def oddity(self, image_shape: tuple[int, int, int] | None) -> str:
-        """A radius over half of the image."""
+        """Say that the radius is odd where it is over half of the image."""
         del image_shape
         return "" if self.epsilon is None else odd_warp("epsilon", self.epsilon)
 
     def reach(self, image_shape: tuple[int, int, int]) -> str:
-        """The radius as `Flow`'s, if there is one, and the weight of smoothness."""
+        """Say the radius as `Flow` does, if there is one, and the weight of smoothness."""
         bound = "unbounded"
         if self.epsilon is not None:
             bound = f"{self.epsilon:g} ({pixels(self.epsilon, image_shape)})"
@@ -231,20 +231,20 @@ def flow_smoothness(moved: Tensor) -> Tensor:
 
 
 def random_target(clean: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
-    """Any other class, each as likely, by the example's key."""
+    """Choose any other class, each as likely, by the example's key."""
     others = _num_classes(clean) - 1
     draw = uniform(keys, stream=0, shape=()).double()  # float32 could round up to the true class
     return (labels + 1 + (draw * others).long()) % (others + 1)
 
 
 def next_target(clean: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
-    """(label + 1) mod K."""
+    """Choose class (label + 1) mod K."""
     del keys
     return (labels + 1) % _num_classes(clean)
 
 
 def least_likely_target(clean: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
-    """The other class of the lowest logit on the clean image."""
+    """Choose the other class of the lowest logit on the clean image."""
     del keys
     _num_classes(clean)
     return clean.scatter(1, labels[:, None], torch.inf).argmin(1)
@@ -255,7 +255,8 @@ TARGETS: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
     "next": next_target,
     "least_likely": least_likely_target,
 }
-"""From the clean images' logits (B K), labels and keys (B) to the classes to reach (B)."""
+"""Functions from clean images' logits (B K), labels and keys (B) to the classes to reach (B), by
+name."""
 
 
 def _num_classes(logits: Tensor) -> int:
@@ -266,5 +267,6 @@ def _num_classes(logits: Tensor) -> int:
 
 
 def _within_range(images: Tensor) -> Tensor:
-    """In [0, 1], which rounding can leave by an ulp; to the gradient as if it had not been done."""
+    """Clamp to [0, 1], which rounding can leave by an ulp; the gradient passes as if it had not
+    been done."""
     return images + (images.clamp(0, 1) - images).detach()

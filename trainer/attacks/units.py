@@ -9,7 +9,7 @@ AFFINE_UNIT = "entries of the affine matrix; the last column's are normalised gr
 
 
 def odd_pixels(epsilon: float) -> str:
-    """What is odd about a radius in pixels of [0, 1]; empty where nothing is."""
+    """Say what is odd about a radius in pixels of [0, 1]; empty where nothing is."""
     if epsilon <= 0.5:
         return ""
     return (
@@ -19,7 +19,8 @@ def odd_pixels(epsilon: float) -> str:
 
 
 def odd_warp(name: str, epsilon: float) -> str:
-    """What is odd about a radius in normalised grid units or affine entries, likewise."""
+    """Say what is odd about a radius in normalised grid units or affine entries; empty where
+    nothing is."""
     if epsilon <= 1:
         return ""
     return (
@@ -29,7 +30,8 @@ def odd_warp(name: str, epsilon: float) -> str:
 
 
 def odd_translation(pixels: float, image_shape: tuple[int, int, int]) -> str:
-    """What is odd about a translation by so many pixels along each axis, likewise."""
+    """Say what is odd about a translation by so many pixels along each axis; empty where nothing
+    is."""
     _, height, width = image_shape
     half = min(height, width) / 2
     if pixels <= half:
@@ -41,35 +43,35 @@ def odd_translation(pixels: float, image_shape: tuple[int, int, int]) -> str:
 
 
 def pixels(epsilon: float, image_shape: tuple[int, int, int]) -> str:
-    """Normalised grid units as pixels along the width."""
+    """Write normalised grid units as pixels along the width."""
     return f"{two_digits(epsilon * image_shape[2] / 2)} px"
 
 
 def degrees(epsilon: float, image_shape: tuple[int, int, int]) -> str:
-    """The largest rotation, by itself, within an affine radius."""
+    """Write the largest rotation, by itself, within an affine radius, in degrees."""
     _, height, width = image_shape
     return f"{two_digits(math.degrees(largest_rotation(epsilon, height, width)))} deg"
 
 
 def affine_box(epsilon: float, image_shape: tuple[int, int, int]) -> str:
-    """All affine maps within a radius: the largest rotation and translation, each by itself, and
-    the shear and scale that are in reach as well."""
+    """Say all affine maps within a radius: the largest rotation and translation, each by itself,
+    and the shear and scale that are in reach as well."""
     return f"{degrees(epsilon, image_shape)}, {pixels(epsilon, image_shape)}, with shear and scale"
 
 
 def affine_radius(angle: float, height: int, width: int) -> float:
-    """The largest affine entry, beyond the identity's, of rotations by up to `angle` radians."""
+    """Largest affine entry, beyond the identity's, of rotations by up to `angle` radians."""
     aspect = max(width / height, height / width)
     return max(1 - math.cos(angle), aspect * math.sin(min(angle, math.pi / 2)))
 
 
 def largest_rotation(epsilon: float, height: int, width: int) -> float:
-    """The largest angle, in radians, whose `affine_radius` is at most `epsilon`."""
+    """Largest angle, in radians, whose `affine_radius` is at most `epsilon`."""
     aspect = max(width / height, height / width)
     by_sine = math.asin(epsilon / aspect) if epsilon < aspect else math.pi
     return min(by_sine, math.acos(max(1 - epsilon, -1)))
 
 
 def two_digits(value: float) -> str:
-    """Two significant digits without an exponent."""
+    """Write a number in two significant digits without an exponent."""
     return f"{float(f'{value:.2g}'):g}"

@@ -50,7 +50,7 @@ DATASETS: dict[str, Source] = {
 
 
 def fingerprint(settings: DataSettings) -> str:
-    """A hash of the data set's content, in hexadecimal digits; where it lies does not matter.
+    """Hash the content of a data set, in hexadecimal digits; where it lies does not matter.
 
     Raises:
         MissingData: files are missing and were not, or could not be, downloaded.
@@ -60,7 +60,7 @@ def fingerprint(settings: DataSettings) -> str:
 
 
 def load(settings: DataSettings, device: torch.device) -> Dataset:
-    """The images and labels, cut as `settings` say, ready to give batches on `device`.
+    """Load the images and labels, cut as `settings` say, ready to give batches on `device`.
 
     Raises:
         MissingData: files are missing and were not, or could not be, downloaded.
@@ -89,7 +89,7 @@ def load(settings: DataSettings, device: torch.device) -> Dataset:
 
 
 def _cut(settings: DataSettings, pictures: Pictures) -> tuple[Tensor, Tensor, Tensor]:
-    """Indices, on the host, of the validation, training and test images, each rising.
+    """Choose the indices, on the host, of the validation, training and test images, each rising.
 
     The first two are of `pictures.train`, the third is of `pictures.test`.
     """
@@ -111,7 +111,7 @@ def _cut(settings: DataSettings, pictures: Pictures) -> tuple[Tensor, Tensor, Te
 
 
 def _present(settings: DataSettings) -> Source:
-    """The source, once its files are in place."""
+    """Return the source, once its files are in place."""
     try:
         source = resolve(DATASETS, settings.name, kind="data set")
     except ValueError as error:

@@ -34,13 +34,13 @@ else:
 _STORED_SIZE = 256
 _IMAGE_SIZE = 224
 _DECODING_VERSION = 1
-"""Part of the cache file's name: raise it with every change to `_decode`."""
+"""Version of the decoding in the cache file's name: raise it with every change to `_decode`."""
 
 _PHOTOGRAPHS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 """Suffixes of image files, in small letters; the published archive has `.jpg` alone."""
 
 _DEEP_MODES = ("I", "F")
-"""How Pillow's modes of more than 8 bits a channel begin: as RGB most of them turn white."""
+"""Beginnings of Pillow's modes of more than 8 bits a channel: as RGB most of them turn white."""
 
 _MOST_NAMED = 5  # entries in a warning
 
@@ -53,7 +53,7 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Caltech256:
-    """Classes are the folders that are there: 257 in the whole set.
+    """Caltech-256 as its class folders that are there: 257 in the whole set.
 
     Hidden entries, and what is neither a class folder nor an image file in one, are left out,
     and a warning names them; a class folder without an image is refused. The set has
@@ -74,7 +74,8 @@ class Caltech256:
         torchvision.datasets.Caltech256(settings.root_folder, download=True)
 
     def fingerprint(self, settings: DataSettings) -> str:
-        """SHA-256 over the paths and sizes; reading a gigabyte at every start would be too much."""
+        """Hash the paths and sizes by SHA-256; reading a gigabyte at every start would be too
+        much."""
         folder = _folder(settings)
         digest = hashlib.sha256()
         for path in _photographs(folder):
@@ -106,7 +107,7 @@ def _folder(settings: DataSettings) -> Path:
 
 
 def _photographs(folder: Path) -> list[Path]:
-    """The image files of the class folders, sorted by class and name.
+    """List the image files of the class folders, sorted by class and name.
 
     Raises:
         ValueError: a class folder has none, or an image file's link leads nowhere.
@@ -128,7 +129,7 @@ def _photographs(folder: Path) -> list[Path]:
 
 
 def _told_apart(folder: Path, is_wanted: Callable[[Path], bool]) -> tuple[list[Path], list[Path]]:
-    """The entries of `folder` that are wanted, and the others; both sorted.
+    """Split the entries of `folder` into those that are wanted and the others; both sorted.
 
     Hidden ones and `__MACOSX` never are: file managers, notebooks and archives leave them.
     """
@@ -160,7 +161,7 @@ def _warn_once(folder: Path, left_out: tuple[str, ...]) -> None:
 
 
 def _decoded(paths: Sequence[Path], cache: Path) -> Tensor:
-    """The images of `paths`, N 3 256 256, as a memory map of `cache`, written if need be.
+    """Map the images of `paths`, N 3 256 256, into memory from `cache`, written if need be.
 
     Raises:
         ValueError: the cache folder cannot be written, or a file is no readable image.
@@ -199,7 +200,7 @@ def _write(paths: Sequence[Path], cache: Path) -> None:
 
 
 def _decode(path: Path) -> bytes:
-    """The centre square of an image, its side 256, as 3 256 256 bytes; grey becomes RGB.
+    """Decode the centre square of an image, its side 256, to 3 256 256 bytes; grey becomes RGB.
 
     It lies as it is stored: like torchvision's reader, this one does not turn it as EXIF may say.
 
@@ -228,7 +229,7 @@ def _decode(path: Path) -> bytes:
 
 
 def _is_transparent(photograph: Image.Image) -> bool:
-    """Whether any pixel is; an alpha channel by itself says nothing."""
+    """Whether any pixel of an image is transparent; an alpha channel by itself says nothing."""
     if not photograph.has_transparency_data:
         return False
     least, _ = photograph.convert("RGBA").getchannel("A").getextrema()

@@ -30,12 +30,13 @@ _NUM_CLASSES = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Cifar10:
-    """The published files; with `verify: false` any files of their form, such as a part."""
+    """CIFAR-10 as published; with `verify: false` from any files of that form, such as a part."""
 
     downloadable: bool = True
 
     def missing(self, settings: DataSettings) -> str | None:
-        """As `Source.missing`. The check costs about half a second on the whole set.
+        """Say which files are missing, as `Source.missing`. The check costs about half a second on
+        the whole set.
 
         Raises:
             ValueError: the files are there, are not the published ones, and `verify` is on.
@@ -71,7 +72,7 @@ def _read_split(files: list[Path]) -> Split:
 
 
 def _read_batch(file: Path) -> tuple[Tensor, Tensor]:
-    """Images (N 3 32 32, uint8) and labels (N, int64) of one pickled batch.
+    """Read images (N 3 32 32, uint8) and labels (N, int64) from one pickled batch.
 
     torchvision's reader would run whatever code a pickle names, and names no file that it
     cannot read.
@@ -116,7 +117,7 @@ class _ArraysAlone(pickle.Unpickler):
     )
 
     def find_class(self, module: str, name: str) -> Any:
-        """The callable that a pickle asks for, if arrays need it.
+        """Return the callable that a pickle asks for, if arrays need it.
 
         Raises:
             pickle.UnpicklingError: they do not.

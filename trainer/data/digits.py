@@ -28,7 +28,7 @@ _TEST_SEED = 0
 
 @dataclass(frozen=True, kw_only=True)
 class Digits:
-    """Grey levels 0 .. 16 become bytes by `round(255/16 level)`.
+    """The digits, whose grey levels 0 .. 16 become bytes by `round(255/16 level)`.
 
     The set has no test images of its own: a fifth of each class is set apart, always the same.
     """
@@ -60,7 +60,8 @@ class Digits:
 
 
 def _levels_and_labels() -> tuple[np.ndarray, np.ndarray]:
-    """Grey levels 0 .. 16 (1797, 8, 8) and classes (1797,), in types of one size everywhere."""
+    """Return grey levels 0 .. 16 (1797, 8, 8) and classes (1797,), in types of one size
+    everywhere."""
     # Imported here: scikit-learn takes longer to import than these digits to learn.
     from sklearn.datasets import load_digits  # noqa: PLC0415
 

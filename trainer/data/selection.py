@@ -1,4 +1,4 @@
-"""Which examples go where: choices by class, of labels and a seed alone.
+"""Choices of examples by class, from labels and a seed alone.
 
 A choice is a prefix of an order, so with one seed the larger choice contains the smaller.
 The orders come from `trainer.randomness` and so mean the same in every version of PyTorch.
@@ -18,13 +18,13 @@ else:
 
 
 def share_of_each_class(labels: Tensor, share: float, *, seed: int) -> Tensor:
-    """N booleans, true for `share` of the examples of each class, to the nearest whole."""
+    """Choose `share` of the examples of each class, to the nearest whole, as N booleans."""
     ranks, sizes = _ranks_and_sizes(labels, seed)
     return ranks < torch.round(sizes * share)
 
 
 def proportional(labels: Tensor, count: int, *, seed: int) -> Tensor:
-    """Indices of `count` examples, in rising order, with the classes in their own proportions.
+    """Choose `count` examples, by rising indices, with the classes in their own proportions.
 
     The seats are Sainte-Lague's: example k of a class of n comes at (k + 1/2) / n.
     """
@@ -33,7 +33,7 @@ def proportional(labels: Tensor, count: int, *, seed: int) -> Tensor:
 
 
 def balanced(labels: Tensor, count: int, *, seed: int) -> Tensor:
-    """Indices of `count` examples, in rising order, as many of each class as of any other.
+    """Choose `count` examples, by rising indices, as many of each class as of any other.
 
     Classes differ by one where `count` is no multiple; a class that runs out leaves its
     share to the others.
@@ -43,13 +43,14 @@ def balanced(labels: Tensor, count: int, *, seed: int) -> Tensor:
 
 
 def _first(priorities: Tensor, count: int, seed: int) -> Tensor:
-    """The `count` lowest priorities, ties in random order."""
+    """Find the `count` lowest priorities, ties in random order."""
     order = _shuffled(len(priorities), seed)
     return order[priorities[order].argsort(stable=True)][:count].sort().values
 
 
 def _ranks_and_sizes(labels: Tensor, seed: int) -> tuple[Tensor, Tensor]:
-    """For each example its place among those of its class, in random order, and their number."""
+    """For each example return its place among those of its class, in random order, and their
+    number."""
     order = _shuffled(len(labels), seed)
     by_class = order[labels[order].argsort(stable=True)]
     sizes = labels.bincount()

@@ -13,13 +13,13 @@ from trainer.input.settings import Count, Provenance, Settings
 from trainer.input.variables import expanded
 
 Name = Literal["digits", "mnist", "fashion_mnist", "cifar10", "caltech256"]
-"""The data sets that need no code of the user's."""
+"""Names of the data sets that need no code of the user's."""
 
 Augmentation = Literal["none", "crop_flip"]
 
 
 def _known(name: str) -> str:
-    """`name` if it is a `Name`; a dotted path is looked up where the data are read.
+    """Return `name` if it is a `Name` or a dotted path, which is looked up where the data are read.
 
     Raises:
         ValueError: neither.
@@ -30,7 +30,7 @@ def _known(name: str) -> str:
 
 
 def _of_variables(path: str) -> str:
-    """`path` as it is, where every variable in it is set.
+    """Return `path` as it is, where every variable in it is set.
 
     Raises:
         ValueError: one is not.
@@ -88,7 +88,8 @@ class DataSettings(Settings):
 
     @property
     def cache_folder(self) -> Path:
-        """`cache` likewise; by default where the XDG standard puts caches."""
+        """`cache` as an absolute path, as `root_folder`; by default where the XDG standard puts
+        caches."""
         if self.cache is not None:
             return Path(expanded(self.cache)).absolute()
         home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"

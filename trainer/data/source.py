@@ -1,4 +1,4 @@
-"""What a data set must be able to do, and what it shares with the others."""
+"""What a data set must be able to do, and what all data sets share."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class MissingData(ValueError):  # noqa: N818  (read as a condition, as StopItera
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Pictures:
-    """All that a source has, before the cut.
+    """All images and labels that a source has, before the cut.
 
     Attributes:
         train, test: on the host and not augmented, as `Split.of` makes them.
@@ -41,7 +41,7 @@ class Pictures:
     std: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        """See that the parts fit: a label of no class, for one, would train without a word."""
+        """Check that the parts fit: a label of no class, for one, would train without a word."""
         for name, split in (("training", self.train), ("test", self.test)):
             if not len(split):
                 raise ValueError(f"{name} images must be at least one, got none; add some")
@@ -77,7 +77,7 @@ class Source(Protocol):
         """Whether `download` can get the files; error messages offer it then."""
 
     def missing(self, settings: DataSettings) -> str | None:
-        """Which files are missing and their folder (`a.bin in /data/mine`), or None.
+        """Say which files are missing and their folder (`a.bin in /data/mine`); None where none is.
 
         Raises:
             ValueError: the files are there and must not be used; the message says why.
@@ -91,17 +91,17 @@ class Source(Protocol):
         """
 
     def fingerprint(self, settings: DataSettings) -> str:
-        """A hash of the images and labels, wherever they lie: it is part of a trial's id.
+        """Hash the images and labels, wherever they lie: it is part of a trial's id.
 
         Called at every start of a sweep, so it takes well under a second.
         """
 
     def read(self, settings: DataSettings) -> Pictures:
-        """The images and labels that `fingerprint` stands for."""
+        """Read the images and labels that `fingerprint` stands for."""
 
 
 def refuse_unknown_labels(labels: Tensor, num_classes: int, where: Path | str) -> None:
-    """See that each of `labels` (N, whole numbers) is of one of the classes.
+    """Check that each of `labels` (N, whole numbers) is of one of the classes.
 
     Raises:
         ValueError: one is not; `where` (a file, or what the labels are of) stands in front.
@@ -116,13 +116,14 @@ def refuse_unknown_labels(labels: Tensor, num_classes: int, where: Path | str) -
 
 
 def missing_files(folder: Path, names: Sequence[str]) -> str | None:
-    """Those of `names` that `folder` lacks, as `Source.missing` words it."""
+    """Say which of `names` are missing in `folder`, as `Source.missing` does; None where none
+    is."""
     absent = [name for name in names if not (folder / name).is_file()]
     return f"{', '.join(absent)} in {folder}" if absent else None
 
 
 def hash_of_files(folder: Path, names: Sequence[str]) -> str:
-    """SHA-256 over the names and the bytes of files of `folder`."""
+    """Hash the names and the bytes of files of `folder` by SHA-256."""
     digest = hashlib.sha256()
     for name in names:
         with (folder / name).open("rb") as file:

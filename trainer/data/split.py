@@ -24,7 +24,7 @@ _PADDING = 4
 """Pixels of black around an image that is stored no larger than the model sees it."""
 
 _AUGMENTATION_STREAM = 0x6372_6F70
-"""Sets these draws apart from an attack's, should a caller use one key for both."""
+"""Stream of the augmentation's random numbers, apart from an attack's of the same key."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -49,7 +49,8 @@ class Split:
 
     @classmethod
     def of(cls, images: Tensor, labels: Tensor) -> Self:
-        """All of `images` (N C H W, uint8) with their `labels` (N, whole numbers), not augmented.
+        """Make a split of all `images` (N C H W, uint8) and `labels` (N, whole numbers), not
+        augmented.
 
         Raises:
             ValueError: another type or shape.
@@ -80,7 +81,7 @@ class Split:
         return (self.stored.shape[1], *self.image_size)
 
     def select(self, indices: Tensor) -> Self:
-        """The examples at `indices` (int64, on the host) as a split that shares `stored`."""
+        """Select the examples at `indices` (int64, on the host) as a split that shares `stored`."""
         return replace(
             self,
             rows=self.rows[indices.to(self.rows.device)],
@@ -88,14 +89,15 @@ class Split:
         )
 
     def to(self, device: torch.device) -> Self:
-        """The same split with batches on `device`; only memory-mapped images stay behind."""
+        """Move the split to give batches on `device`; only memory-mapped images stay behind."""
         moved = replace(self, labels=self.labels.to(device))
         if self.memory_mapped:
             return moved
         return replace(moved, stored=self.stored.to(device), rows=self.rows.to(device))
 
     def images_at(self, indices: Tensor) -> Tensor:
-        """Images as they are, their centre where stored larger: B C H W, float32 in [0, 1]."""
+        """Return images as they are, their centre where stored larger: B C H W, float32 in [0,
+        1]."""
         height, width = self.image_size
         top = (self.stored.shape[2] - height) // 2
         left = (self.stored.shape[3] - width) // 2
@@ -103,7 +105,7 @@ class Split:
         return _as_floats(self._gather(centres, indices))
 
     def augmented(self, indices: Tensor, keys: Tensor) -> Tensor:
-        """Images under this split's augmentation: B C H W, float32 in [0, 1].
+        """Return images under this split's augmentation: B C H W, float32 in [0, 1].
 
         Args:
             indices: B, int64, best on the host: there a memory-mapped split reads them.

@@ -10,24 +10,27 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 FEASIBLE_SHARE = 0.999
-"""Of the largest robust mean: at the whole of it alpha is one-hot, at more none exists."""
+"""Share of the largest robust mean to which r is clipped: at 1 alpha is one-hot, above none
+exists."""
 
 _TOLERANCES = {"abstol": 1e-20, "reltol": 1e-12, "feastol": 1e-12, "show_progress": False}
-"""The relative one must decide: beside the largest loss the least spread may be next to nothing.
-The absolute one is for a spread of zero, which no relative tolerance reaches."""
+"""Tolerances of CVXOPT. The relative one must decide: beside the largest loss the least spread may
+be next to nothing. The absolute one is for a spread of zero, which no relative tolerance
+reaches."""
 
 _FEASIBLE = 1e-11
-"""An answer of the solver is taken if it misses r by no more than this share of the largest robust
-mean: ten times the solver's tolerance."""
+"""Share of the largest robust mean by which an accepted answer of the solver may miss r: ten times
+the solver's tolerance."""
 
 _GAP = 1e-8
-"""And if no feasible weights have a spread that is less by more than this share of what the losses'
-own second moments add to it. Of answers that the solver reports as optimal those to losses within
-six decades have gaps of at most 2e-9; nine decades apart or zero, some are no optimum."""
+"""Largest gap of an accepted answer: no feasible weights have a spread that is less by more than
+this share of what the losses' own second moments add to it. Of answers that the solver reports as
+optimal those to losses within six decades have gaps of at most 2e-9; nine decades apart or zero,
+some are no optimum."""
 
 
 class Alpha(NamedTuple):
-    """Weights of K losses."""
+    """Weights of K losses, and the robustness that they were solved for."""
 
     alpha: NDArray[np.float64]  # K, non-negative, sums to 1
     r: float  # in effect: as asked, or the bound that it was clipped to
@@ -35,7 +38,7 @@ class Alpha(NamedTuple):
 
 
 def solve_alpha(second_moments: ArrayLike, means: ArrayLike, r: float) -> Alpha:
-    """Weights under which the losses contribute alike, at a required robustness.
+    """Find weights under which the losses contribute alike, at a required robustness.
 
     Minimise over alpha  `sum_ij E[(alpha_i L_i - alpha_j L_j)^2] = 1/2 alpha' P alpha`, with
     `P = 4 K diag(M) - 4 M`, subject to `sum_{i >= 1} alpha_i m_i = r`, `sum alpha = 1`,
@@ -92,7 +95,8 @@ def solve_alpha(second_moments: ArrayLike, means: ArrayLike, r: float) -> Alpha:
 
 
 class _Problem(NamedTuple):
-    """Minimise `1/2 alpha' P alpha`, subject to `c' alpha = r`, `1' alpha = 1`, `alpha >= 0`."""
+    """The problem: minimise `1/2 alpha' P alpha`, subject to `c' alpha = r`, `1' alpha = 1`, `alpha
+    >= 0`."""
 
     P: NDArray[np.float64]  # K K
     c: NDArray[np.float64]  # K, of the robust means; 0 for the natural loss
@@ -101,7 +105,7 @@ class _Problem(NamedTuple):
 
 
 def _interior_point(problem: _Problem) -> NDArray[np.float64] | None:
-    """CVXOPT's answer, where it reports an optimum."""
+    """Return CVXOPT's answer; None where it reports no optimum."""
     import cvxopt  # noqa: PLC0415  (here alone: who only reads settings solves nothing)
     from cvxopt import solvers  # noqa: PLC0415
 
@@ -145,7 +149,7 @@ def _is_optimal(problem: _Problem, alpha: NDArray[np.float64]) -> bool:
 
 
 def _best_face(problem: _Problem) -> NDArray[np.float64]:
-    """The optimum, by enumeration of the faces of the simplex: the losses whose alpha is not 0.
+    """Find the optimum by enumeration of the faces of the simplex: the losses whose alpha is not 0.
 
     Two losses p and q of a face give way so that the constraints hold: one more of loss i takes
     away `share_i` of p and `1 - share_i` of q, `share_i = (c_i - c_q) / (c_p - c_q)`. Where such
@@ -207,10 +211,10 @@ class LossWindow:
         self._rows.append(losses)
 
     def moments(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """M (K, K) with `M_ij = E[L_i L_j]` and m (K,) with `m_i = E[L_i]`."""
+        """Return M (K, K) with `M_ij = E[L_i L_j]` and m (K,) with `m_i = E[L_i]`."""
         losses = np.array(self._rows)
         return losses.T @ losses / len(losses), losses.mean(axis=0)
 
     def rows(self) -> list[list[float]]:
-        """What was appended and is still kept, oldest first."""
+        """Return what was appended and is still kept, oldest first."""
         return list(self._rows)

@@ -41,23 +41,24 @@ class Method(Settings, ABC):
     """A way to train. Your own gives `branches` and `weighting`."""
 
     version: ClassVar[int] = 1
-    """Of the method's meaning: raise it when a change makes other models of the same settings."""
+    """Version of the method's meaning: raise it when a change makes other models of the same
+    settings."""
 
     @abstractmethod
     def branches(self) -> tuple[str, ...]:
-        """The losses that it combines, `natural` first where it is among them."""
+        """Name the losses that the method combines, `natural` first where it is among them."""
 
     @abstractmethod
     def weighting(self) -> Weighting:
-        """The state of one run."""
+        """Begin the state of one run."""
 
     def attacks(self) -> tuple[str, ...]:
-        """Labels of the attacks that it trains with."""
+        """Labels of the attacks that the method trains with."""
         return tuple(branch for branch in self.branches() if branch != NATURAL)
 
 
 class Standard(Method):
-    """Natural images alone: the reference that scores are taken against."""
+    """Training on natural images alone: the reference that scores are taken against."""
 
     def branches(self) -> tuple[str, ...]:
         return (NATURAL,)
@@ -67,20 +68,21 @@ class Standard(Method):
 
 
 class _Mixed(Method):
-    """Adversarial losses, with the natural one beside them where it has weight."""
+    """A mix of adversarial losses, with the natural one beside them where it has weight."""
 
     natural_weight: Share = Field(0.0, description="share of the natural loss in the whole")
 
     def branches(self) -> tuple[str, ...]:
-        """Without weight the natural loss costs no pass."""
+        """Name the losses; without weight the natural loss is left out and costs no pass."""
         return ((NATURAL,) if self.natural_weight else ()) + self.adversaries()
 
     @abstractmethod
     def adversaries(self) -> tuple[str, ...]:
-        """Labels of the attacks that it trains with."""
+        """Labels of the attacks that the method trains with."""
 
     def weighting(self) -> Weighting:
-        """The rest of the weight evenly over the adversarial losses."""
+        """Weigh the natural loss as asked, and share the rest evenly among the adversarial
+        losses."""
         natural = [self.natural_weight] if self.natural_weight else []
         K = len(self.adversaries())
         return Weighting(natural + [(1 - self.natural_weight) / K] * K)
@@ -96,7 +98,7 @@ class Adversarial(_Mixed):
 
 
 class Average(_Mixed):
-    """The mean over the attacks' losses (Tramer and Boneh, 2019: "Avg")."""
+    """Training on the mean of the attacks' losses (Tramer and Boneh, 2019: "Avg")."""
 
     attack_names: AttackNames = Field(("pgd", "flow", "rt"), description="labels of attacks")
 
@@ -105,7 +107,8 @@ class Average(_Mixed):
 
 
 class Maximum(_Mixed):
-    """The largest of the attacks' losses, example by example (Tramer and Boneh, 2019: "Max").
+    """Training on the largest of the attacks' losses, example by example (Tramer and Boneh, 2019:
+    "Max").
 
     All are computed without gradient, in evaluation mode as the attacks are; only the largest is
     then trained on, and only its images, beside natural ones that have weight, enter BatchNorm's
@@ -113,8 +116,8 @@ class Maximum(_Mixed):
     """
 
     version: ClassVar[int] = 3
-    """1 picked in training mode, with all attacks' images in BatchNorm; 2 gave BatchNorm the images
-    of either kind in an order that their weights made."""
+    """Version 1 picked in training mode, with all attacks' images in BatchNorm; 2 gave BatchNorm
+    the images of either kind in an order that their weights made."""
 
     attack_names: AttackNames = Field(("pgd", "flow", "rt"), description="labels of attacks")
 
@@ -145,9 +148,9 @@ class Pareto(Method):
         1,
         description="steps between two looks at an attack whose alpha was 0 through a whole window",
     )
-    """1 runs every attack at every step. Otherwise an attack without weight is left out between
-    two looks: its loss, in the window and where losses are logged, is the last one seen, and its
-    images are not among those that BatchNorm sees."""
+    """Steps between two runs of an attack without weight; 1 runs every attack at every step.
+    Otherwise such an attack is left out between two looks: its loss, in the window and where losses
+    are logged, is the last one seen, and its images are not among those that BatchNorm sees."""
     attack_names: AttackNames = Field(("pgd", "flow", "rt"), description="labels of attacks")
 
     @model_validator(mode="after")
@@ -179,4 +182,4 @@ METHODS: dict[str, type[Method]] = {
     "maximum": Maximum,
     "pareto": Pareto,
 }
-"""By name in a YAML file; your own as `package.module:Class`."""
+"""Methods by name in a YAML file; a user's own is named `package.module:Class`."""

@@ -29,7 +29,7 @@ class Weighting:
     """
 
     picks: int | None = None
-    """Losses of an example that have weight, where that is not all of them. Then a first pass
+    """How many losses of an example have weight, where that is not all of them. Then a first pass
     goes without gradient, and a second one over those that have weight alone."""
 
     def __init__(self, weights: list[float]) -> None:
@@ -37,7 +37,7 @@ class Weighting:
         self._weights = weights
 
     def weigh(self, losses: Tensor) -> Tensor:
-        """Weights for this part of the mini-batch, K 1 or K B, without gradient.
+        """Return weights for this part of the mini-batch, K 1 or K B, without gradient.
 
         Args:
             losses: K B of the part's B examples, detached, in the order of the method's branches.
@@ -45,14 +45,15 @@ class Weighting:
         return sent(self._weights, like=losses)[:, None]
 
     def resting(self) -> Mapping[int, float]:
-        """Losses that the step at hand need not compute, by their places: what each counts as."""
+        """Return the losses that the step at hand need not compute, by place, and what each counts
+        as."""
         return {}
 
     def observe(self, losses: Tensor) -> None:
-        """The step is over: the losses of its whole mini-batch, K B, detached."""
+        """Take in the losses of a step's whole mini-batch, K B, detached."""
 
     def state(self) -> dict[str, Any]:
-        """What a checkpoint must keep between two steps: numbers, strings, lists."""
+        """Return what a checkpoint must keep between two steps: numbers, strings, lists."""
         return {}
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -63,15 +64,16 @@ class Weighting:
         """
 
     def epoch_report(self) -> dict[str, float]:
-        """Facts of the epoch to log; begins the next epoch's."""
+        """Return the facts of the epoch to log, and begin the next epoch's."""
         return {}
 
 
 class WorstWeighting(Weighting):
-    """All the weight of the adversarial losses on the largest, example by example."""
+    """Puts all the weight of the adversarial losses on the largest, example by example."""
 
     def __init__(self, natural_weight: float) -> None:
-        """The rest of the weight is the natural loss's, the first, which is there if it has any."""
+        """Give the first loss, the natural one, the rest of the weight; it is there if it has
+        any."""
         self._natural_weight = natural_weight
         self.picks = 2 if natural_weight else 1
 
@@ -84,7 +86,7 @@ class WorstWeighting(Weighting):
 
 
 class ParetoWeighting(Weighting):
-    """Alpha of the losses over a sliding window, which ends at the step before.
+    """Weighs by the alpha of the losses over a sliding window, which ends at the step before.
 
     An adversarial loss whose alpha has been 0 through a whole window rests, if it may: it is
     computed at every `idle_every`-th step alone, and counts in between as it did last.
@@ -92,12 +94,13 @@ class ParetoWeighting(Weighting):
 
     FIRST_SOLVE = 10  # mini-batches; before, moments say little
     NO_WEIGHT = 1e-6
-    """An alpha below it is taken for 0: the solver's answers come near a bound, not onto it."""
+    """Value below which an alpha is taken for 0: the solver's answers come near a bound, not onto
+    it."""
 
     def __init__(
         self, K: int, *, r: float | None, rho: float | None, window: int, idle_every: int
     ) -> None:
-        """For K losses, the first of them natural; either of r and rho is given."""
+        """Weigh K losses, the first of them natural; either r or rho is given."""
         self._r = r
         self._rho = rho
         self._window = LossWindow(window)
@@ -129,7 +132,7 @@ class ParetoWeighting(Weighting):
         self._rests.count([alpha < self.NO_WEIGHT for alpha in self._alpha[1:]])
 
     def _read_pending(self) -> None:
-        """The losses of the step before, which were not waited for before they are needed."""
+        """Read the losses of the step before, which are not waited for before they are needed."""
         if self._pending is not None:
             self._window.append(self._pending.read())
             self._pending = None
@@ -183,7 +186,7 @@ class ParetoWeighting(Weighting):
 
 @dataclass
 class _Counts:
-    """Of an epoch's alpha problems."""
+    """Counts of an epoch's alpha problems."""
 
     solved: int = 0
     clipped: int = 0
@@ -202,13 +205,13 @@ class _Rests:
         self._without_weight = [0] * count  # steps in a row
 
     def now(self) -> list[int]:
-        """Numbers, from 0, of those that rest in the coming step."""
+        """Return the places, from 0, of the attacks that rest in the coming step."""
         if self._steps % self._every == 0:
             return []
         return [place for place, steps in enumerate(self._without_weight) if steps >= self._after]
 
     def count(self, without_weight: list[bool]) -> None:
-        """A step is over; of each attack, whether it had none in it."""
+        """Count a step; `without_weight` says of each attack whether it had no weight in it."""
         self._steps += 1
         self._without_weight = [
             steps + 1 if idle else 0

@@ -18,7 +18,7 @@ __all__ = ["MODELS", "ModelSettings", "Normalisation", "build", "placed"]
 
 
 def __getattr__(name: str) -> Any:
-    """The networks, when one is asked for: PyTorch comes with them, and who reads a sweep's records
+    """Return a network when it is asked for: networks bring PyTorch, and reading a sweep's records
     needs the settings alone."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

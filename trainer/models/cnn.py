@@ -15,7 +15,8 @@ def cnn(
     kernel_size: int,
     hidden: int,
 ) -> nn.Module:
-    """Convolutions that keep the size, each with ReLU and 2x2 max pooling; two linear layers.
+    """Build convolutions that keep the size, each with ReLU and 2x2 max pooling, then two linear
+    layers.
 
     With channels (32, 64), kernels of 5 and 1024 hidden units it is the usual network of
     adversarial training on MNIST (Madry et al., ICLR 2018).

@@ -8,7 +8,8 @@ from torch import nn
 
 
 def resnet18(*, image_shape: tuple[int, int, int], num_classes: int) -> nn.Module:
-    """18 layers; He et al., Deep Residual Learning for Image Recognition (CVPR 2016).
+    """Build the 18-layer network of He et al., Deep Residual Learning for Image Recognition (CVPR
+    2016).
 
     Raises:
         ValueError: the images have not three channels.
@@ -17,7 +18,7 @@ def resnet18(*, image_shape: tuple[int, int, int], num_classes: int) -> nn.Modul
 
 
 def resnet50(*, image_shape: tuple[int, int, int], num_classes: int) -> nn.Module:
-    """50 layers, in bottlenecks that halve the size in their 3x3 convolution.
+    """Build the 50-layer network, whose bottlenecks halve the size in their 3x3 convolution.
 
     Raises:
         ValueError: the images have not three channels.

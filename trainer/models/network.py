@@ -24,11 +24,11 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
 
 
 MEMORY_FORMATS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
-"""PyTorch's layouts by their names in a YAML file."""
+"""PyTorch's memory formats by their names in a YAML file."""
 
 
 class Normalisation(nn.Module):
-    """`(x - mean) / std` by channel: attacks see pixels in [0, 1], the body centred values.
+    """Compute `(x - mean) / std` by channel: attacks see pixels in [0, 1], the body centred values.
 
     The constants are buffers: they move with the model and are saved with its weights.
     """
@@ -42,7 +42,7 @@ class Normalisation(nn.Module):
         self.register_buffer("std", torch.tensor(std)[:, None, None])
 
     def forward(self, images: Tensor) -> Tensor:
-        """B C H W to the same shape."""
+        """Normalise images B C H W, in the same shape."""
         return (images - self.mean) / self.std
 
 
@@ -54,7 +54,7 @@ def build(
     mean: tuple[float, ...],
     std: tuple[float, ...],
 ) -> nn.Module:
-    """A new model from images (B C H W in [0, 1]) to logits (B num_classes).
+    """Build a new model from images (B C H W in [0, 1]) to logits (B num_classes).
 
     The weights are drawn from PyTorch's global generator: seed it for a model that can be
     made again.
@@ -88,7 +88,7 @@ def build(
 def placed(
     model: nn.Module, settings: ModelSettings, *, device: torch.device, memory_format: str | None
 ) -> nn.Module:
-    """The model, moved to `device` and laid out in memory as was asked for.
+    """Move the model to `device` and lay it out in memory as was asked for.
 
     Args:
         memory_format: one of `MEMORY_FORMATS`. None: channels_last for the networks that ship,

@@ -18,7 +18,7 @@ _BLOCKS_PER_WIDTH = 2
 
 
 class PreActBlock(nn.Module):
-    """`shortcut + conv2(relu(norm2(conv1(relu(norm1(x))))))`, 3x3 convolutions.
+    """Compute `shortcut + conv2(relu(norm2(conv1(relu(norm1(x))))))`, with 3x3 convolutions.
 
     The shortcut is x itself. Where the block changes the width or the resolution it is a 1x1
     convolution of the activated input (the paper's figure 4e, its recommended form).
@@ -37,7 +37,7 @@ class PreActBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """B C H W to B C' H/stride W/stride."""
+        """Map activations B C H W to B C' H/stride W/stride."""
         activated = F.relu(self.norm1(x))
         shortcut = x if self.projection is None else self.projection(activated)
         branch = self.conv2(F.relu(self.norm2(self.conv1(activated))))
@@ -45,7 +45,8 @@ class PreActBlock(nn.Module):
 
 
 def preact_resnet18(*, image_shape: tuple[int, int, int], num_classes: int) -> nn.Module:
-    """A 3x3 stem without pooling, four times two blocks, the last three groups halving the size.
+    """Build a 3x3 stem without pooling, then four times two blocks, the last three groups halving
+    the size.
 
     Convolutions are initialised for ReLU networks after He et al. (ICCV 2015), by fan-out.
     """

@@ -31,7 +31,7 @@ class CnnOptions(Settings):
 
 
 class NoOptions(Settings):
-    """Options of a model that is what its name says."""
+    """Options of a model that has none: it is what its name says."""
 
 
 OPTIONS: dict[str, type[Settings]] = {
@@ -40,7 +40,7 @@ OPTIONS: dict[str, type[Settings]] = {
     "resnet18": NoOptions,
     "resnet50": NoOptions,
 }
-"""The models that need no code of the user's, and what can be set of each."""
+"""Options by the names of the models that need no code of the user's."""
 
 
 class ModelSettings(Settings):
@@ -71,11 +71,11 @@ class ModelSettings(Settings):
 
     @property
     def options(self) -> dict[str, Any]:
-        """Keyword arguments of the builder."""
+        """Return the keyword arguments of the model's builder."""
         return dict(self.model_extra or {})
 
     def content(self) -> dict[str, Any]:
-        """The name and the options; of a known model only those that are not the default."""
+        """Return the name and the options; of a known model only those that are not the default."""
         options = self.options
         if self.name in OPTIONS:
             options = OPTIONS[self.name].model_validate(options).content()
