@@ -1,4 +1,4 @@
-"""What a model's logits answer: the one place that decides whether an answer is right."""
+"""The answers of a model's logits: the one place that decides whether an answer is right."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ else:
 
 
 NO_ANSWER = -1
-"""In the place of a class where some logit is NaN or infinite: no label equals it."""
+"""Stands in place of a class where some logit is NaN or infinite: no label equals it."""
 
 
 class NotFiniteError(ArithmeticError):
@@ -20,7 +20,7 @@ class NotFiniteError(ArithmeticError):
 
 
 def answers(logits: Tensor) -> Tensor:
-    """The class of the largest logit (B, int64) for logits B K; `NO_ANSWER` where one of an
+    """Return the class of the largest logit (B, int64) for logits B K; `NO_ANSWER` where one of an
     example's logits is not finite, since argmax takes NaN for the largest."""
     return torch.where(logits.isfinite().all(1), logits.argmax(1), NO_ANSWER)
 

@@ -19,7 +19,7 @@ from typing import Any
 
 
 def __getattr__(name: str) -> Any:
-    """PyTorch's own."""
+    """Return PyTorch's attribute of that name, importing PyTorch first."""
     import torch  # noqa: PLC0415  (what this module is for)
 
     return getattr(torch, name)

@@ -1,4 +1,4 @@
-"""The work itself: passes of single images through a network, counted as they are made.
+"""Passes of single images through a network, counted as they are made: what work really was done.
 
 Seconds depend on the machine and on what else it does; passes do not. One hook on the network as a
 whole sees every call, whoever makes it (a step, an attack, an attack or a method of one's own), and
@@ -27,14 +27,14 @@ class Passes:
 
     forward: int = 0
     input_backward: int = 0
-    """Gradients of the image, or of what moves it, while no weight takes one."""
+    """Passes back to the image, or to what moves it, while no weight takes a gradient."""
 
     weight_backward: int = 0
-    """Gradients of weights, whether or not the image's comes with them."""
+    """Passes back to weights, whether or not the image's gradient comes with theirs."""
 
     @property
     def total(self) -> int:
-        """All three kinds."""
+        """Sum of the passes of all three kinds."""
         return self.forward + self.input_backward + self.weight_backward
 
     def __add__(self, other: Passes) -> Passes:
@@ -52,21 +52,22 @@ class Passes:
         )
 
     def record(self) -> dict[str, int]:
-        """The counts by kind, as JSON and checkpoints know them."""
+        """Return the counts by kind, as JSON and checkpoints have them."""
         return asdict(self)
 
     def columns(self, prefix: str) -> dict[str, float]:
-        """The counts by kind, as an epoch's row has them."""
+        """Return the counts by kind, as an epoch's row has them."""
         return {f"{prefix}{kind}": count for kind, count in self.record().items()}
 
     @classmethod
     def read(cls, record: Mapping[str, Any] | None) -> Self | None:
-        """What `record` returned; None of results that were made before passes were counted."""
+        """Read what `record` returned; None for results that were made before passes were
+        counted."""
         return None if record is None else cls(**record)
 
     @classmethod
     def of_row(cls, row: Mapping[str, float], prefix: str) -> Passes | None:
-        """What `columns` left in an epoch's row; None where nothing of it is there."""
+        """Read what `columns` left in an epoch's row; None where nothing of it is there."""
         kinds = [field.name for field in fields(cls)]
         if any(f"{prefix}{kind}" not in row for kind in kinds):
             return None
@@ -74,28 +75,29 @@ class Passes:
 
 
 PARTS = {"training": "passes/", "validation": "validation/passes/"}
-"""The parts of a training's course, and how the names of their passes begin in an epoch's row."""
+"""Parts of a training, and how the names of their passes begin in an epoch's row."""
 
 
 class CoursePasses:
-    """Passes from a training's first epoch on, of its steps and apart from them of validation."""
+    """Passes from a training's first epoch on: those of its steps, and apart from them of
+    validation."""
 
     def __init__(self) -> None:
         """Begin with a training's first epoch, of which no pass was made."""
         self._parts: dict[str, Passes] | None = {part: Passes() for part in PARTS}
 
     def add(self, part: str, passes: Passes) -> None:
-        """What a step of training, or a validation, took."""
+        """Add the passes that a step of training, or a validation, took."""
         if self._parts is not None:
             self._parts[part] += passes
 
     def columns(self) -> dict[str, float]:
-        """What an epoch's row has of them; nothing where some were not counted."""
+        """Return what an epoch's row has of the passes; nothing where some were not counted."""
         parts = self._parts or {}
         return {k: v for part, each in parts.items() for k, v in each.columns(PARTS[part]).items()}
 
     def state(self) -> dict[str, dict[str, int]] | None:
-        """What a checkpoint keeps."""
+        """Return what a checkpoint keeps of the passes; None where some were not counted."""
         if self._parts is None:
             return None
         return {part: passes.record() for part, passes in self._parts.items()}
@@ -109,19 +111,19 @@ class CoursePasses:
 
 
 class PassCounter:
-    """Passes that a network has made since it is counted."""
+    """Counts the passes that a network has made since counting began."""
 
     def __init__(self) -> None:
         """Begin with no pass."""
         self._counts = Passes().record()
 
     def add(self, kind: str, images: int) -> None:
-        """So many images have passed."""
+        """Add the passes of so many images, of one kind."""
         self._counts[kind] += images
 
     @property
     def passes(self) -> Passes:
-        """The passes that were made so far."""
+        """Passes that were made so far."""
         return Passes(**self._counts)
 
 

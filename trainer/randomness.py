@@ -28,18 +28,18 @@ _MIX_2 = 0x94D049BB133111EB - (1 << 64)
 
 
 def derive_seed(*parts: int | str) -> int:
-    """A seed in [0, 2^63) from what it is for, such as `derive_seed(seed, "order", epoch)`."""
+    """Derive a seed in [0, 2^63) from what it is for: `derive_seed(seed, "order", epoch)`."""
     text = "\x1f".join(f"{type(part).__name__}:{part}" for part in parts)
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
 
 def example_keys(seed: int, indices: Tensor) -> Tensor:
-    """One int64 key an example, from a seed and the examples' own indices (B,)."""
+    """Derive one int64 key an example, from a seed and the examples' own indices (B,)."""
     return _mix(seed + (indices.to(torch.int64) + 1) * _GOLDEN)
 
 
 def uniform(keys: Tensor, *, stream: int, shape: tuple[int, ...]) -> Tensor:
-    """Uniform float32 numbers in [0, 1) of 24 random bits, B *shape, one stream for each key.
+    """Draw uniform float32 numbers in [0, 1) of 24 random bits, B *shape, one stream for each key.
 
     Args:
         keys: B, int64. Equal keys give equal numbers, whatever else is in the batch.
@@ -59,5 +59,5 @@ def _mix(z: Tensor) -> Tensor:
 
 
 def _shifted(z: Tensor, places: int) -> Tensor:
-    """Logical right shift: int64's own is arithmetic and would keep the sign."""
+    """Shift right logically: int64's own shift is arithmetic and would keep the sign."""
     return (z >> places) & ((1 << (64 - places)) - 1)

@@ -55,7 +55,7 @@ class OptimiserSettings(Settings):
         return len({factor for _, factor in self.schedule}) == 1
 
     def rate(self, share: float) -> float:
-        """The learning rate when `share` of the training steps is done, in [0, 1)."""
+        """Return the learning rate when `share` of the training steps is done, in [0, 1)."""
         position = bisect_right([at for at, _ in self.schedule], share) - 1
         at, factor = self.schedule[position]
         if self.interpolation == "linear" and position + 1 < len(self.schedule):
@@ -64,7 +64,7 @@ class OptimiserSettings(Settings):
         return self.learning_rate * factor
 
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        """The optimiser; the loop sets its rate before each step.
+        """Build the optimiser; the loop sets its rate before each step.
 
         All weights are updated in one pass over memory: one by one, Adam's ten passes were an
         eighth to a fifth of a standard-training step of the MNIST network on two cores.

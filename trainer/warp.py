@@ -23,7 +23,7 @@ Padding = Literal["zeros", "border"]
 
 
 def affine_points(increment: Tensor, height: int, width: int) -> Tensor:
-    """The points (u, v, 1) mapped by `identity + increment`.
+    """Map the points (u, v, 1) by `identity + increment`.
 
     Args:
         increment: B 2 3, entries of the affine matrix beyond the identity (Eq. 5).
@@ -40,19 +40,19 @@ def affine_points(increment: Tensor, height: int, width: int) -> Tensor:
 
 
 def identity_points(images: Tensor) -> Tensor:
-    """The unmoved grid, 1 H W 2."""
+    """Return the unmoved grid, 1 H W 2."""
     return affine_points(images.new_zeros(1, 2, 3), *images.shape[-2:])
 
 
 def sample(images: Tensor, points: Tensor, *, padding: Padding) -> Tensor:
-    """`images` (B C H W) read bilinearly at `points` (B H W 2, x first)."""
+    """Read `images` (B C H W) bilinearly at `points` (B H W 2, x first)."""
     return torch.nn.functional.grid_sample(
         images, points, mode="bilinear", padding_mode=padding, align_corners=False
     )
 
 
 def flow_warp(images: Tensor, flow: Tensor, *, padding: Padding) -> Tensor:
-    """Each pixel read from its own place plus its own flow (Eq. 1, 2).
+    """Read each pixel from its own place plus its own flow (Eq. 1, 2).
 
     Args:
         images: B C H W.
@@ -62,11 +62,11 @@ def flow_warp(images: Tensor, flow: Tensor, *, padding: Padding) -> Tensor:
 
 
 def affine_warp(images: Tensor, increment: Tensor, *, padding: Padding) -> Tensor:
-    """The image under `identity + increment` (B 2 3): rotations, translations, more (Eq. 5)."""
+    """Warp images by `identity + increment` (B 2 3): rotations, translations, more (Eq. 5)."""
     return sample(images, affine_points(increment, *images.shape[-2:]), padding=padding)
 
 
 def integrated_warp(images: Tensor, increment: Tensor, flow: Tensor, *, padding: Padding) -> Tensor:
-    """Affine map and flow at once: grid = A_w (u, v, 1) + w_F (Eq. 7)."""
+    """Warp images by affine map and flow at once: grid = A_w (u, v, 1) + w_F (Eq. 7)."""
     points = affine_points(increment, *images.shape[-2:]) + flow.permute(0, 2, 3, 1)
     return sample(images, points, padding=padding)

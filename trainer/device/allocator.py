@@ -1,4 +1,4 @@
-"""The C library's allocator, told to keep what tensors free.
+"""Settings of the C library's allocator that keep memory which tensors free.
 
 glibc gives a large tensor's memory back to the kernel when it is freed and asks for it again, page
 by page, at the next step. Other C libraries have no such knob, or need none.
@@ -22,14 +22,14 @@ _OPTIONS = {
     "MALLOC_TOP_PAD_": _Option(-2, 64 * 2**20),  # bytes by which the heap grows beyond need
     "MALLOC_ARENA_MAX": _Option(-8, 1),  # a second thread's heap could hold no large tensor
 }
-"""By the environment variable that does the same from a process's start."""
+"""Options of glibc's allocator, by the environment variable that sets each at a process's start."""
 
 ENVIRONMENT = {name: str(option.value) for name, option in _OPTIONS.items()}
-"""For processes yet to be started, their threads included; other C libraries do not know it."""
+"""Variables for processes yet to be started, their threads included; only glibc reads them."""
 
 
 def keep_freed_memory() -> bool:
-    """Large tensors of this process's main thread are no longer mapped afresh.
+    """Keep freed memory, so that large tensors of this process's main thread are not mapped afresh.
 
     It is of the whole process, so for processes of the project's own alone. A thread that is there
     by now may have a heap of its own, in which large tensors are mapped as ever.

@@ -6,7 +6,7 @@ import torch
 
 
 def usable_device(name: str) -> torch.device:
-    """The device of a name such as `cpu` or `cuda:1`, once it is seen that it holds tensors.
+    """Return the device of a name such as `cpu` or `cuda:1`, once a tensor was put on it.
 
     Raises:
         ValueError: there is none of that name on this machine, or this PyTorch cannot use it.

@@ -1,4 +1,4 @@
-"""The arithmetic of forward passes: how many bits their products keep."""
+"""Precision of forward passes: how many bits their products keep."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ else:
 
 
 Precision = Literal["float32", "tf32", "bfloat16"]
-"""`tf32` is float32 whose products round to 10 bits of mantissa, on GPUs that can do so."""
+"""Precisions by name; `tf32` is float32 whose products round to 10 bits of mantissa, on GPUs that
+can do so."""
 
 
 @contextmanager
 def arithmetic(precision: Precision, device: torch.device) -> Iterator[None]:
-    """Forward passes within the block in `precision`, whatever is set without."""
+    """Run forward passes within the block in `precision`, whatever is set outside it."""
     with (
         products(precision),
         torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"),
@@ -29,8 +30,8 @@ def arithmetic(precision: Precision, device: torch.device) -> Iterator[None]:
 
 @contextmanager
 def products(precision: Precision) -> Iterator[None]:
-    """Products of float32 numbers as `precision` has them, those of backward passes too, which have
-    the types of their forward passes and want no autocast.
+    """Set how products of float32 numbers round in the block, those of backward passes too, which
+    have the types of their forward passes and want no autocast.
 
     Said at every door, since PyTorch by itself lets cuDNN's convolutions round to TF32, and a
     network of one's own may set whatever it likes.
@@ -45,7 +46,8 @@ def products(precision: Precision) -> Iterator[None]:
 
 
 def slowness(precision: Precision, device: torch.device) -> str | None:
-    """A warning where `precision` costs more than float32 on this machine."""
+    """Return a warning where `precision` costs more than float32 on this machine; None
+    elsewhere."""
     if precision != "bfloat16" or device.type != "cpu" or _multiplies_bfloat16():
         return None
     return (
@@ -55,7 +57,8 @@ def slowness(precision: Precision, device: torch.device) -> str | None:
 
 
 def _multiplies_bfloat16() -> bool:
-    """Whether the CPU does; of other architectures than x86 nothing is known, nor measured."""
+    """Whether the CPU multiplies bfloat16; True for architectures other than x86, of which nothing
+    was measured."""
     capabilities = torch.cpu.get_capabilities()
     if capabilities.get("architecture") != "x86_64":
         return True
@@ -64,7 +67,7 @@ def _multiplies_bfloat16() -> bool:
 
 @cache
 def _switches() -> tuple[Any, ...]:
-    """Three of GPUs, three of CPUs."""
+    """Return PyTorch's switches of float32 precision: three of GPUs, three of CPUs."""
     backends: Any = torch.backends  # types of PyTorch's own know no `cudnn.conv`
     return (
         backends.cuda.matmul,
@@ -81,7 +84,7 @@ def _present() -> tuple[str, ...]:
 
 
 def _set(values: tuple[str, ...]) -> None:
-    """Each switch, and first PyTorch's older ones, which it refuses to read where they disagree
+    """Set each switch, and first PyTorch's older ones, which it refuses to read where they disagree
     with these."""
     if values == _present():
         return

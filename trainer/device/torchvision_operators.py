@@ -1,4 +1,4 @@
-"""The one door to torchvision: `from trainer.device.torchvision_operators import torchvision`.
+"""The only import of torchvision: `from trainer.device.torchvision_operators import torchvision`.
 
 PyPI's torchvision links its compiled operators against CUDA. Beside a CPU build of PyTorch
 they do not load, and then `import torchvision` itself fails, since it attaches Python code to
@@ -21,11 +21,12 @@ _SCHEMAS = {
     "nms": "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "qnms": "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 }
-"""The operators that torchvision's import refers to by name, as its compiled library has them."""
+"""Operators that torchvision's import refers to by name, as its compiled library has them."""
 
 
 def _declare_missing_operators() -> None:
-    """Declare what torchvision's own library, once tried, has not brought; calls still raise."""
+    """Declare operators that torchvision's own library, once tried, has not; calling them still
+    raises."""
     torchvision_package = importlib.util.find_spec("torchvision")
     if torchvision_package is None:
         return  # not installed: the import below says so

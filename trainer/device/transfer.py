@@ -1,4 +1,4 @@
-"""From host to device and back, without waiting for what the device still has to do.
+"""Transfers from host to device and back that do not wait for what the device still has to do.
 
 A copy from ordinary host memory, and every `tolist`, waits until all queued work is done; from and
 to pinned memory a copy is queued like anything else. Where there is no GPU nothing waits anyway.
@@ -17,14 +17,14 @@ else:
 
 
 def moved(tensor: Tensor, device: torch.device) -> Tensor:
-    """`tensor` on `device`; from a host, as it is now."""
+    """Return `tensor` on `device`; from a host, as it is now."""
     if tensor.is_cuda or device.type != "cuda":
         return tensor.to(device)
     return tensor.pin_memory().to(device, non_blocking=True)
 
 
 def sent(numbers: Sequence[float], *, like: Tensor) -> Tensor:
-    """`numbers` as a tensor of `like`'s type, on its device."""
+    """Return `numbers` as a tensor of `like`'s type, on its device."""
     return moved(torch.tensor(numbers, dtype=like.dtype), like.device)
 
 
@@ -41,7 +41,7 @@ class Fetched:
             self._arrival.record(torch.cuda.current_stream(values.device))
 
     def read(self) -> list[float]:
-        """The numbers, once they are there; what was queued after them is not waited for."""
+        """Return the numbers, once they are there; what was queued after them is not waited for."""
         if self._arrival is not None:
             self._arrival.synchronize()
         numbers: list[float] = self._host.tolist()

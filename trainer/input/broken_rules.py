@@ -1,4 +1,4 @@
-"""What pydantic found wrong with settings, in plain words."""
+"""What pydantic found wrong with settings, said in plain words."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _REMEDIES = {
 
 
 def message_of(settings: type[Settings], error: ErrorDetails) -> str:
-    """The rule that `error` says is broken, the value, and what the field means."""
+    """Say the rule that is broken by `error`, the value, and what the field means."""
     kind, context = error["type"], error.get("ctx", {})
     value = context.get("tag", error["input"])
     if kind == "extra_forbidden":
@@ -74,7 +74,7 @@ def _unknown_key(settings: type[Settings], loc: tuple[int | str, ...]) -> str:
 
 
 def _declared(settings: type[Settings], loc: Sequence[int | str]) -> tuple[list[Any], str | None]:
-    """The types that `settings` declares at `loc`, and the description of their field."""
+    """Return the types that `settings` declares at `loc`, and the description of their field."""
     options: list[Any] = [settings]
     description = None
     for part in loc:
@@ -95,7 +95,7 @@ def _declared(settings: type[Settings], loc: Sequence[int | str]) -> tuple[list[
 
 
 def _options(annotation: Any) -> list[Any]:
-    """The alternatives of an annotation."""
+    """Return the alternatives of an annotation."""
     if get_origin(annotation) is Annotated:
         return _options(get_args(annotation)[0])
     if get_origin(annotation) in (Union, UnionType):

@@ -9,17 +9,17 @@ from trainer.input.problems import BadInput, Problem
 
 
 def checksum_line(name: str, data: bytes) -> bytes:
-    """What lies beside the file of that name, of these bytes."""
+    """Return what lies beside the file of that name, of these bytes."""
     return f"{hashlib.sha256(data).hexdigest()}  {PurePosixPath(name).name}\n".encode()
 
 
 def checksum_path(path: Path) -> Path:
-    """Where the checksum of a file lies."""
+    """Return where the checksum of a file lies."""
     return path.with_name(f"{path.name}.sha256")
 
 
 def read_checked(path: Path) -> bytes:
-    """The bytes of a file, which agree with its checksum if there is one.
+    """Read the bytes of a file, which agree with its checksum if there is one.
 
     Raises:
         BadInput: they do not.

@@ -48,7 +48,7 @@ class Document:
 
     @classmethod
     def read(cls, path: str | Path) -> Document:
-        """The mapping in a YAML file of at most `MAX_BYTES` bytes.
+        """Read the mapping in a YAML file of at most `MAX_BYTES` bytes.
 
         Raises:
             BadInput: the file cannot be read, breaks the rules of this module, or holds no
@@ -70,7 +70,8 @@ class Document:
 
     @classmethod
     def from_plain(cls, value: object, origin: str) -> Document:
-        """Scalars, lists or tuples, and mappings from text, all of them written at `origin`.
+        """Make a document of scalars, lists or tuples, and mappings from text, all written at
+        `origin`.
 
         Raises:
             BadInput: nested deeper than `MAX_DEPTH`.
@@ -80,11 +81,11 @@ class Document:
 
     @property
     def value(self) -> Plain:
-        """The value as scalars, lists and dicts, new ones at each call."""
+        """The document's value as scalars, lists and dicts, new ones at each call."""
         return plain_value(self._node)
 
     def keys(self) -> list[str]:
-        """The keys of this mapping, in order.
+        """Return the keys of this mapping, in order.
 
         Raises:
             BadInput: this is no mapping.
@@ -95,7 +96,7 @@ class Document:
         return list(self._node.content)
 
     def items(self) -> list[tuple[str, Document]]:
-        """The keys of this mapping with their values, in order.
+        """Return the keys of this mapping with their values, in order.
 
         Raises:
             BadInput: this is no mapping.
@@ -107,7 +108,7 @@ class Document:
         return not self._follow(key)[1]
 
     def section(self, key: str) -> Document:
-        """The value at the dotted `key`, which need not be a mapping.
+        """Return the value at the dotted `key`, which need not be a mapping.
 
         Raises:
             BadInput: there is none.
@@ -118,16 +119,17 @@ class Document:
         return found
 
     def where(self, key: str = "") -> str:
-        """Where the value at the dotted `key` was written, else where it would belong."""
+        """Say where the value at the dotted `key` was written, else where it would belong."""
         return self._follow(key)[0]._node.where
 
     def fail(self, key: str, message: str) -> BadInput:
-        """The error for the caller to raise where the value at the dotted `key` breaks a rule."""
+        """Return the error for the caller to raise where the value at the dotted `key` breaks a
+        rule."""
         found, missing = self._follow(key)
         return wrong(found._node.where, (*found._path, *missing), message)
 
     def elements(self) -> list[Document]:
-        """The entries of this list, in order.
+        """Return the entries of this list, in order.
 
         Raises:
             BadInput: this is no list.
@@ -138,22 +140,22 @@ class Document:
         return [Document(entry, (*self._path, index)) for index, entry in entries]
 
     def only(self, *keys: str) -> Document:
-        """This mapping with none but those of `keys` that it has."""
+        """Return this mapping with none but those of `keys` that it has."""
         return self._keeping(lambda key: key in keys)
 
     def without(self, *keys: str) -> Document:
-        """This mapping with none of `keys`."""
+        """Return this mapping with none of `keys`."""
         return self._keeping(lambda key: key not in keys)
 
     def under(self, *path: str) -> Document:
-        """A document of its own in which this value stands at `path`."""
+        """Return a document of its own in which this value stands at `path`."""
         node = self._node
         for key in reversed(path):
             node = Node({key: node}, node.where)
         return Document(node)
 
     def merged_over(self, defaults: Document) -> Document:
-        """This document, and from `defaults` what it does not say.
+        """Return this document, and from `defaults` what it does not say.
 
         Mappings are merged at every depth, its own keys first; of anything else its own value
         stands. Each value keeps the place where it was written.
@@ -161,7 +163,7 @@ class Document:
         return replace(self, _node=_merged(self._node, defaults._node))
 
     def set(self, assignment: str) -> Document:
-        """This document with one value replaced or added: `dotted.key=YAML`.
+        """Return this document with one value replaced or added: `dotted.key=YAML`.
 
         The key leads down as described above. Where no key that is there begins the rest, its
         first part becomes a new key; in a mapping named `vary`, whose keys are dotted keys
@@ -184,7 +186,7 @@ class Document:
         return replace(self, _node=_assigned(self._node, self._path, parts, new))
 
     def read_as(self, settings: type[S]) -> S:
-        """The checked settings that this mapping writes down.
+        """Check the settings that this mapping writes down, and return them.
 
         Raises:
             BadInput: the rules of `settings` that are broken, `MAX_PROBLEMS` of them at most,
@@ -211,7 +213,8 @@ class Document:
         return Document(children_of(self._node)[key], (*self._path, key))
 
     def _follow(self, key: str) -> tuple[Document, list[str]]:
-        """The value that the dotted `key` leads to, as far as it goes, and the parts left over."""
+        """Return the value that the dotted `key` leads to, as far as it goes, and the parts left
+        over."""
         found, rest = self, key.split(".") if key else []
         while taken := _longest(children_of(found._node), rest):
             found, rest = found._child(".".join(rest[:taken])), rest[taken:]
@@ -219,7 +222,8 @@ class Document:
 
 
 def _each_once(details: list[ErrorDetails]) -> list[ErrorDetails]:
-    """Without what follows from another: a list is not too short for entries that are refused."""
+    """Drop errors that follow from another: a list is not too short for entries that are
+    refused."""
     places = [each["loc"] for each in details]
     return [
         each
@@ -230,7 +234,8 @@ def _each_once(details: list[ErrorDetails]) -> list[ErrorDetails]:
 
 
 def _longest(keys: Mapping[str, object], parts: Sequence[str]) -> int:
-    """How many of the first `parts` make up the longest of `keys` that they begin with, or 0."""
+    """Count how many of the first `parts` make up the longest of `keys` that they begin with, or
+    0."""
     lengths = range(len(parts), 0, -1)
     return next((length for length in lengths if ".".join(parts[:length]) in keys), 0)
 
@@ -245,7 +250,8 @@ def _merged(node: Node, default: Node) -> Node:
 
 
 def _assigned(node: Node, path: tuple[str, ...], parts: Sequence[str], new: Node) -> Node:
-    """`node`, which stands at `path`, with `new` at the key of `parts`; see `Document.set`."""
+    """Return `node`, which stands at `path`, with `new` at the key of `parts`; see
+    `Document.set`."""
     if not parts:
         return new
     children = {} if node.content is None else node.content
@@ -261,7 +267,8 @@ def _assigned(node: Node, path: tuple[str, ...], parts: Sequence[str], new: Node
 
 
 def _problem(document: Document, settings: type[Settings], error: ErrorDetails) -> Problem:
-    """One of pydantic's errors over `document`, at the deepest value of its `loc` written there."""
+    """Make a problem of one of pydantic's errors over `document`, at the deepest value of its `loc`
+    written there."""
     found = document
     for part in error["loc"]:  # some parts are no keys: a union's tag, "[key]", a default's field
         if str(part) in children_of(found._node):

@@ -1,4 +1,5 @@
-"""Code of the user's own, named by dotted path: where in it an error arose, and what is said."""
+"""Code of the user's own, named by dotted path: where an error arose in it, and how that is
+said."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ class OwnCodeError(ValueError):
 
 @contextmanager
 def own_code(what: str) -> Iterator[None]:
-    """Let what user code raises in the block become a ValueError with the line that raised it.
+    """Turn what user code raises in the block into a ValueError with the line that raised it.
 
     An exit of the program is such an error, too. Errors that arose outside the user's code pass
     as they are, and so does Ctrl-C.
@@ -46,8 +47,8 @@ def own_code(what: str) -> Iterator[None]:
 
 
 def line_of(error: BaseException) -> str | None:
-    """`FILE:LINE` of the innermost line of the user's code that an error passed through, or where
-    their syntax is wrong; None where it never was in their code."""
+    """Return `FILE:LINE` of the innermost line of the user's code that an error passed through, or
+    where its syntax is wrong; None where the error never was in that code."""
     if isinstance(error, SyntaxError) and error.filename and not _is_others(error.filename):
         return f"{error.filename}:{error.lineno}"
     lines = [
@@ -59,14 +60,14 @@ def line_of(error: BaseException) -> str | None:
 
 
 def place_of(*functions: object) -> str | None:
-    """`FILE:LINE` of the first of these functions that is the user's; None where none is."""
+    """Return `FILE:LINE` of the first of these functions that is the user's; None where none is."""
     codes = [code for each in functions if (code := getattr(each, "__code__", None)) is not None]
     own = [code for code in codes if not _is_others(code.co_filename)]
     return f"{own[0].co_filename}:{own[0].co_firstlineno}" if own else None
 
 
 def in_short(error: BaseException) -> str:
-    """`KeyError: 'x'`, on one line."""
+    """Write an error on one line, as `KeyError: 'x'`."""
     text = error.msg if isinstance(error, SyntaxError) else str(error)
     first = next(iter(text.strip().splitlines()), "")
     return f"{type(error).__name__}: {first}" if first else type(error).__name__

@@ -1,4 +1,4 @@
-"""What is wrong with the input, and how a message says it."""
+"""Problems: what is wrong with the input, and how a message says it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class BadInput(ValueError):  # noqa: N818 (the user's mistake, not the program's
 
 
 def shown(value: object) -> str:
-    """`value` as a message may show it: short, on one line, without secrets."""
+    """Write `value` as a message may show it: short, on one line, without secrets."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -58,7 +58,7 @@ def shown(value: object) -> str:
 
 
 def brief(text: str) -> str:
-    """A message in which no word, and not the whole, is longer than a person reads."""
+    """Shorten a message so that no word in it, and not the whole, is longer than a person reads."""
     words = re.sub(rf"\S{{{MAX_WORD},}}", lambda word: _cut(word[0]), text)
     return _cut(words, MAX_MESSAGE)
 
@@ -68,13 +68,13 @@ def _cut(text: str, most: int = MAX_SHOWN) -> str:
 
 
 def label(name: str, *, most: int = MAX_SHOWN) -> str:
-    """A key or a file's name as a message may show it: without quotes where it is printable."""
+    """Write a key or a file's name for a message: without quotes where it is printable."""
     safe = redacted(name)
     return _cut(safe if safe.isprintable() else repr(safe)[1:-1], most)
 
 
 def label_problem(name: str) -> str | None:
-    """Why `name` cannot label a method, an attack or a category: the rule and the remedy.
+    """Say why `name` cannot label a method, an attack or a category: the rule and the remedy.
 
     Labels stand in CSV files, where a spreadsheet runs a cell that begins as a formula does, in
     pictures and on terminals.

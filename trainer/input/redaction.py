@@ -22,7 +22,7 @@ from collections.abc import Iterator
 HIDDEN = "***"
 
 MAX_DECODED = 3
-"""Times that a text may have been percent-encoded."""
+"""Most times that a text may have been percent-encoded."""
 
 Span = tuple[int, int]
 
@@ -47,7 +47,7 @@ _NAMED = re.compile(
     re.VERBOSE,
 )
 _HEADER = re.compile(r"-|authorization$|cookie$", re.IGNORECASE)
-"""How those secret names look by which a line `NAME: VALUE` is a header of HTTP."""
+"""Pattern of those secret names by which a line `NAME: VALUE` is a header of HTTP."""
 
 _FLAG = re.compile(
     r"""(?<![\w-])--(?P<name>[\w-]++)(?:["']\s*+,\s*+["']|\s++)(?P<value>[^\s"'-][^\s"']*+)"""
@@ -56,7 +56,8 @@ _PAIR = re.compile(
     r"""\(\s*+b?\\*+["'](?P<name>[\w.-]++)\\*+["']\s*+,\s*+b?\\*+(?P<opening>["'])"""
 )
 _THIRD = re.compile(r"""\\*+["']\s*+,\s*+[^\s)]""")
-"""What follows the second of more than two: a list of names, of which none is another's value."""
+"""Pattern of what follows the second of more than two: a list of names, where none is another's
+value."""
 
 _LONE = re.compile(r"[^\s\"']{1,512}+[^\S\n]*+(?=\n|\Z)")
 _USER_AT_HOST = re.compile(
@@ -75,13 +76,13 @@ _VALUES = {
     "query in '": re.compile(r"(?:(?!&[^&=]*+=)[^'])*+"),
     'query in "': re.compile(r'(?:(?!&[^&=]*+=)[^"])*+'),
 }
-"""What belongs to a value, by what it is opened with or by what it is."""
+"""Patterns of what belongs to a value, by what it is opened with or by what it is."""
 
 _ENCODED = re.compile(r"%([0-9a-fA-F]{2})")
 
 
 def redacted(text: str) -> str:
-    """`text` with `***` in place of each secret in it; in linear time."""
+    """Return `text` with `***` in place of each secret in it; in linear time."""
     spans: list[Span] = []
     level, places = text, [*range(len(text) + 1)]
     for _ in range(1 + MAX_DECODED):
@@ -93,8 +94,8 @@ def redacted(text: str) -> str:
 
 
 def redacted_lines(text: str) -> str:
-    """Each line of a log or a traceback `redacted` by itself: no secret spans two of them, as one
-    of a URL might."""
+    """Redact each line of a log or a traceback by itself: no secret spans two of them, as one of a
+    URL might."""
     return "\n".join(map(redacted, text.split("\n")))
 
 
@@ -118,7 +119,7 @@ def _secrets(text: str) -> Iterator[Span]:
 
 
 def _before_at(text: str, urls: list[int]) -> Iterator[Span]:
-    """Users and passwords of URLs, given where those begin that stand alone.
+    """Find users and passwords of URLs, given where those begin that stand alone.
 
     A password may hold any character, so everything up to the last `@` before the next URL goes.
     """
@@ -141,13 +142,13 @@ def _before_at(text: str, urls: list[int]) -> Iterator[Span]:
 
 
 def _last_before(places: list[int], end: int) -> int:
-    """The last of the ascending places before the end; -1 where there is none."""
+    """Return the last of the ascending places before the end; -1 where there is none."""
     index = bisect_left(places, end)
     return places[index - 1] if index else -1
 
 
 def _of_names(text: str, urls: list[int]) -> Iterator[Span]:
-    """Values of names that say that they are secret."""
+    """Find the values of names that say that they are secret."""
     done = 0
     for found in _NAMED.finditer(text):
         if found.start() < done or not (kind := _kind(text, found, urls)):
@@ -159,7 +160,7 @@ def _of_names(text: str, urls: list[int]) -> Iterator[Span]:
 
 
 def _in_pairs(text: str) -> Iterator[Span]:
-    """What stands behind a secret's name in a pair, as Python shows headers and settings."""
+    """Find what stands behind a secret's name in a pair, as Python shows headers and settings."""
     done = 0
     for found in _PAIR.finditer(text):
         if found.start() < done or not is_secret_name(found["name"]):
@@ -172,7 +173,7 @@ def _in_pairs(text: str) -> Iterator[Span]:
 
 
 def _kind(text: str, found: re.Match[str], urls: list[int]) -> str | None:
-    """What a named value is, of `_VALUES`; None where it is no secret."""
+    """Say which of `_VALUES` a named value is; None where it is no secret."""
     name, is_assigned = found["name"], found["sign"] == "="
     before = text[max(found.start() - 1, 0) : found.start()]
     is_of_query = is_assigned and before in {"?", "&", "#"}
@@ -195,7 +196,7 @@ def _kind(text: str, found: re.Match[str], urls: list[int]) -> str | None:
 
 
 def _decoded(text: str, places: list[int]) -> tuple[str, list[int]]:
-    """`text` with its percent-encoding undone once, byte by byte, and where in the original each
+    """Undo the percent-encoding of `text` once, byte by byte, and return where in the original each
     character of it stands: the places of `text` without those that went."""
     kept: list[int] = []
     done = 0

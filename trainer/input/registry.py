@@ -1,4 +1,4 @@
-"""Names in a YAML file to what they name: a registry's key, or a user's own by dotted path."""
+"""Resolves names in a YAML file: a registry's key, or a user's own by dotted path."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 def resolve(registry: Mapping[str, T], name: str, *, kind: str) -> T:
-    """What `name` stands for: `registry[name]`, or the object at `package.module:object`.
+    """Return what `name` stands for: `registry[name]`, or the object at `package.module:object`.
 
     Raises:
         ValueError: no such key, or nothing importable at the path: what the import raised, an exit

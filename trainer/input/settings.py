@@ -49,7 +49,7 @@ Share = Annotated[Real, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 
 Reals = Annotated[tuple[Real, ...], Strict(False)]
-"""A list in YAML, a tuple of numbers here."""
+"""Several finite numbers: a list in YAML, a tuple here."""
 
 
 class Settings(BaseModel):
@@ -64,7 +64,7 @@ class Settings(BaseModel):
     )
 
     def content(self) -> dict[str, Any]:
-        """The plain form (numbers, strings, lists, dicts) of what determines a result."""
+        """Return the plain form (numbers, strings, lists, dicts) of what determines a result."""
         fields = {}
         for name, field in type(self).model_fields.items():
             value = getattr(self, name)
@@ -76,7 +76,7 @@ class Settings(BaseModel):
 
 
 def plain(value: Any) -> Any:
-    """`value` as JSON knows it; nested settings by their content."""
+    """Return `value` as JSON has it; nested settings by their content."""
     if isinstance(value, Settings):
         return value.content()
     if isinstance(value, Mapping):
@@ -87,7 +87,7 @@ def plain(value: Any) -> Any:
 
 
 def content_id(prefix: str, content: Mapping[str, Any]) -> str:
-    """`prefix` and 16 hexadecimal digits of the SHA-256 of the canonical JSON of `content`.
+    """Return `prefix` and 16 hexadecimal digits of the SHA-256 of the canonical JSON of `content`.
 
     Floats enter by value (the shortest decimal that reads back equal), keys are sorted.
     """

@@ -10,8 +10,8 @@ _VARIABLE = re.compile(r"\$(?:(\$)|([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})?", re.ASCI
 
 
 def expanded(path: str) -> str:
-    """`path` with the values of `$NAME` and `${NAME}`, a `$` for each `$$`, and the home folder for
-    a `~` or `~USER` that it begins with.
+    """Return `path` with the values of `$NAME` and `${NAME}`, a `$` for each `$$`, and the home
+    folder for a `~` or `~USER` that it begins with.
 
     Raises:
         ValueError: a variable is not set, or empty; a `$` is followed by no name; nobody here is

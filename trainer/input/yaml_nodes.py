@@ -88,7 +88,7 @@ _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U000100
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes what YAML 1.1 or 1.2 would not take for text, and writes no aliases."""
+    """Writes YAML that quotes what YAML 1.1 or 1.2 would not take for text, and has no aliases."""
 
     def ignore_aliases(self, data: object) -> bool:
         return True
@@ -99,7 +99,7 @@ _Dumper.add_implicit_resolver(f"{_CORE}float", _FLOAT, list("+-.0123456789"))
 
 
 def to_yaml(value: Plain) -> str:
-    """`value` as YAML from which `Document.read`, or a reader of YAML 1.1, gets it back.
+    """Write `value` as YAML from which `Document.read`, or a reader of YAML 1.1, gets it back.
 
     (`yaml.safe_dump` writes the text `1e-3` without quotes: a number in YAML 1.2.)
     """
@@ -107,7 +107,7 @@ def to_yaml(value: Plain) -> str:
 
 
 def _resolved(text: str) -> Scalar:
-    """The scalar of the core schema that `text` means when it stands without quotes."""
+    """Return the scalar of the core schema that `text` means when it stands without quotes."""
     if text in _CONSTANTS:
         return _CONSTANTS[text]
     if _INTEGER.match(text):
@@ -119,7 +119,7 @@ def _resolved(text: str) -> Scalar:
 
 
 def parse_yaml(data: bytes, path: tuple[str, ...], locate: Callable[[str], str]) -> Node:
-    """The one YAML document in `data`, whose root stands at `path`; null if there is none.
+    """Parse the one YAML document in `data`, whose root stands at `path`; null if there is none.
 
     `locate` turns a place in the text (`LINE` or `LINE:COLUMN`) into a `where`.
     """
@@ -144,7 +144,7 @@ def _no_control(match: re.Match[str]) -> str:
 
 
 class _Composer:
-    """Nodes from the events of a YAML parser, within the limits of this module.
+    """Composes nodes from the events of a YAML parser, within the limits of this module.
 
     The parser is libyaml's (PyYAML ships it wherever torch runs): ten times the speed of the one
     in Python, which moreover answers some malformed texts with errors that are not YAML errors.
@@ -195,7 +195,7 @@ class _Composer:
         return self._locate(str(min(event.start_mark.line + 1, len(self._lines))))
 
     def _node(self, event: Any, path: tuple[str, ...], where: str) -> Node:
-        """The node that begins with `event`, said to be written at `where`."""
+        """Compose the node that begins with `event`, written at `where`."""
         if isinstance(event, yaml.AliasEvent):
             return self._aliased(event, path, where)
         count, deepest, self._deepest = self._count, self._deepest, len(path)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from rich.console import Console
 
 LEAST_WIDTH = 20
-"""Characters, of a line in which there is room for an id."""
+"""Fewest characters of a line in which there is room for an id."""
 
 USUAL_WIDTH = 80
 
 
 def terminal(*, stderr: bool = False) -> Console:
-    """Standard output (or error) for people. Text is printed as it is: neither as markup, nor with
-    colours for what looks like a number.
+    """Return standard output (or error) as a console for people. Text is printed as it is: neither
+    as markup, nor with colours for what looks like a number.
 
     `COLUMNS` may say how wide it is. Nothing at all can be printed in the 0 that some shells set,
     and a line of 1 is a letter: where it is less than `LEAST_WIDTH`, it is taken for `USUAL_WIDTH`.

@@ -1,4 +1,4 @@
-"""What a command logs: to stderr, a level and a message a line, without secrets."""
+"""What a command logs: to stderr, one line a message with its level, without secrets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 
 def log_to_stderr(level: int) -> None:
-    """Show what this process logs from the level on, unless somebody has set up logging before.
+    """Log this process's messages from the level on to stderr, unless logging was set up before.
 
     Python's own warnings and the tracebacks of errors that nobody caught, which may show a URL or a
     user's key as well, are logged from here on, in place of being printed as they are.

@@ -22,10 +22,10 @@ from rich.console import Console
 from rich.text import Text
 
 LEAST_SENTENCE = 24
-"""Characters that a column of sentences has in a row, at least."""
+"""Fewest characters that a column of sentences has in a row."""
 
 LEAST_LABEL = 20
-"""Characters that a column of labels has in a row, at least."""
+"""Fewest characters that a column of labels has in a row."""
 
 TITLE_WIDTH = 12
 
@@ -39,47 +39,48 @@ class Column:
     name: str
     cells: Sequence[str]
     importance: int = 0
-    """The columns of the least go first where there is no room."""
+    """Importance of the column: the least important go first where there is no room."""
 
     is_number: bool = False
-    """Numbers are aligned at their points, or at the right where any is written otherwise."""
+    """Whether cells are numbers, which are aligned at their points, or at the right where any is
+    written otherwise."""
 
     is_sentence: bool = False
-    """Sentences may be broken between words."""
+    """Whether cells are sentences, which may be broken between words."""
 
     is_label: bool = False
-    """Names of a user's own may be broken where a header may."""
+    """Whether cells are labels that a user made up, which may be broken where a header may."""
 
     stays: bool = False
-    """It is shown even where it says the same in every row."""
+    """Whether the column is shown even where it says the same in every row."""
 
 
 def printable(text: str) -> str:
-    """`text` on one line, with an escape for each character that has no shape of its own."""
+    """Return `text` on one line, with an escape for each character that has no shape of its own."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def table_width(console: Console) -> int | None:
-    """Characters that a table has there; None, whatever it takes, where it goes to no terminal and
-    no `COLUMNS` says otherwise."""
+    """Return the characters that a table has on the console; None, whatever it takes, where that is
+    no terminal and no `COLUMNS` says otherwise."""
     return console.width if console.is_terminal or "COLUMNS" in os.environ else None
 
 
 def line_width(console: Console) -> int | None:
-    """Characters of a line of text there; None where it goes to no terminal: whoever searches a
-    file finds each line whole."""
+    """Return the characters of a line of text on the console; None where it is no terminal: whoever
+    searches a file finds each line whole."""
     return console.width if console.is_terminal else None
 
 
 def are_numbers(cells: Iterable[str]) -> bool:
-    """Whether all that is not empty is a number."""
+    """Whether all cells that are not empty are numbers."""
     return all(_NUMBER.fullmatch(cell) for cell in cells if cell)
 
 
 def titled(lines: Iterable[tuple[str, str]], *, width: int | None) -> Text:
-    """Lines, each a title and what is said under it; print them with `soft_wrap=True`.
+    """Lay out lines, each a title and what is said under it; print them with `soft_wrap=True`.
 
     What is longer than `width` goes on below, beside its title; words, paths and commands stay
     whole, so that they can be copied.
@@ -95,14 +96,15 @@ def titled(lines: Iterable[tuple[str, str]], *, width: int | None) -> Text:
 
 
 def text_lines(text: str, *, width: int | None) -> list[str]:
-    """A text in lines of `width` characters, broken between words alone; None: in one line."""
+    """Split a text into lines of `width` characters, broken between words alone; None: in one
+    line."""
     return _wrapped(printable(text), sys.maxsize if width is None else width)
 
 
 def terminal_table(
     columns: Sequence[Column], *, width: int | None, more: str, styles: Sequence[str] = ()
 ) -> Text:
-    """A table that fits in `width` characters; print it with `soft_wrap=True`.
+    """Lay out a table that fits in `width` characters; print it with `soft_wrap=True`.
 
     It is wider only where the most important column alone is. Of equally important columns the
     narrow come first, and one for which there is no room leaves it to the less important.
@@ -138,7 +140,7 @@ def terminal_table(
 
 
 def _ready(column: Column) -> Column:
-    """With text that may be shown, and numbers one under the other."""
+    """Return columns with text that may be shown, and numbers one under the other."""
     cells = [printable(cell).rstrip() for cell in column.cells]
     if column.is_number and are_numbers(cells):
         decimals = [len(cell) - len(cell.partition(".")[0]) for cell in cells]  # with their point
@@ -147,7 +149,8 @@ def _ready(column: Column) -> Column:
 
 
 def _told_once(columns: Sequence[Column]) -> tuple[list[Column], list[tuple[str, str]]]:
-    """Columns that differ from row to row, or stay; and what the others say in all rows."""
+    """Split off columns that say the same in every row, unless they stay, and return what they
+    say."""
 
     def is_same(column: Column) -> bool:
         return not column.stays and len(column.cells) > 1 and len(set(column.cells)) == 1
@@ -157,7 +160,8 @@ def _told_once(columns: Sequence[Column]) -> tuple[list[Column], list[tuple[str,
 
 
 def _fitted(columns: Sequence[Column], width: int) -> tuple[list[Column], int, list[str]]:
-    """The columns for which there is room, characters between them, and the others' names."""
+    """Choose the columns for which there is room; also the characters between them, and the others'
+    names."""
     least = list(map(_least_width, columns))
 
     def taken(chosen: Iterable[int], gap: int) -> int:
@@ -173,7 +177,7 @@ def _fitted(columns: Sequence[Column], width: int) -> tuple[list[Column], int, l
 
 
 def _rows(columns: Sequence[Column], width: int, gap: int) -> list[list[str]]:
-    """The header and each row, as the lines that it takes."""
+    """Return the header and each row, as the lines that it takes."""
     widths = list(map(_least_width, columns))
     spare = width - sum(widths) - gap * (len(columns) - 1)
     for at, column in enumerate(columns):  # headers, labels, sentences have what room is left
@@ -214,7 +218,8 @@ def _lines(
 
 
 def _least_width(column: Column) -> int:
-    """With its header, and its cells if they may be, broken wherever that may be."""
+    """Fewest characters of a column with its header, and its cells if they may be, broken wherever
+    that may be."""
     cells = _widest(column.cells)
     if column.is_sentence:
         words = (word for cell in column.cells for word in cell.split())
@@ -231,7 +236,7 @@ def _cell_lines(column: Column, cell: str, size: int) -> list[str]:
 
 
 def _filled(parts: Iterable[str], size: int) -> list[str]:
-    """Lines of parts, each of which stays whole."""
+    """Fill lines of `size` characters with parts, each of which stays whole."""
     lines = [""]
     for part in parts:
         if lines[-1] and cell_len(lines[-1] + part.rstrip()) > size:
@@ -241,12 +246,13 @@ def _filled(parts: Iterable[str], size: int) -> list[str]:
 
 
 def _wrapped(text: str, size: int) -> list[str]:
-    """Lines of words; a command is one."""
+    """Break a text into lines of words; a command is one word."""
     return _filled(re.findall(r"^ +[^ ]+ *|python -m .*|[^ ]+ *", text), size)
 
 
 def _words(name: str) -> list[str]:
-    """Parts of a header or a label, which may be broken after a space, an underscore, a point."""
+    """Split a header or a label into parts; it may be broken after a space, an underscore, a
+    point."""
     return re.findall(r"[^ _.]*[ _.]?", name)[:-1]
 
 
