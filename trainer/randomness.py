@@ -44,7 +44,7 @@ def uniform(keys: Tensor, *, stream: int, shape: tuple[int, ...]) -> Tensor:
     Args:
         keys: B, int64. Equal keys give equal numbers, whatever else is in the batch.
         stream: tells apart the uses that one key has, such as an attack's restarts.
-        shape: of one example's numbers.
+        shape: that of one example's numbers.
     """
     counters = torch.arange(1, math.prod(shape) + 1, device=keys.device)
     origins = _mix(_mix(keys) + stream)

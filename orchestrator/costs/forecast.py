@@ -37,7 +37,7 @@ class Forecast:
     from."""
 
     trials: int  # left
-    basis: Mapping[str, int]  # how many of them are judged by what: see `Basis`
+    basis: Mapping[str, int]  # how many are estimated from what: see `Basis`
     used: Usage  # so far
     core_hours: float | None
     gpu_hours: float | None

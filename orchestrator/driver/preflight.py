@@ -68,11 +68,11 @@ def ready(
 
     Args:
         store: over the files of `place`, which may wait where these do not answer.
-        address: of a Ray cluster; None: this machine.
+        address: a Ray cluster's; None: this machine.
         is_local: the trials run in this process, without Ray.
-        fingerprint_of: of a data set, by its settings.
+        fingerprint_of: gives a data set's fingerprint, from its settings.
         settled: trials that are known to be done, by id: the store is not asked about them.
-        away: data sets that are to be downloaded: what stands on them is not tried.
+        away: data sets that are to be downloaded: what needs them is not tried.
 
     Raises:
         BadInput: the storage, the data, a network, the user's own code, or the resources of this
@@ -136,7 +136,7 @@ def check_content(
     so that what is wrong with them is known before Ray starts.
 
     Args:
-        resources: of a trial. All this is on the CPU: code that raises there, and is to run on a
+        resources: a trial's. All this is on the CPU: code that raises there, and is to run on a
             GPU, is warned of alone.
 
     Returns:

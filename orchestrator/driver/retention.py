@@ -27,7 +27,7 @@ def drop_weights(
     to the same.
 
     Args:
-        sweep: that asks for it, all of whose trials are done.
+        sweep: the one that asks for it, all of whose trials are done.
         keep: ids of the trials whose weights it keeps: its front and its references.
         candidates: ids of the sweep's trials.
     """

@@ -79,7 +79,7 @@ def start(
     Raises:
         BadInput: data, storage or resources are not there; nothing is written.
         NoClusterError: the address leads to no cluster, none takes this driver, or none of its
-            machines a trial; likewise.
+            machines a trial; nothing is written.
         HeldError: another start is running the sweep.
         DecidedOtherwiseError: another start has decided what the precision is.
     """

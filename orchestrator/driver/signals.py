@@ -49,7 +49,7 @@ class Interruption:
         handlers = {number: signal.getsignal(number) for number in SIGNALS}
         reader, writer = os.pipe()
         os.set_blocking(writer, False)
-        before = signal.set_wakeup_fd(writer)  # told of every signal, whoever handles it
+        before = signal.set_wakeup_fd(writer)  # gets every signal, whoever handles it
         try:
             yield
         except SystemExit:

@@ -27,7 +27,7 @@ class Queue:
 
         Args:
             lease: seconds of silence after which another's trial is taken over.
-            retries: of one trial, within this start.
+            retries: most retries of one trial, within this start.
         """
         self._waiting = deque(trial_ids)
         self._store = store

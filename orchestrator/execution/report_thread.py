@@ -17,7 +17,7 @@ def told_in_a_thread(tell: Tell) -> Iterator[Tell]:
     """Make of `tell` a function that returns at once; when the block ends, all has been passed on,
     in order.
 
-    Where `tell` breaks off, what comes after is told to nobody, and nobody is held up.
+    Where `tell` breaks off, what comes after is passed on to nobody, and nobody is held up.
     """
     news: SimpleQueue[EpochRow | None] = SimpleQueue()
 

@@ -62,8 +62,9 @@ class Scene:
     """Columns `trial_id`, `method`, `x`, `y`, `text` (the knee's settings), `is_collapsed`."""
 
     means: pd.DataFrame
-    """One row a cell: `method`, `x`, `y`, `dx`, `dy` (standard deviations), `text`, `lacking`
-    (such as `1 of 2 seeds`; empty where none lacks), `is_collapsed` (all its trials are)."""
+    """Means as a table of one row a cell: `method`, `x`, `y`, `dx`, `dy` (standard deviations),
+    `text`, `lacking` (such as `1 of 2 seeds`; empty where none lacks), `is_collapsed` (all its
+    trials are)."""
 
     line: Array
     """Vertices (L, 2) of the line that bounds what the front attains; none where none is drawn."""

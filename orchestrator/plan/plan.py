@@ -204,7 +204,7 @@ def make_plan(
     """Plan the trials of a sweep by seed, then cell, and read their progress.
 
     Args:
-        fingerprint_of: of a data set, by its settings.
+        fingerprint_of: gives a data set's fingerprint, from its settings.
         settled: trials that are known to be done, by id: the store is not asked about them.
 
     Raises:

@@ -36,7 +36,7 @@ BESIDE, GIVEN_UP, DAMAGED = "not on the front", "given up", "damaged"
 def reevaluated(spec: SweepSpec, suite_path: str, *, only_front: bool) -> SweepSpec:
     """Return the sweep under the suite in a YAML file, written as a section `evaluation` is.
 
-    Its tracker is told nothing: it has the accuracies under the sweep's own suite by these names.
+    Its tracker records nothing: it has the accuracies under the sweep's own suite by these names.
 
     Args:
         only_front: whether trials are left out that are neither on the front under the sweep's
@@ -82,7 +82,7 @@ def plan_start(
     """Plan a start; one that only evaluates also says which trials it leaves out.
 
     Args:
-        fingerprint_of: of a data set, by its settings.
+        fingerprint_of: gives a data set's fingerprint, from its settings.
         settled: trials that are known to be done, by id: the store is not asked about them.
 
     Raises:

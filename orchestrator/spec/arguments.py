@@ -74,7 +74,7 @@ def command(door: str, spec: SweepSpec, *, address: str | None = None) -> str:
     A password in a URI is left out.
 
     Args:
-        address: of the cluster that the sweep runs on.
+        address: that of the cluster on which the sweep runs.
     """
     storage: list[str] = []
     others: list[str] = []

@@ -86,9 +86,9 @@ def lines(
     """Lay out what is to be said of the sweep as a whole, except its front.
 
     Args:
-        damaged: files that were found so.
-        more: of the trials that are not shown, if any are not.
-        width: of a line; None: whatever it takes.
+        damaged: files that were found damaged.
+        more: a line on the trials that are not shown; empty where all are.
+        width: characters of a line; None: whatever it takes.
     """
     trials = [("trials", more)] if more else []
     return titled([*_lines(spec, standing, damaged), *trials], width=width)

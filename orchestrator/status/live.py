@@ -41,8 +41,8 @@ def keep_watching(
     a line whenever something changes.
 
     Args:
-        damaged: files that were found so, which may grow.
-        rest: a command that tells of all trials.
+        damaged: files that were found damaged; there may be more later.
+        rest: a command that shows all trials.
     """
     looks = _looks(spec, observer, standing)
     if not console.is_terminal:

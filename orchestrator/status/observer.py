@@ -1,6 +1,6 @@
 """How far a sweep is, seen from outside: read from its storage alone, and nothing written.
 
-What runs is judged by one look, with this machine's clock: a lease whose owner's last sign of
+What runs is estimated from one look, with this machine's clock: a lease whose owner's last sign of
 life is three times as old as the lease lasts is called silent. Clocks may be off, so nothing is
 decided by that; a start that would take over waits and listens instead.
 """

@@ -2,7 +2,7 @@
 
     store.json, store.json.copy                  what this is, and its version
     trials/<id>/trial.json                       what the trial is
-    trials/<id>/attempts/<number>/               one go at it, under a lease
+    trials/<id>/attempts/<number>/               one attempt at it, under a lease
         lease.json, beat.json, ended.json        who, that it lives, how it ended (and why)
         origin.json                              from where it went on, with the rows until there
         rows/EEEEEE.json                         one epoch's facts

@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 
 TRIAL_TAG = "pareto.trial_id"
 SWEEP_TAG = "pareto.sweep"
-TOLD_TAG = "pareto.told"  # a hash of what was last told in full
+TOLD_TAG = "pareto.told"  # a hash of what was last sent in full
 NAMES_TAG = "pareto.names"  # JSON: labels by the names that stand for them, where MLflow takes none
 _PARENT_TAG = "mlflow.parentRunId"
 
@@ -64,7 +64,7 @@ class MlflowTracker(Tracker):
         """Begin to send at once, in the background.
 
         Args:
-            uri: of the tracking store; may hold a password, which is never shown.
+            uri: the tracking store's; may hold a password, which is never shown.
             sweep: the experiment's name.
             artifacts: where a new experiment keeps files; None: as the server decides.
             is_ours: whether this process is to make a run that is not there yet, by its key: it
@@ -79,7 +79,7 @@ class MlflowTracker(Tracker):
         self._failures = 0  # one after the other
         self._runs: dict[str, _Known] = {}  # by trial id
         self._is_at_work = False  # whether the sweep's own run says so
-        self._ended: list[str] = []  # of the trials that were told
+        self._ended: list[str] = []  # of the trials that were sent
         self._thread = threading.Thread(target=self._send, name="mlflow", daemon=True)
         self._thread.start()
 

@@ -16,13 +16,13 @@ class TrackedTrial:
     """What a tracker is given of a trial.
 
     Attributes:
-        id: of the trial.
-        name: for people.
-        params: what it is, by dotted name.
+        id: the trial's id.
+        name: the trial's name for people.
+        params: what the trial is, by dotted name.
         scores: accuracies and what follows from them, seconds and passes; of a trial that is over.
-        status: as in `trials.csv`.
+        status: the trial's, as in `trials.csv`.
         rows: epochs, read only where they are not known yet.
-        began: when its first attempt did (UTC, ISO 8601), read likewise; None where nobody knows.
+        began: when its first attempt began (UTC, ISO 8601), read as `rows` are; None: not known.
         ended: when it was done, failed or stopped; None while it runs.
     """
 

@@ -48,10 +48,10 @@ class Supervision:
         """Supervise one attempt.
 
         Args:
-            epochs: of the whole training.
-            read_orders: what is wanted now.
+            epochs: epochs of the whole training.
+            read_orders: returns what is wanted now.
             spent: seconds of the attempts before.
-            report: told each epoch's row once it is kept.
+            report: is given each epoch's row once it is kept.
             give_up: ends a process whose trial hangs; that is recorded by then.
         """
         self._attempt = attempt

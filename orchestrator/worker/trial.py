@@ -82,7 +82,7 @@ def carry_out(
     """Train a trial where that is left to do and evaluate it, as attempt `number`.
 
     What goes wrong within the trial (NaN, an exception, no memory, code of a user's own that calls
-    `sys.exit`) is recorded in the store and ends this trial alone. `report` is told each epoch's
+    `sys.exit`) is recorded in the store and ends this trial alone. `report` gets each epoch's
     row, and raises nothing: Tune ends whoever reports to it by `sys.exit`, which is a thread apart.
     """
     task = None
@@ -169,7 +169,7 @@ def passes_of_training(rows: Sequence[EpochRow], epochs: int) -> dict[str, Any]:
     Validation stands apart: it measures, and no model is another for it.
 
     Args:
-        rows: of the epochs, of which damage may have taken the last one: then nobody knows.
+        rows: facts of the epochs; where damage has taken the last one's, passes are None.
     """
     last = rows[-1] if rows and rows[-1]["epoch"] == epochs else {}
     found = {part: Passes.of_row(last, prefix) for part, prefix in PARTS.items()}

@@ -18,7 +18,7 @@ def check_batch(
     """Check that images (B C H W in [0, 1]), labels and keys (B, int64) are what attacks take.
 
     Args:
-        num_classes: of the model; asked for last, since on bad images a model fails in words of
+        num_classes: counts the model's; called last, since on bad images a model fails in words of
             its own.
 
     Raises:

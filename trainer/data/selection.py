@@ -49,8 +49,7 @@ def _first(priorities: Tensor, count: int, seed: int) -> Tensor:
 
 
 def _ranks_and_sizes(labels: Tensor, seed: int) -> tuple[Tensor, Tensor]:
-    """For each example return its place among those of its class, in random order, and their
-    number."""
+    """Return each example's place among those of its class, in random order, and their number."""
     order = _shuffled(len(labels), seed)
     by_class = order[labels[order].argsort(stable=True)]
     sizes = labels.bincount()

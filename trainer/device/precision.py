@@ -33,7 +33,7 @@ def products(precision: Precision) -> Iterator[None]:
     """Set how products of float32 numbers round in the block, those of backward passes too, which
     have the types of their forward passes and want no autocast.
 
-    Said at every door, since PyTorch by itself lets cuDNN's convolutions round to TF32, and a
+    Set where passes begin, since PyTorch by itself lets cuDNN's convolutions round to TF32, and a
     network of one's own may set whatever it likes.
     """
     on_gpu = "tf32" if precision == "tf32" else "ieee"

@@ -63,7 +63,7 @@ def examples_id(fingerprint: str, split: str, rows: Tensor) -> str:
     """Name images by what they are, whatever the cut was: `x` and 16 hexadecimal digits.
 
     Args:
-        fingerprint: of the data set's content.
+        fingerprint: that of the data set's content.
         split: `test` or `validation`.
         rows: N, where among the data set's images of that kind they lie (`Split.rows`).
     """

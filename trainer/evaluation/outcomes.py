@@ -43,11 +43,11 @@ class EvaluationWarning:
     """A sign that accuracies say less than they seem to: see `trainer.evaluation.self_check`."""
 
     code: str
-    """One word for tables: `zero_gradient`, `attack_moves_nothing`, `random_answers` or
-    `probabilities`."""
+    """Name of the warning in one word, for tables: `zero_gradient`, `attack_moves_nothing`,
+    `random_answers` or `probabilities`."""
 
     message: str
-    """What was seen, what follows, and what to do, for people."""
+    """Text of the warning, for people: what was seen, what follows, and what to do."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -24,7 +24,7 @@ def print_scores(
     union), and what there is to warn of.
 
     Args:
-        reaches: by category, the attack's radius for people to read.
+        reaches: each attack's radius for people to read, by category.
         caption: what was evaluated, on what.
     """
     rows: list[tuple[str, ...]] = []

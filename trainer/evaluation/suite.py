@@ -189,7 +189,7 @@ def origin_of(
     """Name what the outcomes of a model with this state are of.
 
     Args:
-        fingerprint: of the data set.
+        fingerprint: the data set's.
     """
     split: Split = getattr(dataset, suite.split)
     rows = split.rows[examples_of(suite, split).to(split.rows.device)]
@@ -210,7 +210,7 @@ def evaluate(
     neither on the batch size nor on which other examples or attacks there are.
 
     Args:
-        progress: told examples done and examples in all, after each batch.
+        progress: is called with examples done and examples in all, after each batch.
 
     Raises:
         NotFiniteError: the model's logits are NaN or infinite on clean images.

@@ -1,7 +1,7 @@
 """Documents whose values know where they were written: the border at which input is read.
 
 A YAML file, a `--set` assignment and plain values (defaults, a JSON record) all become a
-`Document`, so that whatever a person got wrong is told in one form, one line a problem:
+`Document`, so that whatever a person got wrong is reported in one form, one line a problem:
 
     sweeps/quick.yaml:12: methods.pgd.epsilon: must be >= 0, got -1 (pixels in [0, 1])
 

@@ -9,7 +9,7 @@ A secret is known by where it stands, so that all else stays readable:
 - behind `Authorization:`, `Cookie:`, `X-Api-Key:`, `Bearer`, and behind a name alone on its line,
   `password: SECRET`.
 
-All of it percent-encoded as well, once or more. Where it cannot be told how far a secret goes,
+All of it percent-encoded as well, once or more. Where it is not clear how far a secret goes,
 rather too much is hidden than too little.
 """
 

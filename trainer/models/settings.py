@@ -71,7 +71,7 @@ class ModelSettings(Settings):
 
     @property
     def options(self) -> dict[str, Any]:
-        """Return the keyword arguments of the model's builder."""
+        """Keyword arguments of the model's builder."""
         return dict(self.model_extra or {})
 
     def content(self) -> dict[str, Any]:

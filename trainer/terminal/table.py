@@ -1,6 +1,6 @@
 """Tables on a terminal: as many columns as fit, each of their cells whole.
 
-Columns that are empty throughout are left out; one that says the same in every row is told once,
+Columns that are empty throughout are left out; one that says the same in every row is shown once,
 below. Where the rest is too wide, headers are broken between words, and so are sentences and long
 labels; then columns get room by their importance, and those that have none are named. No number
 and no id is ever cut, nor any word.
@@ -111,9 +111,9 @@ def terminal_table(
 
     Args:
         columns: in the order in which they stand, their cells of equal number.
-        width: of the terminal; None: whatever it takes, with every column.
+        width: characters of the terminal; None: whatever it takes, with every column.
         more: where columns that have no room can be seen, such as `--json`.
-        styles: of the rows; no styles, none.
+        styles: those of the rows; none: no styles.
     """
     shown = [_ready(column) for column in columns if any(column.cells)]
     same: list[tuple[str, str]] = []

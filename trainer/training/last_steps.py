@@ -11,9 +11,9 @@ from torch import Tensor
 from trainer.passes import Passes
 
 LastSteps = list[dict[str, float]]
-"""For each step, oldest first: `epoch` and `step` (of the epoch), both from 1, `learning_rate`,
-`gradient_norm` (L2, over all parameters, before the step), and of each branch the batch's means
-`loss/BRANCH` and `weight/BRANCH` (alpha)."""
+"""Facts of each step, oldest first: `epoch` and `step` (of the epoch), both from 1,
+`learning_rate`, `gradient_norm` (L2, over all parameters, before the step), and of each branch the
+batch's means `loss/BRANCH` and `weight/BRANCH` (alpha)."""
 
 
 @dataclass(frozen=True, kw_only=True)

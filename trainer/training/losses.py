@@ -43,7 +43,7 @@ def weighed_losses(
 
     Args:
         indices: B, int64, of examples of the split, on the host.
-        epoch: from 0.
+        epoch: counted from 0.
         warmup: factor on the attacks' radii and steps.
     """
     branches, resting = trial.method.branches(), weighting.resting()

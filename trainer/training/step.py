@@ -28,7 +28,7 @@ class Descent:
     Attributes:
         micro_batches: parts in which the attacks, the forward and the backward pass of a step
             are computed; the gradients add up.
-        num_steps: of an epoch.
+        num_steps: steps of an epoch.
     """
 
     trial: Trial

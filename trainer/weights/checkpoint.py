@@ -33,7 +33,7 @@ class Checkpoint:
 
     Attributes:
         epochs_done: whole epochs.
-        steps_done: of the epoch under way; 0 between epochs.
+        steps_done: steps of the epoch under way; 0 between epochs.
         model, optimiser, weighting: their states.
         epoch: what the epoch under way has summed so far; empty between epochs.
         passes: from the first epoch to here, of `training` and of `validation`, by kind; None where
@@ -116,10 +116,10 @@ class Weights:
     """A trained model: its tensors and the record of the trial that made it.
 
     Attributes:
-        trial: as `Trial.record` has it.
-        model: its state.
+        trial: the trial's record, as `Trial.record` has it.
+        model: its state, tensors by name.
         image_shape: C H W of the images that it takes; None in files of before it was kept.
-        num_classes: K of its logits; likewise.
+        num_classes: K of its logits; None in such files.
     """
 
     trial: dict[str, Any]

@@ -1,7 +1,7 @@
 """Files by name in one place: what the store asks of a file system.
 
-Seven verbs on bytes, so that an object store can stand where a folder does. Writes are whole or
-not at all, and `create` decides a race: of several writers of one name exactly one is told yes.
+Seven operations on bytes, so that an object store can replace a folder. Writes are whole or
+not at all, and `create` decides a race: of several writers of one name exactly one succeeds.
 What a place cannot do it says in one of three ways: later (`UnreachableError`), with more room
 (`FullError`), or not before a person has changed something (`RefusedError`).
 """
@@ -30,12 +30,12 @@ class Files(Protocol):
     """A flat name space of files; names are parts joined by `/`, and no file's name is a folder's
     too.
 
-    Every verb may raise `UnreachableError`, `FullError` or `RefusedError`.
+    Every operation may raise `UnreachableError`, `FullError` or `RefusedError`.
     """
 
     @property
     def url(self) -> str:
-        """The place as a person is told of it, without secrets."""
+        """Name of the place for people, without secrets."""
 
     def read(self, name: str) -> bytes | None:
         """Read the content of a file; None where there is none."""

@@ -106,7 +106,7 @@ class Patient:
 
 
 class _Wait:
-    """One wait for one kind of trouble."""
+    """A wait for a place that is full or away."""
 
     def __init__(self, kind: type[OSError]) -> None:
         self.kind = kind

@@ -45,8 +45,8 @@ def garbage_of_trial(files: Files, folder: str, sizes: Mapping[str, int]) -> lis
     """Find the garbage of a trial that nobody works on.
 
     Args:
-        folder: of the trial.
-        sizes: of all files there.
+        folder: the trial's folder.
+        sizes: bytes of all files there, by name.
     """
     kinds = {}
     for name in sizes:

@@ -53,7 +53,7 @@ def inventory(files: Files, *, sweep: str | None) -> list[Entry]:
     """List all trials of which any file is there, by id; nothing is changed.
 
     Args:
-        sweep: whose trials alone are wanted; None: all.
+        sweep: the one whose trials alone are wanted; None: all.
 
     Raises:
         UnknownSweepError: no sweep of that name says what its trials are.

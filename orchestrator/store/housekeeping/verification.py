@@ -60,7 +60,7 @@ def verify(
 
     Args:
         sizes: the `contents`.
-        on_read: told each of the `sealed` once it is judged.
+        on_read: is called with each of the `sealed` once it is checked.
 
     Raises:
         VersionError: the mark and its copy are both damaged.

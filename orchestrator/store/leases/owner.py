@@ -1,4 +1,4 @@
-"""Who holds a lease: a process of a machine, as it can be told from every other."""
+"""Who holds a lease: a process of a machine, as distinct from every other."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Records and blobs that show when they were damaged.
 
 A record is JSON with its own SHA-256 inside; a blob has its SHA-256 beside it, in a file that
-`sha256sum -c` reads. What does not agree is set aside under `NAME.damaged`, told in the log, and
+`sha256sum -c` reads. What does not agree is set aside under `NAME.damaged`, logged, and
 from then on as good as never written.
 """
 

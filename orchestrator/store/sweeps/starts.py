@@ -64,7 +64,7 @@ def begun(
         impatient: the same files for signs of life, which must not wait where `files` does.
         joins: share the sweep with whoever runs it.
         on_tick: called every second from a thread of its own.
-        address: of the cluster that it runs on, for whoever is to start it again.
+        address: that of the cluster on which it runs, for whoever is to start it again.
 
     Raises:
         HeldError: who holds it, on which host, since when.

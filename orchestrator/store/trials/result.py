@@ -36,7 +36,7 @@ def trained_facts(files: Files, folder: str, sizes: Mapping[str, int]) -> dict[s
     were given up; None for any other.
 
     Args:
-        sizes: of all files of the trial.
+        sizes: bytes of all files of the trial, by name.
     """
     if not sizes:
         return None
