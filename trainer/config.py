@@ -96,8 +96,7 @@ class Trial(_Which):
     validation_attacks: dict[str, SerializeAsAny[Attack]]
 
     def content(self) -> dict[str, Any]:
-        """Return all that determines the result; kinds and versions of attacks and method
-        included."""
+        """Return all that determines the result, with kinds and versions of attacks and method."""
         return super().content() | {
             "semantics": SEMANTICS,
             "method": described(METHODS, self.method),
@@ -257,8 +256,7 @@ def read_attacks(document: Document) -> dict[str, Attack]:
 
 
 def read_method(document: Document, attack_labels: Collection[str]) -> Method:
-    """Read a method by its kind, `method: KIND`; an attack's label is adversarial training on
-    it."""
+    """Read a method by its kind, `method: KIND`; an attack's label trains on that attack."""
     kind = _kind(document, "method", "standard")
     known = dict.fromkeys(attack_labels, Adversarial) | METHODS
     if kind not in METHODS and kind in attack_labels:
@@ -327,8 +325,7 @@ def _kind(document: Document, key: str, label: str) -> str:
 
 
 def described(registry: Mapping[str, type[Settings]], settings: Attack | Method) -> dict[str, Any]:
-    """Return the content of an attack or method: its kind, its meaning's version, its own
-    settings."""
+    """Return the content of an attack or method: its kind, its version, its own settings."""
     return {
         "kind": kind_of(registry, settings),
         "version": settings.version,

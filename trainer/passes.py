@@ -61,8 +61,7 @@ class Passes:
 
     @classmethod
     def read(cls, record: Mapping[str, Any] | None) -> Self | None:
-        """Read what `record` returned; None for results that were made before passes were
-        counted."""
+        """Read what `record` returned; None for results from before passes were counted."""
         return None if record is None else cls(**record)
 
     @classmethod
@@ -79,8 +78,7 @@ PARTS = {"training": "passes/", "validation": "validation/passes/"}
 
 
 class CoursePasses:
-    """Passes from a training's first epoch on: those of its steps, and apart from them of
-    validation."""
+    """Passes since a training's first epoch: those of its steps, and apart those of validation."""
 
     def __init__(self) -> None:
         """Begin with a training's first epoch, of which no pass was made."""

@@ -102,8 +102,7 @@ def examples_trained(data: DataSettings) -> int | None:
 
 
 def examples_evaluated(data: DataSettings, suite: Suite) -> int | None:
-    """Images on which a suite tries a model; None where the number is not known without reading
-    them."""
+    """Images on which a suite tries a model; None where that is not known without reading them."""
     images = IMAGES.get(data.name)
     tested = data.test_examples or (images.tested if images else None)
     available = tested if suite.split == "test" else data.validation
@@ -146,8 +145,7 @@ def _keeps_checkpoint(retention: RetentionSettings, trial: Trial) -> bool:
 
 
 def _bytes_of_outcomes(data: DataSettings, suite: Suite) -> int:
-    """Bytes of a trial's outcomes, small beside its weights; 0 where the number of images is not
-    known."""
+    """Bytes of a trial's outcomes, small beside weights; 0 if the number of images is unknown."""
     examples = examples_evaluated(data, suite) or 0
     rungs = sum(len(category) for category in suite.categories.values())
     return int(BYTES_A_BIT * examples * (1 + rungs))

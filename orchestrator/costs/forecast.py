@@ -1,5 +1,4 @@
-"""What the rest of a sweep will take: hours, estimated from what is done, and room in the
-storage."""
+"""What the rest of a sweep will take: hours, estimated from what is done, and storage."""
 
 from __future__ import annotations
 
@@ -33,8 +32,7 @@ Basis = Literal["cell", "method", "sweep"]
 
 @dataclass(frozen=True, kw_only=True)
 class Forecast:
-    """What a sweep will take from now on. Hours are None where nothing is done to estimate them
-    from."""
+    """What a sweep will take from now on. Hours are None where nothing is done to go by."""
 
     trials: int  # left
     basis: Mapping[str, int]  # how many are estimated from what: see `Basis`
@@ -237,8 +235,7 @@ def _of_a_suite(trial: Trial, suite: Suite) -> float | None:
 def _told_or_judged(
     told: Mapping[str, float | None], pace: _Pace, planned: PlannedTrial, units: int
 ) -> float | None:
-    """Return what a trial's settings say, or else an estimate from trials of its cell or its
-    method."""
+    """Return what a trial's settings say, or else an estimate from its cell or its method."""
     (_, cell), *_ = _likenesses(planned)
     if (of_one := told[cell]) is not None:
         return units * of_one

@@ -1,6 +1,6 @@
 """Restores files of trials that were begun and have lost some, at the start of a sweep.
 
-Weights, bits and results are made by attempts, as ever. Here it is what says whose they are: a
+Weights, bits and results are made by attempts alone. Restored is what says whose they are: a
 trial's description, its place among its siblings, and the end of an attempt that did its work.
 """
 

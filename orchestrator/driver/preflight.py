@@ -214,8 +214,7 @@ def _warn_of_radii(spec: SweepSpec, shapes: Mapping[DataSettings, Shape]) -> Non
 
 
 def _warn_of_slowness(pending: Sequence[PlannedTrial]) -> None:
-    """Warn of precisions that are slow on this machine's CPU; a cluster's driver is on one of its
-    machines."""
+    """Warn of precisions that are slow on this CPU; a cluster's driver is on a machine of it."""
     precisions = sorted({planned.trial.training.precision for planned in pending})
     for warning in filter(None, (slowness(precision, CPU) for precision in precisions)):
         logger.warning("%s", warning)

@@ -329,8 +329,7 @@ def _track_trials(
 
 
 def _ended(planned: PlannedTrial) -> str | None:
-    """Return when a trial was done, failed or stopped; None while it runs, or where that is not
-    known."""
+    """Return when a trial was done, failed or stopped; None while it runs, or if not known."""
     progress = planned.progress
     if planned.status == "done" and progress.evaluation is not None:
         return str(progress.evaluation["at"])

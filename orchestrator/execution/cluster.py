@@ -125,8 +125,7 @@ def _keep_keys() -> None:
 
 
 def _unsaid(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that the environment does not set: Ray refuses a job that sets one
-    twice."""
+    """Keep the variables that the environment does not set: Ray refuses those set twice."""
     return {name: value for name, value in environment.items() if name not in os.environ}
 
 

@@ -14,8 +14,7 @@ Tell = Callable[[EpochRow], None]
 
 @contextmanager
 def told_in_a_thread(tell: Tell) -> Iterator[Tell]:
-    """Make of `tell` a function that returns at once; when the block ends, all has been passed on,
-    in order.
+    """Make `tell` return at once; when the block ends, all has been passed on, in order.
 
     Where `tell` breaks off, what comes after is passed on to nobody, and nobody is held up.
     """

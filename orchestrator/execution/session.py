@@ -31,8 +31,7 @@ VARIABLES = ("RAY_TMPDIR",) if sys.platform == "darwin" else ("RAY_TMPDIR", "TMP
 FALLBACKS = ("/tmp", "/var/tmp")
 
 SECONDS_TO_REMOVE = 5.0
-"""Seconds given to Ray's last processes to end before their folder, which they write to, is
-removed."""
+"""Seconds that Ray's last processes are given to end before their folder is removed."""
 
 
 def parent_folder(environment: Mapping[str, str]) -> tuple[Path, str]:

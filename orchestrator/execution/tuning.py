@@ -196,8 +196,7 @@ class _Suggestions(_Stateless, Searcher):
         self._is_closed = is_closed
 
     def suggest(self, trial_id: str) -> Any:
-        """Return the next trial's configuration; None where all that wait are worked on
-        elsewhere."""
+        """Return the next trial's configuration; None where others must end before there is one."""
         found = None if self._is_closed() else self._queue.next()
         if found is not None:
             return dict(zip((TRIAL, ATTEMPT), found, strict=True))
@@ -225,8 +224,7 @@ class _Grace(_Stateless, Stopper):
         return False
 
     def stop_all(self) -> bool:
-        """Whether the time that trials have to stop by themselves is over; asked at every step of
-        Tune."""
+        """Whether the time to stop by themselves is over for all trials; asked at every step."""
         if self._asked is None and self._is_stopped():
             self._asked = time.monotonic()
         return self._asked is not None and time.monotonic() - self._asked > GRACE_SECONDS

@@ -65,15 +65,13 @@ class Label:
 
 
 def setting_text(settings: dict[str, Any]) -> str:
-    """Write settings in short: `{'pgd.epsilon': 0.03137254901960784, 'rho': 0.4}` as `pgd ε =
-    8/255, ρ = 0.4`."""
+    """Write `{'pgd.epsilon': 0.03137254901960784, 'rho': 0.4}` as `pgd ε = 8/255, ρ = 0.4`."""
     words = (f"{_symbol(name)} = {value_text(value, digits=6)}" for name, value in settings.items())
     return short(", ".join(words))
 
 
 def short(text: str) -> str:
-    """Return `text` as a picture may show it: on one line, each character with a shape, not too
-    long."""
+    """Shorten `text` for a picture: on one line, each character with a shape, not too long."""
     safe = printable(text)
     return safe if len(safe) <= MOST_CHARACTERS else f"{safe[: MOST_CHARACTERS - 1]}…"
 

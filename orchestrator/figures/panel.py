@@ -76,8 +76,7 @@ class Scene:
     """The knee's `trial_id`."""
 
     floors: tuple[float | None, float | None]
-    """Values on x and on y that the best constant classifier has, drawn as lines; None if
-    unknown."""
+    """Values on x and y that the best constant classifier has, drawn as lines; None: unknown."""
 
 
 FLOOR_LINE: dict[str, Any] = {"color": GREY, "linewidth": 1.0, "linestyle": (0, (4, 3))}
@@ -95,8 +94,7 @@ def draw_panel(axes: Axes, scene: Scene, *, is_log: bool) -> None:
 
 
 def _draw_frame(axes: Axes, scene: Scene, *, is_log: bool) -> None:
-    """Set scales, limits, ticks and titles; an axis runs backwards where better would be
-    elsewhere."""
+    """Set scales, limits, ticks and titles; an axis runs backwards where better is elsewhere."""
     logged = "horizontal" if scene.log_axis == "x" else "vertical"
     tag = f"{logged} axis logarithmic" if is_log else "raw axes"
     axes.set_title(tag, loc="right", size=8.0, color=GREY)

@@ -59,8 +59,8 @@ KNOWN_METHODS = {
     "maximum": MethodStyle("#B8A300", "p"),
     "pareto": MethodStyle("#D55E00", "o"),
 }
-"""Styles of known methods, in Okabe and Ito's palette, which every kind of colour vision can tell
-apart; its yellow is darkened."""
+"""Styles of known methods, in Okabe and Ito's palette for any colour vision, its yellow
+darkened."""
 
 OTHER_COLORS = ("#332288", "#882255", "#44AA99", "#999933", "#777777")
 """Colours of other methods, from Tol's muted palette, with hues between those of known ones."""

@@ -42,16 +42,14 @@ def is_measured(table: pd.DataFrame, objectives: Sequence[Objective]) -> pd.Seri
 
 
 def is_collapsed(table: pd.DataFrame) -> pd.Series[bool]:
-    """Mark which rows say that their model has collapsed; none where the table has no such
-    column."""
+    """Mark rows that say that their model has collapsed; none if the table has no such column."""
     if COLLAPSED not in table:
         return pd.Series(False, index=table.index)
     return table[COLLAPSED].eq(True).fillna(False).astype(bool)
 
 
 def is_at_floor(table: pd.DataFrame, objectives: Sequence[Objective]) -> pd.Series[bool]:
-    """Mark which rows have a union no higher than a constant classifier's, where it is an
-    objective."""
+    """Mark rows with a union no higher than a constant classifier's, if it is an objective."""
     if Objective(UNION, Direction.MAXIMISE) not in objectives or CONSTANT not in table:
         return pd.Series(False, index=table.index)
     return (table[UNION] <= table[CONSTANT]).fillna(False).astype(bool)

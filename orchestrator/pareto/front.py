@@ -51,8 +51,7 @@ class Front:
     """Volume dominated within the reference point, in the product of the objectives' units."""
 
     knee: str | None
-    """`trial_id` of the knee (see `orchestrator.pareto.dominance.knee`); None where there is
-    none."""
+    """`trial_id` of the knee (see `orchestrator.pareto.dominance.knee`); None: there is none."""
 
     used: int
     """Number of trials that took part."""
@@ -67,8 +66,7 @@ class Front:
     """Means over seeds, one row a cell: see `cells`."""
 
     constant_accuracy: float | None
-    """Accuracy of the best constant classifier (see `orchestrator.pareto.eligibility`), if it is
-    known."""
+    """Best constant classifier's accuracy (see `orchestrator.pareto.eligibility`), if known."""
 
     keep_collapsed: bool
     """Whether trials that are otherwise kept off the front took part."""
@@ -79,8 +77,7 @@ class Front:
 
 
 def by_contract(table: pd.DataFrame, objectives: Sequence[Objective]) -> pd.DataFrame:
-    """Return `table` with its column `on_front` filled in and, where it had none, its settings
-    last.
+    """Return `table` with its column `on_front` filled in and, if it had none, its settings last.
 
     Then every column that is neither measured nor a fact counts as a setting, so that trials
     that differ in anything are not taken for replicates of each other.
@@ -209,8 +206,7 @@ def cells(
 
 
 def _with_split(table: pd.DataFrame, key: Sequence[str]) -> pd.DataFrame:
-    """Fill in the split of a row that has none, such as of a trial that is not done, from its
-    cell."""
+    """Fill in the split of a row that has none, as where its trial is not done, from its cell."""
     if "split" not in table or not table["split"].isna().any():
         return table
     known = table.groupby(list(key), dropna=False, sort=False)["split"].transform("first")

@@ -60,8 +60,7 @@ def bytes_of_weights(trial: Trial) -> int | None:
 
 
 def network_id(trial: Trial) -> str:
-    """Identify a trial's network by `n` and 16 hexadecimal digits: equal where tensors have equal
-    sizes."""
+    """Name a network by `n` and 16 hexadecimal digits: equal where tensors have equal sizes."""
     return content_id("n", {"data": trial.data.name, "model": trial.model.content()})
 
 

@@ -1,5 +1,4 @@
-"""The plan: the trials that a specification asks for, each with what the store says is left to
-do."""
+"""The plan: the trials that a specification asks for, and what is left to do of each."""
 
 from __future__ import annotations
 

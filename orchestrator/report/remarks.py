@@ -23,8 +23,7 @@ Telling = Callable[[str], list[str]]
 
 
 def remarks(front: Front) -> Iterator[tuple[str, str]]:
-    """Yield what is to be said of a front beside its numbers, as titles and sentences; maybe
-    nothing."""
+    """Yield what is to be said of a front beside its numbers: titles and sentences, maybe none."""
     settings = _telling(front)
     yield from _of_collapsed(front, settings)
     attacked = [objective.name for objective in front.objectives if is_under_attack(objective)]
@@ -36,8 +35,7 @@ def remarks(front: Front) -> Iterator[tuple[str, str]]:
 
 
 def what_differs(kept: Front, usual: Front) -> str:
-    """Say how the front changes when collapsed trials and those at the constant's floor take
-    part."""
+    """Say how the front changes if collapsed trials and those at the constant's floor take part."""
     is_gained = ~kept.points["trial_id"].isin(usual.points["trial_id"])
     is_lost = ~usual.points["trial_id"].isin(kept.points["trial_id"])
     if not is_gained.any():
@@ -83,8 +81,7 @@ def _of_warnings(front: Front, settings: Telling) -> Iterator[tuple[str, str]]:
 
 
 def _telling(front: Front) -> Telling:
-    """Return the settings that differ between a method's cells; all where the table names no
-    methods."""
+    """Return the settings that differ among a method's cells; all if the table has no methods."""
     settings = settings_columns(front.measured, front.objectives)
     if "method" not in front.cells or not settings:
         return lambda _: settings
@@ -112,8 +109,7 @@ def _trial(row: pd.Series[Any], settings: Telling) -> str:
 
 
 def _title(row: pd.Series[Any], settings: Telling) -> str:
-    """Name a trial or a cell, as `pareto rho=0.4 seed=1`; empty where the table says nothing of
-    it."""
+    """Name a trial or a cell, as `pareto rho=0.4 seed=1`; empty if the table says nothing of it."""
     known = {name: row[name] for name in ("method", "seed") if name in row and pd.notna(row[name])}
     telling = settings(str(row.get("method", "")))
     words = [f"{name}={value_text(value)}" for name, value in settings_of(row, telling).items()]

@@ -238,8 +238,7 @@ def _front_and_references(
 def _why_left_out(
     planned: PlannedTrial, store: Store, own_suite: str, wanted: Set[str]
 ) -> str | None:
-    """Say in a word or two why a trial is left out; None for one that is to be evaluated or is
-    done."""
+    """Say in a word or two why a trial is left out; None if it is to be evaluated, or is done."""
     if planned.id not in wanted:
         return BESIDE
     if planned.evaluation is not None:

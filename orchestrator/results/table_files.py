@@ -86,8 +86,7 @@ def read_csv(path: Path) -> pd.DataFrame:
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:
-    """Write a CSV that `read_csv` reads back equal; no spreadsheet takes a text in it for a
-    formula."""
+    """Write a CSV that `read_csv` reads back equal; no spreadsheet takes its texts for formulas."""
     escaped = re.compile(f"{ESCAPED.pattern}|{FORMULA.pattern}", re.IGNORECASE)
     safe = _mapped_text(table, escaped, lambda text: f"'{text}")
     safe.to_csv(path, index=False)
@@ -111,8 +110,8 @@ READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
 
 
 def read_table(path: Path, objectives: Sequence[Objective]) -> pd.DataFrame:
-    """Read and check the table in `path`, with its columns as `orchestrator.pareto.front` expects
-    them.
+    """Read and check the table in `path`, with the columns that `orchestrator.pareto.front`
+    expects.
 
     Row numbers that pandas saved as a column are left out, which the log tells. `status` is read
     in any case; spaces around names and words go.
@@ -237,8 +236,7 @@ def _checked(table: pd.DataFrame, objectives: Sequence[Objective]) -> pd.DataFra
 
 
 def _without_row_numbers(table: pd.DataFrame) -> pd.DataFrame:
-    """Return `table` without the columns that only number its rows, or that have neither name nor
-    cell."""
+    """Return `table` without columns that only number its rows, or have neither name nor cell."""
     for name in [name for name in table.columns if SAVED_INDEX.fullmatch(name)]:
         column = table[name]
         if isinstance(column, pd.DataFrame):  # two of that name, refused below

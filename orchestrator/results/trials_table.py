@@ -118,8 +118,7 @@ def _total(record: Mapping[str, Any]) -> int | None:
 
 
 def _setting_column(values: Sequence[Any]) -> pd.Series[Any]:
-    """Make a column of settings: whole numbers stay whole where other rows are empty, lists are
-    written with commas."""
+    """Make a column: whole numbers stay whole beside empty cells, lists are written with commas."""
     plain = [", ".join(map(str, v)) if isinstance(v, (tuple, list)) else v for v in values]
     is_whole = all(value is None or type(value) is int for value in plain)
     return pd.Series(plain, dtype="Int64" if is_whole else None)

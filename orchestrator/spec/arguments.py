@@ -68,8 +68,7 @@ def check_started(spec: SweepSpec, files: Files) -> None:
 
 
 def command(door: str, spec: SweepSpec, *, address: str | None = None) -> str:
-    """Write another command about the same sweep, for a shell, with all arguments that this one
-    got.
+    """Write another command about the same sweep, for a shell, with all that this one was given.
 
     A password in a URI is left out.
 
@@ -89,6 +88,5 @@ def command(door: str, spec: SweepSpec, *, address: str | None = None) -> str:
 
 
 def last_address(starts: Sequence[LeaseState]) -> str | None:
-    """Address of the cluster that a sweep was last started on; None where it was that machine
-    alone."""
+    """Address of the cluster that a sweep was last started on; None: that machine alone."""
     return starts[-1].about.get("address") if starts else None

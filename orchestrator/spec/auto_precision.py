@@ -56,7 +56,7 @@ class AutoPrecision(Decision):
     """What `auto` of a sweep file stands for now."""
 
     state: Literal["kept", "set", "open"]
-    """Where the precision comes from: the store; `--set`, for a start to keep; or today's machines
+    """Origin of the precision: the store; `--set`, for a start to keep; or today's machines
     alone."""
 
 

@@ -163,8 +163,7 @@ def _path(base: Document, value: Document, key: str) -> tuple[str, ...]:
 
 
 def _read_trial(base: Document, grid: _Grid, point: Sequence[_Override]) -> Trial:
-    """Read a cell's trial; the folder of its data becomes absolute, since a worker's own is
-    another."""
+    """Read a cell's trial; its data's folder becomes absolute, since a worker's own is another."""
     document = base
     for override in point:
         document = override.value.under(*override.path).merged_over(document)

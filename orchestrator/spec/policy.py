@@ -26,8 +26,7 @@ class Resources(Settings):
 
     @property
     def threads(self) -> int:
-        """Threads of a trial's arithmetic: its cores, rounded up; whole cores are never
-        oversubscribed."""
+        """Threads of a trial: its cores, rounded up; whole cores are never oversubscribed."""
         return math.ceil(self.cpu)
 
 
@@ -58,8 +57,7 @@ class LimitSettings(Settings):
 
 
 class BudgetSettings(Settings):
-    """What a sweep may use, over all its starts; at a cap it stops, and a higher cap lets it go
-    on."""
+    """What a sweep may use, over all its starts; at a cap it stops, until the cap is raised."""
 
     gpu_hours: Positive | None = Field(None, description="GPUs a trial times its hours, summed")
     core_hours: Positive | None = Field(None, description="cores a trial times its hours, summed")

@@ -37,8 +37,7 @@ TRACKING_VARIABLE = "MLFLOW_TRACKING_URI"
 
 
 def safe_file_name(name: str) -> str:
-    """Return the name if it may be that of a file or folder on any machine, or raise
-    `ValueError`."""
+    """Return the name if a file or folder may have it on any machine, or raise `ValueError`."""
     problem = None
     if name in {"", ".", ".."} or "/" in name or "\\" in name:
         problem = "must be a file name of its own"
@@ -319,8 +318,7 @@ def _read_objectives(
 
 
 def _without_subject(error: ObjectiveError) -> str:
-    """Return an objective's error without its subject, which the document's key takes the place
-    of."""
+    """Return an objective's error without its subject, for which the document's key stands."""
     return f"must {str(error).partition(' must ')[2]}"
 
 

@@ -22,8 +22,7 @@ _IMPORTANCE = {
     **{"state": 8, "epoch": 6, "time": 3, "passes": 1},
     **{"tries": 1, "host": 2, "failure": 6},
 }
-"""Weights of the columns about a trial's work: the lightest is left out first where room is
-short."""
+"""Weights of the columns about a trial's work: the lightest goes first where room is short."""
 
 _FIRST = ("running", "failed", "stopped", "pending", "done")
 """Statuses in the order of their rows where not all fit: the last ones are left out first."""
@@ -38,8 +37,7 @@ def chosen(trials: Sequence[PlannedTrial], limit: int) -> list[PlannedTrial]:
 
 
 def hidden(plan: Plan, rows: Sized, rest: str) -> str:
-    """Say how many trials of a plan have no row, and which command shows all; empty where none is
-    left out."""
+    """Say how many trials of a plan have no row, and which command shows all; empty if none."""
     count = len(plan.trials) - len(rows)
     return f"and {count} more: {rest}" if count else ""
 
@@ -176,8 +174,7 @@ def _cells(spec: SweepSpec, row: TrialStanding) -> list[str]:
 
 
 def _passes(row: TrialStanding) -> str:
-    """Sum up passes of all kinds, training and evaluation together; empty where none were
-    counted."""
+    """Sum up passes of all kinds, of training and evaluation; empty where none were counted."""
     known = [each for each in (row.training_passes, row.evaluation_passes) if each is not None]
     return in_short(sum(passes.total for passes in known)) if known else ""
 

@@ -95,8 +95,7 @@ class Standing:
 
     @property
     def passes(self) -> dict[str, int]:
-        """Passes of the trials' whole training and of their evaluations, as far as they were
-        counted."""
+        """Passes of the trials' whole training and of evaluations, as far as they were counted."""
         progress = [planned.progress for planned in self.plan.trials]
         trained = (Passes.read((each.result or {}).get("passes")) for each in progress)
         evaluated = (Passes.read((each.evaluation or {}).get("passes")) for each in progress)
@@ -169,8 +168,8 @@ class Observer:
         )
 
     def trials(self, standing: Standing, chosen: Iterable[PlannedTrial]) -> Iterator[TrialStanding]:
-        """Yield how far each chosen trial of a plan is; those attempted more than once are read
-        again."""
+        """Yield how far the chosen trials of a plan are; read again those attempted more than
+        once."""
         return (self._stands(standing, planned) for planned in chosen)
 
     def _stands(self, standing: Standing, planned: PlannedTrial) -> TrialStanding:
@@ -203,8 +202,7 @@ class Observer:
         return sum(attempt.seconds for attempt in self._store.trial(planned.id).past_attempts())
 
     def _weigh(self) -> int | None:
-        """Bytes in the storage; None where they are not capped. Its files are all listed, so not at
-        every look."""
+        """Bytes in the storage, counted now and then; None where the budget does not cap them."""
         if self._spec.policy.budget.disk_gb is None:
             return None
         if clock() - self._weighed > SECONDS_BETWEEN_WEIGHINGS:
@@ -213,8 +211,7 @@ class Observer:
 
 
 def silent_since(lease: LeaseState, spec: SweepSpec, now: str) -> str | None:
-    """Return when the owner of a lease that is not over was last heard of, if that is too long
-    ago."""
+    """Return when the owner of a lease that is not over was last heard of, if too long ago."""
     heard = lease.beat.get("at") or lease.since
     lasts = timedelta(seconds=lease.lasts or spec.policy.lease)
     if heard is None or lease.is_over:

@@ -121,8 +121,7 @@ def collect_garbage(
 
 @contextmanager
 def _opened(storage: str) -> Iterator[Files]:
-    """Open the files of a storage for the time of the block; what is wrong with it ends the
-    command."""
+    """Open a storage's files for the time of the block; what is wrong with it ends the command."""
     log_to_stderr(logging.ERROR)
     try:
         files = open_files(storage)

@@ -109,8 +109,7 @@ def read_words(column: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def _refuse_unread(column: pd.Series[Any], unread: npt.NDArray[np.bool_], rule: str) -> None:
-    """Raise `ValueError` for the first cell that is marked as unread, with the rule that it
-    breaks."""
+    """Raise `ValueError` for the first cell marked as unread, with the rule that it breaks."""
     if unread.any():
         row = int(unread.argmax())
         raise ValueError(

@@ -16,8 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 LARGEST = 1e50
-"""Largest size of an objective or a reference point: squares and volumes of larger ones
-overflow."""
+"""Largest size of an objective or a reference point; squares of larger ones overflow."""
 
 DEFAULT_OBJECTIVES = ("robustness_score", "sacrificed_accuracy")
 
@@ -103,8 +102,7 @@ def default_reference_point(objectives: Sequence[Objective]) -> tuple[float, ...
 def minimised(
     values: pd.DataFrame | Sequence[float], objectives: Sequence[Objective]
 ) -> npt.NDArray[np.float64]:
-    """Turn signs so that all is minimised: rows (N, M) of a table, or one point (M,), in user
-    units.
+    """Turn signs to minimise all: rows (N, M) of a table, or one point (M,), in user units.
 
     Raises:
         ValueError: a point that has not one number for each objective.

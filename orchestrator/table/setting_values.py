@@ -16,7 +16,7 @@ MOST_DECIMAL = 5
 
 
 def value_text(value: Any, *, digits: int = DIGITS) -> str:
-    """Write `0.06274509803921569` as `16/255`, `0.4` as it is, a list with commas, None as
+    """Write `0.06274509803921569` as `16/255`, `0.4` as it is, lists with commas, None as
     nothing."""
     if value is None:
         return ""

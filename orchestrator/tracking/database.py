@@ -5,8 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 PLAIN = "".join(map(chr, range(33, 127))).replace("%", "").replace("?", "") + " "
-"""Characters that stand for themselves in the path of a database's URI, like letters beyond
-ASCII."""
+"""Characters that stand for themselves in a database's URI, like letters beyond ASCII."""
 
 
 def database_uri(path: str) -> str:

@@ -41,8 +41,7 @@ class Tracker(Protocol):
     store has everything, so what a tracker misses the next start sends again."""
 
     def trial(self, trial: TrackedTrial) -> None:
-        """Take what is known of a trial: the newest epoch while it is `running`, all of it
-        later."""
+        """Take what is known of a trial: the newest epoch while `running`, all of it later."""
 
     def sweep(self, *, metrics: Mapping[str, float], files: Sequence[Path]) -> None:
         """Take the front: its numbers, its table and pictures."""

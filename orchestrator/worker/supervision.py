@@ -67,8 +67,7 @@ class Supervision:
         self._came_by = self._saved = clock()
 
     def tick(self) -> None:
-        """Read the orders, and end the process if its trial hangs; called every second, by the
-        lease's thread."""
+        """Read the orders, and end the process if its trial hangs; the lease's thread calls it."""
         self._orders = self._read_orders()
         silence = clock() - self._came_by
         limit = 60 * self._policy.limits.silent_minutes
@@ -82,8 +81,7 @@ class Supervision:
             self._give_up()
 
     def come_by(self, checkpoint: Callable[[], Checkpoint] | None) -> None:
-        """Obey orders and limits, saving a checkpoint where one is due; called by the trial's
-        thread, every step.
+        """Obey orders and limits, and save a checkpoint that is due; the trial's thread calls it.
 
         Args:
             checkpoint: the state to go on from, where there is one.
@@ -117,8 +115,7 @@ class Supervision:
         self.come_by(checkpoint)
 
     def epoch_done(self, row: EpochRow, checkpoint: Callable[[], Checkpoint]) -> None:
-        """Keep an epoch's row and checkpoint, then report it: see
-        `trainer.training.loop.Reporter`."""
+        """Keep an epoch's row and checkpoint, then report: see `trainer.training.loop.Reporter`."""
         self._attempt.keep_row(row)
         self._attempt.note(epoch=int(row["epoch"]))
         is_due = int(row["epoch"]) % self._policy.checkpoints.epochs == 0

@@ -353,8 +353,7 @@ def _is_of_memory(error: BaseException) -> bool:
 
 
 def _with_causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an error and those that caused it: what runs out of memory may raise something else in
-    turn."""
+    """Yield an error and its causes: what runs out of memory may raise something else in turn."""
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__

@@ -168,8 +168,7 @@ class AscentAttack(Attack):
         return withstands
 
     def slopes(self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
-        """Return the slopes of the loss by the parameters at the first start; NaN moves nothing:
-        0."""
+        """Return the slopes of the loss by the parameters at the first start, 0 for NaN."""
         parameters = tuple(w.requires_grad_() for w in self.start(images, keys, 0))
         with frozen(model), torch.enable_grad():
             logits = model(self.apply(images, parameters))
@@ -178,15 +177,13 @@ class AscentAttack(Attack):
         return torch.stack(sizes).amax(0)
 
     def search_passes(self) -> Passes:
-        """Count two passes for each step of each start, and a look at each end where one is
-        chosen."""
+        """Count two passes a step of each start, and a look at each end where one is chosen."""
         is_chosen = self.num_restarts > 1 or self.keep == "best"
         steps = Passes(forward=1, input_backward=1) * self.num_steps
         return (steps + Passes(forward=int(is_chosen))) * self.num_restarts
 
     def withstood_passes(self, ladder: tuple[int, ...]) -> Passes:
-        """Count two passes for each step of the longest rung from each start, and a look at its
-        end."""
+        """Count two passes a step of the longest rung from each start, and a look at its end."""
         steps = Passes(forward=1, input_backward=1) * ladder[-1]
         return (steps + Passes(forward=1)) * self.num_restarts
 
@@ -232,8 +229,7 @@ class AscentAttack(Attack):
         return _within_range(self.apply(base, parameters))
 
     def rebased(self, base: Tensor, candidate: Tensor) -> Tensor:
-        """Return what the next iterate's parameters are applied to: what this one's were, the
-        images.
+        """Return what the next iterate's parameters apply to: what this one's did, the images.
 
         Args:
             base: B C H W, to which the parameters of this iterate were applied.
@@ -305,5 +301,4 @@ STEP_SHARES: dict[str, Callable[[float], float]] = {
     "none": lambda done: 1.0,
     "cosine": lambda done: (1 + math.cos(math.pi * done)) / 2,
 }
-"""Share of the step size that is left, by schedule, where `done`, in [0, 1), of a run's steps have
-been taken."""
+"""Share of the step size left, by schedule, when `done`, in [0, 1), of the steps are taken."""

@@ -27,8 +27,7 @@ class Attack(Settings, ABC):
     """A search for a perturbation, within a set, that makes a model err."""
 
     version: ClassVar[int] = 1
-    """Version of the attack's meaning: raise it when a change makes other bits, so that none is
-    reused."""
+    """Version of the attack's meaning: raise it with a change of bits, so that none is reused."""
 
     rung: ClassVar[str | None] = None
     """The field that an evaluation's ladder sets, such as `num_steps`; None where the attack has
@@ -108,13 +107,13 @@ class Attack(Settings, ABC):
         return None
 
     def search_passes(self) -> Passes | None:
-        """Passes that `search` takes for one image, for forecasts; None where only running it shows
+        """Passes that `search` takes for one image, for forecasts; None where only a run shows
         them."""
         return None
 
     def withstood_passes(self, ladder: tuple[int, ...]) -> Passes | None:
-        """Passes that `withstood` takes for an image that withstands every rung; None as for
-        `search_passes`."""
+        """Passes that `withstood` takes for an image that withstands every rung; None if
+        unknown."""
         total = Passes()
         for strength in [{str(self.rung): value} for value in ladder] or [{}]:
             search = self.model_copy(update=strength).search_passes()
@@ -124,8 +123,7 @@ class Attack(Settings, ABC):
         return total
 
     def scaled(self, factor: float) -> Self:
-        """Return this attack with `factor` times each radius and step: the epsilon warm-up of
-        training.
+        """Return this attack with `factor` times each radius and step: training's epsilon warm-up.
 
         They are the fields whose names end in `epsilon` or `step_size`, where they are set.
         """
@@ -170,8 +168,7 @@ def gradients_of(total: Tensor, parameters: tuple[Tensor, ...]) -> tuple[Tensor,
 
 @contextmanager
 def frozen(model: nn.Module) -> Iterator[None]:
-    """Hold the model in evaluation mode with its parameters out of the graph, for the time of the
-    block.
+    """Hold the model in evaluation mode, its parameters out of the graph, during the block.
 
     Attacks differentiate by the input alone: with frozen parameters no gradient of a weight
     is computed, which is a third of a backward pass.

@@ -141,8 +141,7 @@ class AutoAttack(Attack):
 
 @contextmanager
 def _global_state_restored() -> Iterator[None]:
-    """Restore what the package changes: it seeds torch's generators of every device, and ends
-    tracing."""
+    """Restore what the package changes: it seeds torch's generators, and ends tracing."""
     devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
     trace = sys.gettrace()
     try:
@@ -153,8 +152,7 @@ def _global_state_restored() -> Iterator[None]:
 
 
 class _AtMostInformation(logging.LoggerAdapter[logging.Logger]):
-    """Lowers the package's messages to information: it says on every batch what is worth saying
-    once."""
+    """Lowers messages to information: the package repeats on every batch what is worth one line."""
 
     def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
         super().log(min(level, logging.INFO), msg, *args, **kwargs)

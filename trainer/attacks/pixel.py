@@ -43,8 +43,7 @@ class PGD(AscentAttack):
         return odd_pixels(self.epsilon)
 
     def reach(self, image_shape: tuple[int, int, int]) -> str:
-        """Say the radius, in steps of 8-bit input where it is a whole number of them and no short
-        decimal."""
+        """Say the radius: in 255ths where it is a whole number of them and no short decimal."""
         del image_shape
         decimal, steps = f"{self.epsilon:g}", self.epsilon * 255
         is_whole = abs(steps - round(steps)) < 1e-9

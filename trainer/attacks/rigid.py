@@ -97,7 +97,7 @@ class RigidSearch(Attack):
         """
 
     def search(self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
-        """Return the image of the largest loss; with `loss` margin it errs wherever any of them
+        """Return the image of the largest loss; with `loss` margin it errs where any of them
         does."""
         increments = self.increments(images, keys)
         with frozen(model), torch.no_grad():
@@ -124,8 +124,8 @@ class RigidSearch(Attack):
         return torch.stack([along_x, along_y], dim=2)
 
     def limits(self, height: int, width: int) -> tuple[float, float, float]:
-        """Return the largest rotation in radians, and translations along x and y in normalised
-        units."""
+        """Return the largest rotation (radians), and translations along x and y (normalised
+        units)."""
         if self.epsilon is not None:
             return largest_rotation(self.epsilon, height, width), self.epsilon, self.epsilon
         assert self.degrees is not None
@@ -171,8 +171,7 @@ class RigidSearch(Attack):
         return super().scaled(factor).model_copy(update=lengths)
 
     def oddity(self, image_shape: tuple[int, int, int] | None) -> str:
-        """Say that a radius, or a translation in pixels, is odd where it is over half of the
-        image."""
+        """Say that a radius, or a translation in pixels, is odd if over half of the image."""
         if self.epsilon is not None:
             return odd_warp("epsilon", self.epsilon)
         assert self.pixels is not None

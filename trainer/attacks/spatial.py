@@ -28,8 +28,7 @@ class _Spatial(AscentAttack):
 
 
 class Flow(_Spatial):
-    """Attack by a flow of its own for each pixel (Eq. 2; stAdv of Xiao et al., 2018,
-    untargeted)."""
+    """Attack by a flow of each pixel's own (Eq. 2; stAdv of Xiao et al., 2018, untargeted)."""
 
     epsilon: NonNegative = Field(description=f"radius of w_F in {FLOW_UNIT}")
     step_size: Positive | None = Field(
@@ -133,8 +132,7 @@ class Integrated(_Spatial):
         )
 
     def reach(self, image_shape: tuple[int, int, int]) -> str:
-        """Say the affine radius, then the flow's: they are of one warp, or of each step's where
-        those compound."""
+        """Say the affine radius, then the flow's, and whether they compound at each step."""
         affine = affine_box(self.rt_epsilon, image_shape)
         flow = f"{self.flow_epsilon:g} ({pixels(self.flow_epsilon, image_shape)}"
         compounding = ", again at each step" if self.warps == "iterate" else ""

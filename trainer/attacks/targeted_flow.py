@@ -105,8 +105,7 @@ class TargetedFlow(Attack):
     def flows(
         self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor
     ) -> TargetedFlows:
-        """Return the flows themselves beside what they lead to; the arguments are those of
-        `perturb`.
+        """Return the flows beside what they lead to; the arguments are those of `perturb`.
 
         Raises:
             ValueError: the model has one class alone.
@@ -255,8 +254,7 @@ TARGETS: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
     "next": next_target,
     "least_likely": least_likely_target,
 }
-"""Functions from clean images' logits (B K), labels and keys (B) to the classes to reach (B), by
-name."""
+"""Functions, by name, from clean logits (B K), labels and keys (B) to the target classes (B)."""
 
 
 def _num_classes(logits: Tensor) -> int:
@@ -267,6 +265,5 @@ def _num_classes(logits: Tensor) -> int:
 
 
 def _within_range(images: Tensor) -> Tensor:
-    """Clamp to [0, 1], which rounding can leave by an ulp; the gradient passes as if it had not
-    been done."""
+    """Clamp to [0, 1], which rounding can leave by an ulp; the gradient passes unchanged."""
     return images + (images.clamp(0, 1) - images).detach()

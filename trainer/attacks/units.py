@@ -19,8 +19,7 @@ def odd_pixels(epsilon: float) -> str:
 
 
 def odd_warp(name: str, epsilon: float) -> str:
-    """Say what is odd about a radius in normalised grid units or affine entries; empty where
-    nothing is."""
+    """Say what is odd about a radius in normalised grid units or affine entries; else empty."""
     if epsilon <= 1:
         return ""
     return (
@@ -30,8 +29,7 @@ def odd_warp(name: str, epsilon: float) -> str:
 
 
 def odd_translation(pixels: float, image_shape: tuple[int, int, int]) -> str:
-    """Say what is odd about a translation by so many pixels along each axis; empty where nothing
-    is."""
+    """Say what is odd about a translation by so many pixels along each axis; empty if nothing."""
     _, height, width = image_shape
     half = min(height, width) / 2
     if pixels <= half:

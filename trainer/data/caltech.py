@@ -74,8 +74,7 @@ class Caltech256:
         torchvision.datasets.Caltech256(settings.root_folder, download=True)
 
     def fingerprint(self, settings: DataSettings) -> str:
-        """Hash the paths and sizes by SHA-256; reading a gigabyte at every start would be too
-        much."""
+        """Hash paths and sizes by SHA-256; reading a gigabyte at every start would be too much."""
         folder = _folder(settings)
         digest = hashlib.sha256()
         for path in _photographs(folder):

@@ -35,8 +35,7 @@ class Cifar10:
     downloadable: bool = True
 
     def missing(self, settings: DataSettings) -> str | None:
-        """Say which files are missing, as `Source.missing`. The check costs about half a second on
-        the whole set.
+        """Say which files are missing, as `Source.missing`; to check all takes about half a second.
 
         Raises:
             ValueError: the files are there, are not the published ones, and `verify` is on.

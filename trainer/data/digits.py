@@ -60,8 +60,7 @@ class Digits:
 
 
 def _levels_and_labels() -> tuple[np.ndarray, np.ndarray]:
-    """Return grey levels 0 .. 16 (1797, 8, 8) and classes (1797,), in types of one size
-    everywhere."""
+    """Return grey levels 0 .. 16 (1797, 8, 8) and classes (1797,), in types of a fixed size."""
     # Imported here: scikit-learn takes longer to import than these digits to learn.
     from sklearn.datasets import load_digits  # noqa: PLC0415
 

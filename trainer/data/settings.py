@@ -88,8 +88,7 @@ class DataSettings(Settings):
 
     @property
     def cache_folder(self) -> Path:
-        """`cache` as an absolute path, as `root_folder`; by default where the XDG standard puts
-        caches."""
+        """`cache` as an absolute path, or by default where the XDG standard puts caches."""
         if self.cache is not None:
             return Path(expanded(self.cache)).absolute()
         home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"

@@ -116,8 +116,7 @@ def refuse_unknown_labels(labels: Tensor, num_classes: int, where: Path | str) -
 
 
 def missing_files(folder: Path, names: Sequence[str]) -> str | None:
-    """Say which of `names` are missing in `folder`, as `Source.missing` does; None where none
-    is."""
+    """Say which of `names` are missing in `folder`, as `Source.missing` does; None if none is."""
     absent = [name for name in names if not (folder / name).is_file()]
     return f"{', '.join(absent)} in {folder}" if absent else None
 

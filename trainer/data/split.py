@@ -49,8 +49,7 @@ class Split:
 
     @classmethod
     def of(cls, images: Tensor, labels: Tensor) -> Self:
-        """Make a split of all `images` (N C H W, uint8) and `labels` (N, whole numbers), not
-        augmented.
+        """Hold all `images` (N C H W, uint8) and `labels` (N, whole numbers), not augmented.
 
         Raises:
             ValueError: another type or shape.
@@ -96,8 +95,7 @@ class Split:
         return replace(moved, stored=self.stored.to(device), rows=self.rows.to(device))
 
     def images_at(self, indices: Tensor) -> Tensor:
-        """Return images as they are, their centre where stored larger: B C H W, float32 in [0,
-        1]."""
+        """Return images as they are, their centre if stored larger: B C H W, float32 in [0, 1]."""
         height, width = self.image_size
         top = (self.stored.shape[2] - height) // 2
         left = (self.stored.shape[3] - width) // 2

@@ -14,8 +14,7 @@ else:
 
 
 Precision = Literal["float32", "tf32", "bfloat16"]
-"""Precisions by name; `tf32` is float32 whose products round to 10 bits of mantissa, on GPUs that
-can do so."""
+"""Precisions by name; `tf32` is float32 whose products keep 10 bits of mantissa, on some GPUs."""
 
 
 @contextmanager
@@ -46,8 +45,7 @@ def products(precision: Precision) -> Iterator[None]:
 
 
 def slowness(precision: Precision, device: torch.device) -> str | None:
-    """Return a warning where `precision` costs more than float32 on this machine; None
-    elsewhere."""
+    """Return a warning where `precision` costs more than float32 on this machine; else None."""
     if precision != "bfloat16" or device.type != "cpu" or _multiplies_bfloat16():
         return None
     return (
@@ -57,8 +55,7 @@ def slowness(precision: Precision, device: torch.device) -> str | None:
 
 
 def _multiplies_bfloat16() -> bool:
-    """Whether the CPU multiplies bfloat16; True for architectures other than x86, of which nothing
-    was measured."""
+    """Whether the CPU multiplies bfloat16; True if it is not x86, where nothing was measured."""
     capabilities = torch.cpu.get_capabilities()
     if capabilities.get("architecture") != "x86_64":
         return True

@@ -25,8 +25,7 @@ _SCHEMAS = {
 
 
 def _declare_missing_operators() -> None:
-    """Declare operators that torchvision's own library, once tried, has not; calling them still
-    raises."""
+    """Declare operators that torchvision's library, once tried, has not; calling them raises."""
     torchvision_package = importlib.util.find_spec("torchvision")
     if torchvision_package is None:
         return  # not installed: the import below says so

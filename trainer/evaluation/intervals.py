@@ -40,8 +40,7 @@ def estimate(measure: Measure) -> Estimate | None:
 
 
 def wilson(hits: int, count: int) -> Estimate:
-    """Estimate a share, with the p with `|p - hits / count| <= z sqrt(p (1 - p) / count)` (Wilson,
-    1927).
+    """Estimate a share by Wilson (1927): p of `|p - hits / count| <= z sqrt(p (1 - p) / count)`.
 
     It is never empty, as the normal interval around 0 and 1 is.
     """

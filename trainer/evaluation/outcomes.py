@@ -97,8 +97,7 @@ class Outcomes:
         )
 
     def rungs(self, category: str) -> list[Measure]:
-        """Return the share that withstands each rung of a ladder; one share, where there is no
-        ladder."""
+        """Return the share that withstands each rung of a ladder; one share without a ladder."""
         return [_share(bits) for bits in self.robust[category]]
 
     def _by_column(self) -> dict[str, Measure]:

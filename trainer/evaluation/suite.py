@@ -109,8 +109,7 @@ class Suite(_SuiteOptions):
 
 
 def read_suite(document: Document) -> Suite:
-    """Read a suite from its section: `split`, `examples`, `batch_size`; every other key is a
-    category.
+    """Read a suite: `split`, `examples`, `batch_size`; every other key is a category.
 
     A category names its attack's kind under `attack` where its label does not. A step size that
     is left out is a quarter of the radius: one size for all rungs, that few steps cross the set.

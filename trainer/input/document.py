@@ -70,8 +70,7 @@ class Document:
 
     @classmethod
     def from_plain(cls, value: object, origin: str) -> Document:
-        """Make a document of scalars, lists or tuples, and mappings from text, all written at
-        `origin`.
+        """Make a document of scalars, lists or tuples and mappings from text, written at `origin`.
 
         Raises:
             BadInput: nested deeper than `MAX_DEPTH`.
@@ -123,8 +122,7 @@ class Document:
         return self._follow(key)[0]._node.where
 
     def fail(self, key: str, message: str) -> BadInput:
-        """Return the error for the caller to raise where the value at the dotted `key` breaks a
-        rule."""
+        """Return the error to be raised where the value at the dotted `key` breaks a rule."""
         found, missing = self._follow(key)
         return wrong(found._node.where, (*found._path, *missing), message)
 
@@ -213,8 +211,8 @@ class Document:
         return Document(children_of(self._node)[key], (*self._path, key))
 
     def _follow(self, key: str) -> tuple[Document, list[str]]:
-        """Return the value that the dotted `key` leads to, as far as it goes, and the parts left
-        over."""
+        """Return the value that the dotted `key` leads to, as far as it goes, and the parts
+        left."""
         found, rest = self, key.split(".") if key else []
         while taken := _longest(children_of(found._node), rest):
             found, rest = found._child(".".join(rest[:taken])), rest[taken:]
@@ -222,8 +220,7 @@ class Document:
 
 
 def _each_once(details: list[ErrorDetails]) -> list[ErrorDetails]:
-    """Drop errors that follow from another: a list is not too short for entries that are
-    refused."""
+    """Drop errors that follow from others: a list is not too short for entries refused."""
     places = [each["loc"] for each in details]
     return [
         each
@@ -234,8 +231,7 @@ def _each_once(details: list[ErrorDetails]) -> list[ErrorDetails]:
 
 
 def _longest(keys: Mapping[str, object], parts: Sequence[str]) -> int:
-    """Count how many of the first `parts` make up the longest of `keys` that they begin with, or
-    0."""
+    """Count how many of the first `parts` make the longest of `keys` that they begin with, or 0."""
     lengths = range(len(parts), 0, -1)
     return next((length for length in lengths if ".".join(parts[:length]) in keys), 0)
 
@@ -250,8 +246,7 @@ def _merged(node: Node, default: Node) -> Node:
 
 
 def _assigned(node: Node, path: tuple[str, ...], parts: Sequence[str], new: Node) -> Node:
-    """Return `node`, which stands at `path`, with `new` at the key of `parts`; see
-    `Document.set`."""
+    """Return `node`, at `path`, with `new` at the key of `parts`; see `Document.set`."""
     if not parts:
         return new
     children = {} if node.content is None else node.content
@@ -267,8 +262,7 @@ def _assigned(node: Node, path: tuple[str, ...], parts: Sequence[str], new: Node
 
 
 def _problem(document: Document, settings: type[Settings], error: ErrorDetails) -> Problem:
-    """Make a problem of one of pydantic's errors over `document`, at the deepest value of its `loc`
-    written there."""
+    """Make a problem of one of pydantic's errors, at the deepest value of `loc` written there."""
     found = document
     for part in error["loc"]:  # some parts are no keys: a union's tag, "[key]", a default's field
         if str(part) in children_of(found._node):

@@ -1,5 +1,4 @@
-"""Code of the user's own, named by dotted path: where an error arose in it, and how that is
-said."""
+"""Code of the user's own, named by dotted path: where an error arose in it, and its message."""
 
 from __future__ import annotations
 

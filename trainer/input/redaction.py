@@ -56,8 +56,7 @@ _PAIR = re.compile(
     r"""\(\s*+b?\\*+["'](?P<name>[\w.-]++)\\*+["']\s*+,\s*+b?\\*+(?P<opening>["'])"""
 )
 _THIRD = re.compile(r"""\\*+["']\s*+,\s*+[^\s)]""")
-"""Pattern of what follows the second of more than two: a list of names, where none is another's
-value."""
+"""Pattern of what follows the second of more than two names: in a list none is a value."""
 
 _LONE = re.compile(r"[^\s\"']{1,512}+[^\S\n]*+(?=\n|\Z)")
 _USER_AT_HOST = re.compile(

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 FEASIBLE_SHARE = 0.999
-"""Share of the largest robust mean to which r is clipped: at 1 alpha is one-hot, above none
-exists."""
+"""Share of the largest robust mean that r is clipped to: at 1 alpha is one-hot, above it none."""
 
 _TOLERANCES = {"abstol": 1e-20, "reltol": 1e-12, "feastol": 1e-12, "show_progress": False}
 """Tolerances of CVXOPT. The relative one must decide: beside the largest loss the least spread may
@@ -95,8 +94,7 @@ def solve_alpha(second_moments: ArrayLike, means: ArrayLike, r: float) -> Alpha:
 
 
 class _Problem(NamedTuple):
-    """The problem: minimise `1/2 alpha' P alpha`, subject to `c' alpha = r`, `1' alpha = 1`, `alpha
-    >= 0`."""
+    """Minimise `1/2 alpha' P alpha`, subject to `c' alpha = r`, `1' alpha = 1`, `alpha >= 0`."""
 
     P: NDArray[np.float64]  # K K
     c: NDArray[np.float64]  # K, of the robust means; 0 for the natural loss

@@ -41,8 +41,7 @@ class Method(Settings, ABC):
     """A way to train. Your own gives `branches` and `weighting`."""
 
     version: ClassVar[int] = 1
-    """Version of the method's meaning: raise it when a change makes other models of the same
-    settings."""
+    """Version of the method's meaning: raise it when equal settings come to give other models."""
 
     @abstractmethod
     def branches(self) -> tuple[str, ...]:
@@ -81,8 +80,7 @@ class _Mixed(Method):
         """Labels of the attacks that the method trains with."""
 
     def weighting(self) -> Weighting:
-        """Weigh the natural loss as asked, and share the rest evenly among the adversarial
-        losses."""
+        """Weigh the natural loss as asked; share the rest evenly among the adversarial losses."""
         natural = [self.natural_weight] if self.natural_weight else []
         K = len(self.adversaries())
         return Weighting(natural + [(1 - self.natural_weight) / K] * K)
@@ -107,8 +105,7 @@ class Average(_Mixed):
 
 
 class Maximum(_Mixed):
-    """Training on the largest of the attacks' losses, example by example (Tramer and Boneh, 2019:
-    "Max").
+    """Training on each example's largest attack loss (Tramer and Boneh, 2019: "Max").
 
     All are computed without gradient, in evaluation mode as the attacks are; only the largest is
     then trained on, and only its images, beside natural ones that have weight, enter BatchNorm's

@@ -45,8 +45,7 @@ class Weighting:
         return sent(self._weights, like=losses)[:, None]
 
     def resting(self) -> Mapping[int, float]:
-        """Return the losses that the step at hand need not compute, by place, and what each counts
-        as."""
+        """Return the losses that this step need not compute, by place, and what each counts as."""
         return {}
 
     def observe(self, losses: Tensor) -> None:
@@ -72,8 +71,7 @@ class WorstWeighting(Weighting):
     """Puts all the weight of the adversarial losses on the largest, example by example."""
 
     def __init__(self, natural_weight: float) -> None:
-        """Give the first loss, the natural one, the rest of the weight; it is there if it has
-        any."""
+        """Give the first loss, the natural one, the rest of the weight, if there is any."""
         self._natural_weight = natural_weight
         self.picks = 2 if natural_weight else 1
 
@@ -94,8 +92,7 @@ class ParetoWeighting(Weighting):
 
     FIRST_SOLVE = 10  # mini-batches; before, moments say little
     NO_WEIGHT = 1e-6
-    """Value below which an alpha is taken for 0: the solver's answers come near a bound, not onto
-    it."""
+    """Value below which alpha is taken for 0: the solver comes near a bound, not onto it."""
 
     def __init__(
         self, K: int, *, r: float | None, rho: float | None, window: int, idle_every: int

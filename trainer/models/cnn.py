@@ -15,8 +15,7 @@ def cnn(
     kernel_size: int,
     hidden: int,
 ) -> nn.Module:
-    """Build convolutions that keep the size, each with ReLU and 2x2 max pooling, then two linear
-    layers.
+    """Build convolutions that keep the size, each with ReLU and 2x2 max pooling; then two layers.
 
     With channels (32, 64), kernels of 5 and 1024 hidden units it is the usual network of
     adversarial training on MNIST (Madry et al., ICLR 2018).

@@ -8,8 +8,7 @@ from torch import nn
 
 
 def resnet18(*, image_shape: tuple[int, int, int], num_classes: int) -> nn.Module:
-    """Build the 18-layer network of He et al., Deep Residual Learning for Image Recognition (CVPR
-    2016).
+    """Build the 18 layers of He et al., Deep Residual Learning for Image Recognition (CVPR 2016).
 
     Raises:
         ValueError: the images have not three channels.

@@ -45,8 +45,7 @@ class PreActBlock(nn.Module):
 
 
 def preact_resnet18(*, image_shape: tuple[int, int, int], num_classes: int) -> nn.Module:
-    """Build a 3x3 stem without pooling, then four times two blocks, the last three groups halving
-    the size.
+    """Build a 3x3 stem without pooling and four times two blocks, the last three halving the size.
 
     Convolutions are initialised for ReLU networks after He et al. (ICCV 2015), by fan-out.
     """

@@ -42,8 +42,7 @@ class Column:
     """Importance of the column: the least important go first where there is no room."""
 
     is_number: bool = False
-    """Whether cells are numbers, which are aligned at their points, or at the right where any is
-    written otherwise."""
+    """Whether cells are numbers, aligned at their points, or at the right if any is odd."""
 
     is_sentence: bool = False
     """Whether cells are sentences, which may be broken between words."""
@@ -96,8 +95,7 @@ def titled(lines: Iterable[tuple[str, str]], *, width: int | None) -> Text:
 
 
 def text_lines(text: str, *, width: int | None) -> list[str]:
-    """Split a text into lines of `width` characters, broken between words alone; None: in one
-    line."""
+    """Split a text into lines of `width` characters between words alone; None: one line."""
     return _wrapped(printable(text), sys.maxsize if width is None else width)
 
 
@@ -149,8 +147,7 @@ def _ready(column: Column) -> Column:
 
 
 def _told_once(columns: Sequence[Column]) -> tuple[list[Column], list[tuple[str, str]]]:
-    """Split off columns that say the same in every row, unless they stay, and return what they
-    say."""
+    """Split off columns that say the same in every row and need not stay; return what they say."""
 
     def is_same(column: Column) -> bool:
         return not column.stays and len(column.cells) > 1 and len(set(column.cells)) == 1
@@ -160,8 +157,7 @@ def _told_once(columns: Sequence[Column]) -> tuple[list[Column], list[tuple[str,
 
 
 def _fitted(columns: Sequence[Column], width: int) -> tuple[list[Column], int, list[str]]:
-    """Choose the columns for which there is room; also the characters between them, and the others'
-    names."""
+    """Choose the columns that fit; also the characters between them, and the others' names."""
     least = list(map(_least_width, columns))
 
     def taken(chosen: Iterable[int], gap: int) -> int:
@@ -218,8 +214,7 @@ def _lines(
 
 
 def _least_width(column: Column) -> int:
-    """Fewest characters of a column with its header, and its cells if they may be, broken wherever
-    that may be."""
+    """Fewest characters of a column with its header, and its cells if they may be, broken."""
     cells = _widest(column.cells)
     if column.is_sentence:
         words = (word for cell in column.cells for word in cell.split())
@@ -251,8 +246,7 @@ def _wrapped(text: str, size: int) -> list[str]:
 
 
 def _words(name: str) -> list[str]:
-    """Split a header or a label into parts; it may be broken after a space, an underscore, a
-    point."""
+    """Split a header or a label into parts, after a space, an underscore or a point."""
     return re.findall(r"[^ _.]*[ _.]?", name)[:-1]
 
 

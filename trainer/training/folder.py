@@ -68,8 +68,7 @@ class TrainingFolder:
         return self._write("last_steps.csv", _table(last_steps))
 
     def _write_with_checksum(self, name: str, data: bytes) -> Path:
-        """Write a file, then its checksum; there is none for a moment, so that none is ever beside
-        bytes that it is not of."""
+        """Write a file, then its checksum, so that no checksum is ever beside bytes not its own."""
         checksum_path(self._path / name).unlink(missing_ok=True)
         path = self._write(name, data)
         self._write(checksum_path(path).name, checksum_line(name, data))

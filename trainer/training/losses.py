@@ -98,8 +98,7 @@ def branch_images(
     warmup: float,
     left_out: Container[int],
 ) -> list[Tensor]:
-    """Make the images (B C H W) of each branch of the trial's method, except those at
-    `left_out`."""
+    """Make the images (B C H W) of each branch of the trial's method, but of `left_out`."""
     there = moved(indices, split.labels.device)
     keys = example_keys(derive_seed(trial.seed, "augmentation", epoch), there)
     clean, labels = split.augmented(indices, keys), split.labels[there]

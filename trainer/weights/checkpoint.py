@@ -187,8 +187,7 @@ class Weights:
 
 
 def _unfit(state: Mapping[str, Any], model: nn.Module) -> Iterator[tuple[str, str, str]]:
-    """Yield name, rule and finding of each of the model's tensors that `state` does not have as it
-    must."""
+    """Yield name, rule and finding of each of the model's tensors that is not right in `state`."""
     expected = {
         name: own for name, own in model.state_dict().items() if isinstance(own, torch.Tensor)
     }

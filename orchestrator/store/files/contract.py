@@ -27,8 +27,7 @@ class RefusedError(OSError):
 
 
 class Files(Protocol):
-    """A flat name space of files; names are parts joined by `/`, and no file's name is a folder's
-    too.
+    """Files by name; names are parts joined by `/`, and no file's name is a folder's too.
 
     Every operation may raise `UnreachableError`, `FullError` or `RefusedError`.
     """

@@ -165,8 +165,8 @@ class LocalFiles:
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
-        """Look for the mark both before and after a change: what was written as the share went away
-        lies elsewhere."""
+        """Look for the mark before and after a change: as a share goes away, writes land
+        elsewhere."""
         with self._explained():
             self._look_for_mark()
             try:

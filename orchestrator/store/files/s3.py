@@ -178,8 +178,7 @@ def _connect() -> Any:
 
 
 def _parse(url: str) -> tuple[str, str]:
-    """Split a URL into bucket and prefix, which is empty or ends with `/`. What may be a secret is
-    never shown."""
+    """Split a URL into bucket and prefix (empty, or with a `/` at its end); show no secrets."""
     bucket, _, prefix = url.removeprefix("s3://").partition("/")
     if "@" in url or ":" in bucket or "?" in url:
         raise ValueError(

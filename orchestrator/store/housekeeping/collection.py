@@ -123,8 +123,8 @@ def _unnamed(files: Files, trial_ids: Iterable[str], run: Iterable[str]) -> set[
 def _of_unnamed(
     files: Files, unnamed: set[str], sizes: Mapping[str, Mapping[str, int]]
 ) -> Iterator[Garbage]:
-    """Yield all files of trials that no sweep names, and their entries in families, as well as
-    those of trials long gone."""
+    """Yield all files of trials that no sweep names, and families' entries of these or lost
+    ones."""
     of_families = {
         name: size
         for name, size in files.sizes(FAMILIES).items()
@@ -140,8 +140,7 @@ def _of_unnamed(
 
 
 def _of_sweeps(files: Files, run: Iterable[str], busy: Iterable[LeaseState]) -> Iterator[Garbage]:
-    """Yield garbage of sweeps that nobody runs; a start whose worker is still there needs its
-    orders."""
+    """Yield garbage of sweeps that nobody runs; a start whose worker is there needs its orders."""
     needed = {lease.about.get("start") for lease in busy}  # None: of a damaged lease, of any
     for sweep, sizes in by_folder(files.sizes(SWEEPS)).items():
         if sweep in run:

@@ -23,8 +23,7 @@ SECONDS_BETWEEN_LOOKS = 0.5
 """Seconds between two looks at a file that seems damaged: it may just be changing."""
 
 LOOKS, LOOKS_AT_WORK = 2, 60
-"""Looks at a file that seems damaged before it is taken for so; more of a trial at work, so that a
-slow write can end."""
+"""Looks before a file is taken for damaged; more of a trial at work, whose write may be slow."""
 
 DIGITS, PROOF = 64, 32
 """Digits of a checksum, and how many of them must agree to show whose it is."""

@@ -76,8 +76,7 @@ def _superseded(files: Files, folder: str, sizes: Mapping[str, int]) -> Iterator
 
 
 def _idle_checkpoints(files: Files, folder: str, sizes: Mapping[str, int]) -> Iterator[str]:
-    """Yield all checkpoints, except the farthest good one where a longer trial could go on from
-    it."""
+    """Yield all checkpoints but the farthest good one, if a longer trial could go on from it."""
     found = [name for name in sizes if "/checkpoints/" in name and name.endswith(".pt")]
     found.sort(key=lambda name: (name.rpartition("/")[2], name), reverse=True)
     if found and is_prolongable(files, folder):

@@ -27,8 +27,7 @@ READERS = 8
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A trial as a line of the list has it. What its `trial.json` would say is None where that is
-    damaged."""
+    """A trial as listed. What its `trial.json` would say is None where that is damaged."""
 
     id: str
     data: str | None
@@ -114,8 +113,7 @@ def _state(progress: Progress, evaluations: int) -> str:
 
 
 def _method(record: Mapping[str, Any] | None) -> str | None:
-    """Name a method, as in `pareto rho=0.4`; a user's own by its name alone, since reading its
-    settings would run their code."""
+    """Name a method, as `pareto rho=0.4`; a user's own without settings, whose code would run."""
     if record is None:
         return None
     kind = str(record["method"])

@@ -32,8 +32,7 @@ def all_sweeps(files: Files) -> list[str]:
 
 
 def members(files: Files, sweep: str) -> dict[str, Member] | None:
-    """Return a sweep's trials by id; None where it has not named them, or what named them is
-    damaged."""
+    """Return a sweep's trials by id; None where it has not named them, or its record is damaged."""
     folder = f"{SWEEPS}/{sweep}"
     table, plan = files.read(f"{folder}/trials.csv"), peek_record(files, f"{folder}/plan.json")
     if plan is None and (table is None or files.read(f"{folder}/plan.json") is not None):

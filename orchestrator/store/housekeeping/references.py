@@ -29,7 +29,7 @@ def promised(name: str, record: Mapping[str, Any]) -> str:
 
 
 def promise_of(files: Files, blob: str) -> str | None:
-    """Return the whole record that names a blob; None where none does."""
+    """Return the name of the whole record that names a blob; None where none does."""
     folder = "/".join(blob.split("/")[:2])
     suite = blob.rpartition("/")[2].removesuffix(".npz")
     for name in (f"{folder}/result.json", f"{folder}/evaluations/{suite}.json"):

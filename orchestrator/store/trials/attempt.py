@@ -115,8 +115,7 @@ class Attempt:
         return first
 
     def keep_outcomes(self, suite_id: str, outcomes: Outcomes, facts: Mapping[str, Any]) -> None:
-        """Write the outcomes, then the accuracies, whose record says that the outcomes are
-        whole."""
+        """Write the outcomes, then the accuracies, whose record says that outcomes are whole."""
         self.check()
         data = outcomes.to_bytes()
         write_blob(self._files, f"{self.folder}/outcomes/{suite_id}.npz", data)
@@ -137,8 +136,7 @@ class Attempt:
         write_record(self._files, f"{self.folder}/{name}", record)
 
     def _remove_checkpoints(self, *, keeps_last: bool) -> None:
-        """Remove the checkpoints of all attempts: the trial is trained, whichever of them did
-        it."""
+        """Remove the checkpoints of all attempts: the trial is trained, whichever did it."""
         last = checkpoint_name("", self._trial.training.epochs, 0)
         is_kept = keeps_last and self._trial.training.optimiser.is_constant
         for name in sorted(self._files.sizes(f"{self._trial_folder}/attempts")):  # blobs first

@@ -21,8 +21,7 @@ RESULT, DROPPED = "result.json", "dropped.json"
 
 
 def published(files: Files, folder: str) -> dict[str, Any] | None:
-    """Return the record of the attempt whose weights count, in a trial's folder; None where none
-    does."""
+    """Return the record of the attempt whose weights count, from a trial's folder; None if none."""
     return read_record(files, f"{folder}/{RESULT}")
 
 

@@ -53,8 +53,7 @@ class Failure:
 
     @property
     def is_retried(self) -> bool:
-        """Whether another attempt may succeed without a change: it was not the numbers that
-        failed."""
+        """Whether another attempt may succeed unchanged: it was not the numbers that failed."""
         return self.kind in {"worker_lost", "hung", "out_of_memory"}
 
 
@@ -166,7 +165,7 @@ class StoredTrial:
         return None if lease is None else Attempt(self._files, self._folder, lease, trial)
 
     def give_up(self, kind: FailureKind, message: str, details: str) -> None:
-        """Record a failure that nobody at work could record; whoever still works on the trial loses
+        """Record a failure that no worker could record; whoever still works on the trial loses
         it."""
         held = newest(self._files, self._attempts)
         number = 1 if held is None else held.number + 1
