@@ -24,8 +24,7 @@ DOORS = {
 
 
 class _Doors(TyperGroup):
-    """The doors' own commands; a door is imported when it is asked for, and with it PyTorch or
-    Ray."""
+    """Commands of the subcommands' modules, each imported when asked for, with PyTorch or Ray."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         del ctx
@@ -53,8 +52,7 @@ def main() -> None:
 
 
 def run() -> None:
-    """Run `pareto`, with code of the user's own in the folder where it was called, as `python -m`
-    has it."""
+    """Run `pareto`, with user code found in the folder of the call, as under `python -m`."""
     folder = str(Path.cwd())
     if not sys.flags.safe_path and folder not in sys.path:
         sys.path.insert(0, folder)

@@ -1,4 +1,5 @@
-"""What runs trials, and what it tells: Ray Tune (`tuning`) or this process alone (`in_process`).
+"""Back ends that run trials, and their listener: Ray Tune (`tuning`) or this process
+(`in_process`).
 
 Either way a trial that raises is recorded as failed and the next one goes on, a start that is to
 stop lets its trials stop within their epochs, and what is done elsewhere is taken as it is. That
@@ -24,7 +25,7 @@ class Listener(Protocol):
         """A worker took the trial up."""
 
     def epoch_done(self, trial_id: str, row: EpochRow) -> None:
-        """An epoch of the trial is in the store."""
+        """An epoch of the trial is done, and its row is in the store."""
 
     def let_go(self, trial_id: str) -> None:
         """A worker let go of the trial, which is not over."""
@@ -50,7 +51,7 @@ class RunTrials(Protocol):
         steady: Callable[[], float],
         keep_signals: Callable[[], None],
     ) -> None:
-        """Run them.
+        """Run the trials, and report on them to the listener.
 
         Args:
             start: folder of the start of the sweep, where its workers find orders.

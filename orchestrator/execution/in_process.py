@@ -20,10 +20,10 @@ from orchestrator.worker.trial import Mission, carry_out
 from trainer.evaluation.suite import Suite
 
 SECONDS_BETWEEN_LOOKS = 0.1
-"""Seconds between two looks at a sweep that rests, or whose other trials are at work elsewhere."""
+"""Seconds between two looks at a sweep that is paused, or whose trials are worked on elsewhere."""
 
 NODE = "127.0.0.1"
-"""The address of this machine, as an attempt tells it."""
+"""Address of this machine, as an attempt records it."""
 
 
 def run_trials(

@@ -1,4 +1,4 @@
-"""The state of a process that takes up a trial: as if it were its first."""
+"""Sets the state of a process that takes up a trial as if the trial were its first."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from orchestrator.spec.policy import Resources
 
 
 def fresh(resources: Resources) -> torch.device:
-    """Set threads and random generators as for a first trial; the device for its tensors."""
+    """Set threads and random generators as for a first trial; return the device for its tensors."""
     torch.set_num_threads(resources.threads)
     random.seed(0)
     np.random.seed(0)
