@@ -72,7 +72,7 @@ def test_a_trial_that_raises_fails_alone(tmp_path: Path) -> None:
 
 
 def test_a_signal_stops_within_the_epoch_and_the_same_command_goes_on(tmp_path: Path) -> None:
-    options = ("--set", "methods.own.seconds=0.5")
+    options = ("--set", "methods.own.seconds=3")
     sweep = local(tmp_path, "Dawdling", *options, FAULTY="yes")
     while len(list(tmp_path.glob("runs/trials/*/attempts/*/lease.json"))) < 2:
         assert sweep.poll() is None, sweep.communicate()
