@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -166,3 +167,19 @@ def test_trial_rests_while_its_sweep_is_paused(read: Read, store: Store, files: 
     assert ending is Ending.DONE
     assert epochs == list(range(1, 26))
     assert 1 <= epochs_at["rest"] == epochs_at["later"] < 25
+
+
+@pytest.mark.parametrize(("door", "verb"), [(pause, "pause"), (resume, "resume")])
+def test_warnings_hide_secrets(
+    files: LocalFiles, monkeypatch: pytest.MonkeyPatch, door: object, verb: str
+) -> None:
+    def warn(*_: object) -> bool:
+        logging.getLogger("orchestrator").warning("the server says password=hunter2")
+        return True
+
+    monkeypatch.setattr(orders, verb, warn)
+    monkeypatch.setattr(logging.root, "handlers", [])  # pytest's own, which stand in for ours
+    result = CliRunner().invoke(door.app, ["sweep.yaml"])  # type: ignore[attr-defined]
+    assert result.exit_code == 0
+    assert "the server says password=***" in result.stderr
+    assert "hunter2" not in result.output

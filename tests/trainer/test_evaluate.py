@@ -419,6 +419,13 @@ def test_a_folder_that_must_not_be_written_is_told_of_first(models: Path) -> Non
     assert message.startswith("--out must be a file that can be written")
 
 
+@pytest.mark.parametrize("kind", ["a device", "a folder"])
+def test_bits_go_to_a_file_alone(models: Path, tmp_path: Path, kind: str) -> None:
+    place = Path(os.devnull) if kind == "a device" else tmp_path
+    message = error_of(models / "standard.pt", "--suite", models / "suite.yaml", "--out", place)
+    assert message.startswith(f"--out must be a file that can be written, got {place}")
+
+
 # Names by content
 
 
