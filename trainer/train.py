@@ -86,7 +86,7 @@ def main(
         dataset = _tried(trial, place)
         for line in trial.odd_radii(dataset.image_shape):
             typer.echo(f"warning: {line}", err=True)
-        folder = TrainingFolder(out)
+        folder = _folder(out)
         if resume is not None:
             folder.go_on(resume.epochs_done)
         if (slow := slowness(trial.training.precision, place)) is not None:
@@ -172,6 +172,21 @@ class StoppedError(Exception):
             f"go on with the same command and --from {checkpoint}"
         )
         self.signal = number
+
+
+def _folder(path: Path) -> TrainingFolder:
+    """Return the folder of a run at `path`, made where it is missing.
+
+    Raises:
+        ValueError: it cannot be made.
+    """
+    try:
+        return TrainingFolder(path)
+    except OSError as error:
+        raise ValueError(
+            f"--out must be a folder that can be written, got {path} ({error.strerror}); choose "
+            f"another"
+        ) from error
 
 
 class _FolderReporter(Reporter):

@@ -50,6 +50,14 @@ def error_of(result: Result, code: int) -> str:
     return result.stderr
 
 
+def test_models_go_to_a_folder_alone(tmp_path: Path) -> None:
+    place = tmp_path / "a file"
+    place.write_text("mine")
+    message = error_of(train(place), 2)
+    assert message.startswith(f"error: --out must be a folder that can be written, got {place} (")
+    assert place.read_text() == "mine"
+
+
 def epochs(out: Path) -> list[dict[str, str]]:
     """Rows without what differs from run to run."""
     with (out / "epochs.csv").open(newline="") as file:
