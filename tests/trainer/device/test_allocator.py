@@ -18,13 +18,11 @@ from trainer.device.allocator import keep_freed_memory
 
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    for _ in range(10):
-        torch.ones(2**24)  # 64 MiB
+    torch.ones(2**24)  # 64 MiB
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
 def measured():
-    faults()
-    print(faults())
+    print(min(faults() for _ in range(20)))
 
 if "told" in sys.argv:
     assert keep_freed_memory() and keep_freed_memory()
@@ -35,7 +33,11 @@ if "thread" in sys.argv:
 else:
     measured()
 """
-"""Page faults of ten large tensors, one after another."""
+"""Prints the fewest page faults of twenty large tensors, one after another: the first one maps the
+memory, and now and then the kernel takes pages away to see which processor asks for them again."""
+
+MAPPED_AFRESH = 32
+"""Page faults of 64 MiB that are mapped afresh, at the least: in huge pages of 2 MiB."""
 
 
 def faults(*how: str, **environment: str) -> int:
@@ -50,16 +52,16 @@ def faults(*how: str, **environment: str) -> int:
 @pytest.mark.slow
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs glibc")
 def test_large_tensors_are_not_mapped_afresh() -> None:
-    assert faults() > 1000
-    assert faults("told") < 1000
+    assert faults() >= MAPPED_AFRESH
+    assert faults("told") < MAPPED_AFRESH
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs glibc")
 def test_nor_in_a_thread_of_a_process_that_was_started_so() -> None:
     """Ray Tune runs a trial in a thread of its worker."""
-    assert faults("thread") > 1000
-    assert faults("thread", **ENVIRONMENT) < 1000
+    assert faults("thread") >= MAPPED_AFRESH
+    assert faults("thread", **ENVIRONMENT) < MAPPED_AFRESH
 
 
 def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
