@@ -1,0 +1,149 @@
+"""A storage that the version before has left is this version's too: nothing in it is lost.
+
+`version_before.tar.gz` holds a real one, and the sweep files that made it: three sweeps on digits
+with tiny networks, run at commit ac76905, whose records had no version, by
+
+    python -m orchestrator.sweep sweep_files/small.yaml --local
+    python -m orchestrator.sweep sweep_files/small.yaml --local --evaluate sweep_files/harder.yaml
+    python -m orchestrator.sweep sweep_files/front_alone.yaml --local
+    python -m orchestrator.sweep sweep_files/stopped.yaml --local    (Ctrl-C in its 2nd epoch)
+    python -m orchestrator.pause sweep_files/stopped.yaml
+
+so that each kind of record is there: of a trial that diverged, of one that stopped, of weights that
+were given up. MLflow's database and the pictures were left out, and the paths of the machine that
+made it changed in `spec.yaml` and in one traceback.
+"""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer import Typer
+from typer.testing import CliRunner
+
+from orchestrator import front, resume
+from orchestrator.plan.plan import make_plan
+from orchestrator.results.table_files import write_csv
+from orchestrator.results.trials_table import sweep_table
+from orchestrator.spec.sweep_spec import SweepSpec, read_spec
+from orchestrator.status import __main__ as status
+from orchestrator.store import Store
+from orchestrator.store import __main__ as store_command
+from orchestrator.store.files.by_url import open_files
+from tests.integration.in_process import nothing_to_run
+from tests.integration.stored import table, times_of
+
+ARCHIVE = Path(__file__).with_name("version_before.tar.gz")
+
+DONE = {"small": {"done": 3, "failed": 1}, "front_alone": {"done": 4}}
+"""Trials by status of the sweeps that came to their end."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sweep files and their storage, `runs`."""
+    folder = tmp_path_factory.mktemp("before")
+    with tarfile.open(ARCHIVE) as archive:
+        archive.extractall(folder, filter="data")
+    return folder
+
+
+def spec_of(folder: Path, sweep: str) -> SweepSpec:
+    """A sweep of the storage."""
+    path = str(folder / "sweep_files" / f"{sweep}.yaml")
+    return read_spec(path, [f"storage={folder / 'runs'}", "tracking=none"], {})
+
+
+def said(app: Typer, *words: str | Path, code: int = 0) -> str:
+    """What a command prints to stdout; that it ends with `code` and complains of nothing."""
+    done = CliRunner().invoke(app, list(map(str, words)))
+    assert done.exit_code == code, done.output
+    assert "WARNING" not in done.stderr
+    return done.stdout
+
+
+def place(folder: Path, sweep: str) -> Sequence[str | Path]:
+    """Arguments of a command about a sweep of the storage."""
+    return folder / "sweep_files" / f"{sweep}.yaml", "--storage", folder / "runs"
+
+
+def test_nothing_in_it_is_damaged_or_left_over(folder: Path) -> None:
+    found = json.loads(said(store_command.app, "verify", folder / "runs", "--json"))
+    assert found["findings"] == []
+    assert found["files"] > 100
+
+
+@pytest.mark.parametrize("sweep", DONE)
+def test_status_and_table_are_as_they_were(folder: Path, sweep: str, tmp_path: Path) -> None:
+    found = json.loads(said(status.app, *place(folder, sweep), "--json"))
+    assert found["counts"] == DONE[sweep]
+    assert found["damaged"] == []
+    assert found["used"]["training_passes"] > 0
+    assert all(trial["host"] == "vm" for trial in found["trials"])
+    before = table(folder / "runs", sweep)
+    write_csv(sweep_table(spec_of(folder, sweep)), tmp_path / "trials.csv")
+    now = pd.read_csv(tmp_path / "trials.csv")
+    pd.testing.assert_frame_equal(now[list(before)], before)
+
+
+def test_a_trial_that_failed_and_one_that_stopped_tell_their_stories(folder: Path) -> None:
+    failed = json.loads(said(status.app, *place(folder, "small"), "--why", "t25c7", "--json"))
+    assert failed["failure"]["kind"] == "diverged"
+    assert failed["last_steps"] is not None
+    stopped = json.loads(said(status.app, *place(folder, "stopped"), "--json"))
+    assert stopped["counts"] == {"done": 1, "stopped": 1}
+    assert stopped["paused"]["since"] == "2026-11-28T19:56:14+00:00"
+    assert 0 < stopped["used"]["core_hours"] < 0.1
+    assert "may go on" in said(resume.app, *place(folder, "stopped"))
+
+
+def test_a_trial_that_stopped_goes_on_from_its_checkpoint(folder: Path) -> None:
+    spec = spec_of(folder, "stopped")
+    store = Store(open_files(spec.storage))
+    (waiting,) = make_plan(spec, store).pending(retry_failed=False)
+    assert waiting.progress.epochs_done == 1
+    checkpoint, origin = store.trial(waiting.id).resume_point(waiting.trial)
+    assert checkpoint is not None
+    assert checkpoint.position == (1, 60)
+    assert origin is not None
+    assert [row["epoch"] for row in origin.rows] == [1]
+
+
+def test_all_commands_that_read_it_do(folder: Path, tmp_path: Path) -> None:
+    path, *rest = place(folder, "small")
+    written = said(front.app, path, *rest, "--out", tmp_path, "--json")
+    points = json.loads(written)["points"]
+    before = json.loads((folder / "runs" / "sweeps" / "small" / "front.json").read_text())
+    assert points == before["points"]
+    listed = json.loads(said(store_command.app, "ls", folder / "runs", "--json"))
+    states = {entry["id"]: entry["state"] for entry in listed}
+    assert len(states) == 10
+    assert states["t25c7200916d9e636"] == "failed: diverged"
+    assert sum(state == "done" for state in states.values()) == 8
+    assert json.loads(said(store_command.app, "gc", folder / "runs", "--json"))["garbage"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sweep", DONE)
+def test_the_same_sweep_again_trains_and_evaluates_nothing(folder: Path, sweep: str) -> None:
+    trials = folder / "runs" / "trials"
+    before = times_of(trials)
+    path, *rest = place(folder, sweep)
+    done = nothing_to_run(path, *rest, "--tracking-uri", "none")
+    assert done.code == ("failed" in DONE[sweep]), done
+    assert times_of(trials) == before
+
+
+@pytest.mark.slow
+def test_its_models_under_another_suite_are_not_tried_again(folder: Path) -> None:
+    before = times_of(folder / "runs" / "trials")
+    path, *rest = place(folder, "small")
+    suite = folder / "sweep_files" / "harder.yaml"
+    done = nothing_to_run(path, *rest, "--tracking-uri", "none", "--evaluate", suite)
+    assert "3 of 4 trials evaluated under harder.yaml" in done.stdout, done
+    assert times_of(folder / "runs" / "trials") == before
