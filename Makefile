@@ -11,7 +11,8 @@ PROCESSES ?= $(shell echo $$(($(CORES) < 4 ? $(CORES) : 4)))
 PYTEST := $(BIN)/python -m pytest
 TOGETHER := --numprocesses $(PROCESSES) --dist loadfile
 
-.PHONY: help demo test test-quick test-integration test-long bench peers check lint ui constraints clean
+.NOTPARALLEL: # tests and documents take all cores, one after the other
+.PHONY: help demo test test-quick test-slow test-integration test-long bench peers check lint ui constraints clean
 .DEFAULT_GOAL := help
 
 help: ## Show the targets
@@ -24,12 +25,13 @@ ui: .venv/installed ## Open the MLflow UI on what was run (PORT=5000)
 	uri="$$($(BIN)/python -m orchestrator.tracking '$(STORAGE)')" && \
 	  $(BIN)/mlflow ui --backend-store-uri "$$uri" --host 127.0.0.1 --port $(PORT)
 
-test: .venv/installed ## Run the tests, quick ones first (12 minutes at most)
-	$(PYTEST) -m "not slow and not integration and not long" $(TOGETHER)
-	$(PYTEST) -m "slow and not integration and not long" $(TOGETHER)
+test: test-quick test-slow ## Run the tests, quick ones first (12 minutes at most)
 
 test-quick: .venv/installed ## Run the quick tests alone (2 minutes)
 	$(PYTEST) -m "not slow and not integration and not long" $(TOGETHER)
+
+test-slow: .venv/installed ## Run the slow tests alone (6 minutes)
+	$(PYTEST) -m "slow and not integration and not long" $(TOGETHER)
 
 test-integration: .venv/installed ## Run the tests against real servers, faults and clusters (20 minutes)
 	$(PYTEST) tests/test_readme.py tests/integration -m "integration and not long" \

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -47,3 +48,47 @@ def test_hooks_run_what_lint_runs() -> None:
 def test_the_paper_is_cited() -> None:
     cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())["preferred-citation"]
     assert [author["family-names"] for author in cited["authors"]] == ["Sun", "Li", "Lin"]
+
+
+def staged(script: str) -> subprocess.CompletedProcess[str]:
+    """Run a script in stages, as `.ci/run` is one."""
+    script = f"set -euo pipefail\nsource .ci/stages\n{script}"
+    return subprocess.run(
+        ["bash", "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+
+def test_stages_say_how_long_they_took() -> None:
+    done = staged("stage 'first of all'\nSECONDS=7500\nstage second\necho working")
+    assert (done.returncode, done.stderr) == (0, "")
+    told = re.sub(r"\b75\d\d\b", "75__", re.sub(r"\b\d\d?\b", "__", done.stdout))
+    assert told.splitlines() == [
+        *("", "== first of all", "== first of all: passed after 75__ s"),
+        *("", "== second", "working", "== second: passed after __ s"),
+        *("", " seconds          stage"),
+        "    75__  passed  first of all",
+        "       __  passed  second",
+        "    75__          all",
+    ]
+
+
+@pytest.mark.parametrize("failure", ["false", "(false; echo on)", "exit 1", "false | cat"])
+def test_the_stage_that_fails_is_the_last_and_told(failure: str) -> None:
+    done = staged(f"stage first\nstage second\n{failure}\nstage third")
+    assert done.returncode == 1
+    assert "\n== second: FAILED after " in done.stdout
+    rows = [line.split() for line in done.stdout.splitlines()[-3:]]
+    assert [words for _, *words in rows] == [["passed", "first"], ["FAILED", "second"], ["all"]]
+
+
+def test_what_must_hold_is_run_in_stages() -> None:
+    """In `.ci/run`, all that `make` offers as a check, each in a stage of its own."""
+    script = (ROOT / ".ci/run").read_text()
+    first, *stages = script.split('\nstage "')
+    assert "\nsource .ci/stages\n" in first
+    made = [re.findall(r"^make (\S+)", stage, re.MULTILINE) for stage in stages]
+    assert [target for targets in made for target in targets] == [
+        *(".venv/installed", "lint"),
+        *("test-quick", "test-slow", "test-integration"),
+    ]
+    assert all(len(targets) <= 1 for targets in made)
