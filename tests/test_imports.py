@@ -8,24 +8,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from workshop.rooms import MODULES, ROOMS, ROOT, room_of
+
 MAX_LINES = 400
 
 
-def name_of(path: Path) -> str:
-    parts = path.relative_to(ROOT).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-MODULES = {
-    name_of(path): path
-    for package in ("trainer", "orchestrator")
-    for path in (ROOT / package).rglob("*.py")
-}
 TREES = {name: ast.parse(path.read_text()) for name, path in MODULES.items()}
 
 ONLY_IN = {
@@ -91,48 +81,14 @@ def test_a_library_is_used_in_its_room_alone(library: str) -> None:
     assert {name for name in users if not name.startswith(ONLY_IN[library])} == set()
 
 
-def told_rooms() -> dict[str, set[str]]:
-    """Rooms of docs/architecture.md from the top down, each with those that it imports."""
-    rooms: dict[str, set[str]] = {}
-    for part in (ROOT / "docs" / "architecture.md").read_text().split("\n## ")[1:3]:
-        package = part.removeprefix("`").partition("/")[0]
-        rows = [line.strip("|").split("|") for line in part.splitlines() if line.startswith("| ")]
-        for room, _, *imports in rows[2:]:
-            rooms[f"{package}.{room.strip()}"] = {
-                f"{owner}.{name.strip()}"
-                for owner, names in zip((package, "trainer"), imports, strict=False)
-                for name in names.split(",")
-                if name.strip() != "–"
-            }
-    return rooms
-
-
-ROOMS = told_rooms()
-
-DOORS = {
-    *("orchestrator.sweep", "orchestrator.front", "orchestrator.pause", "orchestrator.resume"),
-    *("orchestrator.__main__", "orchestrator.status.__main__", "orchestrator.store.__main__"),
-    *("orchestrator.tracking.__main__", "trainer.train", "trainer.evaluate"),
-}
-
-
-def room_of(module: str) -> str:
-    """The innermost room that a module lies in."""
-    if module in DOORS:
-        return f"{module.partition('.')[0]}.doors"
-    around = [room for room in ROOMS if f"{module}.".startswith(f"{room}.")]
-    assert around, f"{module} lies in no room of docs/architecture.md"
-    return max(around, key=len)
-
-
 INSIDE = sorted(MODULES.keys() - {"orchestrator", "trainer"})
 
 
 def test_every_room_stands_above_what_it_imports() -> None:
     height = {room: -row for row, room in enumerate(ROOMS)}
-    for room, imported in ROOMS.items():
-        assert imported <= height.keys(), room
-        assert all(height[other] < height[room] for other in imported), room
+    for name, room in ROOMS.items():
+        assert room.imports <= height.keys(), name
+        assert all(height[other] < height[name] for other in room.imports), name
 
 
 @pytest.mark.parametrize("room", ROOMS)
@@ -143,7 +99,7 @@ def test_a_room_imports_the_rooms_that_it_is_said_to(room: str) -> None:
         if room_of(module) == room
         for other in modules_imported_by(TREES[module])
     }
-    assert imported - {room} == ROOMS[room]
+    assert imported - {room} == ROOMS[room].imports
 
 
 def test_no_module_imports_itself_in_a_circle() -> None:
