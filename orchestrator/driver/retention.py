@@ -7,7 +7,7 @@ from collections.abc import Set
 
 import yaml
 
-from orchestrator.spec.grid import REFERENCE
+from orchestrator.spec.space import REFERENCE
 from orchestrator.store import Files, Store
 from orchestrator.store.housekeeping.activity import at_work
 from orchestrator.store.housekeeping.membership import Member, all_sweeps, members, rows

@@ -11,8 +11,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, Strict
 
 from orchestrator.spec.auto_precision import AUTO, AutoPrecision, Decision, decided_here, kept
-from orchestrator.spec.grid import Cell, read_cells
 from orchestrator.spec.policy import Policy, Resources
+from orchestrator.spec.search import SearchSettings, read_search
+from orchestrator.spec.space import Cell, Space
 from orchestrator.store.files.by_url import open_files
 from orchestrator.table.objectives import (
     DEFAULT_OBJECTIVES,
@@ -105,6 +106,7 @@ class _SweepFile(Policy):
     validation: Any
     methods: Any
     evaluation: Any
+    search: SearchSettings = SearchSettings()
     seeds: Annotated[
         tuple[Annotated[int, Field(ge=0, lt=2**31)], ...],
         Strict(False),
@@ -131,7 +133,10 @@ class SweepSpec:
     path: str
     assignments: tuple[str, ...]  # by which it was changed, as `--set` takes them
     document: Document  # resolved: with every default of its sections
-    cells: tuple[Cell, ...]  # the reference first
+    search: SearchSettings
+    space: Space
+    cells: tuple[Cell, ...]  # that follow from the file alone, the reference first
+    probes: tuple[Cell, ...]  # at the ends of what the others are drawn from
     settings: tuple[str, ...]  # that vary, in order of appearance
     seeds: tuple[int, ...]
     suite: Suite
@@ -232,10 +237,13 @@ def _understood(
     own = document.read_as(_SweepFile)
     defaults = Document.from_plain(own.model_dump(mode="json"), document.where())
     document = document.merged_over(defaults)
-    cells, settings = read_cells(document, seeds=own.seeds, max_trials=own.max_trials)
+    space, cells, probes = read_search(
+        document, own.search, seeds=own.seeds, max_trials=own.max_trials
+    )
+    settings = tuple(space.paths)
     suite = read_suite(document.section("evaluation"))
     objectives, reference_point = _read_objectives(document, own)
-    _check_columns(document, objectives, suite, cells, settings)
+    _check_columns(document, objectives, suite, (*cells, *probes), settings)
     storage = open_files(expanded(own.storage)).url
     if own.tracking == EMBEDDED and "://" in storage:
         raise document.fail(
@@ -249,7 +257,10 @@ def _understood(
         path=path,
         assignments=assignments,
         document=document,
+        search=own.search,
+        space=space,
         cells=cells,
+        probes=probes,
         settings=settings,
         seeds=own.seeds,
         suite=suite,

@@ -203,7 +203,7 @@ BAD_FILES = [
     ),
     (
         "data: digits\nmethods:\n  pareto:\n    vary: {rho: 0.4}\n",
-        "4: methods.pareto.vary.rho: must be a list, got 0.4",
+        "4: methods.pareto.vary.rho: must be a list, or a range {min: ..., max: ...}, got 0.4",
     ),
     (
         "data: digits\nmethods:\n  pareto:\n    vary: [rho]\n",
