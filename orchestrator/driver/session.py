@@ -19,7 +19,7 @@ from orchestrator.driver.mending import mend
 from orchestrator.driver.preflight import ready
 from orchestrator.driver.retention import drop_weights
 from orchestrator.driver.signals import Interruption, watched
-from orchestrator.execution.backend import RunTrials
+from orchestrator.execution.backend import BackEnd, Workload
 from orchestrator.pareto.front import Front
 from orchestrator.plan.manifest import write_manifest
 from orchestrator.plan.plan import Plan, PlannedTrial
@@ -257,18 +257,18 @@ def _connected(address: str | None, resources: Resources) -> AbstractContextMana
     return connected(address, resources)
 
 
-def _back_end(is_local: bool) -> RunTrials:
+def _back_end(is_local: bool) -> BackEnd:
     if is_local:
-        from orchestrator.execution import in_process  # noqa: PLC0415 (as above: PyTorch)
+        from orchestrator.execution.in_process import InProcess  # noqa: PLC0415 (as above: PyTorch)
 
-        return in_process.run_trials
-    from orchestrator.execution import tuning  # noqa: PLC0415 (as above)
+        return InProcess()
+    from orchestrator.execution.tuning import RayTune  # noqa: PLC0415 (as above)
 
-    return tuning.run_trials
+    return RayTune()
 
 
 def _run(
-    run_trials: RunTrials,
+    back_end: BackEnd,
     spec: SweepSpec,
     policy: Policy,
     store: Store,
@@ -279,17 +279,19 @@ def _run(
     interruption: Interruption,
 ) -> None:
     with commentary.shown():
-        run_trials(
-            commentary.pending,
-            suite=spec.suite,
-            store=store,
-            policy=policy,
-            sweep=spec.name,
-            start=lease.folder,
-            listener=commentary,
-            is_stopped=foreman.is_stopped,
-            steady=lambda: lease.steady,
-            keep_signals=interruption.keep,
+        back_end.run(
+            Workload(
+                trials=commentary.pending,
+                suite=spec.suite,
+                store=store,
+                policy=policy,
+                sweep=spec.name,
+                start=lease.folder,
+                listener=commentary,
+                is_stopped=foreman.is_stopped,
+                seconds_in_touch=lambda: lease.steady,
+                keep_signals=interruption.keep,
+            )
         )
 
 

@@ -1,5 +1,5 @@
-"""Back ends that run trials, and their listener: Ray Tune (`tuning`) or this process
-(`in_process`).
+"""Back ends that run trials, what they are handed and whom they tell: Ray Tune (`tuning`) or this
+process (`in_process`).
 
 Either way a trial that raises is recorded as failed and the next one goes on, a start that is to
 stop lets its trials stop within their epochs, and what is done elsewhere is taken as it is. That
@@ -8,12 +8,15 @@ worker processes are killed, and what of them is lost, is Ray's matter.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from orchestrator.plan.plan import PlannedTrial
 from orchestrator.spec.policy import Policy
 from orchestrator.store import Store
+from orchestrator.store.leases import lease
 from trainer.evaluation.suite import Suite
 from trainer.training.loop import EpochRow
 
@@ -34,27 +37,54 @@ class Listener(Protocol):
         """The trial is done or has failed: the store says which."""
 
 
-class RunTrials(Protocol):
-    """A back end: runs trials until all have ended here or elsewhere, or it is stopped."""
+def no_more() -> Sequence[PlannedTrial]:
+    """Give no trial beyond those that a workload began with."""
+    return ()
 
-    def __call__(
-        self,
-        trials: Sequence[PlannedTrial],
-        *,
-        suite: Suite,
-        store: Store,
-        policy: Policy,
-        sweep: str,
-        start: str,
-        listener: Listener,
-        is_stopped: Callable[[], bool],
-        steady: Callable[[], float],
-        keep_signals: Callable[[], None],
-    ) -> None:
-        """Run the trials, and report on them to the listener.
 
-        Args:
-            start: folder of the start of the sweep, where its workers find orders.
-            steady: seconds for which the store has taken the start's own signs of life.
-            keep_signals: puts the command's own handlers back, where another has put its own.
-        """
+@dataclass(frozen=True, kw_only=True)
+class Workload:
+    """The trials that one start of a sweep has to run, and all that a back end needs to run them.
+
+    `more` is asked, in the thread that runs the workload, whenever a trial could be taken up and
+    none is ready. What it gives joins the queue; where it gives nothing it is asked again once a
+    trial has ended, and the workload is over when nothing runs or waits and nothing more comes.
+    """
+
+    trials: Sequence[PlannedTrial]
+    suite: Suite
+    store: Store
+    policy: Policy
+    sweep: str
+    start: str  # folder of the start, where its workers find orders
+    listener: Listener
+    is_stopped: Callable[[], bool]
+    seconds_in_touch: Callable[[], float]  # for which the store took the start's signs of life
+    keep_signals: Callable[[], None]  # puts the command's handlers back where others took theirs
+    more: Callable[[], Sequence[PlannedTrial]] = no_more
+
+
+class BackEnd(Protocol):
+    """A place where trials run, in a time of its own: all that is counted or waited for while they
+    do is by its clock, be it the machine's or one that leaps from one event to the next."""
+
+    def clock(self) -> float:
+        """Return the seconds since some moment."""
+
+    def sleep(self, seconds: float) -> None:
+        """Let so many seconds pass."""
+
+    def run(self, workload: Workload) -> None:
+        """Run the trials until all have ended, here or elsewhere, or the workload is stopped."""
+
+
+class RealTime:
+    """The machine's own time, for back ends whose trials really run."""
+
+    def clock(self) -> float:
+        """Return the seconds since some moment, sleep of the machine included where it can tell."""
+        return lease.clock()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait for so many seconds."""
+        time.sleep(seconds)

@@ -7,11 +7,11 @@ worker died goes back into the queue, and its next attempt finds the last checkp
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import tempfile
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -22,7 +22,7 @@ from ray.exceptions import RayTaskError
 from ray.tune import Callback, RunConfig, Stopper, TuneConfig, Tuner
 from ray.tune.search import Searcher
 
-from orchestrator.execution.backend import Listener
+from orchestrator.execution.backend import RealTime, Workload
 from orchestrator.execution.queue import Queue
 from orchestrator.execution.report_thread import told_in_a_thread
 from orchestrator.execution.silence import end_worker
@@ -36,13 +36,14 @@ from orchestrator.store.sweeps import orders
 from orchestrator.worker.fresh import fresh
 from orchestrator.worker.trial import Ending, Mission, carry_out
 from trainer.config import read_trial
-from trainer.evaluation.suite import Suite, read_suite
+from trainer.evaluation.suite import read_suite
 from trainer.input.document import Document
 
 logger = logging.getLogger(__name__)
 
-TRIAL, ATTEMPT = "trial_id", "attempt"
-"""Keys of a configuration that Tune hands to a worker."""
+TRIAL, ATTEMPT, WORK = "trial_id", "attempt", "work"
+"""Keys of a configuration that Tune hands to a worker. In their order Tune names folders by them,
+as far as a name may be long: the longest is last."""
 
 GRACE_SECONDS = 20.0
 """Seconds from a request to stop to the end of workers that have not heard of it."""
@@ -59,84 +60,73 @@ PATIENCE_SECONDS = 600.0
 
 @dataclass(frozen=True, kw_only=True)
 class Assignment:
-    """What a worker must know to run trials, in plain values, which can be sent to any machine."""
+    """What workers must know beside the trial, in plain values, which can be sent to any
+    machine."""
 
     storage: str
-    trials: Mapping[str, Mapping[str, Any]]  # records by id
-    trained: frozenset[str]  # ids of those that may be; of the others weights are evaluated
     suite: Mapping[str, Any]
     policy: Mapping[str, Any]
     sweep: str
     start: str
 
 
-def run_trials(
-    trials: Sequence[PlannedTrial],
-    *,
-    suite: Suite,
-    store: Store,
-    policy: Policy,
-    sweep: str,
-    start: str,
-    listener: Listener,
-    is_stopped: Callable[[], bool],
-    steady: Callable[[], float],
-    keep_signals: Callable[[], None],
-) -> None:
-    """Run trials on the connected cluster until all have ended here or elsewhere, or `is_stopped`
-    says so.
+class RayTune(RealTime):
+    """The back end of the connected Ray cluster.
 
     A trial that ends without a result in the store, its worker lost once too often, is recorded
     there as failed.
-
-    Args:
-        start: folder of the start of the sweep, where its workers find orders.
-        steady: seconds for which the store has taken the start's own signs of life.
-        keep_signals: puts the command's own handlers back, where Tune has put its own.
     """
-    assignment = Assignment(
-        storage=store.files.url,
-        trials={planned.id: planned.trial.record() for planned in trials},
-        trained=frozenset(planned.id for planned in trials if planned.trains),
-        suite=suite.record(),
-        policy=policy.model_dump(mode="json"),
-        sweep=sweep,
-        start=start,
-    )
-    queue = Queue(
-        [planned.id for planned in trials],
-        store,
-        suite_id=suite.id,
-        lease=policy.lease,
-        retries=policy.retries,
-    )
-    resources = policy.resources
-    trainable = tune.with_resources(
-        tune.with_parameters(work_on_trial, assignment=assignment),
-        {"CPU": resources.cpu, "GPU": resources.gpu},
-    )
-    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(_slots(resources))
-    while not queue.is_empty and not is_stopped():
-        if orders.paused(store.files, sweep) or not queue.is_ready:
-            time.sleep(SECONDS_BETWEEN_LOOKS)
-            continue
-        with tempfile.TemporaryDirectory(prefix="sweep-") as scratch:
-            Tuner(
-                trainable,
-                tune_config=TuneConfig(
-                    search_alg=_Suggestions(
-                        queue, lambda: is_stopped() or bool(orders.paused(store.files, sweep))
+
+    def run(self, workload: Workload) -> None:
+        """Run the trials on the cluster: see `orchestrator.execution.backend.BackEnd`."""
+        policy = workload.policy
+        assignment = Assignment(
+            storage=workload.store.files.url,
+            suite=workload.suite.record(),
+            policy=policy.model_dump(mode="json"),
+            sweep=workload.sweep,
+            start=workload.start,
+        )
+        trainable = tune.with_resources(
+            tune.with_parameters(work_on_trial, assignment=assignment),
+            {"CPU": policy.resources.cpu, "GPU": policy.resources.gpu},
+        )
+        os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(_slots(policy.resources))
+
+        def is_paused() -> bool:
+            return orders.paused(workload.store.files, workload.sweep) is not None
+
+        queue = Queue.of(workload, self.clock)
+        while not queue.is_over() and not workload.is_stopped():
+            if is_paused() or not queue.is_ready:
+                self.sleep(SECONDS_BETWEEN_LOOKS)
+                continue
+            with tempfile.TemporaryDirectory(prefix="sweep-") as scratch:
+                Tuner(
+                    trainable,
+                    tune_config=TuneConfig(
+                        search_alg=_Suggestions(
+                            queue, lambda: workload.is_stopped() or is_paused()
+                        ),
+                        num_samples=-1,
+                        reuse_actors=True,
                     ),
-                    num_samples=-1,
-                    reuse_actors=True,
-                ),
-                run_config=RunConfig(
-                    storage_path=scratch,
-                    stop=_Grace(is_stopped),
-                    callbacks=[_Relay(listener, queue, steady, keep_signals)],
-                    verbose=0,
-                ),
-            ).fit()
+                    run_config=RunConfig(
+                        storage_path=scratch,
+                        stop=_Grace(workload.is_stopped, self.clock),
+                        callbacks=[_Relay(workload, queue, self.clock)],
+                        verbose=0,
+                    ),
+                ).fit()
+
+
+def suggestion(planned: PlannedTrial, number: int) -> dict[str, Any]:
+    """Return a trial and the number of its attempt as a configuration of Tune.
+
+    What the trial is stands in one text: Tune flattens a configuration, and names folders by it.
+    """
+    work = {"trial": planned.trial.record(), "trains": planned.trains}
+    return {TRIAL: planned.id, ATTEMPT: number, WORK: json.dumps(work)}
 
 
 def work_on_trial(config: dict[str, Any], *, assignment: Assignment) -> None:
@@ -148,16 +138,17 @@ def work_on_trial(config: dict[str, Any], *, assignment: Assignment) -> None:
         files, tell=logger.warning, is_given_up=lambda: False, patience=PATIENCE_SECONDS
     )
     read_orders = partial(orders.read, files, assignment.sweep, assignment.start)
+    work = json.loads(config[WORK])
     # Tune holds whoever reports until the command has heard it, which may stand still; a row is
     # nested, away from Tune's own keys.
     with told_in_a_thread(lambda row: tune.report({"row": row})) as report:
         ending = carry_out(
-            read_trial(Document.from_plain(assignment.trials[config[TRIAL]], config[TRIAL])),
+            read_trial(Document.from_plain(work["trial"], config[TRIAL])),
             read_suite(Document.from_plain(assignment.suite, "suite")),
             Store(waiting, files),
             Mission(
                 policy=policy,
-                trains=config[TRIAL] in assignment.trained,
+                trains=work["trains"],
                 sweep=assignment.sweep,
                 start=assignment.start,
                 node=ray.util.get_node_ip_address(),
@@ -199,7 +190,7 @@ class _Suggestions(_Stateless, Searcher):
         """Return the next trial's configuration; None where others must end before there is one."""
         found = None if self._is_closed() else self._queue.next()
         if found is not None:
-            return dict(zip((TRIAL, ATTEMPT), found, strict=True))
+            return suggestion(*found)
         return None if self._queue.out else Searcher.FINISHED
 
     def on_trial_complete(self, trial_id: str, result: Any = None, error: bool = False) -> None:
@@ -215,8 +206,9 @@ class _Suggestions(_Stateless, Searcher):
 class _Grace(_Stateless, Stopper):
     """Ends trials that go on for `GRACE_SECONDS` after a stop was asked for."""
 
-    def __init__(self, is_stopped: Callable[[], bool]) -> None:
+    def __init__(self, is_stopped: Callable[[], bool], clock: Callable[[], float]) -> None:
         self._is_stopped = is_stopped
+        self._clock = clock
         self._asked: float | None = None
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
@@ -226,32 +218,26 @@ class _Grace(_Stateless, Stopper):
     def stop_all(self) -> bool:
         """Whether the time to stop by themselves is over for all trials; asked at every step."""
         if self._asked is None and self._is_stopped():
-            self._asked = time.monotonic()
-        return self._asked is not None and time.monotonic() - self._asked > GRACE_SECONDS
+            self._asked = self._clock()
+        return self._asked is not None and self._clock() - self._asked > GRACE_SECONDS
 
 
 class _Relay(_Stateless, Callback):
     """Passes Tune's events on to the queue and the listener."""
 
-    def __init__(
-        self,
-        listener: Listener,
-        queue: Queue,
-        steady: Callable[[], float],
-        keep_signals: Callable[[], None],
-    ) -> None:
-        self._listener = listener
+    def __init__(self, workload: Workload, queue: Queue, clock: Callable[[], float]) -> None:
+        self._workload = workload
+        self._listener = workload.listener
         self._queue = queue
-        self._steady = steady
-        self._keep_signals = keep_signals
-        self._looked = time.monotonic()
+        self._clock = clock
+        self._looked = clock()
 
     def on_step_begin(self, iteration: int, trials: Any, **info: Any) -> None:
         if iteration == 0:
-            self._keep_signals()
-        if time.monotonic() - self._looked > SECONDS_BETWEEN_LOOKS_AT_WORKERS:
-            self._looked = time.monotonic()
-            for lease in self._queue.silent(self._steady):
+            self._workload.keep_signals()
+        if self._clock() - self._looked > SECONDS_BETWEEN_LOOKS_AT_WORKERS:
+            self._looked = self._clock()
+            for lease in self._queue.silent(self._workload.seconds_in_touch):
                 end_worker(lease)
 
     def on_trial_start(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:

@@ -43,6 +43,7 @@ class PlannedTrial:
     trains: bool  # False: if it has weights they are evaluated, and else it is left alone
     left_out: str | None  # why it is left alone, in a word or two
     is_republished: bool = False  # its result is lost, and its weights are whole
+    parents: tuple[str, ...] = ()  # ids of trials from whose weights its training starts
 
     @property
     def evaluation(self) -> Mapping[str, Any] | None:

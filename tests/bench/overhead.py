@@ -29,8 +29,9 @@ import torch
 from ray import tune
 from ray.tune import RunConfig, TuneConfig, Tuner
 
+from orchestrator.execution.backend import Workload
 from orchestrator.execution.cluster import connected
-from orchestrator.execution.tuning import run_trials
+from orchestrator.execution.tuning import RayTune
 from orchestrator.plan.plan import make_plan
 from orchestrator.spec.policy import Resources
 from orchestrator.spec.sweep_spec import SweepSpec, read_spec
@@ -106,17 +107,19 @@ def one_round(spec: SweepSpec, trials: int) -> dict[str, float]:
     numbers = {"number": tune.grid_search(list(range(trials)))}
 
     def ours() -> None:
-        run_trials(
-            planned,
-            suite=spec.suite,
-            store=store,
-            policy=spec.policy,
-            sweep=spec.name,
-            start=f"sweeps/{spec.name}/starts/000001",
-            listener=_Silent(),
-            is_stopped=lambda: False,
-            steady=lambda: 0.0,
-            keep_signals=lambda: None,
+        RayTune().run(
+            Workload(
+                trials=planned,
+                suite=spec.suite,
+                store=store,
+                policy=spec.policy,
+                sweep=spec.name,
+                start=f"sweeps/{spec.name}/starts/000001",
+                listener=_Silent(),
+                is_stopped=lambda: False,
+                seconds_in_touch=lambda: 0.0,
+                keep_signals=lambda: None,
+            )
         )
 
     kinds = {

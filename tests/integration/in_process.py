@@ -8,37 +8,30 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
+from dataclasses import replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from typer.testing import CliRunner
 
 from orchestrator.driver import session
-from orchestrator.execution import in_process
-from orchestrator.execution.backend import RunTrials
-from orchestrator.execution.in_process import SECONDS_BETWEEN_LOOKS, run_trials
+from orchestrator.execution.backend import Workload
+from orchestrator.execution.in_process import SECONDS_BETWEEN_LOOKS, InProcess, work_on
 from orchestrator.execution.queue import Queue
 from orchestrator.plan.plan import PlannedTrial
-from orchestrator.spec.policy import Policy
-from orchestrator.store import Store
-from orchestrator.store.sweeps import orders
 from orchestrator.sweep import app
-from orchestrator.worker.trial import Ending, Mission, carry_out
 from tests.integration.running import USER_CODE, Finished
-from tests.orchestrator.working import fork, never
-from trainer.evaluation.suite import Suite
+from tests.orchestrator.working import fork
+from trainer.training.loop import EpochRow
 
 
 def swept(*arguments: str | Path, **environment: str) -> Finished:
     """Run a sweep to its end, each trial in this process."""
-    return _commanded(run_trials, ["--local", *arguments], environment)
+    return _commanded(InProcess.run, ["--local", *arguments], environment)
 
 
 def nothing_to_run(*arguments: str | Path, **environment: str) -> Finished:
@@ -50,7 +43,7 @@ def nothing_to_run(*arguments: str | Path, **environment: str) -> Finished:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(session, "_connected", _refused)
         patch.setattr(session, "_back_end", _refused)
-        return _commanded(run_trials, arguments, environment)
+        return _commanded(InProcess.run, arguments, environment)
 
 
 @contextmanager
@@ -74,14 +67,16 @@ def sweeping_at_once(*arguments: str | Path, **environment: str) -> Iterator[Bas
 
 
 def _commanded(
-    run: RunTrials, arguments: Sequence[str | Path], environment: dict[str, str]
+    run: Callable[[InProcess, Workload], None],
+    arguments: Sequence[str | Path],
+    environment: dict[str, str],
 ) -> Finished:
     threads = torch.get_num_threads()
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(USER_CODE)
         for name, value in environment.items():
             patch.setenv(name, value)
-        patch.setattr(in_process, "run_trials", run)
+        patch.setattr(InProcess, "run", run)
         done = CliRunner().invoke(app, list(map(str, arguments)))
     torch.set_num_threads(threads)
     if done.exception is not None and not isinstance(done.exception, SystemExit):
@@ -93,74 +88,29 @@ def _refused(*_: object, **__: object) -> None:
     raise AssertionError("there is something to run")
 
 
-def _all_at_once(
-    trials: Sequence[PlannedTrial], *, suite: Suite, store: Store, policy: Policy, **rest: Any
-) -> None:
-    """In the place of `run_trials`; what trials report is heard by nobody."""
-    queue = _queue(trials, suite=suite, store=store, policy=policy)
-    by_id = {planned.id: planned for planned in trials}
+def _all_at_once(back_end: InProcess, workload: Workload) -> None:
+    """In the place of `InProcess.run`; what trials report is heard by nobody."""
+    queue = Queue.of(workload, back_end.clock)
     children = []
-    while not queue.is_empty and not rest["is_stopped"]():
+    while not queue.is_over() and not workload.is_stopped():
         if (found := queue.next()) is None:
-            time.sleep(SECONDS_BETWEEN_LOOKS)
+            back_end.sleep(SECONDS_BETWEEN_LOOKS)
             continue
-        trial_id, number = found
-        child = fork.Process(
-            target=_carried_out,
-            args=(by_id[trial_id], suite, store, policy),
-            kwargs={
-                "number": number,
-                "sweep": rest["sweep"],
-                "start": rest["start"],
-                "report": _unheard,
-            },
-        )
+        child = fork.Process(target=_worked_on, args=(*found, workload))
         child.start()
         children.append(child)
     for child in children:
         child.join()
 
 
-def _unheard(row: object) -> None:
-    """An epoch's row, which lies in the store."""
+def _worked_on(planned: PlannedTrial, number: int, workload: Workload) -> None:
+    work_on(planned, number, replace(workload, listener=_Nobody()))
 
 
-def _queue(trials: Sequence[PlannedTrial], *, suite: Suite, store: Store, policy: Policy) -> Queue:
-    return Queue(
-        [planned.id for planned in trials],
-        store,
-        suite_id=suite.id,
-        lease=policy.lease,
-        retries=policy.retries,
-    )
+class _Nobody:
+    """Hears of events whose traces lie in the store."""
 
-
-def _carried_out(
-    planned: PlannedTrial,
-    suite: Suite,
-    store: Store,
-    policy: Policy,
-    *,
-    number: int,
-    sweep: str,
-    start: str,
-    report: Callable[[Any], None],
-) -> Ending:
-    mission = Mission(
-        policy=policy,
-        trains=planned.trains,
-        sweep=sweep,
-        start=start,
-        node="127.0.0.1",
-        read_orders=partial(orders.read, store.files, sweep, start),
-        give_up=never,
-    )
-    return carry_out(
-        planned.trial,
-        suite,
-        store,
-        mission,
-        number=number,
-        device=torch.device("cpu"),
-        report=report,
-    )
+    def started(self, trial_id: str) -> None: ...
+    def epoch_done(self, trial_id: str, row: EpochRow) -> None: ...
+    def let_go(self, trial_id: str) -> None: ...
+    def ended(self, trial_id: str) -> None: ...

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from orchestrator.plan.plan import NOTHING, PlannedTrial
 from orchestrator.spec.policy import Policy
 from orchestrator.store import Store
 from orchestrator.store.leases.lease import numbers
@@ -54,6 +55,22 @@ def small_suite(examples: int) -> Suite:
     """Two attacks of a few steps."""
     attacks = {"pgd": {"epsilon": 0.2, "ladder": [1, 3]}, "rt": {"epsilon": 0.2, "ladder": [1]}}
     return read_suite(Document.from_plain({**attacks, "examples": examples}, "test"))
+
+
+def planned(trial: Trial, *, parents: tuple[str, ...] = ()) -> PlannedTrial:
+    """The trial as a plan has it that knows of no progress."""
+    return PlannedTrial(
+        id=trial.id,
+        trial=trial,
+        method="standard",
+        settings={},
+        is_reference=False,
+        progress=NOTHING,
+        sibling=None,
+        trains=True,
+        left_out=None,
+        parents=parents,
+    )
 
 
 def never() -> None:

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import pytest
 
-from orchestrator.execution import queue
+from orchestrator.execution.backend import RealTime
 from orchestrator.execution.queue import Queue
 from orchestrator.spec.policy import Policy
 from orchestrator.store import LocalFiles, Store
@@ -32,6 +32,7 @@ from tests.orchestrator.working import (
     MakeTrial,
     mission,
     on_digits,
+    planned,
     result_of,
     small_suite,
     started,
@@ -97,15 +98,22 @@ def drive(
     store = Store(files)
     its_mission = mission(Policy(lease=LEASE))
     with begun(files, files, "front", joins=False, lasts=LEASE, on_tick=lambda lease: None):
-        waiting = Queue(trials, store, suite_id=suite.id, lease=LEASE, retries=2)
-        while not waiting.is_empty:
+        waiting = Queue(
+            map(planned, trials.values()),
+            store,
+            suite_id=suite.id,
+            lease=LEASE,
+            retries=2,
+            clock=RealTime().clock,
+        )
+        while not waiting.is_over():
             found = waiting.next()
             if found is None:  # a process died as it began an attempt, and did not say its name
                 sleep(0.5)
                 continue
-            trial_id, number = found
+            trial, number = found[0].trial, found[1]
             ending = carry_out(
-                trials[trial_id],
+                trial,
                 suite,
                 store,
                 its_mission,
@@ -114,7 +122,7 @@ def drive(
                 report=lambda row: None,
             )
             assert ending is Ending.DONE
-            assert waiting.ended(trial_id, ending)
+            assert waiting.ended(trial.id, ending)
 
 
 def results(trials: dict[str, Trial], suite: Suite, files: Files) -> dict[str, Any]:
@@ -218,7 +226,6 @@ def sleep(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Time passes in sleep alone, so that operations on files come in the same order each time."""
     clock = Clock()
     monkeypatch.setattr(lease, "clock", clock)
-    monkeypatch.setattr(queue, "clock", clock)
     monkeypatch.setattr(starts, "time", clock)
     return clock.sleep
 
