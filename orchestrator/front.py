@@ -30,7 +30,7 @@ from orchestrator.report.front_files import (
     write_front,
 )
 from orchestrator.report.remarks import remarks, what_differs
-from orchestrator.results.table_files import READERS, TableError, read_table
+from orchestrator.results.table_files import FORMATS, TableError, read_table
 from orchestrator.table.objectives import (
     DEFAULT_OBJECTIVES,
     LARGEST,
@@ -67,7 +67,7 @@ def main(
     table_path: Annotated[
         Path,
         typer.Argument(
-            metavar="TABLE|SPEC", help=f"Trials in {' or '.join(READERS)}, or a sweep's .yaml."
+            metavar="TABLE|SPEC", help=f"Trials in {' or '.join(FORMATS)}, or a sweep's .yaml."
         ),
     ],
     *,

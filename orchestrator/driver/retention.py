@@ -10,9 +10,10 @@ import yaml
 from orchestrator.spec.space import REFERENCE
 from orchestrator.store import Files, Store
 from orchestrator.store.housekeeping.activity import at_work
-from orchestrator.store.housekeeping.membership import Member, all_sweeps, members, rows
+from orchestrator.store.housekeeping.membership import Member, all_sweeps, members
 from orchestrator.store.records.layout import SWEEPS, TRIALS
 from orchestrator.store.trials.result import give_up_weights
+from orchestrator.table.plain_rows import plain_rows
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ def _kept(files: Files, sweep: str, found: dict[str, Member]) -> Set[str]:
     """Return the trials whose weights a sweep keeps: all, or its front and references if it is done
     and asks for these alone."""
     front = files.read(f"{SWEEPS}/{sweep}/front.csv")
-    points = None if front is None else rows(front)
+    points = None if front is None else plain_rows(front)
     is_done = all(member.status == "done" for member in found.values())
     if points is None or not is_done or not _keeps_front_alone(files, sweep):
         return found.keys()

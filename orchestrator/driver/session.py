@@ -39,6 +39,7 @@ from orchestrator.store.records.version import enter
 from orchestrator.store.sweeps import orders
 from orchestrator.store.sweeps.claims import RunClaims
 from orchestrator.store.sweeps.starts import all_starts, begun
+from orchestrator.table.columns import measured_numbers
 from orchestrator.tracking import TrackedTrial, Tracker, open_tracker
 
 logger = logging.getLogger(__name__)
@@ -304,7 +305,7 @@ def _at_work_elsewhere(files: Files, spec: SweepSpec, lease: Lease) -> set[str]:
 def _track_trials(
     tracker: Tracker, store: Store, plan: Plan, table: pd.DataFrame, *, theirs: set[str]
 ) -> None:
-    measured = table.loc[:, :"on_front"].select_dtypes("number").columns.drop("seed")
+    measured = measured_numbers(map(str, table))
     names = plan.names()
     for planned, (_, row) in zip(plan.trials, table[measured].iterrows(), strict=True):
         attempt = planned.progress.lease

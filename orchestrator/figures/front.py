@@ -37,7 +37,8 @@ from orchestrator.figures.placement import Placement
 from orchestrator.figures.style import DPI, GREY, INK, RC, Array, method_styles, save
 from orchestrator.pareto.eligibility import is_collapsed, is_under_attack
 from orchestrator.pareto.front import Front, settings_columns, warned
-from orchestrator.table.objectives import Objective, is_fraction, minimised
+from orchestrator.table.columns import declared, is_fraction
+from orchestrator.table.objectives import Objective, minimised
 from trainer.terminal.table import printable
 
 WIDTH, PANEL_HEIGHT, LEGEND_ROW, SMALL_PRINT_ROW = 10.0, 4.5, 0.24, 0.13
@@ -49,10 +50,6 @@ CHARACTERS_IN_ROW = 155
 NAMES_IN_ROW, CHARACTERS_IN_LEGEND_ROW = 8, 140
 
 SACRIFICE = "sacrificed_accuracy"
-TITLES = {
-    "robustness_score": "robustness score (percentage points)",
-    "sacrificed_accuracy": "sacrificed natural accuracy (percentage points)",
-}
 
 
 def draw_front(
@@ -198,18 +195,17 @@ def _texts(
     return table.assign(text=texts)
 
 
-def _is_fraction(objective: Objective) -> bool:
-    return is_fraction(objective.name)
-
-
 def _factor(objective: Objective) -> float:
     """Factor from an objective's unit to its axis's: fractions are drawn in per cent."""
-    return 100.0 if _is_fraction(objective) else 1.0
+    return 100.0 if is_fraction(objective.name) else 1.0
 
 
 def _title(objective: Objective) -> str:
-    words = short(objective.name.replace("_", " "))
-    return TITLES.get(objective.name, f"{words} (%)" if _is_fraction(objective) else words)
+    column = declared(objective.name)
+    words = "" if column is None else column.words
+    words = words or short(objective.name.replace("_", " "))
+    unit = f" ({column.unit})" if column is not None and is_fraction(objective.name) else ""
+    return f"{words}{unit}"
 
 
 def _rows(names: Collection[str]) -> int:

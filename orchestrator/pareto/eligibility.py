@@ -16,20 +16,13 @@ well rewards methods that seldom do.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from orchestrator.table.objectives import Direction, Objective, minimised
-
-UNION = "union_accuracy"
-UNDER_ATTACK = (UNION, "worst_*", "robust_accuracy_*")
-"""Accuracies under attack, of which a constant classifier keeps all that it has on clean images."""
-
-COLLAPSED = "collapsed"
-CONSTANT = "constant_accuracy"
+from orchestrator.table.columns import COLLAPSED, CONSTANT, UNION, Direction, declared
+from orchestrator.table.objectives import Objective, minimised
 
 AT_FLOOR = f"{UNION} no higher than a constant classifier's"
 """Reason for which a row is kept off the front for its union accuracy."""
@@ -89,7 +82,8 @@ def reasons(
 
 def is_under_attack(objective: Objective) -> bool:
     """Whether a constant classifier's accuracy is a floor of the objective."""
-    is_attacked = any(fnmatchcase(objective.name, pattern) for pattern in UNDER_ATTACK)
+    column = declared(objective.name)
+    is_attacked = column is not None and column.is_under_attack
     return is_attacked and objective.direction is Direction.MAXIMISE
 
 

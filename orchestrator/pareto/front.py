@@ -1,8 +1,8 @@
 """From a table of trials to its front: pure functions over the documented columns.
 
-A table has `trial_id` and the objectives' columns, and may have `status`, `method`, `seed`,
-`split`, accuracies, `collapsed` and `on_front`; the columns after `on_front` are the settings that
-vary. Values are in user units (fractions; larger scores are better). Which trials take part, says
+A table has `trial_id` and the objectives' columns, and may have any other that
+`orchestrator.table.columns` declares; the columns after `on_front` are the settings that vary.
+Values are in user units (fractions; larger scores are better). Which trials take part, says
 `orchestrator.pareto.eligibility`.
 """
 
@@ -18,26 +18,16 @@ import pandas as pd
 
 from orchestrator.pareto.dominance import hypervolume, knee, non_dominated
 from orchestrator.pareto.eligibility import (
-    COLLAPSED,
-    CONSTANT,
     constant_accuracy,
     is_collapsed,
     is_measured,
     reasons,
     takes_part,
 )
-from orchestrator.table.objectives import Objective, is_known, minimised
+from orchestrator.table.columns import COLLAPSED, CONSTANT, WARNINGS, declared, direction_of
+from orchestrator.table.objectives import Objective, minimised
 
 logger = logging.getLogger(__name__)
-
-WARNINGS = "warnings"
-"""Column of text that says what is doubtful about a trial's evaluation; empty for nothing."""
-
-FACTS = (
-    *("trial_id", "method", "seed", "status", "split", "on_front"),
-    *(CONSTANT, COLLAPSED, "degraded", WARNINGS, "failure"),
-)
-"""Columns that are neither an objective's measure nor a setting."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +69,7 @@ class Front:
 def by_contract(table: pd.DataFrame, objectives: Sequence[Objective]) -> pd.DataFrame:
     """Return `table` with its column `on_front` filled in and, if it had none, its settings last.
 
-    Then every column that is neither measured nor a fact counts as a setting, so that trials
+    Then every column that is neither declared nor an objective counts as a setting, so that trials
     that differ in anything are not taken for replicates of each other.
     """
     marked = table.assign(on_front=on_front(table, objectives, keep_collapsed=False))
@@ -181,7 +171,8 @@ def cells(
     if not {"method", "seed"} <= set(table):
         facts.append("trial_id")
     names = [objective.name for objective in objectives]
-    names += [c for c in map(str, table.select_dtypes("number")) if is_known(c) and c not in names]
+    numbers = map(str, table.select_dtypes("number"))
+    names += [name for name in numbers if direction_of(name) is not None and name not in names]
     rows = _with_split(table, [*(name for name in facts if name != "split"), *settings])
     cell = rows.groupby([*facts, *settings], dropna=False, sort=False).ngroup()
     counted = is_measured(rows, objectives)
@@ -214,6 +205,6 @@ def _with_split(table: pd.DataFrame, key: Sequence[str]) -> pd.DataFrame:
 
 
 def _settings(table: pd.DataFrame, objectives: Sequence[Objective]) -> list[str]:
-    """Name the columns that are neither facts nor measured nor objectives."""
-    names = {*FACTS, *(objective.name for objective in objectives)}
-    return [name for name in map(str, table) if name not in names and not is_known(name)]
+    """Name the columns that are neither declared nor objectives."""
+    names = {objective.name for objective in objectives}
+    return [name for name in map(str, table) if name not in names and declared(name) is None]

@@ -12,7 +12,8 @@ from typing import Any
 import pandas as pd
 
 from orchestrator.pareto.eligibility import is_collapsed, is_under_attack, reasons
-from orchestrator.pareto.front import WARNINGS, Front, settings_columns, settings_of, warned
+from orchestrator.pareto.front import Front, settings_columns, settings_of, warned
+from orchestrator.table.columns import WARNINGS
 from orchestrator.table.setting_values import value_text
 
 MOST = 10

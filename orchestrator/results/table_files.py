@@ -24,27 +24,16 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from orchestrator.pareto.eligibility import CONSTANT
-from orchestrator.pareto.front import FACTS, by_contract, settings_columns
-from orchestrator.table.numbers import (
-    PASSES,
-    cell_problem,
-    read_numbers,
-    read_words,
-    read_yes_or_no,
-    tidied,
-)
-from orchestrator.table.objectives import Objective, is_fraction, is_known
+from orchestrator.pareto.front import by_contract, settings_columns
+from orchestrator.table.columns import Kind, declared, is_fraction
+from orchestrator.table.numbers import READERS, cell_problem, read_numbers, tidied
+from orchestrator.table.objectives import Objective
 from trainer.input.problems import label, shown
 
 logger = logging.getLogger(__name__)
 
 EMPTY_CELLS = ["", "nan", "NaN"]
 """Texts of a CSV cell to which a quantity does not apply; `none` and `NA` are words."""
-
-WORDS = ("method", "status", "split")
-YES_OR_NO = ("collapsed", "degraded")
-"""Columns of the contract that are true, false or empty."""
 
 SAVED_INDEX = re.compile(r"|Unnamed: \d+(\.\d+)?|index|level_0|__index_level_0__")
 """Names that pandas gives its row numbers where it saves them as a column."""
@@ -103,7 +92,7 @@ def read_parquet(path: Path) -> pd.DataFrame:
     return table.reset_index() if has_names else table.reset_index(drop=True)
 
 
-READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
+FORMATS: dict[str, Callable[[Path], pd.DataFrame]] = {
     ".csv": read_csv,
     ".parquet": read_parquet,
 }
@@ -122,9 +111,9 @@ def read_table(path: Path, objectives: Sequence[Objective]) -> pd.DataFrame:
             twice; an objective that is no number; a cell that is no scalar.
     """
     name = label(str(path), most=LONGEST_REASON)
-    reader = READERS.get(path.suffix)
+    reader = FORMATS.get(path.suffix)
     if reader is None:
-        raise TableError(f"{name}: must end in one of {', '.join(READERS)}, got '{path.suffix}'")
+        raise TableError(f"{name}: must end in one of {', '.join(FORMATS)}, got '{path.suffix}'")
     if not os.path.isfile(path):  # noqa: PTH113 (Path.is_file raises where a name is too long)
         raise TableError(f"{name}: must be a table of trials, but there is no such file")
     try:
@@ -220,19 +209,23 @@ def _checked(table: pd.DataFrame, objectives: Sequence[Objective]) -> pd.DataFra
         read = tidied(column)
         if problem := cell_problem(read):
             raise ValueError(f"{label(str(name))} {problem}")
-        if name in numbers or name == CONSTANT or is_known(str(name)):
-            read = read_numbers(read)
-            if name in PASSES and bool((read.dropna() % 1 == 0).all()):
-                read = read.astype("Int64")  # counts, also where some trials have none
-        elif name in YES_OR_NO:
-            read = read_yes_or_no(read)
-        elif name == "trial_id":
-            read = _read_trial_ids(read)
-        elif name in WORDS:
-            read = read_words(read)
-            read = read.str.lower() if name == "status" else read
-        table = table.assign(**{str(name): read})
+        table = table.assign(**{str(name): _read(read, is_objective=name in numbers)})
     return table
+
+
+def _read(column: pd.Series[Any], *, is_objective: bool) -> pd.Series[Any]:
+    """Read a column by its kind. What is no objective, was not measured and is no word is taken as
+    it is: nothing follows from it but what is equal to what."""
+    name = str(column.name)
+    known = declared(name)
+    if is_objective and not (known is not None and known.is_number):
+        return read_numbers(column)
+    if name == "trial_id":
+        return _read_trial_ids(column)
+    if known is None or not (is_objective or known.is_measured or known.kind is Kind.WORD):
+        return column
+    read = READERS[known.kind](column)
+    return read.str.lower() if name == "status" else read
 
 
 def _without_row_numbers(table: pd.DataFrame) -> pd.DataFrame:
@@ -261,10 +254,11 @@ def _check_names(names: Sequence[str], objectives: Iterable[str]) -> None:
                 f"column {label(name)} must stand once, but stands {count} times; "
                 f"delete or rename the others"
             )
-    meant = {known.casefold(): known for known in (*FACTS, *YES_OR_NO, *needed)}
+    meant = {name.casefold(): name for name in needed}
     for name in names:
-        right = meant.get(name.casefold(), name.casefold() if is_known(name.casefold()) else name)
-        if name != right and not (is_known(name) or name in meant.values()):
+        folded = name.casefold()
+        right = meant.get(folded, folded if declared(folded) is not None else name)
+        if name != right and declared(name) is None and name not in needed:
             raise ValueError(f"column {right} must be spelled so, got {shown(name)}; rename it")
     missing = [name for name in needed if name not in names]
     if missing:

@@ -1,7 +1,8 @@
-"""The table of a sweep's trials: its schema, and how scores come from outcomes.
+"""The table of a sweep's trials: what stands in its columns, and how scores come from outcomes.
 
-One row a planned trial, references included. Accuracies are fractions in [0, 1]; empty means
-not applicable, or not known for want of a result. Categories are those of the suite.
+One row a planned trial, references included, under the columns that `orchestrator.table.columns`
+declares for the suite's categories, and the settings that vary. Accuracies are fractions in [0, 1];
+empty means not applicable, or not known for want of a result.
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ import pandas as pd
 from orchestrator.pareto.front import on_front
 from orchestrator.plan.manifest import read_manifest
 from orchestrator.plan.plan import Plan, PlannedTrial, make_plan
-from orchestrator.spec.sweep_spec import SweepSpec, measured_columns
+from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Store
 from orchestrator.store.files.by_url import open_files
 from orchestrator.store.records.read_only import only_read
-from orchestrator.table.numbers import PASSES
+from orchestrator.table.columns import Kind, columns_under, measured_numbers
 from trainer.passes import Passes
+
+DTYPES = {Kind.FRACTION: "float64", Kind.NUMBER: "float64", Kind.WHOLE: "Int64"}
+"""Types of measured numbers, which may be empty in any row, or in all."""
 
 
 def trials_table(spec: SweepSpec, plan: Plan) -> pd.DataFrame:
@@ -33,30 +37,18 @@ def trials_table(spec: SweepSpec, plan: Plan) -> pd.DataFrame:
     it is evaluated under that.
     """
     categories, settings = spec.suite.categories, spec.settings
-    columns = measured_columns(spec.suite)
-    table = pd.DataFrame([_row(spec, planned, columns) for planned in plan.trials])
+    columns = columns_under(categories)
+    rows = pd.DataFrame([_row(spec, planned) for planned in plan.trials])
+    references = rows["is_reference"] & (rows["status"] == "done")
+    table = rows.reindex(columns=[*columns, *settings])
     robust = table[[f"robust_accuracy_{c}" for c in categories]].mean(axis=1, skipna=False)
-    references = table["is_reference"] & (table["status"] == "done")
     table["robustness_score"] = robust - robust[references].mean()
     table["constant_accuracy"] = _over_equal_data(table["constant_accuracy"], plan)
     natural = table["natural_accuracy"]
     table["sacrificed_accuracy"] = natural[references].mean() - natural
-    table["on_front"] = False
     for name in settings:
         table[name] = _setting_column([planned.settings[name] for planned in plan.trials])
-    first = ["trial_id", "method", "seed", "status", "split", *columns]
-    last = [
-        "robustness_score",
-        "sacrificed_accuracy",
-        "seconds",
-        *PASSES,
-        "constant_accuracy",
-        "collapsed",
-        "degraded",
-        "warnings",
-        "failure",
-    ]
-    table = table[[*first, *last, "on_front", *settings]].astype(dict.fromkeys(PASSES, "Int64"))
+    table = table.astype({name: DTYPES[columns[name].kind] for name in measured_numbers(columns)})
     return table.assign(on_front=on_front(table, spec.objectives, keep_collapsed=False))
 
 
@@ -74,7 +66,8 @@ def sweep_table(spec: SweepSpec) -> pd.DataFrame:
     return trials_table(spec, plan)
 
 
-def _row(spec: SweepSpec, planned: PlannedTrial, columns: Sequence[str]) -> dict[str, Any]:
+def _row(spec: SweepSpec, planned: PlannedTrial) -> dict[str, Any]:
+    """Return what is known of a trial, by column; what follows from other trials is not in it."""
     evaluation: Mapping[str, Any] = {}
     facts: Mapping[str, Any] = {}
     if planned.status == "done":
@@ -87,7 +80,7 @@ def _row(spec: SweepSpec, planned: PlannedTrial, columns: Sequence[str]) -> dict
         "status": planned.status,
         "split": spec.suite.split if evaluation else None,
         "is_reference": planned.is_reference,
-        **{name: evaluation.get("accuracies", {}).get(name, np.nan) for name in columns},
+        **evaluation.get("accuracies", {}),
         "seconds": facts.get("seconds", np.nan),
         "training_passes": _total(facts),
         "evaluation_passes": _total(evaluation),

@@ -15,6 +15,7 @@ from orchestrator.spec.policy import Policy, Resources
 from orchestrator.spec.search import SearchSettings, read_search
 from orchestrator.spec.space import Cell, Space
 from orchestrator.store.files.by_url import open_files
+from orchestrator.table.columns import columns_under
 from orchestrator.table.objectives import (
     DEFAULT_OBJECTIVES,
     LARGEST,
@@ -281,13 +282,6 @@ def _left_aside(uri: str) -> str:
     )
 
 
-def measured_columns(suite: Suite) -> list[str]:
-    """Name the columns of `trials.csv` that an evaluation under the suite fills."""
-    robust = [f"robust_accuracy_{category}" for category in suite.categories]
-    worst = [f"worst_{category}" for category in suite.categories]
-    return ["natural_accuracy", *robust, *worst, "union_accuracy"]
-
-
 def columns_of_numbers(suite: Suite, cells: Iterable[Cell], settings: Iterable[str]) -> list[str]:
     """Name the columns of `trials.csv` that may be objectives."""
     numeric = [
@@ -295,9 +289,9 @@ def columns_of_numbers(suite: Suite, cells: Iterable[Cell], settings: Iterable[s
         for name in settings
         if all(isinstance(cell.settings[name], (int, float, type(None))) for cell in cells)
     ]
-    scores = ["robustness_score", "sacrificed_accuracy", "seconds"]
-    scores += ["training_passes", "evaluation_passes"]
-    return [*measured_columns(suite), *scores, *numeric]
+    columns = columns_under(suite.categories).items()
+    measured = [name for name, column in columns if column.direction is not None]
+    return [*measured, *numeric]
 
 
 def _read_objectives(

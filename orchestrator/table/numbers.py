@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import decimal
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,9 @@ import numpy.typing as npt
 import pandas as pd
 from pandas.api import types
 
+from orchestrator.table.columns import Kind
 from orchestrator.table.objectives import LARGEST
 from trainer.input.problems import label, shown
-
-PASSES = ("training_passes", "evaluation_passes")
-"""Columns of whole numbers: passes of one image through the network, of all kinds. Those of
-training are of the trial's whole course, once, without validation."""
 
 SCALARS = (str, bool, int, float, np.bool_, np.integer, np.floating)
 DATES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
@@ -88,6 +86,16 @@ def read_numbers(column: pd.Series[Any]) -> pd.Series[float]:
     return floats
 
 
+def read_whole_numbers(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Read `column` as whole numbers, which stay whole beside empty cells; as floats if any is not.
+
+    Raises:
+        ValueError: as `read_numbers` does.
+    """
+    numbers = read_numbers(column)
+    return numbers.astype("Int64") if bool((numbers.dropna() % 1 == 0).all()) else numbers
+
+
 def read_yes_or_no(column: pd.Series[Any]) -> pd.Series[Any]:
     """Read `column` as True, False or empty, from truths, 0 and 1, or words in any case.
 
@@ -106,6 +114,17 @@ def read_yes_or_no(column: pd.Series[Any]) -> pd.Series[Any]:
 def read_words(column: pd.Series[Any]) -> pd.Series[Any]:
     """Read `column` as text without spaces around it, or empty."""
     return column.map(lambda value: str(value).strip(), na_action="ignore").astype("str")
+
+
+READERS: dict[Kind, Callable[[pd.Series[Any]], pd.Series[Any]]] = {
+    Kind.WORD: read_words,
+    Kind.TEXT: lambda column: column,
+    Kind.FRACTION: read_numbers,
+    Kind.NUMBER: read_numbers,
+    Kind.WHOLE: read_whole_numbers,
+    Kind.YES_OR_NO: read_yes_or_no,
+}
+"""How the cells of each kind of column are read."""
 
 
 def _refuse_unread(column: pd.Series[Any], unread: npt.NDArray[np.bool_], rule: str) -> None:

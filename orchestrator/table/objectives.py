@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
-from fnmatch import fnmatchcase
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+
+from orchestrator.table.columns import COLUMNS, Direction, declared, direction_of
 
 LARGEST = 1e50
 """Largest size of an objective or a reference point; squares of larger ones overflow."""
@@ -23,28 +23,6 @@ DEFAULT_OBJECTIVES = ("robustness_score", "sacrificed_accuracy")
 
 class ObjectiveError(ValueError):
     """A user wrote an objective or a reference point that means nothing."""
-
-
-class Direction(StrEnum):
-    """The direction in which an objective is better, spelled as in `min:NAME`."""
-
-    MINIMISE = "min"
-    MAXIMISE = "max"
-
-
-KNOWN: dict[str, tuple[Direction, float | None]] = {
-    "robustness_score": (Direction.MAXIMISE, 0.0),
-    "natural_accuracy": (Direction.MAXIMISE, 0.0),
-    "union_accuracy": (Direction.MAXIMISE, 0.0),
-    "robust_accuracy_*": (Direction.MAXIMISE, 0.0),
-    "worst_*": (Direction.MAXIMISE, 0.0),
-    "sacrificed_accuracy": (Direction.MINIMISE, 1.0),
-    "seconds": (Direction.MINIMISE, None),
-    "training_passes": (Direction.MINIMISE, None),
-    "evaluation_passes": (Direction.MINIMISE, None),
-}
-"""Columns with a direction of their own and, where they have one, the reference value of their
-hypervolume, in user units."""
 
 
 @dataclass(frozen=True)
@@ -61,17 +39,6 @@ class Objective:
 
     def __str__(self) -> str:
         return f"{self.direction}:{self.name}"
-
-
-def is_known(column: str) -> bool:
-    """Whether `column` is a measured quantity of the trials' table."""
-    return _known(column) is not None
-
-
-def is_fraction(column: str) -> bool:
-    """Whether `column` is a measured share, or a difference of shares: no seconds, no passes."""
-    known = _known(column)
-    return known is not None and known[1] is not None
 
 
 def parse_objectives(texts: Iterable[str]) -> tuple[Objective, ...]:
@@ -91,7 +58,7 @@ def parse_objectives(texts: Iterable[str]) -> tuple[Objective, ...]:
 
 
 def default_reference_point(objectives: Sequence[Objective]) -> tuple[float, ...]:
-    """Return the known columns' own reference values, in user units: a score's 0, a sacrifice's 1.
+    """Return the reference values that are declared, in user units: a score's 0, a sacrifice's 1.
 
     Raises:
         ObjectiveError: an objective that has none, or one taken against its usual direction.
@@ -122,27 +89,25 @@ def minimised(
     return signed
 
 
-def _known(column: str) -> tuple[Direction, float | None] | None:
-    matches = (known for pattern, known in KNOWN.items() if fnmatchcase(column, pattern))
-    return next(matches, None)
-
-
 def _parse(text: str) -> Objective:
     prefix, _, name = text.partition(":")
     if name and prefix in list(Direction):
         return Objective(name, Direction(prefix))
-    known = _known(text)
-    if known is None:
+    direction = direction_of(text)
+    if direction is None:
+        known = [column.pattern for column in COLUMNS if column.direction is not None]
+        usual_first = dict.fromkeys([*DEFAULT_OBJECTIVES, *known])
         raise ObjectiveError(
-            f"objective must be one of {', '.join(KNOWN)}, got '{text}'; "
+            f"objective must be one of {', '.join(usual_first)}, got '{text}'; "
             f"write min:{text} or max:{text} to use another column"
         )
-    return Objective(text, known[0])
+    return Objective(text, direction)
 
 
 def _default_reference(objective: Objective) -> float:
-    direction, reference = _known(objective.name) or (None, None)
-    if reference is None or direction is not objective.direction:
+    column = declared(objective.name)
+    reference = None if column is None else column.reference
+    if reference is None or direction_of(objective.name) is not objective.direction:
         raise ObjectiveError(
             f"reference_point must be given where {objective} is an objective: "
             "nothing says where its hypervolume ends; write one number an objective"

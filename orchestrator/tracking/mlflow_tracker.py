@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from filelock import FileLock
 
+from orchestrator.table.columns import declared
 from orchestrator.tracking.database import database_uri
 from orchestrator.tracking.names import text, valid_name
 from orchestrator.tracking.tracker import TrackedTrial, Tracker
@@ -49,9 +50,6 @@ _MAX_METRICS, _MAX_PARAMS, _MAX_VALUE = 900, 90, 500  # under the server's limit
 _MAX_TAG = 8000
 _FAILURES_TO_GIVE_UP = 3  # one after the other
 _OTHERS_SECONDS = 10.0  # that another start may take to make a run that it claimed
-_EPOCHS_OWN = {"seconds": "epoch_seconds"}
-"""New names of an epoch's facts in MLflow: `seconds` are the trial's there."""
-
 T = TypeVar("T")
 
 
@@ -279,12 +277,7 @@ class MlflowTracker(Tracker):
         from mlflow.entities import Metric  # noqa: PLC0415
 
         metrics = [
-            Metric(
-                valid_name(_EPOCHS_OWN.get(key, key)),
-                value,
-                int(row["time"] * 1000),
-                int(row["epoch"]),
-            )
+            Metric(_epochs_own(key), value, int(row["time"] * 1000), int(row["epoch"]))
             for row in rows
             for key, value in row.items()
             if key not in {"epoch", "time"}
@@ -321,6 +314,11 @@ class _Known:
             parent=tags.get(_PARENT_TAG),
             told=tags.get(TOLD_TAG, ""),
         )
+
+
+def _epochs_own(fact: str) -> str:
+    """Return the metric of an epoch's fact: a column's name, as `seconds`, is the trial's there."""
+    return valid_name(f"epoch_{fact}" if declared(fact) is not None else fact)
 
 
 def _milliseconds(at: str | None) -> int | None:

@@ -6,8 +6,6 @@ a start is over. Both count: between the two a sweep may be on its way to other 
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ from dataclasses import dataclass
 from orchestrator.store.files.contract import Files
 from orchestrator.store.records.layout import SWEEPS
 from orchestrator.store.records.sealed import peek_record
+from orchestrator.table.plain_rows import plain_rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,14 +44,6 @@ def members(files: Files, sweep: str) -> dict[str, Member] | None:
     return {**(found or {}), **known}
 
 
-def rows(table: bytes) -> list[dict[str, str]] | None:
-    """Return the rows of a table of trials; None where it is not whole."""
-    text = table.decode(errors="replace")
-    found = list(csv.DictReader(io.StringIO(text, newline=""), restkey="", restval=""))
-    is_whole = text.endswith("\n") and all(row.get("trial_id", "")[:1] == "t" for row in found)
-    return found if found and is_whole else None
-
-
 def sweeps_by_trial(of_sweep: Mapping[str, Iterable[str] | None]) -> dict[str, list[str]]:
     """Names of the sweeps that name a trial, by its id."""
     found: defaultdict[str, list[str]] = defaultdict(list)
@@ -63,7 +54,7 @@ def sweeps_by_trial(of_sweep: Mapping[str, Iterable[str] | None]) -> dict[str, l
 
 
 def _of_table(table: bytes) -> dict[str, Member] | None:
-    found = rows(table)
+    found = plain_rows(table)
     if found is None:
         return None
     return {
