@@ -122,14 +122,14 @@ class Trial(_Which):
         training = {key: part for key, part in content["training"].items() if key != "epochs"}
         return content_id("f", content | {"training": training})
 
-    def odd_radii(self, image_shape: tuple[int, int, int] | None) -> tuple[str, ...]:
-        """Say what is odd about the radii of the trial's attacks on images C H W, a line each."""
+    def radius_warnings(self, image_shape: tuple[int, int, int] | None) -> tuple[str, ...]:
+        """Warn of unusual radii of the trial's attacks on images C H W, a line each."""
         sections = {"training": self.attacks, "validation": self.validation_attacks}
         return tuple(
-            f"{section}.attacks.{label}.{oddity}"
+            f"{section}.attacks.{label}.{radius_warning}"
             for section, attacks in sections.items()
             for label, attack in attacks.items()
-            if (oddity := attack.oddity(image_shape))
+            if (radius_warning := attack.radius_warning(image_shape))
         )
 
     def record(self) -> dict[str, Any]:

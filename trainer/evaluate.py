@@ -178,7 +178,7 @@ def _read_task(
         dataset = load(trained.data, device)
     except MissingData as error:
         raise MissingData(f"{error}; or say where they lie by --data-root FOLDER") from error
-    for line in suite.odd_radii(dataset.image_shape):
+    for line in suite.radius_warnings(dataset.image_shape):
         typer.echo(f"warning: {line}", err=True)
     model = trained.build(dataset, device)
     origin = origin_of(trained.weights.model, suite, dataset, fingerprint(trained.data))

@@ -84,7 +84,7 @@ def main(
         resume = None if checkpoint is None else _read_checkpoint(checkpoint)
         place = usable_device(device)
         dataset = _tried(trial, place)
-        for line in trial.odd_radii(dataset.image_shape):
+        for line in trial.radius_warnings(dataset.image_shape):
             typer.echo(f"warning: {line}", err=True)
         folder = _folder(out)
         if resume is not None:

@@ -206,9 +206,9 @@ def _warn_of_radii(spec: SweepSpec, shapes: Mapping[DataSettings, Shape]) -> Non
         return shapes.get(data, published.shape if published else None)
 
     trials = [cell.trial for cell in (*spec.cells, *spec.probes)]
-    of_training = (line for trial in trials for line in trial.odd_radii(shape(trial.data)))
+    of_training = (line for trial in trials for line in trial.radius_warnings(shape(trial.data)))
     tested_on = dict.fromkeys(shape(trial.data) for trial in trials)
-    of_suite = (line for its in tested_on for line in spec.suite.odd_radii(its))
+    of_suite = (line for its in tested_on for line in spec.suite.radius_warnings(its))
     for line in dict.fromkeys((*of_training, *of_suite)):
         logger.warning("%s", line)
 

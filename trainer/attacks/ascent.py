@@ -138,9 +138,9 @@ class AscentAttack(Attack):
         def observe(iterate: int, candidate: Tensor, logits: Tensor) -> Tensor | None:
             nonlocal present
             del candidate
-            errs = ~correct(logits, labels[present])
+            is_wrong = ~correct(logits, labels[present])
             reached, above = bisect_left(ladder, iterate), bisect_right(ladder, iterate)
-            withstands[reached:, present] &= ~errs
+            withstands[reached:, present] &= ~is_wrong
             if above == len(ladder) or not _is_look(iterate, ladder):
                 return None
             going = withstands[above, present].nonzero().squeeze(1)

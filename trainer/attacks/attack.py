@@ -136,8 +136,8 @@ class Attack(Settings, ABC):
             update={name: value * factor for name, value in lengths.items() if value is not None}
         )
 
-    def oddity(self, image_shape: tuple[int, int, int] | None) -> str:
-        """Say what is odd about the radii, though they may be meant; empty where nothing is.
+    def radius_warning(self, image_shape: tuple[int, int, int] | None) -> str:
+        """Warn of radii that are unusual, though they may be meant; empty where they are not.
 
         Args:
             image_shape: C H W; None where it is not known, and only what hangs on it stays unsaid.

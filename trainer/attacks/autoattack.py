@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field, Strict, model_validator
 from trainer.answers import NotFiniteError
 from trainer.attacks.attack import Attack, frozen
 from trainer.attacks.pixel import PGD
-from trainer.attacks.units import odd_pixels
+from trainer.attacks.units import pixel_warning
 from trainer.input.settings import Share
 from trainer.randomness import derive_seed
 
@@ -95,10 +95,10 @@ class AutoAttack(Attack):
         first = PGD(epsilon=self.epsilon, num_steps=1)
         return first.slopes(model, images, labels, keys)
 
-    def oddity(self, image_shape: tuple[int, int, int] | None) -> str:
-        """Say what is odd about the radius, as PGD does."""
+    def radius_warning(self, image_shape: tuple[int, int, int] | None) -> str:
+        """Warn of an unusual radius, as PGD does."""
         del image_shape
-        return odd_pixels(self.epsilon)
+        return pixel_warning(self.epsilon)
 
     def reach(self, image_shape: tuple[int, int, int]) -> str:
         """Say the radius as PGD does, whose ball is the same."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from trainer.attacks.ascent import AscentAttack, Component, Parameters
-from trainer.attacks.units import odd_pixels
+from trainer.attacks.units import pixel_warning
 from trainer.input.settings import Real, Share
 
 if TYPE_CHECKING:
@@ -37,10 +37,10 @@ class PGD(AscentAttack):
         (delta,) = parameters
         return ((images + delta.clamp(-self.epsilon, self.epsilon)).clamp(0, 1) - images,)
 
-    def oddity(self, image_shape: tuple[int, int, int] | None) -> str:
-        """Say that the radius is odd where every image can become one grey."""
+    def radius_warning(self, image_shape: tuple[int, int, int] | None) -> str:
+        """Warn of a radius by which every image can become one grey."""
         del image_shape
-        return odd_pixels(self.epsilon)
+        return pixel_warning(self.epsilon)
 
     def reach(self, image_shape: tuple[int, int, int]) -> str:
         """Say the radius: in 255ths where it is a whole number of them and no short decimal."""

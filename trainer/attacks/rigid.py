@@ -23,10 +23,10 @@ from trainer.attacks.units import (
     affine_radius,
     degrees,
     largest_rotation,
-    odd_translation,
-    odd_warp,
     pixels,
+    translation_warning,
     two_digits,
+    warp_warning,
 )
 from trainer.device.transfer import moved, sent
 from trainer.input.settings import Count, NonNegative, Real
@@ -170,12 +170,12 @@ class RigidSearch(Attack):
         lengths = {name: value * factor for name, value in given.items() if value is not None}
         return super().scaled(factor).model_copy(update=lengths)
 
-    def oddity(self, image_shape: tuple[int, int, int] | None) -> str:
-        """Say that a radius, or a translation in pixels, is odd if over half of the image."""
+    def radius_warning(self, image_shape: tuple[int, int, int] | None) -> str:
+        """Warn of a radius, or a translation in pixels, over half of the image."""
         if self.epsilon is not None:
-            return odd_warp("epsilon", self.epsilon)
+            return warp_warning("epsilon", self.epsilon)
         assert self.pixels is not None
-        return "" if image_shape is None else odd_translation(self.pixels, image_shape)
+        return "" if image_shape is None else translation_warning(self.pixels, image_shape)
 
     def reach(self, image_shape: tuple[int, int, int]) -> str:
         """Say the range in the form that was given, with the other in parentheses."""

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from trainer.attacks.ascent import AscentAttack, Component, Parameters
 from trainer.attacks.pixel import default_step
-from trainer.attacks.units import AFFINE_UNIT, FLOW_UNIT, affine_box, odd_warp, pixels
+from trainer.attacks.units import AFFINE_UNIT, FLOW_UNIT, affine_box, pixels, warp_warning
 from trainer.input.settings import NonNegative, Positive
 from trainer.warp import Padding, affine_warp, flow_warp, integrated_warp
 
@@ -44,10 +44,10 @@ class Flow(_Spatial):
         """Read each pixel at its place plus w_F."""
         return flow_warp(images, parameters[0], padding=self.padding)
 
-    def oddity(self, image_shape: tuple[int, int, int] | None) -> str:
-        """Say that the radius is odd where it is over half of the image."""
+    def radius_warning(self, image_shape: tuple[int, int, int] | None) -> str:
+        """Warn of the radius over half of the image."""
         del image_shape
-        return odd_warp("epsilon", self.epsilon)
+        return warp_warning("epsilon", self.epsilon)
 
     def reach(self, image_shape: tuple[int, int, int]) -> str:
         """Say the radius, with the pixels that each may move along an axis."""
@@ -72,10 +72,10 @@ class RotationTranslation(_Spatial):
         """Return the images under identity + w_RT."""
         return affine_warp(images, parameters[0], padding=self.padding)
 
-    def oddity(self, image_shape: tuple[int, int, int] | None) -> str:
-        """Say that the radius is odd where it is over half of the image."""
+    def radius_warning(self, image_shape: tuple[int, int, int] | None) -> str:
+        """Warn of the radius over half of the image."""
         del image_shape
-        return odd_warp("epsilon", self.epsilon)
+        return warp_warning("epsilon", self.epsilon)
 
     def reach(self, image_shape: tuple[int, int, int]) -> str:
         """Say the radius, with the largest rotation and translation of the box, each by itself: the
@@ -124,10 +124,10 @@ class Integrated(_Spatial):
         """Return the clean image still, or under the literal Eq. 9 what it has become."""
         return candidate if self.warps == "iterate" else base
 
-    def oddity(self, image_shape: tuple[int, int, int] | None) -> str:
-        """Say that a radius is odd where it is over half of the image."""
+    def radius_warning(self, image_shape: tuple[int, int, int] | None) -> str:
+        """Warn of a radius over half of the image."""
         del image_shape
-        return odd_warp("rt_epsilon", self.rt_epsilon) or odd_warp(
+        return warp_warning("rt_epsilon", self.rt_epsilon) or warp_warning(
             "flow_epsilon", self.flow_epsilon
         )
 

@@ -18,7 +18,7 @@ from pydantic import Field
 from trainer.answers import NO_ANSWER, answers
 from trainer.attacks.attack import Attack, frozen, gradients_of
 from trainer.attacks.spatial import Flow
-from trainer.attacks.units import FLOW_UNIT, odd_warp, pixels
+from trainer.attacks.units import FLOW_UNIT, pixels, warp_warning
 from trainer.input.settings import Count, NonNegative
 from trainer.randomness import uniform
 from trainer.warp import Padding, flow_warp
@@ -166,10 +166,10 @@ class TargetedFlow(Attack):
         minimize(objective, start, method="L-BFGS-B", jac=True, bounds=bounds, options=limits)
         return best
 
-    def oddity(self, image_shape: tuple[int, int, int] | None) -> str:
-        """Say that the radius is odd where it is over half of the image."""
+    def radius_warning(self, image_shape: tuple[int, int, int] | None) -> str:
+        """Warn of the radius over half of the image."""
         del image_shape
-        return "" if self.epsilon is None else odd_warp("epsilon", self.epsilon)
+        return "" if self.epsilon is None else warp_warning("epsilon", self.epsilon)
 
     def reach(self, image_shape: tuple[int, int, int]) -> str:
         """Say the radius as `Flow` does, if there is one, and the weight of smoothness."""

@@ -8,8 +8,8 @@ FLOW_UNIT = "normalised grid units; epsilon * width / 2 is pixels"
 AFFINE_UNIT = "entries of the affine matrix; the last column's are normalised grid units"
 
 
-def odd_pixels(epsilon: float) -> str:
-    """Say what is odd about a radius in pixels of [0, 1]; empty where nothing is."""
+def pixel_warning(epsilon: float) -> str:
+    """Warn of an unusual radius in pixels of [0, 1]; empty where it is usual."""
     if epsilon <= 0.5:
         return ""
     return (
@@ -18,8 +18,8 @@ def odd_pixels(epsilon: float) -> str:
     )
 
 
-def odd_warp(name: str, epsilon: float) -> str:
-    """Say what is odd about a radius in normalised grid units or affine entries; else empty."""
+def warp_warning(name: str, epsilon: float) -> str:
+    """Warn of an unusual radius in normalised grid units or affine entries; else empty."""
     if epsilon <= 1:
         return ""
     return (
@@ -28,8 +28,8 @@ def odd_warp(name: str, epsilon: float) -> str:
     )
 
 
-def odd_translation(pixels: float, image_shape: tuple[int, int, int]) -> str:
-    """Say what is odd about a translation by so many pixels along each axis; empty if nothing."""
+def translation_warning(pixels: float, image_shape: tuple[int, int, int]) -> str:
+    """Warn of a translation by so many pixels that half of the image is out of view; else empty."""
     _, height, width = image_shape
     half = min(height, width) / 2
     if pixels <= half:

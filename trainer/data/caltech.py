@@ -111,10 +111,10 @@ def _photographs(folder: Path) -> list[Path]:
     Raises:
         ValueError: a class folder has none, or an image file's link leads nowhere.
     """
-    classes, left_out = _told_apart(folder, lambda entry: entry.is_dir())
+    classes, left_out = _split_entries(folder, lambda entry: entry.is_dir())
     photographs = []
     for class_folder in classes:
-        found, others = _told_apart(class_folder, _is_photograph)
+        found, others = _split_entries(class_folder, _is_photograph)
         if not found:
             raise ValueError(
                 f"{class_folder} must have a photograph ({', '.join(sorted(_PHOTOGRAPHS))}), "
@@ -127,7 +127,9 @@ def _photographs(folder: Path) -> list[Path]:
     return photographs
 
 
-def _told_apart(folder: Path, is_wanted: Callable[[Path], bool]) -> tuple[list[Path], list[Path]]:
+def _split_entries(
+    folder: Path, is_wanted: Callable[[Path], bool]
+) -> tuple[list[Path], list[Path]]:
     """Split the entries of `folder` into those that are wanted and the others; both sorted.
 
     Hidden ones and `__MACOSX` never are: file managers, notebooks and archives leave them.

@@ -89,12 +89,12 @@ class Suite(_SuiteOptions):
         """Name of the suite in the store: `e` and 16 hexadecimal digits."""
         return content_id("e", self.content())
 
-    def odd_radii(self, image_shape: tuple[int, int, int] | None) -> tuple[str, ...]:
-        """Say what is odd about the radii of the suite's attacks on images C H W, a line each."""
+    def radius_warnings(self, image_shape: tuple[int, int, int] | None) -> tuple[str, ...]:
+        """Warn of unusual radii of the suite's attacks on images C H W, a line each."""
         return tuple(
-            f"evaluation.{label}.{oddity}"
+            f"evaluation.{label}.{radius_warning}"
             for label, rungs in self.categories.items()
-            if (oddity := rungs.attack.oddity(image_shape))
+            if (radius_warning := rungs.attack.radius_warning(image_shape))
         )
 
     def record(self) -> dict[str, Any]:

@@ -44,7 +44,7 @@ class Weighting:
         """
         return sent(self._weights, like=losses)[:, None]
 
-    def resting(self) -> Mapping[int, float]:
+    def idle(self) -> Mapping[int, float]:
         """Return the losses that this step need not compute, by place, and what each counts as."""
         return {}
 
@@ -86,7 +86,7 @@ class WorstWeighting(Weighting):
 class ParetoWeighting(Weighting):
     """Weighs by the alpha of the losses over a sliding window, which ends at the step before.
 
-    An adversarial loss whose alpha has been 0 through a whole window rests, if it may: it is
+    An adversarial loss whose alpha has been 0 through a whole window is idle, if it may be: it is
     computed at every `idle_every`-th step alone, and counts in between as it did last.
     """
 
@@ -106,10 +106,10 @@ class ParetoWeighting(Weighting):
         self._is_due = False  # alpha, since the window has grown
         self._pending: Fetched | None = None
         self._counts = _Counts()
-        self._rests = _Rests(K - 1, after=window, every=idle_every)
+        self._idleness = _Idleness(K - 1, after=window, every=idle_every)
 
-    def resting(self) -> Mapping[int, float]:
-        places = [1 + attack for attack in self._rests.now()]
+    def idle(self) -> Mapping[int, float]:
+        places = [1 + attack for attack in self._idleness.now()]
         if not places:
             return {}
         self._read_pending()  # it may be of a look
@@ -126,7 +126,7 @@ class ParetoWeighting(Weighting):
     def observe(self, losses: Tensor) -> None:
         self._pending = Fetched(losses.mean(dim=1))
         self._is_due = True
-        self._rests.count([alpha < self.NO_WEIGHT for alpha in self._alpha[1:]])
+        self._idleness.count([alpha < self.NO_WEIGHT for alpha in self._alpha[1:]])
 
     def _read_pending(self) -> None:
         """Read the losses of the step before, which are not waited for before they are needed."""
@@ -155,7 +155,7 @@ class ParetoWeighting(Weighting):
             "window": self._window.rows(),
             "alpha": self._alpha,
             "counts": asdict(self._counts),
-            **self._rests.state(),
+            **self._idleness.state(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -168,7 +168,7 @@ class ParetoWeighting(Weighting):
         counts = dict(state["counts"])
         counts.pop("unsolved", None)  # of a checkpoint from before every problem was solved
         self._counts = _Counts(**counts)
-        self._rests.restore(state)
+        self._idleness.restore(state)
 
     def epoch_report(self) -> dict[str, float]:
         counts, self._counts = self._counts, _Counts()
@@ -191,18 +191,18 @@ class _Counts:
     in_effect: float = 0.0
 
 
-class _Rests:
+class _Idleness:
     """Which of some attacks may be left out of a step, for want of weight."""
 
     def __init__(self, count: int, *, after: int, every: int) -> None:
-        """Rest after so many steps without weight; look at each `every`-th step (1: no rest)."""
+        """Let attacks idle after so many steps without weight, but not at each `every`-th step."""
         self._after = after
         self._every = every
         self._steps = 0
         self._without_weight = [0] * count  # steps in a row
 
     def now(self) -> list[int]:
-        """Return the places, from 0, of the attacks that rest in the coming step."""
+        """Return the places, from 0, of the attacks that are idle in the coming step."""
         if self._steps % self._every == 0:
             return []
         return [place for place, steps in enumerate(self._without_weight) if steps >= self._after]
@@ -211,8 +211,8 @@ class _Rests:
         """Count a step; `without_weight` says of each attack whether it had no weight in it."""
         self._steps += 1
         self._without_weight = [
-            steps + 1 if idle else 0
-            for steps, idle in zip(self._without_weight, without_weight, strict=True)
+            steps + 1 if has_none else 0
+            for steps, has_none in zip(self._without_weight, without_weight, strict=True)
         ]
 
     def state(self) -> dict[str, Any]:

@@ -46,10 +46,8 @@ def weighed_losses(
         epoch: counted from 0.
         warmup: factor on the attacks' radii and steps.
     """
-    branches, resting = trial.method.branches(), weighting.resting()
-    images = branch_images(
-        trial, split, model, indices, epoch=epoch, warmup=warmup, left_out=resting
-    )
+    branches, idle = trial.method.branches(), weighting.idle()
+    images = branch_images(trial, split, model, indices, epoch=epoch, warmup=warmup, left_out=idle)
     labels = split.labels[moved(indices, split.labels.device)]
     joint = trial.training.batch_norm == "joint"
     if weighting.picks is not None and weighting.picks < len(images):
@@ -57,7 +55,7 @@ def weighed_losses(
     computed = iter(branch_losses(model, images, labels, joint=joint))
     losses = torch.stack(
         [
-            images[0].new_full(labels.shape, resting[place]) if place in resting else next(computed)
+            images[0].new_full(labels.shape, idle[place]) if place in idle else next(computed)
             for place in range(len(branches))
         ]
     )

@@ -67,7 +67,7 @@ def test_and_in_evaluation(category: dict[str, Any]) -> None:
 def test_an_attack_of_ones_own_has_its_own_unit() -> None:
     shift = {"attack": f"{__name__}:Shift", "epsilon": 8.0}
     suite = read_suite(Document.from_plain({"shift": shift}, "test"))
-    assert suite.odd_radii((1, 8, 8)) == ()
+    assert suite.radius_warnings((1, 8, 8)) == ()
 
 
 @pytest.mark.parametrize(
@@ -95,8 +95,8 @@ def test_an_attack_of_ones_own_has_its_own_unit() -> None:
 def test_a_radius_that_is_hardly_meant_is_told(
     attack: Attack, odd: str, usual: dict[str, Any]
 ) -> None:
-    assert odd in attack.oddity(None)
-    assert attack.model_copy(update=usual).oddity(None) == ""
+    assert odd in attack.radius_warning(None)
+    assert attack.model_copy(update=usual).radius_warning(None) == ""
 
 
 @pytest.mark.parametrize("kind", [RotationTranslationGrid, WorstOf])
@@ -106,15 +106,15 @@ def test_a_radius_that_is_hardly_meant_is_told(
 def test_a_translation_by_over_half_of_the_image_is_told(
     kind: type[RotationTranslationGrid] | type[WorstOf], shape: tuple[int, int, int], most: float
 ) -> None:
-    assert kind(degrees=180, pixels=most).oddity(shape) == ""
+    assert kind(degrees=180, pixels=most).radius_warning(shape) == ""
     _, height, width = shape
     far = kind(degrees=0, pixels=most + 0.25)
-    assert far.oddity(shape) == (
+    assert far.radius_warning(shape) == (
         f"pixels is {most + 0.25:g}, over half of the side of images of {height} x {width} pixels: "
         f"more of them is out of view than in it; write {most:g} or less"
     )
-    assert far.oddity(None) == ""  # of an image that nobody knows
-    assert kind(epsilon=3).oddity(shape) == kind(epsilon=3).oddity(None) != ""
+    assert far.radius_warning(None) == ""  # of an image that nobody knows
+    assert kind(epsilon=3).radius_warning(shape) == kind(epsilon=3).radius_warning(None) != ""
 
 
 TRANSLATED = "rt_worst_of.pixels is 100, over half of the side of images of 8 x 8 pixels"

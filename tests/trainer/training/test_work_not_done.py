@@ -145,41 +145,41 @@ def weighting_of(*, every: int, window: int = 12) -> ParetoWeighting:
 
 def test_a_loss_without_weight_rests_after_a_whole_window() -> None:
     weighting = weighting_of(every=5)
-    rested = []
+    idled = []
     for step in range(60):
-        resting = weighting.resting()
-        rested += [(step, place) for place in resting]
-        assert all(value == pytest.approx(ROW[place].item()) for place, value in resting.items())
+        idle = weighting.idle()
+        idled += [(step, place) for place in idle]
+        assert all(value == pytest.approx(ROW[place].item()) for place, value in idle.items())
         alpha = weighting.weigh(ROW)
         weighting.observe(ROW)
         if step >= 12:
             assert alpha[3] < weighting.NO_WEIGHT < alpha[1:3].min()
-            assert alpha[0] < weighting.NO_WEIGHT  # and yet the natural loss, cheap, never rests
+            assert alpha[0] < weighting.NO_WEIGHT  # and yet the natural loss, cheap, is never idle
     first = 10 + 12  # alpha is solved for from the 11th step on; then a window without weight
-    assert rested == [(step, 3) for step in range(first, 60) if step % 5]
+    assert idled == [(step, 3) for step in range(first, 60) if step % 5]
 
 
 def test_it_comes_back_when_a_look_finds_that_it_has_weight() -> None:
     weighting = weighting_of(every=4)
-    row, rests = ROW.clone(), []
+    row, idle_at = ROW.clone(), []
     for step in range(120):
-        resting = weighting.resting()
+        idle = weighting.idle()
         shown = row.clone()
-        for place, value in resting.items():
+        for place, value in idle.items():
             shown[place] = value  # as the step shows what it has not computed
-        rests.append(set(resting))
+        idle_at.append(set(idle))
         weighting.weigh(shown)
         weighting.observe(shown)
         if step == 60:
             row[3] = 1.3  # it has grown, which only a look can see
-    assert rests[58] == {3}
-    assert not any(3 in resting for resting in rests[80:])
+    assert idle_at[58] == {3}
+    assert not any(3 in idle for idle in idle_at[80:])
 
 
-def test_by_default_nothing_rests() -> None:
+def test_by_default_nothing_is_idle() -> None:
     weighting = weighting_of(every=1)
     for _ in range(60):
-        assert weighting.resting() == {}
+        assert weighting.idle() == {}
         weighting.weigh(ROW)
         weighting.observe(ROW)
     assert set(weighting.state()) == {"window", "alpha", "counts"}  # as checkpoints had it before
@@ -192,7 +192,7 @@ def test_a_stop_between_two_looks_changes_nothing() -> None:
             state = json.loads(json.dumps(part.state()))
             part = weighting_of(every=5)
             part.restore(state)
-        assert part.resting() == whole.resting()
+        assert part.idle() == whole.idle()
         assert part.weigh(ROW).tolist() == whole.weigh(ROW).tolist()
         part.observe(ROW)
         whole.observe(ROW)
@@ -202,13 +202,11 @@ RESTING = {"method": "pareto", "rho": 1.0, "window": 3, "idle_every": 4}
 """At the whole of the largest robust mean all weight is on one loss."""
 
 
-def resting_trial(small_trial: MakeTrial) -> Trial:
+def idling_trial(small_trial: MakeTrial) -> Trial:
     return small_trial(method=RESTING, training={"epochs": 4, "epsilon_warmup": 0.0})
 
 
-def test_a_resting_attack_is_not_run(
-    small_trial: MakeTrial, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_idle_attack_is_not_run(small_trial: MakeTrial, monkeypatch: pytest.MonkeyPatch) -> None:
     searched: Counter[str] = Counter()
     search = AscentAttack.search
 
@@ -217,7 +215,7 @@ def test_a_resting_attack_is_not_run(
         return search(self, *arguments)
 
     monkeypatch.setattr(AscentAttack, "search", counted)
-    descent: Descent = descent_of(resting_trial(small_trial), micro_batches=1)
+    descent: Descent = descent_of(idling_trial(small_trial), micro_batches=1)
     facts = [descent.step(INDICES, epoch=step // 5, step=step % 5) for step in range(20)]
     assert descent.weighting.state()["without_weight"]
     assert 0 < min(searched.values()) < 20
@@ -228,8 +226,8 @@ def test_a_resting_attack_is_not_run(
 
 
 @pytest.mark.slow
-def test_a_run_with_resting_attacks_goes_on_bit_for_bit(small_trial: MakeTrial) -> None:
-    trial = resting_trial(small_trial)
+def test_a_run_with_idle_attacks_goes_on_bit_for_bit(small_trial: MakeTrial) -> None:
+    trial = idling_trial(small_trial)
     _, whole = run(trial)
     _, parts = run_with_stops(trial, [6, 11, 14])
     assert_same_state(whole.checkpoints[-1], parts.checkpoints[-1])
