@@ -12,7 +12,7 @@ PYTEST := $(BIN)/python -m pytest
 TOGETHER := --numprocesses $(PROCESSES) --dist loadfile
 
 .NOTPARALLEL: # tests and documents take all cores, one after the other
-.PHONY: help demo test test-quick test-slow test-integration test-long bench peers check lint ui constraints clean
+.PHONY: help demo test test-quick test-slow test-integration test-long bench peers check docs lint ui constraints clean
 .DEFAULT_GOAL := help
 
 help: ## Show the targets
@@ -47,6 +47,9 @@ peers: .venv/installed ## Ask other attack libraries again and print the tables 
 	$(BIN)/python -m tests.peers.remake --data $(DATA)
 	$(BIN)/python -m tests.peers.tables --data $(DATA)
 
+docs: .venv/docs ## Build the documentation as a site of plain files (site/index.html)
+	$(BIN)/python -m workshop.site site
+
 # Tests of FILE: those of its own name where it lies, else all that lie there.
 ITS_TESTS = $(or $(wildcard tests/$(dir $(FILE))test_$(notdir $(FILE))),$(wildcard tests/$(dir $(FILE))test_*.py))
 
@@ -69,11 +72,15 @@ lint: .venv/installed ## Check style and types
 	$(BIN)/python -m pip install --constraint constraints.txt --editable '.[test,dev]'
 	@touch $@
 
-constraints: ## Write constraints.txt from what is installed now
+.venv/docs: .venv/installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	@touch $@
+
+constraints: .venv/docs ## Write constraints.txt from what is installed now
 	$(BIN)/python -m pip freeze --exclude-editable --exclude pip --exclude setuptools \
 	  | sed -E 's/ @ .*//; s/\+cpu$$//' | sort -f > constraints.new
 	( sed -n '/^#/p' constraints.txt; cat constraints.new ) > constraints.tmp
 	mv constraints.tmp constraints.txt && rm constraints.new
 
 clean: ## Remove the environment and caches; results under runs/ stay
-	rm -rf .venv .peers .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info
+	rm -rf .venv .peers .pytest_cache .mypy_cache .ruff_cache .hypothesis build site *.egg-info

@@ -88,7 +88,7 @@ def test_what_must_hold_is_run_in_stages() -> None:
     assert "\nsource .ci/stages\n" in first
     made = [re.findall(r"^make (\S+)", stage, re.MULTILINE) for stage in stages]
     assert [target for targets in made for target in targets] == [
-        *(".venv/installed", "lint"),
+        *(".venv/installed", "lint", "docs"),
         *("test-quick", "test-slow", "test-integration"),
     ]
     assert all(len(targets) <= 1 for targets in made)

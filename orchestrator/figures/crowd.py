@@ -36,7 +36,8 @@ def told_apart(
     """Choose which of N points to draw: all up to `MANY`, else one of each look in each square.
 
     Args:
-        x, y: (N,), in the units of the axes.
+        x: (N,), in the unit of its axis.
+        y: (N,), likewise.
         looks: arrays (N,) of what tells marks apart beside their place, such as the method.
         across: squares along an axis.
     """

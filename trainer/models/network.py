@@ -21,7 +21,7 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
     "resnet18": resnet18,
     "resnet50": resnet50,
 }
-
+"""Networks by name in a YAML file; a user's own is named `package.module:function`."""
 
 MEMORY_FORMATS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
 """PyTorch's memory formats by their names in a YAML file."""

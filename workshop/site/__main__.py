@@ -1,0 +1,67 @@
+"""Build the documentation: `python -m workshop.site FOLDER`; any warning is an error."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from workshop.rooms import ROOT
+from workshop.site.check import problems
+from workshop.site.pages import lay_out
+from workshop.site.references import link_names
+
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_WARNING = re.compile(r"^(griffe|mkdocstrings|autorefs|warning|error)\b", re.MULTILINE)
+"""How what the generator says of a page's fault begins. Its `--strict` counts its own warnings, not
+those of the library that reads the docstrings."""
+
+_SERVERS_OWN = ("404.html", "sitemap.xml")
+"""Files that only a server at a known address has a use for."""
+
+
+def build(site: Path) -> str:
+    """Build the site into a folder, which is replaced where nothing is wrong.
+
+    Returns:
+        What is wrong, a text for people; empty for nothing.
+    """
+    with TemporaryDirectory() as temporary:
+        laid_out = Path(temporary)
+        lay_out(laid_out)
+        done = subprocess.run(
+            [sys.executable, "-m", "zensical", "build", "--strict"],
+            cwd=laid_out,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        told = _COLOUR.sub("", done.stdout).partition("\nTraceback (most recent call last)")[0]
+        if done.returncode or _WARNING.search(told):
+            return told
+        for name in _SERVERS_OWN:
+            (laid_out / "site" / name).unlink()
+        link_names(laid_out / "site")
+        wrong = list(problems(laid_out / "site"))
+        if not wrong:
+            shutil.rmtree(site, ignore_errors=True)
+            shutil.copytree(laid_out / "site", site)
+        return "\n".join(wrong)
+
+
+def main(arguments: list[str]) -> int:
+    """Build into the folder that is given; 1 where something is wrong."""
+    (folder,) = arguments
+    wrong = build(Path(folder))
+    print(wrong or f"open {Path(folder) / 'index.html'}")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
