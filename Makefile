@@ -12,7 +12,7 @@ PYTEST := $(BIN)/python -m pytest
 TOGETHER := --numprocesses $(PROCESSES) --dist loadfile
 
 .NOTPARALLEL: # tests and documents take all cores, one after the other
-.PHONY: help demo test test-quick test-slow test-integration test-long bench peers check docs lint ui constraints clean
+.PHONY: help demo test test-quick test-slow test-integration test-long coverage bench peers check docs lint ui constraints clean
 .DEFAULT_GOAL := help
 
 help: ## Show the targets
@@ -36,6 +36,10 @@ test-slow: .venv/installed ## Run the slow tests alone (6 minutes)
 test-integration: .venv/installed ## Run the tests against real servers, faults and clusters (20 minutes)
 	$(PYTEST) tests/test_readme.py tests/integration -m "integration and not long" \
 	  --numprocesses $$(($(PROCESSES) + 1)) --dist loadfile --no-loadscope-reorder
+
+coverage: .venv/installed ## Say what the quick and slow tests reach, room by room (half an hour)
+	$(PYTEST) -m "not integration and not long" $(TOGETHER) --cov --cov-report=json:coverage.json
+	$(BIN)/python -m workshop.reached coverage.json --missing
 
 test-long: .venv/installed ## Run what is rare and takes long, by hand
 	$(PYTEST) -m long -s

@@ -40,6 +40,15 @@ def test_check_of_no_module_says_what_it_wants(name: str) -> None:
     assert f"FILE must be a module, such as orchestrator/plan/plan.py, got '{name}'" in done.stderr
 
 
+def test_coverage_is_measured_over_both_tiers_and_told_by_room() -> None:
+    command = ["make", "--dry-run", "coverage", "--assume-old=.venv/installed"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    tests, told = done.stdout.splitlines()
+    assert '-m "not integration and not long"' in tests
+    assert "--cov --cov-report=json:coverage.json" in tests
+    assert told.endswith("-m workshop.reached coverage.json --missing")
+
+
 def test_hooks_run_what_lint_runs() -> None:
     (repository,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
     assert [hook["entry"] for hook in repository["hooks"]] == ["make lint"]
