@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from graphlib import CycleError, TopologicalSorter
 
 import pytest
 
+from workshop.picture import PICTURE
 from workshop.rooms import MODULES, ROOMS, ROOT, room_of
 
 MAX_LINES = 400
@@ -100,6 +102,12 @@ def test_a_room_imports_the_rooms_that_it_is_said_to(room: str) -> None:
         for other in modules_imported_by(TREES[module])
     }
     assert imported - {room} == ROOMS[room].imports
+
+
+def test_the_picture_shows_every_room() -> None:
+    shown = re.findall(r'data-room="([\w.]+)"', PICTURE.read_text())
+    remedy = "place it in workshop/picture.py, then: python -m workshop.picture"
+    assert sorted(shown) == sorted(ROOMS), remedy
 
 
 def test_no_module_imports_itself_in_a_circle() -> None:
