@@ -18,7 +18,7 @@ from orchestrator.driver.dry_run import show_plan
 from orchestrator.driver.session import Outcome, start
 from orchestrator.execution.address import NoClusterError
 from orchestrator.front import show, show_files
-from orchestrator.plan.plan import Plan
+from orchestrator.plan.plan import FINISHED, Plan
 from orchestrator.report.front_files import front_record
 from orchestrator.report.results import missing, suite_facts
 from orchestrator.results.reevaluation import coverage, reevaluated
@@ -40,7 +40,7 @@ LOCAL_AND_ADDRESS = (
     "must not stand beside --address: it runs trials in this process, and not on a cluster; leave "
     "out one of the two"
 )
-SHOWN_FAILURES = 10
+SHOWN_ENDS = 10
 
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -197,21 +197,28 @@ def _exit_code(outcome: Outcome) -> int:
         return 128 + outcome.signal
     if outcome.budget is not None:
         return ExitCode.BUDGET_REACHED
-    done = all(planned.status == "done" for planned in outcome.plan.asked_for())
-    return ExitCode.DONE if done else ExitCode.SOME_FAILED
+    is_done = all(planned.status in FINISHED for planned in outcome.plan.asked_for())
+    return ExitCode.DONE if is_done else ExitCode.SOME_FAILED
 
 
 def _show_outcome(spec: SweepSpec, outcome: Outcome, console: Console) -> None:
     failed = [planned for planned in outcome.plan.asked_for() if planned.status == "failed"]
     names = outcome.plan.names()
     said: list[tuple[str, str]] = []
-    for planned in failed[:SHOWN_FAILURES]:
+    for planned in failed[:SHOWN_ENDS]:
         failure = planned.progress.failure
         assert failure is not None
         why = f"{failure.kind}: {failure.message}"
         said.append(("failed", f"{planned.id} ({names[planned.id]}): {why}"))
-    if len(failed) > SHOWN_FAILURES:
-        said.append(("failed", f"and {len(failed) - SHOWN_FAILURES} more, see trials.csv"))
+    if len(failed) > SHOWN_ENDS:
+        said.append(("failed", f"and {len(failed) - SHOWN_ENDS} more, see trials.csv"))
+    pruned = [planned for planned in outcome.plan.asked_for() if planned.status == "pruned"]
+    said += [
+        ("pruned", f"{planned.id} ({names[planned.id]}): {planned.pruning}")
+        for planned in pruned[:SHOWN_ENDS]
+    ]
+    if len(pruned) > SHOWN_ENDS:
+        said.append(("pruned", f"and {len(pruned) - SHOWN_ENDS} more, see trials.csv"))
     if said:
         console.print(titled(said, width=line_width(console)), soft_wrap=True)
     show(outcome.front, console)

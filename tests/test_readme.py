@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 
+from orchestrator.search.stopping import Decision, Rule
 from orchestrator.spec.sweep_spec import read_spec
 from orchestrator.sweep import ExitCode
 from trainer.config import read_trial, with_preset
@@ -63,15 +64,20 @@ def test_files_that_are_named_are_there() -> None:
 
 @pytest.mark.slow
 def test_the_readers_own_attack_and_method_train(tmp_path: Path) -> None:
-    attack, method, _ = blocks("python")
+    attack, method, rule, _ = blocks("python")
     (tmp_path / "my_attacks.py").write_text(f"from trainer.attacks import Attack\n\n{attack}")
     (tmp_path / "my_methods.py").write_text(
         f"from trainer.methods import Method, Weighting\n\n{method}"
     )
-    attack_yaml, method_yaml = (block for block in blocks("yaml") if not block.startswith("name:"))
+    (tmp_path / "my_rules.py").write_text(
+        f"from orchestrator.search.stopping import Decision, Rule\n\n{rule}"
+    )
+    attack_yaml, method_yaml, rule_yaml = (
+        block for block in blocks("yaml") if not block.startswith("name:")
+    )
     halves = method_yaml.removeprefix("methods: {").removesuffix("}\n")
     own = attack_yaml.replace("methods: {", f"methods: {{{halves}, ")
-    (tmp_path / "own.yaml").write_text(f"data: digits\n{own}")
+    (tmp_path / "own.yaml").write_text(f"data: digits\n{own}{rule_yaml}")
     run(
         ["orchestrator.sweep", "own.yaml", "--tracking-uri", "none", *settings(TINY_LADDERS)],
         tmp_path,
@@ -79,6 +85,15 @@ def test_the_readers_own_attack_and_method_train(tmp_path: Path) -> None:
     table = (tmp_path / "runs/sweeps/own/trials.csv").read_text()
     assert "worst_brighten" in table
     assert table.count("done") == 3  # the reference, the attack's training, the method
+
+
+def test_the_readers_own_rule_decides_by_rows() -> None:
+    names: dict[str, Any] = {"Rule": Rule, "Decision": Decision}
+    exec(blocks("python")[2], names)
+    hopeless = names["Hopeless"](epochs=2)
+    rows = [{"epoch": epoch, "validation/natural_accuracy": 0.1} for epoch in (1.0, 2.0)]
+    assert hopeless.decide(rows[:1], {}) is None
+    assert hopeless.decide(rows, {}).numbers == {"best": 0.1}
 
 
 def test_a_trained_network_is_loaded_as_shown(

@@ -25,6 +25,7 @@ from orchestrator.plan.manifest import read_manifest
 from orchestrator.plan.plan import Plan, PlannedTrial, with_republished
 from orchestrator.report.results import suite_facts
 from orchestrator.results.reevaluation import coverage
+from orchestrator.search.stopping import recorded
 from orchestrator.spec.auto_precision import told
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.status.display import MOST_ROWS, chosen, hidden
@@ -86,6 +87,8 @@ def show_plan(
         said += covered.lines()
     if spec.auto_precision is not None:
         said.append(("precision", told(spec.auto_precision)))
+    for label, rule in spec.rules.items():
+        said.append(("stopping", f"{label} {rule.words()}"))
     said += coming.lines()
     if more := hidden(plan, rows, "--dry-run --json"):
         said.append(("trials", more))
@@ -133,6 +136,7 @@ def _record(spec: SweepSpec, plan: Plan, coming: Forecast) -> dict[str, Any]:
     ]
     left = coming.record()
     record = {"name": spec.name, "counts": plan.counts(), "left": left, "trials": trials}
+    record["stopping"] = recorded(spec.rules)
     if spec.auto_precision is not None:
         record["precision"] = asdict(spec.auto_precision)
     return record | suite_facts(spec, plan)

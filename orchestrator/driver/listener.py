@@ -57,6 +57,7 @@ class Commentary:
                 params=planned.trial.content(),
                 scores={},
                 status="running",
+                pruned=None,
                 rows=lambda: [row],
                 began=self._store.trial(trial_id).began,
                 ended=None,
@@ -70,8 +71,10 @@ class Commentary:
         self._display.update()
 
     def ended(self, trial_id: str) -> None:
-        """Count the trial as done or failed, as the store says."""
+        """Count the trial as done, pruned or failed, as the store says."""
         self._meter.ended(trial_id)
-        failure = self._store.trial(trial_id).progress(self._suite_id).failure
-        self._tally.trial_ended(trial_id, failed=failure is not None)
+        progress = self._store.trial(trial_id).progress(self._suite_id)
+        self._tally.trial_ended(
+            trial_id, failed=progress.failure is not None, pruned=progress.pruned is not None
+        )
         self._display.update()

@@ -26,6 +26,7 @@ class Tally:
     running: set[str] = field(default_factory=set)
     ended: int = 0
     failed: int = 0
+    pruned: int = 0
     began: float = field(default_factory=time.monotonic)
 
     @classmethod
@@ -45,12 +46,13 @@ class Tally:
         """Count the trial as waiting: its worker let go of it, and another will take it up."""
         self.running.discard(trial_id)
 
-    def trial_ended(self, trial_id: str, *, failed: bool) -> None:
-        """Count the trial as over, done or failed."""
+    def trial_ended(self, trial_id: str, *, failed: bool, pruned: bool) -> None:
+        """Count the trial as over: failed, pruned, or else done."""
         self.running.discard(trial_id)
         self.done[trial_id] = self.todo[trial_id]
         self.ended += 1
         self.failed += failed
+        self.pruned += pruned
 
     @property
     def share(self) -> float:
@@ -64,8 +66,10 @@ class Tally:
 
     def __str__(self) -> str:
         left = self.seconds_left()
-        parts = [f"{self.ended - self.failed} of {len(self.todo)} trials done"]
+        done = self.ended - self.failed - self.pruned
+        parts = [f"{done} of {len(self.todo)} trials done"]
         parts += [f"{len(self.running)} running"]
+        parts += [f"{self.pruned} pruned"] if self.pruned else []
         parts += [f"{self.failed} failed"] if self.failed else []
         parts += [f"about {duration(left)} left" if left is not None else "time left not known yet"]
         return ", ".join(parts)

@@ -51,7 +51,7 @@ def _kept(files: Files, sweep: str, found: dict[str, Member]) -> Set[str]:
     and asks for these alone."""
     front = files.read(f"{SWEEPS}/{sweep}/front.csv")
     points = None if front is None else plain_rows(front)
-    is_done = all(member.status == "done" for member in found.values())
+    is_done = all(member.is_finished for member in found.values())
     if points is None or not is_done or not _keeps_front_alone(files, sweep):
         return found.keys()
     on_front = {row["trial_id"] for row in points}

@@ -22,7 +22,7 @@ from orchestrator.driver.signals import Interruption, watched
 from orchestrator.execution.backend import BackEnd, Workload
 from orchestrator.pareto.front import Front
 from orchestrator.plan.manifest import write_manifest
-from orchestrator.plan.plan import Plan, PlannedTrial
+from orchestrator.plan.plan import FINISHED, Plan, PlannedTrial
 from orchestrator.report.results import write_results
 from orchestrator.results.reevaluation import coverage, plan_start
 from orchestrator.results.trials_table import trials_table
@@ -240,7 +240,7 @@ def _to_do(spec: SweepSpec, pending: Sequence[PlannedTrial]) -> str:
 def _drop_weights(spec: SweepSpec, plan: Plan, front: Front, store: Store) -> None:
     if spec.reevaluation is not None:  # its front is another, and decides nothing
         return
-    is_done = all(planned.status == "done" for planned in plan.trials)
+    is_done = all(planned.status in FINISHED for planned in plan.trials)
     if is_done and spec.policy.retention.weights == "front":
         references = {planned.id for planned in plan.trials if planned.is_reference}
         drop_weights(
@@ -324,6 +324,7 @@ def _track_trials(
                     if math.isfinite(value)
                 },
                 status=planned.status,
+                pruned=None if planned.pruning is None else str(planned.pruning),
                 rows=stored.rows,
                 began=stored.began,
                 ended=_ended(planned),
@@ -332,7 +333,8 @@ def _track_trials(
 
 
 def _ended(planned: PlannedTrial) -> str | None:
-    """Return when a trial was done, failed or stopped; None while it runs, or if not known."""
+    """Return when a trial was done, failed, stopped or pruned; None while it runs or if not
+    known."""
     progress = planned.progress
     if planned.status == "done" and progress.evaluation is not None:
         return str(progress.evaluation["at"])

@@ -6,10 +6,12 @@ import logging
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 
 from orchestrator.execution.backend import Workload, no_more
 from orchestrator.plan.plan import PlannedTrial
-from orchestrator.store import Failure, Store
+from orchestrator.search.stopping import Rules, pruning_in_force, restored
+from orchestrator.store import Failure, Progress, Store, StoredTrial
 from orchestrator.store.leases.lease import LeaseState, Watch
 from orchestrator.worker.trial import Ending
 
@@ -35,6 +37,7 @@ class Queue:
         lease: float,
         retries: int,
         clock: Callable[[], float],
+        rules: Rules,
         more: Callable[[], Sequence[PlannedTrial]] = no_more,
     ) -> None:
         """Queue trials that have no result under the suite yet.
@@ -43,10 +46,13 @@ class Queue:
             lease: seconds of silence after which another's trial is taken over.
             retries: most retries of one trial, within this start.
             clock: returns the seconds since some moment, by which looks are repeated.
+            rules: this start's, that end trials early. Another start may have others: who runs a
+                trial asks its own.
             more: gives trials that are wanted beside these: see `Workload`.
         """
         self._store = store
         self._suite_id = suite_id
+        self._rules = rules
         self._lease = lease
         self._retries = retries
         self._clock = clock
@@ -74,6 +80,7 @@ class Queue:
             lease=workload.policy.lease,
             retries=workload.policy.retries,
             clock=clock,
+            rules=restored(workload.policy.stopping),
             more=workload.more,
         )
 
@@ -202,10 +209,19 @@ class Queue:
         # only now: what whoever let go of it has done is there to be seen
         progress = stored.progress(self._suite_id)
         is_ours = progress.lease is None or progress.lease.number <= self._attempts[planned.id]
-        if progress.evaluation is None and (progress.failure is None or is_ours):
+        is_to_do = progress.evaluation is None and (progress.failure is None or is_ours)
+        if is_to_do and not self._is_pruned(stored, progress):
             return number
         self._close(planned.id)  # another brought it to an end
         return None
+
+    def _is_pruned(self, stored: StoredTrial, progress: Progress) -> bool:
+        if progress.pruned is None:
+            return False
+        with suppress(ValueError):  # the user's own rule: the trial's worker says what is wrong
+            found = pruning_in_force(self._rules, progress.pruned, stored.rows, stored.evaluations)
+            return found is not None
+        return False
 
     def _is_due(self, planned: PlannedTrial) -> bool:
         """Whether every parent of a waiting trial is trained. The trial is left where one of them

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Literal
 
+from orchestrator.search.stopping import Pruning, pruning_in_force
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Files, Progress, Store
 from orchestrator.store.trials.purpose import came_for
@@ -20,7 +21,10 @@ from trainer.data import DataSettings, fingerprint
 from trainer.input.own_code import own_code
 from trainer.input.settings import content_id
 
-Status = Literal["pending", "running", "done", "failed", "stopped"]
+Status = Literal["pending", "running", "done", "failed", "stopped", "pruned"]
+
+FINISHED: frozenset[Status] = frozenset({"done", "pruned"})
+"""Statuses of trials of which nothing is left to do, and nothing went wrong."""
 
 NOTHING = Progress(result=None, evaluation=None, epochs_done=0, steps_done=0, lease=None)
 """Progress of a trial that nobody has begun."""
@@ -44,6 +48,7 @@ class PlannedTrial:
     left_out: str | None  # why it is left alone, in a word or two
     is_republished: bool = False  # its result is lost, and its weights are whole
     parents: tuple[str, ...] = ()  # ids of trials from whose weights its training starts
+    pruning: Pruning | None = None  # by which it is ended under the sweep's rules
 
     @property
     def evaluation(self) -> Mapping[str, Any] | None:
@@ -59,6 +64,8 @@ class PlannedTrial:
             return "failed"
         if self.progress.is_held:
             return "running"
+        if self.pruning is not None:
+            return "pruned"
         was_begun = self.progress.has_begun and self.progress.lease is not None
         return "stopped" if was_begun else "pending"
 
@@ -75,12 +82,13 @@ class PlannedTrial:
         done = self.progress.epochs_done
         if self.sibling is not None and self.sibling.is_usable:
             done = self.sibling.epochs
-        return 0 if self.progress.trained or self.is_republished else epochs - done
+        is_over = self.progress.trained or self.is_republished or self.pruning is not None
+        return 0 if is_over else epochs - done
 
     @property
     def todo(self) -> str:
         """What is left to do, in words."""
-        if self.status in {"done", "failed"} or self.left_out is not None:
+        if self.status in {"done", "failed", "pruned"} or self.left_out is not None:
             return ""
         if self.is_republished:
             return "its whole weights are published again; evaluation if that is gone too"
@@ -213,13 +221,18 @@ def make_plan(
     trials = {trial.id: trial for trial in _named(spec, fingerprint_of)}
     known = (replace(t, progress=settled[t.id]) if t.id in settled else t for t in trials.values())
     plan = Plan(trials=tuple(known), suite_id=spec.suite.id)
-    return _with_siblings(refreshed(plan, store), store)
+    return _with_siblings(refreshed(plan, store, spec), store)
 
 
-def refreshed(plan: Plan, store: Store) -> Plan:
+def refreshed(plan: Plan, store: Store, spec: SweepSpec) -> Plan:
     """Read the progress of the same trials again. Those that are done are not read, and siblings
     that came later are not looked for. Of a trial that only waits for its evaluation, attempts that
-    came for something else say nothing."""
+    came for something else say nothing. A trial that a stopping rule has ended stays so while the
+    sweep's rules, as they are now, would end it.
+
+    Raises:
+        BadInput: a stopping rule of the user's own raised something.
+    """
     begun = set(store.files.names("trials"))  # one look for the many of which nothing is there
 
     def look(planned: PlannedTrial) -> PlannedTrial:
@@ -232,7 +245,13 @@ def refreshed(plan: Plan, store: Store) -> Plan:
             attempts = [None, *came_for(stored.past_attempts(), purpose)]
             progress = replace(progress, lease=attempts[-1])
         sibling = None if progress.has_begun else planned.sibling
-        return replace(planned, progress=progress, sibling=sibling)
+        pruning = None
+        if progress.pruned is not None:
+            with blamed_on("stopping", spec):
+                pruning = pruning_in_force(
+                    spec.rules, progress.pruned, stored.rows, stored.evaluations
+                )
+        return replace(planned, progress=progress, sibling=sibling, pruning=pruning)
 
     return replace(plan, trials=mapped(look, plan.trials, store.files))
 

@@ -89,6 +89,7 @@ def _row(spec: SweepSpec, planned: PlannedTrial) -> dict[str, Any]:
         "degraded": facts.get("degraded"),
         "warnings": "; ".join(it["code"] for it in evaluation.get("warnings", ())) or None,
         "failure": None if failure is None else f"{failure.kind}: {failure.message}",
+        "pruned": str(planned.pruning) if planned.status == "pruned" else None,
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -73,6 +73,8 @@ class Policy(Settings):
     retention: RetentionSettings = RetentionSettings()
     limits: LimitSettings = LimitSettings()
     budget: BudgetSettings = BudgetSettings()
+    stopping: dict[str, Any] = Field({}, description="rules that end trials early, by label")
+    """Rules as written, or as `orchestrator.search.stopping.recorded` has them."""
     retries: Annotated[int, Field(ge=0)] = Field(
         2, description="of a trial whose worker died, hung or had no memory, in one start"
     )

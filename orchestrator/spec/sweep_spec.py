@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, Strict
 
+from orchestrator.search.stopping import Rules, checked_against, read_rules, recorded
 from orchestrator.spec.auto_precision import AUTO, AutoPrecision, Decision, decided_here, kept
 from orchestrator.spec.policy import Policy, Resources
 from orchestrator.spec.search import SearchSettings, read_search
@@ -144,6 +145,7 @@ class SweepSpec:
     objectives: tuple[Objective, ...]
     reference_point: tuple[float, ...]
     policy: Policy
+    rules: Rules  # that end trials early; the policy has their records
     storage: str  # the absolute path of a folder, or a URL, with no variables in it any more
     tracking: str  # likewise
     notes: tuple[str, ...]  # what a person who starts it should hear
@@ -245,6 +247,12 @@ def _understood(
     suite = read_suite(document.section("evaluation"))
     objectives, reference_point = _read_objectives(document, own)
     _check_columns(document, objectives, suite, (*cells, *probes), settings)
+    rules = read_rules(document.section("stopping"))
+    trials = [cell.trial for cell in (*cells, *probes)]
+    notes = (*notes, *checked_against(trials, rules, document.section("stopping")))
+    stopping = Document.from_plain({"stopping": recorded(rules)}, document.where())
+    document = document.without("stopping").merged_over(stopping)
+    policy = {key: getattr(own, key) for key in Policy.model_fields}
     storage = open_files(expanded(own.storage)).url
     if own.tracking == EMBEDDED and "://" in storage:
         raise document.fail(
@@ -267,7 +275,8 @@ def _understood(
         suite=suite,
         objectives=objectives,
         reference_point=reference_point,
-        policy=Policy.model_validate({key: getattr(own, key) for key in Policy.model_fields}),
+        policy=Policy.model_validate(policy | {"stopping": recorded(rules)}),
+        rules=rules,
         storage=storage,
         tracking=_located(own.tracking),
         notes=notes,

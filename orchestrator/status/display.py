@@ -24,7 +24,7 @@ _IMPORTANCE = {
 }
 """Weights of the columns about a trial's work: the lightest goes first where room is short."""
 
-_FIRST = ("running", "failed", "stopped", "pending", "done")
+_FIRST = ("running", "failed", "stopped", "pending", "pruned", "done")
 """Statuses in the order of their rows where not all fit: the last ones are left out first."""
 
 
@@ -51,7 +51,10 @@ def summary(spec: SweepSpec, standing: Standing) -> str:
     run += f", {silent} silent" if silent else ""
     run += ", paused" if standing.paused else ""
     counts = ", ".join(f"{count} {status}" for status, count in plan.counts().items())
-    epochs = sum(planned.trial.training.epochs for planned in plan.trials)
+    epochs = sum(
+        planned.progress.epochs_done if planned.pruning else planned.trial.training.epochs
+        for planned in plan.trials
+    )
     done = epochs - sum(planned.epochs_left for planned in plan.trials)
     return f"{counts}; {done} of {epochs} epochs; {run}"
 
@@ -107,6 +110,8 @@ def told(story: Story, *, width: int | None) -> Text:
         failure = story.failure
         said.append(("failure", f"{failure.kind} at {failure.at}: {failure.message}"))
         said += [("", line) for line in failure.details.rstrip().splitlines()]
+    if story.pruned is not None:
+        said.append(("pruned", story.pruned))
     if story.last_steps is not None:
         said.append(("last steps", story.last_steps))
     said += [("next", sentence) for sentence in story.next]
@@ -188,4 +193,6 @@ def _state(row: TrialStanding) -> str:
         return f"running, {row.evaluated:.0%} evaluated"
     result = row.planned.progress.result or {}
     is_collapsed = row.planned.status == "done" and result.get("collapsed")
+    if row.planned.pruning is not None and row.planned.status == "pruned":
+        return f"pruned: {row.planned.pruning.rule}"
     return "done, collapsed" if is_collapsed else row.planned.status

@@ -68,6 +68,7 @@ class TrialStanding:
             "attempts": self.attempts,
             "host": self.host,
             "failure": None if failure is None else vars(failure),
+            "pruned": None if planned.pruning is None else planned.pruning.record(),
         }
 
 
@@ -147,7 +148,7 @@ class Observer:
                 spec, self._store, fingerprint_of=known.fingerprint, settled=known.settled
             )
         else:
-            self._plan = refreshed(self._plan, self._store)
+            self._plan = refreshed(self._plan, self._store, spec)
         plan = self._plan
         starts = all_starts(files, spec.name)
         used = usage(starts)

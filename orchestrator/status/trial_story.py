@@ -52,6 +52,7 @@ class Story:
     status: str
     attempts: tuple[AttemptTold, ...]
     failure: Failure | None
+    pruned: str | None  # by which rule, and why
     last_steps: str | None  # their file
     next: tuple[str, ...]  # why it waits, and what to do
 
@@ -95,6 +96,7 @@ def story(spec: SweepSpec, standing: Standing, planned: PlannedTrial, files: Fil
             for attempt in past
         ),
         failure=planned.progress.failure,
+        pruned=str(planned.pruning) if planned.status == "pruned" else None,
         last_steps=f"{files.url}/{last_steps}" if last_steps and files.read(last_steps) else None,
         next=tuple(_next(spec, standing, planned)),
     )
@@ -104,7 +106,9 @@ def _how(attempt: LeaseState, spec: SweepSpec, standing: Standing, *, is_newest:
     """Say how an attempt ended, or how it goes."""
     ended = attempt.ended
     if ended is not None:
-        failure = ended.get("failure")
+        failure, pruned = ended.get("failure"), ended.get("pruned")
+        if pruned is not None:
+            return f"pruned by the rule {pruned['rule']}: {pruned['reason']}"
         return str(ended["how"]) if failure is None else f"failed: {failure['kind']}"
     if attempt.is_over:
         return "its process is gone"
@@ -131,6 +135,13 @@ def _next(spec: SweepSpec, standing: Standing, planned: PlannedTrial) -> Iterato
     status, failure, lease = planned.status, planned.progress.failure, planned.progress.lease
     if status == "done":
         yield "nothing is left to do"
+    elif status == "pruned" and planned.pruning is not None:
+        label = planned.pruning.rule
+        yield f"nothing is left to do while stopping.{label} ends it"
+        yield (
+            f"under a weaker rule, or with --set stopping.{label}=null, the next start goes on "
+            f"from its checkpoint of epoch {planned.progress.epochs_done}"
+        )
     elif failure is not None:
         yield REMEDIES[failure.kind]
         again = "with --retry-failed" if failure.is_deterministic else "by itself"

@@ -116,7 +116,7 @@ COLUMNS = (
         name="status",
         kind=Kind.WORD,
         is_measured=False,
-        says="`pending`, `running`, `done`, `failed` or `stopped`",
+        says="`pending`, `running`, `done`, `failed`, `stopped` or `pruned`",
     ),
     TrialColumn(
         name="split",
@@ -219,6 +219,12 @@ COLUMNS = (
     ),
     TrialColumn(
         name="failure", kind=Kind.TEXT, is_measured=False, says="why a trial that failed did"
+    ),
+    TrialColumn(
+        name="pruned",
+        kind=Kind.TEXT,
+        is_measured=False,
+        says="by which stopping rule a trial was ended, and why",
     ),
     TrialColumn(
         name="on_front",

@@ -41,11 +41,13 @@ logger = logging.getLogger(__name__)
 TRIAL_TAG = "pareto.trial_id"
 SWEEP_TAG = "pareto.sweep"
 TOLD_TAG = "pareto.told"  # a hash of what was last sent in full
+PRUNED_TAG = "pareto.pruned"  # by which rule a trial was ended early, and why
 NAMES_TAG = "pareto.names"  # JSON: labels by the names that stand for them, where MLflow takes none
 _PARENT_TAG = "mlflow.parentRunId"
 
 _EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # which pages its UI shows
 _STATUS = {"done": "FINISHED", "failed": "FAILED", "stopped": "KILLED", "running": "RUNNING"}
+_STATUS["pruned"] = "KILLED"  # before its end, which FINISHED would hide; a tag says by what
 _MAX_METRICS, _MAX_PARAMS, _MAX_VALUE = 900, 90, 500  # under the server's limits for a request
 _MAX_TAG = 8000
 _FAILURES_TO_GIVE_UP = 3  # one after the other
@@ -91,6 +93,7 @@ class MlflowTracker(Tracker):
                 if run.status != "RUNNING":  # it failed, say, and is tried again
                     self._client.update_run(run.id, status="RUNNING")
                     run.status = "RUNNING"
+                    self._tag_pruned(run, None)
                 self._log_rows(run.id, trial.rows())
                 return
             if trial.ended is not None:
@@ -113,8 +116,17 @@ class MlflowTracker(Tracker):
             self._client.set_tag(run.id, _PARENT_TAG, self._parent)
         self._client.update_run(run.id, name=text(trial.name))
         self._client.set_terminated(run.id, _STATUS[trial.status], _milliseconds(trial.ended))
+        self._tag_pruned(run, trial.pruned)
         self._client.set_tag(run.id, TOLD_TAG, told)
         run.status, run.told = _STATUS[trial.status], told
+
+    def _tag_pruned(self, run: _Known, pruned: str | None) -> None:
+        """Tag a run with what pruned its trial, or take the tag away from one that went on."""
+        if pruned is not None:
+            self._client.set_tag(run.id, PRUNED_TAG, pruned[:_MAX_TAG])
+        elif run.is_pruned:
+            self._client.delete_tag(run.id, PRUNED_TAG)
+        run.is_pruned = pruned is not None
 
     def sweep(self, *, metrics: Mapping[str, float], files: Sequence[Path]) -> None:
         def send() -> None:
@@ -303,6 +315,7 @@ class _Known:
     status: str
     parent: str | None
     told: str
+    is_pruned: bool
 
     @classmethod
     def of(cls, run: Run) -> _Known:
@@ -313,6 +326,7 @@ class _Known:
             status=run.info.status,
             parent=tags.get(_PARENT_TAG),
             told=tags.get(TOLD_TAG, ""),
+            is_pruned=PRUNED_TAG in tags,
         )
 
 

@@ -21,9 +21,10 @@ class TrackedTrial:
         params: what the trial is, by dotted name.
         scores: accuracies and what follows from them, seconds and passes; of a trial that is over.
         status: the trial's, as in `trials.csv`.
+        pruned: by which rule it was ended early, and why; None: it was not.
         rows: epochs, read only where they are not known yet.
         began: when its first attempt began (UTC, ISO 8601), read as `rows` are; None: not known.
-        ended: when it was done, failed or stopped; None while it runs.
+        ended: when it was done, failed, stopped or pruned; None while it runs.
     """
 
     id: str
@@ -31,6 +32,7 @@ class TrackedTrial:
     params: Mapping[str, Any]
     scores: Mapping[str, float]
     status: str
+    pruned: str | None
     rows: Callable[[], Sequence[EpochRow]]
     began: Callable[[], str | None]
     ended: str | None

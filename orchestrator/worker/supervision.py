@@ -1,4 +1,4 @@
-"""Keeps a trial at work to what is asked of it: orders, timely checkpoints, limits.
+"""Keeps a trial at work to what is asked of it: orders, timely checkpoints, limits, stopping rules.
 
 The trial's own thread reports at every step. A second one, that of its lease, checks meanwhile,
 and ends the process where the first does not report any more.
@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from orchestrator.search.stopping import Pruning
 from orchestrator.spec.policy import Policy
 from orchestrator.store import Attempt
 from orchestrator.store.leases.lease import clock
@@ -31,6 +32,14 @@ class TimeLimitError(RuntimeError):
     """The trial has used up its time."""
 
 
+class PrunedError(Exception):
+    """A stopping rule ends the trial; what can be kept is kept."""
+
+    def __init__(self, pruning: Pruning) -> None:
+        super().__init__(pruning)
+        self.pruning = pruning
+
+
 class Supervision:
     """Reporter of a trial's training and evaluation, which obeys orders and limits."""
 
@@ -42,6 +51,7 @@ class Supervision:
         epochs: int,
         read_orders: Callable[[], Orders],
         spent: float,
+        decide: Callable[[Sequence[EpochRow]], Pruning | None],
         report: Callable[[EpochRow], None],
         give_up: Callable[[], None],
     ) -> None:
@@ -51,6 +61,7 @@ class Supervision:
             epochs: epochs of the whole training.
             read_orders: returns what is wanted now.
             spent: seconds of the attempts before.
+            decide: asks the stopping rules by the rows so far.
             report: is given each epoch's row once it is kept.
             give_up: ends a process whose trial hangs; that is recorded by then.
         """
@@ -59,6 +70,7 @@ class Supervision:
         self._epochs = epochs
         self._read_orders = read_orders
         self._spent = spent
+        self._decide = decide
         self._report = report
         self._give_up = give_up
         self._orders = Orders()
@@ -115,14 +127,32 @@ class Supervision:
         self.come_by(checkpoint)
 
     def epoch_done(self, row: EpochRow, checkpoint: Callable[[], Checkpoint]) -> None:
-        """Keep an epoch's row and checkpoint, then report: see `trainer.training.loop.Reporter`."""
+        """Keep an epoch's row and checkpoint, report, and end the trial where a rule says so: see
+        `trainer.training.loop.Reporter`.
+
+        Raises:
+            PrunedError: one does; the epoch's checkpoint is kept.
+        """
         self._attempt.keep_row(row)
         self._attempt.note(epoch=int(row["epoch"]))
         is_due = int(row["epoch"]) % self._policy.checkpoints.epochs == 0
-        if is_due or int(row["epoch"]) == self._epochs:
+        pruning = self._decide(self._attempt.rows)
+        if is_due or int(row["epoch"]) == self._epochs or pruning is not None:
             self._save(checkpoint())
         self._report(row)
+        if pruning is not None:
+            raise PrunedError(pruning)
         self.come_by(None if is_due else checkpoint)
+
+    def goes_on_from(self, rows: Sequence[EpochRow]) -> None:
+        """Ask the stopping rules about the epochs before, which may have had others.
+
+        Raises:
+            PrunedError: one ends the trial, of which the last checkpoint is there.
+        """
+        pruning = self._decide(rows)
+        if pruning is not None:
+            raise PrunedError(pruning)
 
     def evaluated(self, done: int, count: int) -> None:
         """Note the progress of an evaluation: see `trainer.evaluation.suite.evaluate`."""

@@ -20,13 +20,19 @@ from typing import Any
 
 import torch
 
+from orchestrator.search.stopping import Rules, decide, restored
 from orchestrator.spec.policy import Policy
 from orchestrator.store import Attempt, Store, StoredTrial
 from orchestrator.store.files.contract import FullError, UnreachableError
 from orchestrator.store.leases.lease import LeaseState, LostError
 from orchestrator.store.sweeps.orders import Orders
 from orchestrator.store.trials.purpose import EVALUATES, came_for
-from orchestrator.worker.supervision import StoppedError, Supervision, TimeLimitError
+from orchestrator.worker.supervision import (
+    PrunedError,
+    StoppedError,
+    Supervision,
+    TimeLimitError,
+)
 from trainer.answers import NotFiniteError
 from trainer.config import Trial
 from trainer.data import Dataset, DataSettings, MissingData, fingerprint, load
@@ -51,6 +57,7 @@ class Ending(StrEnum):
     DONE = "done"
     FAILED = "failed"  # the store says why
     STOPPED = "stopped"  # on request
+    PRUNED = "pruned"  # by a stopping rule
     LOST = "lost"  # its lease, or the store
     BUSY = "busy"  # never began: another was first
     LEFT = "left"  # there are no weights to evaluate, and none are to be trained
@@ -141,12 +148,17 @@ def _begun(
     attempt = stored.begin(trial, number, lasts=mission.policy.lease, about=about)
     if attempt is None:
         return None
+    rules: Rules = restored(mission.policy.stopping)
+    if rules and stored.progress(suite.id).trained:
+        rules = {}  # once trained it is not pruned any more, also where its weights were given up
+    evaluations = stored.evaluations() if rules else {}
     supervision = Supervision(
         attempt,
         mission.policy,
         epochs=trial.training.epochs,
         read_orders=mission.read_orders,
         spent=sum(_worked(state) for state in past),
+        decide=lambda rows: decide(rules, rows, evaluations),
         report=report,
         give_up=mission.give_up,
     )
@@ -218,6 +230,10 @@ class _Task:
             return Ending.LEFT
         except StoppedError:
             return Ending.STOPPED
+        except PrunedError as end:
+            logger.warning("trial %s is pruned by the rule %s", self.trial.id, end.pruning)
+            self.attempt.note(pruned=end.pruning.record())
+            return Ending.PRUNED
         return Ending.DONE
 
     def _complete(self) -> None:
@@ -238,6 +254,7 @@ class _Task:
         checkpoint, origin = self.stored.resume_point(self.trial)
         if origin is not None:
             self.attempt.go_on_from(origin)
+            self.supervision.goes_on_from(origin.rows)
         try:
             model = train(
                 self.trial,

@@ -113,7 +113,7 @@ def _unnamed(files: Files, trial_ids: Iterable[str], run: Iterable[str]) -> set[
                 f"under sweeps/{sweep}/ does; start it once more, or delete that folder"
             )
         named |= found.keys()
-        is_all_done &= all(member.status == "done" for member in found.values())
+        is_all_done &= all(member.is_finished for member in found.values())
     unnamed = {it for it in trial_ids if _TRIAL_ID.fullmatch(it)} - named
     if is_all_done:
         return unnamed

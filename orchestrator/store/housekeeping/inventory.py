@@ -34,7 +34,7 @@ class Entry:
     model: str | None
     method: str | None  # with its settings, but for defaults
     seed: int | None
-    state: str  # done, failed: KIND, running, stopped, pending
+    state: str  # done, failed: KIND, pruned: RULE, running, stopped, pending
     epochs_done: int
     epochs: int | None
     evaluations: int  # suites
@@ -109,6 +109,8 @@ def _state(progress: Progress, evaluations: int) -> str:
         return "done"
     if progress.failure is not None:
         return f"failed: {progress.failure.kind}"
+    if progress.pruned is not None:  # by the rules of the sweep that had it last
+        return f"pruned: {progress.pruned['rule']}"
     return "stopped" if progress.has_begun else "pending"
 
 

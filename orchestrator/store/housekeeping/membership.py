@@ -24,6 +24,11 @@ class Member:
     method: str  # label in the sweep file
     status: str  # as of the sweep's last start
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing was left to do of it, and nothing had gone wrong."""
+        return self.status in {"done", "pruned"}
+
 
 def all_sweeps(files: Files) -> list[str]:
     """Names of all sweeps of which any file is there."""

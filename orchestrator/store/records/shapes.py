@@ -38,6 +38,7 @@ IF_THERE: dict[str, dict[str, Any]] = {
     "ended.json": {
         "elapsed": NUMBER,
         "failure": {"kind": str, "message": str, "details": str},
+        "pruned": {"rule": str, "settings": dict, "reason": str, "numbers": dict},
     },
     "result.json": {"provenance": dict},
     "evaluations": {"accuracies": dict},

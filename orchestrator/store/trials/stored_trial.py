@@ -87,6 +87,16 @@ class Progress:
         return Failure(**ended["failure"], at=ended["at"])
 
     @property
+    def pruned(self) -> Mapping[str, Any] | None:
+        """By which stopping rule the newest attempt was ended, as that rule recorded it; None if it
+        was not, or the trial is trained all the same."""
+        ended = self.lease.ended if self.lease else None
+        if self.trained or not ended or ended["how"] != "pruned":
+            return None
+        found: Mapping[str, Any] | None = ended.get("pruned")
+        return found
+
+    @property
     def is_held(self) -> bool:
         """Whether somebody works on the trial, as far as one look can tell."""
         return self.lease is not None and not self.lease.is_over
@@ -249,6 +259,14 @@ class StoredTrial:
         """Read the accuracies under a suite; None where there are none, or they or their outcomes
         are damaged."""
         return self._evaluation(suite_id, self._files.sizes(self._folder))
+
+    def evaluations(self) -> dict[str, dict[str, Any]]:
+        """Read all evaluations, by suite id; without those that are damaged."""
+        folder = f"{self._folder}/evaluations"
+        suites = [n.removesuffix(".json") for n in self._files.names(folder) if n.endswith(".json")]
+        sizes = self._files.sizes(self._folder) if suites else {}
+        found = {suite_id: self._evaluation(suite_id, sizes) for suite_id in suites}
+        return {suite_id: record for suite_id, record in found.items() if record is not None}
 
     def outcomes(self, suite_id: str) -> Outcomes | None:
         """Read the outcomes under a suite; None where there are none, or they are damaged."""

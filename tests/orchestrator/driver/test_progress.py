@@ -54,9 +54,9 @@ def test_share_goes_from_none_to_all() -> None:
     tally.epoch_done("a")
     assert tally.share == 1 / 4
     tally.epoch_done("a")
-    tally.trial_ended("b", failed=False)
+    tally.trial_ended("b", failed=False, pruned=False)
     assert tally.share == 3 / 4
-    tally.trial_ended("a", failed=True)
+    tally.trial_ended("a", failed=True, pruned=False)
     assert tally.share == 1
     assert (tally.ended, tally.failed, tally.running) == (2, 1, set())
 
@@ -73,9 +73,9 @@ def test_time_left_goes_by_the_pace_so_far() -> None:
     assert tally.seconds_left() is None
     tally.epoch_done("a")
     assert tally.seconds_left() == pytest.approx(7 * 30, abs=1)
-    tally.trial_ended("b", failed=False)
+    tally.trial_ended("b", failed=False, pruned=False)
     assert tally.seconds_left() == pytest.approx(5 * 10, abs=1)
-    tally.trial_ended("a", failed=False)
+    tally.trial_ended("a", failed=False, pruned=False)
     assert tally.seconds_left() == 0
 
 
@@ -84,8 +84,8 @@ def test_tally_in_words() -> None:
     tally.started("a")
     tally.started("b")
     assert str(tally) == "0 of 3 trials done, 2 running, time left not known yet"
-    tally.trial_ended("a", failed=False)
-    tally.trial_ended("b", failed=True)
+    tally.trial_ended("a", failed=False, pruned=False)
+    tally.trial_ended("b", failed=True, pruned=False)
     tally.started("c")
     assert str(tally) == "1 of 3 trials done, 1 running, 1 failed, about 10 min left"
 

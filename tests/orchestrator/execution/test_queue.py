@@ -87,6 +87,7 @@ def make(trials: dict[str, Trial], store: Store, suite: Suite) -> Callable[..., 
             lease=LEASE,
             retries=retries,
             clock=RealTime().clock,
+            rules={},
             more=more,
         )
 
@@ -214,6 +215,7 @@ def test_trial_done_elsewhere_just_as_it_is_looked_at_is_not_begun_again(
         lease=LEASE,
         retries=0,
         clock=RealTime().clock,
+        rules={},
     )
     is_looking.append(True)
     found = queue.next()
@@ -414,6 +416,7 @@ def test_queue_may_begin_empty(scene: Scene) -> None:
         lease=LEASE,
         retries=0,
         clock=RealTime().clock,
+        rules={},
         more=scene.proposals,
     )
     assert not queue.is_over()

@@ -127,7 +127,7 @@ def test_thousand_done_trials_come_back_as_they_were(
     spec = read(SWEEP.replace("[0, 1]", str(list(range(334)))))
     fresh = make_plan(spec, store)
     finish(fresh.trials[0].trial, spec.suite, NATURAL, ROBUST)
-    like = refreshed(fresh, store).trials[0].progress
+    like = refreshed(fresh, store, spec).trials[0].progress
     done = tuple(replace(planned, progress=like) for planned in fresh.trials)
     write_manifest(store.files, spec, replace(fresh, trials=done))
     plan = known_plan(spec, store)

@@ -75,7 +75,7 @@ def test_columns_are_those_of_the_contract(table: pd.DataFrame) -> None:
         *("worst_pgd", "worst_flow", "union_accuracy"),
         *("robustness_score", "sacrificed_accuracy", "seconds"),
         *("training_passes", "evaluation_passes"),
-        *("constant_accuracy", "collapsed", "degraded", "warnings", "failure"),
+        *("constant_accuracy", "collapsed", "degraded", "warnings", "failure", "pruned"),
         *("on_front", "rho"),
     ]
 

@@ -27,7 +27,7 @@ from orchestrator.store import Attempt, Store
 from orchestrator.sweep import app
 from orchestrator.tracking import NoTracker, TrackedTrial, Tracker, open_tracker, tracking_uri
 from orchestrator.tracking.database import database_uri
-from orchestrator.tracking.mlflow_tracker import NAMES_TAG, SWEEP_TAG, TRIAL_TAG, flat
+from orchestrator.tracking.mlflow_tracker import NAMES_TAG, PRUNED_TAG, SWEEP_TAG, TRIAL_TAG, flat
 from orchestrator.tracking.names import MAX_NAME_LENGTH, text, valid_name
 from trainer.config import Trial
 from trainer.training.loop import EpochRow
@@ -67,6 +67,7 @@ def tracked(trial_id: str, status: str, **changed: Any) -> TrackedTrial:
         "name": NAME,
         "params": PARAMS,
         "scores": {},
+        "pruned": None,
         "rows": lambda: rows,
         "began": lambda: BEGAN,
         "ended": None if status == "running" else ENDED,
@@ -372,6 +373,26 @@ def test_trial_that_is_tried_again_keeps_its_beginning(client: Any, storage: Pat
     for run in (runs["t2"], runs[SWEEP_TAG]):
         assert (run.info.status, run.info.end_time) == ("FINISHED", 1_700_002_800_000)
     assert runs["t2"].info.start_time == 1_699_999_980_000
+
+
+@pytest.mark.slow
+def test_pruned_trial_says_by_what_until_it_goes_on(client: Any, storage: Path) -> None:
+    """Nor is it taken for finished."""
+
+    def run_after(*trials: TrackedTrial) -> Any:
+        tracker = open_tracker("sqlite", str(storage), "pruned", ours)
+        for trial in trials:
+            tracker.trial(trial)
+        assert tracker.close()
+        return runs_of(client, "pruned")["t3"]
+
+    why = "collapse: right on one class at most from epoch 1 to 2"
+    pruned = run_after(tracked("t3", "pruned", rows=ROWS[:2], pruned=why))
+    assert (pruned.info.status, pruned.data.tags[PRUNED_TAG]) == ("KILLED", why)
+    going_on = run_after(tracked("t3", "running", rows=ROWS[2:3]))
+    assert (going_on.info.status, PRUNED_TAG in going_on.data.tags) == ("RUNNING", False)
+    assert run_after(tracked("t3", "pruned", pruned=why)).data.tags[PRUNED_TAG] == why
+    assert PRUNED_TAG not in run_after(tracked("t3", "done")).data.tags
 
 
 @pytest.mark.slow

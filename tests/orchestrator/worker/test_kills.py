@@ -105,6 +105,7 @@ def drive(
             lease=LEASE,
             retries=2,
             clock=RealTime().clock,
+            rules={},
         )
         while not waiting.is_over():
             found = waiting.next()

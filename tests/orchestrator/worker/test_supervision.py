@@ -11,13 +11,19 @@ from typing import Any
 import pytest
 import torch
 
+from orchestrator.search.stopping import Pruning
 from orchestrator.spec.policy import Policy
 from orchestrator.store import Attempt, Store, StoredTrial
 from orchestrator.store.leases import lease
 from orchestrator.store.leases.lease import LostError
 from orchestrator.store.sweeps.orders import Orders
 from orchestrator.worker import supervision as module
-from orchestrator.worker.supervision import StoppedError, Supervision, TimeLimitError
+from orchestrator.worker.supervision import (
+    PrunedError,
+    StoppedError,
+    Supervision,
+    TimeLimitError,
+)
 from tests.orchestrator.working import MakeTrial
 from trainer.config import Trial
 from trainer.training.loop import EpochRow
@@ -69,6 +75,8 @@ class Supervised:
         self.orders = Orders()
         self.rows: list[EpochRow] = []
         self.ended_process = 0
+        self.pruning = Pruning(rule="own", settings={}, reason="enough", numbers={})
+        self.prunes_after: int | None = None
         self._folder = folder
         self.position = [0, 0]
         self.supervision = Supervision(
@@ -77,6 +85,7 @@ class Supervised:
             epochs=5,
             read_orders=lambda: self.orders,
             spent=spent,
+            decide=lambda rows: self.pruning if len(rows) == self.prunes_after else None,
             report=self.rows.append,
             give_up=self._end_process,
         )
@@ -213,6 +222,20 @@ def test_stop_at_the_end_of_an_epoch_takes_that_epochs_checkpoint(
         it.step()
     assert it.checkpoints == ["1-0"]
     assert [row["epoch"] for row in it.rows] == [1]
+
+
+def test_a_rule_ends_the_trial_with_the_checkpoint_of_its_epoch(
+    supervised: Callable[..., Supervised],
+) -> None:
+    it = supervised(checkpoints={"epochs": 3})
+    it.prunes_after = 2
+    it.step(19)
+    assert it.checkpoints == []
+    with pytest.raises(PrunedError) as raised:
+        it.step()
+    assert raised.value.pruning is it.pruning
+    assert it.checkpoints == ["2-0"]
+    assert [row["epoch"] for row in it.rows] == [1, 2]
 
 
 def test_evaluation_stops_with_nothing_to_keep(supervised: Callable[..., Supervised]) -> None:
