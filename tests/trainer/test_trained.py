@@ -275,3 +275,10 @@ def test_what_is_no_trial_of_a_storage_is_told(tmp_path: Path) -> None:
     (folder / "result.json").write_text("{}")
     with pytest.raises(BadInput, match="must be the record of a trained trial"):
         stored_weights(str(tmp_path), trial_id)
+
+
+def test_what_is_no_trained_model_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("none")
+    with pytest.raises(ValueError, match=rf"^WEIGHTS must be a trained model, got {path} \("):
+        read_trained(path, trust_code=False)

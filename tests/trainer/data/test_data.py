@@ -10,6 +10,7 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 from pydantic import ValidationError
 from sklearn.datasets import load_digits
 
@@ -286,3 +287,43 @@ def test_a_source_that_cannot_be_imported() -> None:
     settings = DataSettings(name="no_such_module:thing", validation=1)
     with pytest.raises(ValueError, match=r"data\.name .*no_such_module:thing.*PYTHONPATH"):
         fingerprint(settings)
+
+
+@dataclass(frozen=True)
+class Fetched(Stripes):
+    """Stripes in a file that a download leaves."""
+
+    downloadable: bool = True
+
+    def download(self, settings: DataSettings) -> None:
+        (settings.root_folder / "stripes.bin").write_text("downloaded here")
+
+
+FETCHED = Fetched()
+
+
+@pytest.mark.parametrize("by_another", [False, True])
+def test_missing_files_are_downloaded_once_where_that_is_allowed(
+    by_another: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "new"
+    file = root / "stripes.bin"
+    settings = DataSettings(name=f"{__name__}:FETCHED", root=str(root), validation=4)
+    with pytest.raises(MissingData, match=r"allow the download with `download: true`"):
+        load(settings, CPU)
+    assert not root.exists()
+
+    if by_another:
+        taken = FileLock.acquire
+
+        def acquired(lock: FileLock, *arguments: Any, **options: Any) -> Any:
+            proxy = taken(lock, *arguments, **options)
+            file.write_text("downloaded by another process")
+            return proxy
+
+        monkeypatch.setattr(FileLock, "acquire", acquired)
+    data = load(settings.model_copy(update={"download": True}), CPU)
+    assert data.num_classes == 2
+    assert file.read_text() == (
+        "downloaded by another process" if by_another else "downloaded here"
+    )

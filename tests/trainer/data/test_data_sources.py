@@ -334,6 +334,19 @@ def test_what_is_no_class_moves_no_label(
     assert "002.thing/more.jpg" in told
 
 
+def test_many_entries_that_are_left_out_are_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = write_caltech(tmp_path, classes=1, photographs=5)
+    for number in range(30):
+        (class_folder(settings, "001.thing") / f"note_{number:02d}.txt").touch()
+    fingerprint(settings)
+    (told,) = (record.getMessage() for record in caplog.records if "note_00" in record.getMessage())
+    named = told.count("001.thing/")
+    assert 0 < named < 31
+    assert f" and {31 - named} more" in told  # RENAME2 is the 31st
+
+
 def test_photographs_of_any_usual_suffix_count(tmp_path: Path) -> None:
     settings = write_caltech(tmp_path, classes=3, photographs=5)
     for path in class_folder(settings, "001.thing").glob("*.jpg"):

@@ -56,6 +56,12 @@ def whole(trained: nn.Module, digits: Dataset) -> Outcomes:
 # Bits
 
 
+def test_a_category_that_a_spreadsheet_would_run_is_refused() -> None:
+    rule = r"suite\.yaml:1.*must have a label that begins with none of = \+ - @ ', got '=pgd'"
+    with pytest.raises(BadInput, match=rule):
+        suite_of(**{"=pgd": {"attack": "pgd", "epsilon": 0.1, "ladder": [1]}})
+
+
 def test_attack_of_one_strength_has_one_row(trained: nn.Module, digits: Dataset) -> None:
     outcomes = outcomes_of(trained, digits, dark={"attack": OWN})
     assert outcomes.ladders == {"dark": ()}

@@ -193,6 +193,7 @@ def test_a_file_of_other_content_is_damaged(
     ("trial", "shapes"),
     [
         ("[" * 100_000, "null"),
+        ("[]", "null"),
         ("{}", '{"image_shape": [1, 8, 1e99], "num_classes": 10}'),
         ("{}", '{"image_shape": [1, 8, 1e999], "num_classes": 10}'),
         ("{}", '{"image_shape": [1, 8, NaN], "num_classes": 10}'),
