@@ -104,10 +104,12 @@ ORCHESTRATOR = Band(
             ("report", "files", 10, 10),
         ),
         (
-            ("costs", "passes, hours, budgets", 2, 3),
+            ("search", "what is next", 2, 2),
+            ("search.stopping", "ends early", 3, 3),
             ("tracking", "for MLflow", 4, 4),
             ("table", "columns", 6, 6),
-            ("terminal", "units, exit codes", 8, 10),
+            ("costs", "budgets", 8, 8),
+            ("terminal", "units, exit codes", 9, 10),
         ),
     ),
 )
@@ -224,7 +226,7 @@ def boxes() -> dict[str, Box]:
             for name, words, first, last in row:
                 room = f"{band.prefix}.{name}".removesuffix(".")
                 found[room] = Box(
-                    name=name or room.rpartition(".")[2],
+                    name=room.rpartition(".")[2],
                     words=words,
                     first=first,
                     last=last,

@@ -25,7 +25,8 @@ SETTINGS = HERE / "settings.yaml"
 PUBLIC_ROOMS = (
     *("trainer.attacks", "trainer.methods", "trainer.models", "trainer.data", "trainer.trained"),
     *("trainer.evaluation", "trainer.training", "trainer.weights", "trainer.config"),
-    *("orchestrator.spec", "orchestrator.plan", "orchestrator.results", "orchestrator.table"),
+    *("orchestrator.spec", "orchestrator.search", "orchestrator.search.stopping"),
+    *("orchestrator.plan", "orchestrator.results", "orchestrator.table"),
     *("orchestrator.pareto", "orchestrator.figures"),
 )
 """Rooms from which users may import, each a page."""
