@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 
 from orchestrator.spec.policy import BudgetSettings, Resources
 from orchestrator.store import Files
-from orchestrator.store.leases.lease import Lease, LeaseState, clock
+from orchestrator.store.leases.lease import Lease, LeaseState, clock, utc_now
+from orchestrator.store.leases.records import Beat, Facts
 from orchestrator.store.sweeps.starts import all_starts
 
 
@@ -33,10 +34,10 @@ class Usage:
 def usage(starts: Iterable[LeaseState]) -> Usage:
     """Sum what starts said they used, with their last signs of life. Hours in which several ran
     count once, by their hosts' clocks."""
-    told = [(start, start.ended or start.beat) for start in starts]
+    starts = list(starts)
     spans = sorted(
         (begin, begin + timedelta(seconds=start.seconds))
-        for start, _ in told
+        for start in starts
         if start.since is not None and (begin := datetime.fromisoformat(start.since))
     )
     covered, until = timedelta(), None
@@ -45,8 +46,8 @@ def usage(starts: Iterable[LeaseState]) -> Usage:
         covered += max(end - fresh, timedelta())
         until = end if until is None else max(until, end)
     return Usage(
-        core_hours=sum(facts.get("core_hours", 0.0) for _, facts in told),
-        gpu_hours=sum(facts.get("gpu_hours", 0.0) for _, facts in told),
+        core_hours=sum(start.last_said.core_hours for start in starts),
+        gpu_hours=sum(start.last_said.gpu_hours for start in starts),
         hours=covered / timedelta(hours=1),
     )
 
@@ -67,7 +68,7 @@ class Meter:
         """Stop counting the trial: its worker let go of it."""
         self._seconds += clock() - self._since.pop(trial_id, clock())
 
-    def read(self) -> dict[str, float]:
+    def read(self) -> Facts:
         """Return the core-hours and GPU-hours so far."""
         now = clock()
         hours = (self._seconds + sum(now - began for began in [*self._since.values()])) / 3600
@@ -113,10 +114,8 @@ class BudgetWatch:
 
     def _usage(self, lease: Lease) -> Usage:
         """Hours of all starts: of this one as it counts now, of the others as they last said."""
-        starts = [
-            replace(each, beat={**each.beat, **self._meter.read(), "elapsed": lease.elapsed})
-            if each.folder == lease.folder
-            else each
+        now = Beat(**self._meter.read(), elapsed=lease.elapsed, count=0, at=utc_now())
+        return usage(
+            replace(each, beat=now) if each.folder == lease.folder else each
             for each in all_starts(self._files, self._sweep)
-        ]
-        return usage(starts)
+        )

@@ -34,7 +34,6 @@ from orchestrator.store import Files, Store
 from orchestrator.store.files.by_url import open_files
 from orchestrator.store.files.retrying import Patient
 from orchestrator.store.leases.lease import Lease
-from orchestrator.store.leases.owner import Owner
 from orchestrator.store.records.version import enter
 from orchestrator.store.sweeps import orders
 from orchestrator.store.sweeps.claims import RunClaims
@@ -218,7 +217,7 @@ class _Foreman:
         pause = orders.paused(self._files, self._spec.name)
         if self._is_paused != (pause is not None):
             self._is_paused = pause is not None
-            by = "" if pause is None else f" by {Owner.read(pause['by'])} since {pause['since']}"
+            by = "" if pause is None else f" by {pause.by} since {pause.since}"
             go_on = command("resume", self._spec)
             logger.warning("%s", f"paused{by}: {go_on} goes on" if by else "resumed")
 
@@ -309,7 +308,7 @@ def _track_trials(
     names = plan.names()
     for planned, (_, row) in zip(plan.trials, table[measured].iterrows(), strict=True):
         attempt = planned.progress.lease
-        is_theirs = attempt is not None and attempt.about.get("start") in theirs
+        is_theirs = attempt is not None and attempt.about.start in theirs
         if planned.status == "pending" or (planned.status == "running" and is_theirs):
             continue
         stored = store.trial(planned.id)
@@ -340,5 +339,4 @@ def _ended(planned: PlannedTrial) -> str | None:
         return str(progress.evaluation["at"])
     if progress.lease is None or planned.status == "running":
         return None
-    told = progress.lease.ended or progress.lease.beat
-    return told.get("at")
+    return progress.lease.last_said.at

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from orchestrator.execution.backend import Workload, no_more
 from orchestrator.plan.plan import PlannedTrial
-from orchestrator.search.stopping import Rules, pruning_in_force, restored
+from orchestrator.search.stopping import Pruning, Rules, pruning_in_force, restored
 from orchestrator.store import Failure, Progress, Store, StoredTrial
 from orchestrator.store.leases.lease import LeaseState, Watch
 from orchestrator.worker.trial import Ending
@@ -219,7 +219,8 @@ class Queue:
         if progress.pruned is None:
             return False
         with suppress(ValueError):  # the user's own rule: the trial's worker says what is wrong
-            found = pruning_in_force(self._rules, progress.pruned, stored.rows, stored.evaluations)
+            past = Pruning(**dict(progress.pruned))
+            found = pruning_in_force(self._rules, past, stored.rows, stored.evaluations)
             return found is not None
         return False
 

@@ -20,9 +20,9 @@ logger = logging.getLogger(__name__)
 def end_worker(lease: LeaseState) -> None:
     """Kill the process that holds a lease, on any machine of the cluster, so that its trial comes
     back to the queue."""
-    if lease.owner is None:
+    node = lease.about.node
+    if lease.owner is None or node is None:
         return
-    node = lease.about["node"]
     logger.warning("%s, at work in %s, is silent: it is ended", lease.owner, lease.folder)
     # Nobody waits for the answer: where the machine is cut off, there will be none.
     _kill.options(resources={f"node:{node}": 0.001}).remote(lease.owner.process)

@@ -248,9 +248,8 @@ def refreshed(plan: Plan, store: Store, spec: SweepSpec) -> Plan:
         pruning = None
         if progress.pruned is not None:
             with blamed_on("stopping", spec):
-                pruning = pruning_in_force(
-                    spec.rules, progress.pruned, stored.rows, stored.evaluations
-                )
+                past = Pruning(**dict(progress.pruned))
+                pruning = pruning_in_force(spec.rules, past, stored.rows, stored.evaluations)
         return replace(planned, progress=progress, sibling=sibling, pruning=pruning)
 
     return replace(plan, trials=mapped(look, plan.trials, store.files))

@@ -89,4 +89,4 @@ def command(door: str, spec: SweepSpec, *, address: str | None = None) -> str:
 
 def last_address(starts: Sequence[LeaseState]) -> str | None:
     """Address of the cluster that a sweep was last started on; None: that machine alone."""
-    return starts[-1].about.get("address") if starts else None
+    return starts[-1].about.address if starts else None

@@ -2,9 +2,7 @@
 
 A trial's id stands on its precision, so `auto` is never a trial's own: it is decided before there
 are trials, and kept in the store, where every later start and every command about the sweep reads
-it, whatever machines there are by then:
-
-    sweeps/<name>/precision.json     what auto has come to, and why
+it, whatever machines there are by then.
 
 Only `--set training.precision=...` changes it; a file that says other than auto counts by itself.
 """
@@ -16,12 +14,13 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Literal
 
 from orchestrator.spec.policy import Resources
 from orchestrator.store import Files
 from orchestrator.store.leases.lease import utc_now
-from orchestrator.store.records.sealed import create_record, peek_record, read_record, write_record
+from orchestrator.store.records.layout import SweepFolder
+from orchestrator.store.sweeps.records import KeptPrecision
 from trainer.device.precision import Precision
 
 if TYPE_CHECKING:
@@ -68,10 +67,10 @@ def kept(files: Files, sweep: str) -> Decision | None:
     """Read what was decided at the first start; None if there was none, or the storage does not
     answer, which whoever uses it next will report. Nothing is written."""
     try:
-        record = peek_record(files, _place(sweep))
+        found = KeptPrecision.peek(files, SweepFolder.of(sweep).precision)
     except OSError:
         return None
-    return None if record is None else _decision(record)
+    return None if found is None else Decision(precision=found.precision, why=found.why)
 
 
 def keep(files: Files, sweep: str, auto: AutoPrecision) -> None:
@@ -80,16 +79,17 @@ def keep(files: Files, sweep: str, auto: AutoPrecision) -> None:
     Raises:
         DecidedOtherwiseError: another start was faster, and decided for another.
     """
-    record = {"precision": auto.precision, "why": auto.why, "since": utc_now()}
-    found = read_record(files, _place(sweep))  # a damaged one is set aside
+    name = SweepFolder.of(sweep).precision
+    decided = KeptPrecision(precision=auto.precision, why=auto.why, since=utc_now())
+    found = KeptPrecision.read(files, name)  # a damaged one is set aside
     if auto.state == "set":
-        if found is None or found["precision"] != auto.precision:
-            write_record(files, _place(sweep), record)
+        if found is None or found.precision != auto.precision:
+            decided.write(files, name)
         return
-    if found is None and not create_record(files, _place(sweep), record):
-        found = read_record(files, _place(sweep))
-    if found is not None and found["precision"] != auto.precision:
-        raise DecidedOtherwiseError(f"{sweep}: {found['precision']}, not {auto.precision}")
+    if found is None and not decided.create(files, name):
+        found = KeptPrecision.read(files, name)
+    if found is not None and found.precision != auto.precision:
+        raise DecidedOtherwiseError(f"{sweep}: {found.precision}, not {auto.precision}")
 
 
 def decided_here(resources: Resources) -> Decision:
@@ -138,11 +138,3 @@ def told(auto: AutoPrecision) -> str:
     if auto.state == "open":
         said = f"{said}; decided at the sweep's first start and kept"
     return f"{said} (another: --set training.precision=...)"
-
-
-def _decision(record: Mapping[str, Any]) -> Decision:
-    return Decision(precision=cast(Precision, record["precision"]), why=str(record["why"]))
-
-
-def _place(sweep: str) -> str:
-    return f"sweeps/{sweep}/precision.json"

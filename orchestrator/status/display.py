@@ -126,15 +126,10 @@ def _lines(
         yield "run by", _runner(start, spec, standing.at)
     if not standing.runners and standing.starts:
         last = standing.starts[-1]
-        end = (last.ended or {}).get("at")
-        how = f"ended {end}" if end else "its process is gone"
+        how = f"ended {last.ended.at}" if last.ended else "its process is gone"
         yield "last start", f"{last.owner or 'unknown'} since {last.since}, {how}"
     if standing.paused is not None:
-        by = standing.paused["by"]
-        yield (
-            "paused",
-            f"by process {by['process']} on {by['host']} since {standing.paused['since']}",
-        )
+        yield "paused", f"by {standing.paused.by} since {standing.paused.since}"
     used, budget = standing.used, spec.policy.budget
     costs = (
         _cost("core-hours", used.core_hours, budget.core_hours),
@@ -151,7 +146,7 @@ def _lines(
 
 def _runner(start: LeaseState, spec: SweepSpec, now: str) -> str:
     silent = silent_since(start, spec, now)
-    joined = ", joined" if start.about.get("joins") else ""
+    joined = ", joined" if start.about.joins else ""
     heard = f", silent since {silent}" if silent else ""
     return f"{start.owner or 'unknown: its record is damaged'} since {start.since}{joined}{heard}"
 

@@ -25,7 +25,9 @@ from orchestrator.results.trials_table import trials_table
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Files, Store
 from orchestrator.store.leases.lease import LeaseState, clock, utc_now
+from orchestrator.store.leases.records import Signs
 from orchestrator.store.sweeps import orders
+from orchestrator.store.sweeps.records import Pause
 from orchestrator.store.sweeps.starts import all_starts
 from trainer.passes import Passes
 
@@ -79,7 +81,7 @@ class Standing:
     at: str  # UTC, by the clock here
     plan: Plan
     starts: tuple[LeaseState, ...]  # but for those that were refused
-    paused: dict[str, Any] | None  # by whom, since when
+    paused: Pause | None
     front: Front  # of what is done
     forecast: Forecast
     kept_bytes: int  # of the weights and outcomes of its trials
@@ -112,7 +114,7 @@ class Standing:
             "at": self.at,
             "storage": spec.storage,
             "starts": [_start_record(start, spec, self.at) for start in self.runners],
-            "paused": self.paused,
+            "paused": None if self.paused is None else self.paused.model_dump(),
             "counts": self.plan.counts(),
             "missing": missing(self.plan),
             "front": front_record(self.front),
@@ -156,7 +158,9 @@ class Observer:
         return Standing(
             at=utc_now(),
             plan=plan,
-            starts=tuple(each for each in starts if (each.ended or {}).get("how") != "refused"),
+            starts=tuple(
+                each for each in starts if each.ended is None or each.ended.how != "refused"
+            ),
             paused=orders.paused(files, spec.name),
             front=extract_front(
                 table,
@@ -177,19 +181,19 @@ class Observer:
         progress, lease = planned.progress, planned.progress.lease
         result, evaluation = progress.result or {}, progress.evaluation or {}
         held = lease if planned.status == "running" else None
-        beat = {} if held is None else held.beat
+        said = Signs() if held is None else held.last_said
         host = result.get("provenance", {}).get("host")
         return TrialStanding(
             planned=planned,
-            epochs=max(progress.epochs_done, beat.get("epoch", 0), result.get("epochs", 0)),
-            evaluated=beat.get("evaluated"),
+            epochs=max(progress.epochs_done, said.epoch, result.get("epochs", 0)),
+            evaluated=said.evaluated,
             seconds=self._seconds(planned),
             training_passes=Passes.read(result.get("passes")),
             evaluation_passes=Passes.read(evaluation.get("passes")),
             attempts=evaluation.get("attempt", 0) if lease is None else lease.number,
             host=host if lease is None or lease.owner is None else lease.owner.host,
             silent_since=None if held is None else silent_since(held, self._spec, standing.at),
-            is_resting=bool(beat.get("paused")),
+            is_resting=said.paused,
         )
 
     def _seconds(self, planned: PlannedTrial) -> float:
@@ -213,7 +217,7 @@ class Observer:
 
 def silent_since(lease: LeaseState, spec: SweepSpec, now: str) -> str | None:
     """Return when the owner of a lease that is not over was last heard of, if too long ago."""
-    heard = lease.beat.get("at") or lease.since
+    heard = lease.last_said.at or lease.since
     lasts = timedelta(seconds=lease.lasts or spec.policy.lease)
     if heard is None or lease.is_over:
         return None
@@ -231,7 +235,7 @@ def _start_record(start: LeaseState, spec: SweepSpec, now: str) -> dict[str, Any
         "host": None if owner is None else owner.host,
         "process": None if owner is None else owner.process,
         "since": start.since,
-        "joined": bool(start.about.get("joins")),
+        "joined": bool(start.about.joins),
         "silent_since": silent_since(start, spec, now),
     }
 

@@ -88,7 +88,7 @@ def story(spec: SweepSpec, standing: Standing, planned: PlannedTrial, files: Fil
                 number=attempt.number,
                 who=str(attempt.owner or "unknown: its record is damaged"),
                 since=attempt.since,
-                until=(attempt.ended or {}).get("at"),
+                until=attempt.ended.at if attempt.ended else None,
                 seconds=attempt.seconds,
                 how=_how(attempt, spec, standing, is_newest=attempt is past[-1]),
                 origin=_origin(attempt, planned, files),
@@ -106,10 +106,9 @@ def _how(attempt: LeaseState, spec: SweepSpec, standing: Standing, *, is_newest:
     """Say how an attempt ended, or how it goes."""
     ended = attempt.ended
     if ended is not None:
-        failure, pruned = ended.get("failure"), ended.get("pruned")
-        if pruned is not None:
-            return f"pruned by the rule {pruned['rule']}: {pruned['reason']}"
-        return str(ended["how"]) if failure is None else f"failed: {failure['kind']}"
+        if ended.pruned is not None:
+            return f"pruned by the rule {ended.pruned.rule}: {ended.pruned.reason}"
+        return ended.how if ended.failure is None else f"failed: {ended.failure.kind}"
     if attempt.is_over:
         return "its process is gone"
     if not is_newest:
@@ -164,7 +163,7 @@ def _waits(spec: SweepSpec, standing: Standing, planned: PlannedTrial) -> Iterat
     yield f"to do: {planned.todo}"
     yield f"before it in the order: {before} others"
     if standing.paused is not None:
-        yield f"the sweep is paused since {standing.paused['since']}: {command('resume', spec)}"
+        yield f"the sweep is paused since {standing.paused.since}: {command('resume', spec)}"
     if reached := standing.used.reached(spec.policy.budget):
         yield f"{reached}: raise it"
     heard = [s for s in standing.runners if silent_since(s, spec, standing.at) is None]

@@ -23,8 +23,9 @@ from __future__ import annotations
 
 from orchestrator.store.files.contract import Files
 from orchestrator.store.files.local import LocalFiles
+from orchestrator.store.leases.records import FailureKind
 from orchestrator.store.trials.attempt import Attempt
-from orchestrator.store.trials.stored_trial import Failure, FailureKind, Progress, StoredTrial
+from orchestrator.store.trials.stored_trial import Failure, Progress, StoredTrial
 
 __all__ = [
     "Attempt",

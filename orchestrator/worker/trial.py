@@ -25,8 +25,9 @@ from orchestrator.spec.policy import Policy
 from orchestrator.store import Attempt, Store, StoredTrial
 from orchestrator.store.files.contract import FullError, UnreachableError
 from orchestrator.store.leases.lease import LeaseState, LostError
+from orchestrator.store.leases.records import About, Environment, FailureKind, Pruned
 from orchestrator.store.sweeps.orders import Orders
-from orchestrator.store.trials.purpose import EVALUATES, came_for
+from orchestrator.store.trials.purpose import came_for
 from orchestrator.worker.supervision import (
     PrunedError,
     StoppedError,
@@ -134,17 +135,17 @@ def _begun(
     past = list(came_for(stored.past_attempts(), purpose))
     micro_batches = 1
     if mission.policy.halve_batch:
-        ends = [state.ended or {} for state in past]
-        kinds = [ended.get("failure", {}).get("kind") for ended in ends]
+        causes = [state.ended.failure for state in past if state.ended is not None]
+        kinds = [cause.kind for cause in causes if cause is not None]
         micro_batches = 2 ** kinds.count("out_of_memory")
-    about = {
-        "sweep": mission.sweep,
-        "start": mission.start,
-        "node": mission.node,
-        EVALUATES: purpose,
-        "micro_batches": micro_batches,
-        "provenance": provenance(device),
-    }
+    about = About(
+        sweep=mission.sweep,
+        start=mission.start,
+        node=mission.node,
+        evaluates=purpose,
+        micro_batches=micro_batches,
+        provenance=provenance(device),
+    )
     attempt = stored.begin(trial, number, lasts=mission.policy.lease, about=about)
     if attempt is None:
         return None
@@ -189,15 +190,15 @@ def passes_of_training(rows: Sequence[EpochRow], epochs: int) -> dict[str, Any]:
     return {"passes": records["training"], "validation_passes": records["validation"]}
 
 
-def provenance(device: torch.device) -> dict[str, Any]:
+def provenance(device: torch.device) -> Environment:
     """Describe where and with what a trial runs, which is no part of what it is."""
-    return {
-        "host": socket.gethostname(),
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
-        "threads": torch.get_num_threads(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-    }
+    return Environment(
+        host=socket.gethostname(),
+        device=torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        threads=torch.get_num_threads(),
+        python=platform.python_version(),
+        torch=str(torch.__version__),  # a class of its own otherwise
+    )
 
 
 class _NoWeightsError(Exception):
@@ -232,7 +233,7 @@ class _Task:
             return Ending.STOPPED
         except PrunedError as end:
             logger.warning("trial %s is pruned by the rule %s", self.trial.id, end.pruning)
-            self.attempt.note(pruned=end.pruning.record())
+            self.attempt.note(pruned=Pruned(**end.pruning.record()))
             return Ending.PRUNED
         return Ending.DONE
 
@@ -303,7 +304,7 @@ class _Task:
             **passes_of_training(rows, epochs),
             "collapsed": None if collapsed is None else bool(collapsed),
             "degraded": degraded,
-            "provenance": provenance(self.device),
+            "provenance": provenance(self.device).model_dump(),
         }
         keeps_last = self.supervision.keeps_last_checkpoint
         self.attempt.publish(weights, facts, keeps_last=keeps_last)
@@ -336,8 +337,7 @@ class _Task:
 
 def _worked(attempt: LeaseState) -> float:
     """Seconds of an attempt without those in which it was paused."""
-    told = attempt.ended or attempt.beat
-    return attempt.seconds - float(told.get("rested", 0.0))
+    return attempt.seconds - attempt.last_said.rested
 
 
 @lru_cache(maxsize=1)
@@ -353,7 +353,7 @@ def _dataset(settings: DataSettings, expected: str, device: torch.device) -> Dat
     return load(settings, device)
 
 
-def failure_kind(error: BaseException) -> str:
+def failure_kind(error: BaseException) -> FailureKind:
     """Return the kind of failure that an error is recorded as: see `orchestrator.store.Failure`."""
     if isinstance(error, (DivergedError, NotFiniteError)):
         return "diverged"

@@ -23,6 +23,7 @@ from orchestrator.plan.manifest import write_manifest
 from orchestrator.plan.plan import make_plan
 from orchestrator.spec.sweep_spec import SweepSpec, read_spec
 from orchestrator.store import LocalFiles, Store
+from orchestrator.store.leases.records import About
 from orchestrator.store.records.version import enter
 from trainer.evaluation.outcomes import Outcomes
 from trainer.weights.checkpoint import Weights
@@ -52,7 +53,7 @@ def finish_all(spec: SweepSpec) -> None:
     for planned in make_plan(spec, store).trials:
         stored = store.trial(planned.id)
         stored.describe(planned.trial)
-        attempt = stored.begin(planned.trial, 1, lasts=60.0, about={})
+        attempt = stored.begin(planned.trial, 1, lasts=60.0, about=About())
         assert attempt is not None
         attempt.keep_row({"epoch": 1, "seconds": 1.0, "time": time.time()})
         trained = {"epochs": 1, "seconds": 1.0, "collapsed": False, "degraded": False}

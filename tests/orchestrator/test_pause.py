@@ -59,7 +59,7 @@ def test_sweep_that_nobody_runs_is_paused_and_goes_on(files: LocalFiles) -> None
     )
     asked = orders.paused(files, "sweep")
     assert asked is not None
-    assert asked["by"]["process"] == os.getpid()
+    assert asked.by.process == os.getpid()
     assert ask(pause).startswith("sweep was paused before: nobody runs it now")
     assert orders.paused(files, "sweep") == asked
     assert ask(resume) == (
@@ -148,7 +148,7 @@ def test_trial_rests_while_its_sweep_is_paused(read: Read, store: Store, files: 
 
     def is_resting() -> bool:
         lease = store.trial(planned.id).past_attempts()[-1]
-        return bool(lease.beat.get("paused"))
+        return lease.last_said.paused
 
     def report(row: dict[str, float]) -> None:
         seen.append(int(row["epoch"]))

@@ -137,7 +137,7 @@ def _pruning(label: str, rule: Rule, decision: Decision) -> Pruning:
 
 def pruning_in_force(
     rules: Rules,
-    record: Mapping[str, Any],
+    past: Pruning,
     read_rows: Callable[[], Sequence[EpochRow]],
     read_evaluations: Callable[[], Evaluations],
 ) -> Pruning | None:
@@ -145,11 +145,10 @@ def pruning_in_force(
     None where all of them would let it go on.
 
     Args:
-        record: how it was ended, as `Pruning.record` has it.
+        past: how it was ended.
         read_rows: reads the trial's rows; called where none of the rules is the one that ended it.
         read_evaluations: likewise its evaluations.
     """
-    past = Pruning(**record)
     if past.settings in recorded(rules).values():  # it would decide the same on the same rows
         return past
     return decide(rules, read_rows(), read_evaluations()) if rules else None

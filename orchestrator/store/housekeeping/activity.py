@@ -30,5 +30,5 @@ def is_run(files: Files, sweep: str) -> bool:
 
 
 def _had_it_alone(start: LeaseState) -> bool:
-    has_begun = bool(start.beat) or (start.ended or {}).get("how") == "over"
-    return has_begun and start.about.get("joins") is False
+    is_over = start.ended is not None and start.ended.how == "over"
+    return (start.beat is not None or is_over) and start.about.joins is False

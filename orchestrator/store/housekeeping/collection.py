@@ -141,7 +141,7 @@ def _of_unnamed(
 
 def _of_sweeps(files: Files, run: Iterable[str], busy: Iterable[LeaseState]) -> Iterator[Garbage]:
     """Yield garbage of sweeps that nobody runs; a start whose worker is there needs its orders."""
-    needed = {lease.about.get("start") for lease in busy}  # None: of a damaged lease, of any
+    needed = {lease.about.start for lease in busy}  # None: of a damaged lease, of any
     for sweep, sizes in by_folder(files.sizes(SWEEPS)).items():
         if sweep in run:
             continue

@@ -110,7 +110,7 @@ def _state(progress: Progress, evaluations: int) -> str:
     if progress.failure is not None:
         return f"failed: {progress.failure.kind}"
     if progress.pruned is not None:  # by the rules of the sweep that had it last
-        return f"pruned: {progress.pruned['rule']}"
+        return f"pruned: {progress.pruned.rule}"
     return "stopped" if progress.has_begun else "pending"
 
 
@@ -130,8 +130,7 @@ def _method(record: Mapping[str, Any] | None) -> str | None:
 def _changed(lease: LeaseState | None) -> str | None:
     if lease is None:
         return None
-    told = (lease.ended or {}).get("at") or lease.beat.get("at")
-    return told or lease.since
+    return lease.last_said.at or lease.since
 
 
 def _at(record: Any, *path: str) -> Any:

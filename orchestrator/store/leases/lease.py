@@ -19,15 +19,25 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Unpack
 
 from orchestrator.store.files.contract import Files, FullError
 from orchestrator.store.leases.owner import Owner
-from orchestrator.store.records.sealed import create_record, peek_record, read_record, write_record
+from orchestrator.store.leases.records import (
+    NOTHING_SAID,
+    About,
+    Beat,
+    Cause,
+    Ended,
+    Facts,
+    LeaseRecord,
+    Signs,
+)
+from orchestrator.store.records.layout import LeaseFolder, numbered
 
 logger = logging.getLogger(__name__)
 
@@ -51,9 +61,9 @@ class LeaseState:
     owner: Owner | None  # None: its record was damaged
     since: str | None  # UTC, by its owner's clock
     lasts: float | None  # seconds
-    about: Mapping[str, Any]
-    beat: Mapping[str, Any]  # what its owner last said of its work; empty before
-    ended: Mapping[str, Any] | None
+    about: About
+    beat: Beat | None  # None: before the first, and once it is over
+    ended: Ended | None
 
     @property
     def is_over(self) -> bool:
@@ -62,9 +72,19 @@ class LeaseState:
         return self.ended is not None or (self.owner is not None and self.owner.is_gone())
 
     @property
+    def beats(self) -> int:
+        """How many signs of life its owner has given, as far as is known."""
+        return 0 if self.beat is None else self.beat.count
+
+    @property
+    def last_said(self) -> Signs:
+        """What its owner last said of its work."""
+        return self.ended or self.beat or Signs()
+
+    @property
     def seconds(self) -> float:
         """Seconds for which the lease was held, as far as is known."""
-        return float((self.ended or self.beat).get("elapsed", 0.0))
+        return self.last_said.elapsed
 
 
 def numbers(files: Files, place: str) -> list[int]:
@@ -74,17 +94,17 @@ def numbers(files: Files, place: str) -> list[int]:
 
 def state(files: Files, place: str, number: int) -> LeaseState:
     """Read what the store says of one lease."""
-    folder = f"{place}/{number:06d}"
-    record = peek_record(files, f"{folder}/lease.json") or {}  # set aside, it could be taken again
-    ended = read_record(files, f"{folder}/ended.json")
+    folder = LeaseFolder(numbered(place, number))
+    record = LeaseRecord.peek(files, folder.lease)  # set aside, it could be taken again
+    ended = Ended.read(files, folder.ended)
     return LeaseState(
         number=number,
-        folder=folder,
-        owner=Owner.read(record["owner"]) if record else None,
-        since=record.get("since"),
-        lasts=record.get("lasts"),
-        about=record.get("about", {}),
-        beat=({} if ended else read_record(files, f"{folder}/beat.json")) or {},
+        folder=folder.path,
+        owner=record.owner if record else None,
+        since=record.since if record else None,
+        lasts=record.lasts if record else None,
+        about=record.about if record else NOTHING_SAID,
+        beat=None if ended else Beat.read(files, folder.beat),
         ended=ended,
     )
 
@@ -100,14 +120,13 @@ class Watch:
 
     def __init__(self) -> None:
         """Begin with nothing heard."""
-        self._heard: dict[str, tuple[Any, float]] = {}
+        self._heard: dict[str, tuple[int, float]] = {}
 
     def silence(self, lease: LeaseState) -> float:
         """Seconds since a lease was first seen with the beat that it has now."""
-        count = lease.beat.get("count")
         before = self._heard.get(lease.folder)
-        if before is None or before[0] != count:
-            before = self._heard[lease.folder] = (count, clock())
+        if before is None or before[0] != lease.beats:
+            before = self._heard[lease.folder] = (lease.beats, clock())
         return clock() - before[1]
 
     def is_free(self, lease: LeaseState, default: float) -> bool:
@@ -139,12 +158,12 @@ class Lease:
         self._is_shared = is_shared
         self._began = self._renewed = self._steady_since = clock()
         self._is_full = False  # the store, as the last sign of life found it
-        self._facts: dict[str, Any] = {}
+        self._facts: Facts = {}
         self._beats = 0
         self._loss: str | None = None
         self._stops = threading.Event()
         self.number = number
-        self.folder = f"{place}/{number:06d}"
+        self.folder = numbered(place, number)
 
     @property
     def elapsed(self) -> float:
@@ -157,7 +176,7 @@ class Lease:
         is_late = clock() - self._renewed > self._lasts / 2
         return 0.0 if is_late else clock() - self._steady_since
 
-    def note(self, **facts: Any) -> None:
+    def note(self, **facts: Unpack[Facts]) -> None:
         """Add to the next beat how the work goes."""
         self._facts |= facts
 
@@ -181,8 +200,8 @@ class Lease:
             self._loss = f"is succeeded by {found[-1]:06d}"
         if self._loss is None:
             self._beats += 1
-            beat = {**self._facts, "count": self._beats, "elapsed": self.elapsed, "at": utc_now()}
-            write_record(self._impatient, f"{self.folder}/beat.json", beat)
+            beat = Beat(**self._facts, count=self._beats, elapsed=self.elapsed, at=utc_now())
+            beat.write(self._impatient, LeaseFolder(self.folder).beat)
             if began - self._renewed > self._lasts / 2:
                 self._steady_since = began
             self._renewed = began
@@ -218,10 +237,10 @@ class Lease:
             except Exception:
                 logger.exception("%s: what is done every second broke off", self.folder)
 
-    def end(self, how: str, **facts: Any) -> None:
+    def end(self, how: str, *, failure: Cause | None = None) -> None:
         """Let go of the lease; the first end counts."""
-        record = {**self._facts, **facts, "how": how, "elapsed": self.elapsed, "at": utc_now()}
-        create_record(self._files, f"{self.folder}/ended.json", record)
+        ended = Ended(**self._facts, elapsed=self.elapsed, how=how, failure=failure, at=utc_now())
+        ended.create(self._files, LeaseFolder(self.folder).ended)
 
 
 def create(
@@ -230,7 +249,7 @@ def create(
     number: int,
     *,
     lasts: float,
-    about: Mapping[str, Any],
+    about: About,
     is_shared: bool,
     impatient: Files,
 ) -> Lease | None:
@@ -240,15 +259,15 @@ def create(
         is_shared: whether it leaves the place to lower numbers as well.
         impatient: the same files for signs of life, which must not wait where `files` does.
     """
-    record = {
-        "owner": Owner.here().record(),
-        "nonce": secrets.token_hex(8),  # no two takers write the same
-        "since": utc_now(),
-        "lasts": lasts,
-        "about": dict(about),
-    }
+    record = LeaseRecord(
+        owner=Owner.here(),
+        nonce=secrets.token_hex(8),
+        since=utc_now(),
+        lasts=lasts,
+        about=about,
+    )
     lease = Lease(files, place, number, lasts, is_shared=is_shared, impatient=impatient)
-    return lease if create_record(files, f"{lease.folder}/lease.json", record) else None
+    return lease if record.create(files, LeaseFolder(lease.folder).lease) else None
 
 
 def clock() -> float:

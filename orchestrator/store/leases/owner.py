@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import os
 import socket
-from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+
+from orchestrator.store.records.record import Part
 
 
-@dataclass(frozen=True, kw_only=True)
-class Owner:
+class Owner(Part):
     """A process of a machine. Its number may be used again; its number and its start together may
     not."""
 
     host: str
     process: int
     started: str
-    machine: str  # that is up since then, and the part of it whose process numbers count
+    machine: str
+    """Machine that is up since then, and the part of it whose process numbers count."""
 
     @classmethod
     def here(cls) -> Owner:
@@ -30,15 +30,6 @@ class Owner:
             started=_started(process) or "",
             machine=_machine(),
         )
-
-    @classmethod
-    def read(cls, record: dict[str, Any]) -> Owner:
-        """Read an owner that `record` wrote."""
-        return cls(**{field.name: record[field.name] for field in fields(cls)})
-
-    def record(self) -> dict[str, Any]:
-        """Return the owner in plain values."""
-        return asdict(self)
 
     def is_here(self) -> bool:
         """Whether the process is known to run, on this machine."""

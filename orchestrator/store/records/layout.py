@@ -1,12 +1,251 @@
-"""Folders of the store in which what belongs to one trial, or to one sweep, lies together."""
+"""Names of all that lies in the store. Nobody else puts them together, or takes them apart.
+
+    store.json, store.json.copy                  what this is, and its version
+    trials/<id>/trial.json                       what the trial is
+    trials/<id>/attempts/<number>/               one attempt at it, under a lease
+        lease.json, beat.json, ended.json        who, that it lives, how it ended (and why)
+        origin.json                              from where it went on, with the rows until there
+        rows/EEEEEE.json                         one epoch's facts
+        checkpoints/EEEEEE-SSSSSS.pt             the newest two, by epochs and steps done
+        last_steps.jsonl                         before a loss became NaN
+        weights.pt                               the trained model
+        outcomes/<suite id>.npz                  bits
+    trials/<id>/result.json                      names the attempt whose weights count
+    trials/<id>/dropped.json                     that, once the weights were given up to make room
+    trials/<id>/evaluations/<suite id>.json      accuracies, and the attempt that has their bits
+    families/<family>/EEEEEE-<id>                trials that differ in their length alone
+    sweeps/<name>/                               tables, pictures, the resolved spec, and
+        plan.json                                its trials, as its last start found them
+        precision.json                           what its `precision: auto` was decided to be
+        paused.json                              while it is paused, by whoever asked
+        starts/<number>/                         one start of it, under a lease, as an attempt is
+            orders.json                          from the start to its own workers
+        runs/<key>.json                          which start makes a run of the tracker's
+        suites/<suite>/                          its tables and plan.json under another suite
+
+Records (.json) have their SHA-256 inside; each blob (.pt, .npz) has it beside, in NAME.sha256.
+"""
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
 
-TRIALS, SWEEPS = "trials", "sweeps"
-"""Folders of the store, with one for each trial and each sweep."""
+TRIALS, SWEEPS, FAMILIES = "trials", "sweeps", "families"
+"""Folders of the store, with a folder for each trial, each sweep and each family of trials."""
+
+
+@dataclass(frozen=True)
+class LeaseFolder:
+    """Folder of one lease: who works at a place, and how that ended."""
+
+    path: str
+
+    @property
+    def lease(self) -> str:
+        return f"{self.path}/lease.json"
+
+    @property
+    def beat(self) -> str:
+        return f"{self.path}/beat.json"
+
+    @property
+    def ended(self) -> str:
+        return f"{self.path}/ended.json"
+
+
+@dataclass(frozen=True)
+class AttemptFolder(LeaseFolder):
+    """Folder of one attempt at a trial."""
+
+    @property
+    def origin(self) -> str:
+        return f"{self.path}/origin.json"
+
+    @property
+    def rows(self) -> str:
+        return f"{self.path}/rows"
+
+    def row(self, epoch: int) -> str:
+        return f"{self.rows}/{epoch:06d}.json"
+
+    def checkpoint(self, epochs_done: int, steps_done: int) -> str:
+        """Name a checkpoint's file so that the farthest sorts last."""
+        return f"{self.path}/checkpoints/{epochs_done:06d}-{steps_done:06d}.pt"
+
+    @property
+    def last_steps(self) -> str:
+        return f"{self.path}/last_steps.jsonl"
+
+    @property
+    def weights(self) -> str:
+        return f"{self.path}/weights.pt"
+
+    def outcomes(self, suite_id: str) -> str:
+        return f"{self.path}/outcomes/{suite_id}.npz"
+
+
+@dataclass(frozen=True)
+class StartFolder(LeaseFolder):
+    """Folder of one start of a sweep."""
+
+    @property
+    def orders(self) -> str:
+        return f"{self.path}/orders.json"
+
+
+@dataclass(frozen=True)
+class TrialFolder:
+    """Folder of one trial."""
+
+    path: str
+
+    @classmethod
+    def of(cls, trial_id: str) -> TrialFolder:
+        return cls(f"{TRIALS}/{trial_id}")
+
+    @property
+    def description(self) -> str:
+        return f"{self.path}/trial.json"
+
+    @property
+    def result(self) -> str:
+        return f"{self.path}/result.json"
+
+    @property
+    def dropped(self) -> str:
+        return f"{self.path}/dropped.json"
+
+    def evaluation(self, suite_id: str) -> str:
+        return f"{self.path}/evaluations/{suite_id}.json"
+
+    @property
+    def attempts(self) -> str:
+        return f"{self.path}/attempts"
+
+    def attempt(self, number: int) -> AttemptFolder:
+        return AttemptFolder(numbered(self.attempts, number))
+
+
+@dataclass(frozen=True)
+class SweepFolder:
+    """Folder of one sweep, or within it of the sweep under another suite."""
+
+    path: str
+
+    @classmethod
+    def of(cls, sweep: str) -> SweepFolder:
+        return cls(f"{SWEEPS}/{sweep}")
+
+    def under_suite(self, suite: str) -> SweepFolder:
+        return SweepFolder(f"{self.path}/suites/{suite}")
+
+    @property
+    def plan(self) -> str:
+        return f"{self.path}/plan.json"
+
+    @property
+    def precision(self) -> str:
+        return f"{self.path}/precision.json"
+
+    @property
+    def paused(self) -> str:
+        return f"{self.path}/paused.json"
+
+    @property
+    def starts(self) -> str:
+        return f"{self.path}/starts"
+
+    def run(self, key: str) -> str:
+        return f"{self.path}/runs/{key}.json"
+
+    @property
+    def spec(self) -> str:
+        return f"{self.path}/spec.yaml"
+
+    @property
+    def trials_table(self) -> str:
+        return f"{self.path}/trials.csv"
+
+    @property
+    def front_table(self) -> str:
+        return f"{self.path}/front.csv"
+
+
+def numbered(place: str, number: int) -> str:
+    """Return the folder of one of the leases at a place."""
+    return f"{place}/{number:06d}"
+
+
+def place_and_number(folder: str) -> tuple[str, int]:
+    """Take apart what `numbered` returned."""
+    place, _, number = folder.rpartition("/")
+    return place, int(number)
+
+
+def member(family: str, epochs: int, trial_id: str) -> str:
+    """Name a trial's entry in its family."""
+    return f"{FAMILIES}/{family}/{epochs:06d}-{trial_id}"
+
+
+def members_of(family: str) -> str:
+    """Return the folder of a family's entries."""
+    return f"{FAMILIES}/{family}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """What the name of an entry in a family says, in the order in which entries sort."""
+
+    family: str
+    epochs: int
+    trial: str
+
+    @classmethod
+    def read(cls, name: str) -> Member:
+        """Take apart what `member` returned."""
+        _, family, entry = name.split("/")
+        epochs, _, trial = entry.partition("-")
+        return cls(family=family, epochs=int(epochs), trial=trial)
+
+
+class FileKind(StrEnum):
+    """Kinds of files in the store that have a checksum, or mean something by their name alone."""
+
+    DESCRIPTION = r"trials/(?P<trial>[^/]+)/trial\.json"
+    RESULT = r"trials/(?P<trial>[^/]+)/result\.json"
+    DROPPED = r"trials/(?P<trial>[^/]+)/dropped\.json"
+    EVALUATION = r"trials/(?P<trial>[^/]+)/evaluations/(?P<suite>[^/]+)\.json"
+    LEASE = r"(trials/[^/]+/attempts|sweeps/[^/]+/starts)/\d{6}/lease\.json"
+    BEAT = r"(trials/[^/]+/attempts|sweeps/[^/]+/starts)/\d{6}/beat\.json"
+    ENDED = r"(trials/[^/]+/attempts|sweeps/[^/]+/starts)/\d{6}/ended\.json"
+    ORIGIN = r"trials/[^/]+/attempts/\d{6}/origin\.json"
+    ROW = r"trials/[^/]+/attempts/\d{6}/rows/(?P<epoch>\d{6})\.json"
+    PLAN = r"sweeps/.+/plan\.json"
+    PRECISION = r"sweeps/[^/]+/precision\.json"
+    PAUSED = r"sweeps/[^/]+/paused\.json"
+    ORDERS = r"sweeps/[^/]+/starts/\d{6}/orders\.json"
+    RUN = r"sweeps/[^/]+/runs/[^/]+\.json"
+    CHECKPOINT = (
+        r"trials/(?P<trial>[^/]+)/attempts/(?P<attempt>\d{6})/checkpoints/"
+        r"(?P<epochs>\d{6})-(?P<steps>\d{6})\.pt"
+    )
+    WEIGHTS = r"trials/(?P<trial>[^/]+)/attempts/(?P<attempt>\d{6})/weights\.pt"
+    OUTCOMES = r"trials/(?P<trial>[^/]+)/attempts/\d{6}/outcomes/(?P<suite>[^/]+)\.npz"
+    LAST_STEPS = r"trials/[^/]+/attempts/\d{6}/last_steps\.jsonl"
+    MEMBER = r"families/(?P<family>[^/]+)/(?P<epochs>\d{6})-(?P<trial>[^/]+)"
+
+    def match(self, name: str) -> re.Match[str] | None:
+        """Take a file's name apart; None where it is of another kind."""
+        return re.fullmatch(self, name)
+
+
+def kind_of(name: str) -> FileKind | None:
+    """Return what kind a file is of, by its name; None for any that this version does not know."""
+    return next((kind for kind in FileKind if kind.match(name)), None)
 
 
 def by_folder(sizes: Mapping[str, int]) -> dict[str, dict[str, int]]:

@@ -36,12 +36,12 @@ def peek_record(files: Files, name: str) -> dict[str, Any] | None:
 
 def write_record(files: Files, name: str, record: dict[str, Any]) -> None:
     """Write a record in place of any other of its name."""
-    files.write(name, _sealed(record))
+    files.write(name, sealed(record))
 
 
 def create_record(files: Files, name: str, record: dict[str, Any]) -> bool:
     """Write a record if there is none of its name, and return whether this call did."""
-    return files.create(name, _sealed(record))
+    return files.create(name, sealed(record))
 
 
 def read_blob(files: Files, name: str) -> bytes | None:
@@ -77,22 +77,31 @@ def set_aside(files: Files, name: str, reason: str) -> None:
     files.rename(name, f"{name}.damaged")
 
 
-def _opened(name: str, data: bytes) -> dict[str, Any] | None:
+def opened(data: bytes) -> dict[str, Any] | None:
+    """Return the values in a record's file; None where its checksum does not agree."""
     try:
-        sealed = json.loads(data)
-        record: dict[str, Any] = sealed["record"]
-        if sealed["sha256"] == _seal(record) and fits(name, record):
+        content = json.loads(data)
+        record = content["record"]
+        if content["sha256"] == _seal(record) and isinstance(record, dict):
             return record
     except (ValueError, KeyError, TypeError, RecursionError):
         pass  # not JSON, nested without end, or not ours: damaged all the same
     return None
 
 
-def _sealed(record: dict[str, Any]) -> bytes:
-    sealed = {"sha256": _seal(record), "record": record}
-    return (json.dumps(sealed, indent=1, allow_nan=False) + "\n").encode()
+def sealed(record: dict[str, Any]) -> bytes:
+    """Return the content of a file with these values, and their checksum."""
+    content = {"sha256": _seal(record), "record": record}
+    return (json.dumps(content, indent=1, allow_nan=False) + "\n").encode()
+
+
+def _opened(name: str, data: bytes) -> dict[str, Any] | None:
+    record = opened(data)
+    return record if record is not None and fits(name, record) else None
+
+
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def _seal(record: Any) -> str:
-    canonical = json.dumps(record, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    return hashlib.sha256(_CANONICAL.encode(record).encode()).hexdigest()

@@ -7,27 +7,27 @@ from contextlib import suppress
 
 from orchestrator.store import Files
 from orchestrator.store.leases.lease import state
-from orchestrator.store.records.sealed import create_record, read_record
+from orchestrator.store.records.layout import SweepFolder, place_and_number
+from orchestrator.store.sweeps.records import RunClaim
 
 
 class RunClaims:
-    """Claims of runs, one small file each: `sweeps/<name>/runs/<key>.json`."""
+    """Claims of runs, one small record each."""
 
     def __init__(self, files: Files, sweep: str, start: str) -> None:
         """Claim runs for the start whose folder is `start`."""
         self._files = files
-        self._folder = f"sweeps/{sweep}/runs"
+        self._folder = SweepFolder.of(sweep)
         self._start = start
 
     def is_ours(self, key: str) -> bool:
         """Whether this start is to make a run that is not there, since no other start is about
         to."""
-        name = f"{self._folder}/{key}.json"
+        name = self._folder.run(key)
         with suppress(OSError):  # a tracker's trouble is never the sweep's
-            if create_record(self._files, name, {"start": self._start}):
+            if RunClaim(start=self._start).create(self._files, name):
                 return True
-            claim = read_record(self._files, name)
-            if claim is not None and claim["start"] != self._start:
-                place, _, number = claim["start"].rpartition("/")
-                return state(self._files, place, int(number)).is_over
+            claim = RunClaim.read(self._files, name)
+            if claim is not None and claim.start != self._start:
+                return state(self._files, *place_and_number(claim.start)).is_over
         return True

@@ -22,7 +22,8 @@ from orchestrator.store.leases.lease import (
     state,
     utc_now,
 )
-from orchestrator.store.records.sealed import create_record
+from orchestrator.store.leases.records import About, Ended
+from orchestrator.store.records.layout import StartFolder, SweepFolder
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ class HeldError(RuntimeError):
 
 def place(sweep: str) -> str:
     """Return the folder of a sweep's starts."""
-    return f"sweeps/{sweep}/starts"
+    return SweepFolder.of(sweep).starts
 
 
 def all_starts(files: Files, sweep: str) -> list[LeaseState]:
@@ -78,7 +79,7 @@ def begun(
             place(sweep),
             number,
             lasts=lasts,
-            about={"joins": joins, "address": address},
+            about=About(joins=joins, address=address),
             is_shared=True,
             impatient=impatient,
         )
@@ -96,7 +97,7 @@ def begun(
 def _wait_for_others(files: Files, sweep: str, lease: Lease, watch: Watch, lasts: float) -> None:
     """Wait for the starts before this one to be over; raise `HeldError` where one of them runs."""
     before = [other for other in all_starts(files, sweep) if other.number < lease.number]
-    first_seen = {other.number: other.beat.get("count") for other in before}
+    first_seen = {other.number: other.beats for other in before}
     while before:
         looked_at = [state(files, place(sweep), other.number) for other in before]
         before = [other for other in looked_at if not watch.is_free(other, lasts)]
@@ -104,7 +105,7 @@ def _wait_for_others(files: Files, sweep: str, lease: Lease, watch: Watch, lasts
             if other not in before:
                 _close(files, other)
         for other in before:
-            has_beaten = other.beat.get("count") != first_seen[other.number]
+            has_beaten = other.beats != first_seen[other.number]
             if has_beaten or (other.owner is not None and other.owner.is_here()):
                 raise HeldError(
                     f"sweep {sweep!r} is run by {other.owner or 'another start'} since "
@@ -126,5 +127,5 @@ def _wait_for_others(files: Files, sweep: str, lease: Lease, watch: Watch, lasts
 def _close(files: Files, start: LeaseState) -> None:
     """Record that a start which can no longer say so is over, so that nobody waits for it again."""
     if start.ended is None:
-        record = {**start.beat, "how": "silent", "at": utc_now()}
-        create_record(files, f"{start.folder}/ended.json", record)
+        ended = Ended.after(start.last_said, how="silent", at=utc_now())
+        ended.create(files, StartFolder(start.folder).ended)

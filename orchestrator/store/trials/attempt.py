@@ -6,10 +6,11 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from orchestrator.store.files.contract import Files
 from orchestrator.store.leases.lease import Lease, utc_now
+from orchestrator.store.leases.records import Cause, Facts, FailureKind
 from orchestrator.store.records.sealed import create_record, remove_blob, write_blob, write_record
 from trainer.config import Trial
 from trainer.evaluation.outcomes import Outcomes
@@ -65,7 +66,7 @@ class Attempt:
         """Check that the attempt may go on, or raise `LostError`."""
         self._lease.check()
 
-    def note(self, **facts: Any) -> None:
+    def note(self, **facts: Unpack[Facts]) -> None:
         """Add to the next sign of life how the work goes."""
         self._lease.note(**facts)
 
@@ -123,13 +124,13 @@ class Attempt:
         record = {"attempt": self.number, "bytes": len(data), **facts, "at": utc_now()}
         write_record(self._files, f"{self._trial_folder}/evaluations/{suite_id}.json", record)
 
-    def end(self, how: str, **facts: Any) -> None:
+    def end(self, how: str) -> None:
         """End the attempt, and let go of the trial."""
-        self._lease.end(how, **facts)
+        self._lease.end(how)
 
-    def fail(self, kind: str, message: str, details: str) -> None:
+    def fail(self, kind: FailureKind, message: str, details: str) -> None:
         """End the attempt, let go of the trial, and record why there is no result."""
-        self.end("failed", failure=failure_record(kind, message, details))
+        self._lease.end("failed", failure=cause(kind, message, details))
 
     def _write(self, name: str, record: dict[str, Any]) -> None:
         self.check()
@@ -144,9 +145,9 @@ class Attempt:
                 self._files.remove(name)
 
 
-def failure_record(kind: str, message: str, details: str) -> dict[str, str]:
+def cause(kind: FailureKind, message: str, details: str) -> Cause:
     """Return why there is no result as it is recorded: without secrets."""
-    return {"kind": kind, "message": redacted(message), "details": redacted_lines(details)}
+    return Cause(kind=kind, message=redacted(message), details=redacted_lines(details))
 
 
 def checkpoint_name(folder: str, epochs_done: int, steps_done: int) -> str:

@@ -1,6 +1,6 @@
 """What an attempt at a trial was for: its whole result, or its evaluation under one suite alone.
 
-An attempt that was to train nothing says so in its record, under `evaluates`. How it ended tells
+An attempt that was to train nothing says so in its record (`About.evaluates`). How it ended tells
 of that suite, and nothing of the trial: one that is trained and was evaluated stays done, whatever
 becomes of it under a harder suite.
 """
@@ -10,9 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from orchestrator.store.leases.lease import LeaseState
-
-EVALUATES = "evaluates"
-"""Key of an attempt's record: the id of the suite that it was for, or None where it was for all."""
+from orchestrator.store.leases.records import NOTHING_SAID
 
 
 def came_for(attempts: Iterable[LeaseState], suite_id: str | None) -> Iterator[LeaseState]:
@@ -24,7 +22,7 @@ def came_for(attempts: Iterable[LeaseState], suite_id: str | None) -> Iterator[L
     """
     purpose = None
     for attempt in attempts:
-        if attempt.about:
-            purpose = attempt.about.get(EVALUATES)
+        if attempt.about != NOTHING_SAID:
+            purpose = attempt.about.evaluates
         if purpose == suite_id:
             yield attempt

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.store.files.contract import Files
 from orchestrator.store.leases.lease import (
@@ -19,8 +19,10 @@ from orchestrator.store.leases.lease import (
     state,
     utc_now,
 )
+from orchestrator.store.leases.records import NOTHING_SAID, About, Ended, FailureKind, Pruned
+from orchestrator.store.records.layout import LeaseFolder
 from orchestrator.store.records.sealed import create_record, read_blob, read_record, set_aside
-from orchestrator.store.trials.attempt import Attempt, Origin, checkpoint_name, failure_record
+from orchestrator.store.trials.attempt import Attempt, Origin, cause, checkpoint_name
 from orchestrator.store.trials.result import published, retract, trained_facts, weights_name
 from trainer.config import TrainingSettings, Trial
 from trainer.data import DataSettings
@@ -31,10 +33,6 @@ from trainer.weights.checkpoint import Checkpoint, DamagedError, Weights
 if TYPE_CHECKING:
     from trainer.training.loop import EpochRow
 logger = logging.getLogger(__name__)
-
-FailureKind = Literal[
-    "diverged", "exception", "out_of_memory", "time_limit", "hung", "worker_lost", "data"
-]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,19 +80,19 @@ class Progress:
     def failure(self) -> Failure | None:
         """Why the newest attempt failed; None if it did not."""
         ended = self.lease.ended if self.lease else None
-        if not ended or ended["how"] != "failed" or "failure" not in ended:
+        if ended is None or ended.how != "failed" or ended.failure is None:
             return None
-        return Failure(**ended["failure"], at=ended["at"])
+        cause = ended.failure
+        return Failure(kind=cause.kind, message=cause.message, details=cause.details, at=ended.at)
 
     @property
-    def pruned(self) -> Mapping[str, Any] | None:
-        """By which stopping rule the newest attempt was ended, as that rule recorded it; None if it
-        was not, or the trial is trained all the same."""
+    def pruned(self) -> Pruned | None:
+        """By which stopping rule the newest attempt was ended; None if it was not, or the trial is
+        trained all the same."""
         ended = self.lease.ended if self.lease else None
-        if self.trained or not ended or ended["how"] != "pruned":
+        if self.trained or ended is None or ended.how != "pruned":
             return None
-        found: Mapping[str, Any] | None = ended.get("pruned")
-        return found
+        return ended.pruned
 
     @property
     def is_held(self) -> bool:
@@ -149,8 +147,8 @@ class StoredTrial:
         if lease is None or evaluation is None or lease.ended is not None:
             return
         if lease.number == evaluation["attempt"]:  # it came to its end, whose record is gone
-            end = {**lease.beat, "how": "done", "at": utc_now()}
-            create_record(self._files, f"{lease.folder}/ended.json", end)
+            end = Ended.after(lease.last_said, how="done", at=utc_now())
+            end.create(self._files, LeaseFolder(lease.folder).ended)
 
     def next_attempt(self, watch: Watch, lasts: float) -> int | None:
         """Return the number under which an attempt may begin now; None while another is at work."""
@@ -159,9 +157,7 @@ class StoredTrial:
             return None
         return 1 if held is None else held.number + 1
 
-    def begin(
-        self, trial: Trial, number: int, *, lasts: float, about: Mapping[str, Any]
-    ) -> Attempt | None:
+    def begin(self, trial: Trial, number: int, *, lasts: float, about: About) -> Attempt | None:
         """Begin the attempt of that number; None where another was first to begin it."""
         lease = create(
             self._files,
@@ -184,12 +180,12 @@ class StoredTrial:
             self._attempts,
             number,
             lasts=1.0,
-            about={},
+            about=NOTHING_SAID,
             is_shared=False,
             impatient=self._impatient,
         )
         if lease is not None:
-            lease.end("failed", failure=failure_record(kind, message, details))
+            lease.end("failed", failure=cause(kind, message, details))
 
     def past_attempts(self) -> list[LeaseState]:
         """List all attempts so far, the newest last."""
@@ -297,7 +293,7 @@ class StoredTrial:
         """Whether any step of an attempt, or before it, was taken in micro-batches."""
         origin = read_record(self._files, f"{self._attempts}/{number:06d}/origin.json") or {}
         about = state(self._files, self._attempts, number).about
-        return bool(origin.get("degraded")) or about.get("micro_batches", 1) > 1
+        return bool(origin.get("degraded")) or about.micro_batches > 1
 
     def _farthest_good(self) -> tuple[Checkpoint, Origin] | None:
         for epochs_done, steps_done, number in sorted(

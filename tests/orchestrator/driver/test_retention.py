@@ -13,6 +13,7 @@ from orchestrator.plan.plan import make_plan
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import LocalFiles, Store
 from orchestrator.store.housekeeping.verification import contents, verify
+from orchestrator.store.leases.records import About
 from tests.orchestrator.finished import do_sweep, read_sweep, store_of
 from tests.orchestrator.working import contents as bytes_in
 from tests.orchestrator.working import result_of, run, small_suite
@@ -155,7 +156,7 @@ def test_untrained_trials_are_passed_over(tmp_path: Path) -> None:
 
 def test_trial_at_work_keeps_its_weights(spec: SweepSpec) -> None:
     _, other = trials(spec)
-    attempt = store_of(spec).trial(other.id).begin(other, 2, lasts=60.0, about={})
+    attempt = store_of(spec).trial(other.id).begin(other, 2, lasts=60.0, about=About())
     assert attempt is not None
     assert drop(spec) == frozenset()
     attempt.end("stopped")

@@ -17,6 +17,7 @@ from orchestrator.execution.queue import Queue
 from orchestrator.plan.plan import PlannedTrial
 from orchestrator.store import Attempt, Failure, FailureKind, LocalFiles, Store
 from orchestrator.store.leases import lease
+from orchestrator.store.leases.records import About
 from orchestrator.store.records.sealed import read_record, write_record
 from orchestrator.worker.trial import Ending
 from tests.orchestrator.working import (
@@ -99,7 +100,7 @@ def begin(trials: dict[str, Trial], store: Store) -> Callable[..., Attempt]:
     """Begin an attempt in this process; `elsewhere`, as if it were one of another machine."""
 
     def attempt(trial_id: str, number: int, *, elsewhere: bool = False) -> Attempt:
-        found = store.trial(trial_id).begin(trials[trial_id], number, lasts=LEASE, about={})
+        found = store.trial(trial_id).begin(trials[trial_id], number, lasts=LEASE, about=About())
         assert found is not None
         if elsewhere:
             name = f"{found.folder}/lease.json"
@@ -219,7 +220,9 @@ def test_trial_done_elsewhere_just_as_it_is_looked_at_is_not_begun_again(
     )
     is_looking.append(True)
     found = queue.next()
-    assert found is None or not store.trial(a).begin(trials[a], found[1], lasts=LEASE, about={})
+    assert found is None or not store.trial(a).begin(
+        trials[a], found[1], lasts=LEASE, about=About()
+    )
 
 
 def test_trial_failed_elsewhere_is_dropped(

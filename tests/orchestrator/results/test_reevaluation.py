@@ -23,7 +23,8 @@ from orchestrator.store.housekeeping.collection import survey
 from orchestrator.store.housekeeping.garbage import Kind
 from orchestrator.store.housekeeping.verification import contents as files_in
 from orchestrator.store.housekeeping.verification import verify
-from orchestrator.store.records.sealed import write_record
+from orchestrator.store.leases.records import About
+from orchestrator.store.records.layout import LeaseFolder
 from orchestrator.store.trials.purpose import came_for
 from orchestrator.store.trials.result import give_up_weights
 from orchestrator.sweep import app
@@ -305,7 +306,8 @@ def test_weights_that_go_before_their_turn_are_left(fault: Any, spec: SweepSpec)
     progress = store_of(spec).trial(first.id).progress(strong.suite.id)
     assert progress.failure is None
     assert progress.lease is not None
-    assert (progress.lease.ended or {})["how"] == "left"
+    assert progress.lease.ended is not None
+    assert progress.lease.ended.how == "left"
     reasons = {give_up: "given up", damage: "damaged"}
     assert planned(strong).trials[0].left_out == reasons[fault]
     own = {each.id for each in make_plan(spec, store_of(spec)).pending(retry_failed=False)}
@@ -347,7 +349,7 @@ def test_worker_that_dies_while_it_evaluates_fails_that_evaluation(spec: SweepSp
     (first, *_) = planned(strong).trials
     stored = store.trial(first.id)
     attempt = stored.begin(
-        first.trial, 2, lasts=60.0, about={"evaluates": strong.suite.id, "sweep": "small"}
+        first.trial, 2, lasts=60.0, about=About(evaluates=strong.suite.id, sweep="small")
     )
     assert attempt is not None
     stored.give_up("hung", "it was silent", "")
@@ -363,8 +365,9 @@ def test_hours_of_training_do_not_count_against_an_evaluation(spec: SweepSpec) -
     strong, store = under(spec), store_of(spec)
     (first, *_) = planned(strong).trials
     (trained,) = store.trial(first.id).past_attempts()
-    ended = {**(trained.ended or {}), "elapsed": 7200.0}
-    write_record(store.files, f"{trained.folder}/ended.json", ended)
+    assert trained.ended is not None
+    ended = trained.ended.model_copy(update={"elapsed": 7200.0})
+    ended.write(store.files, LeaseFolder(trained.folder).ended)
     hourly = PATIENT.model_copy(update={"limits": LimitSettings(hours=1.0)})
     assert run(first.trial, strong.suite, store, mission(hourly))[0] is Ending.FAILED
     assert run(first.trial, strong.suite, store, mission(hourly, trains=False))[0] is Ending.DONE

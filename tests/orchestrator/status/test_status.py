@@ -29,6 +29,7 @@ from orchestrator.status.__main__ import app
 from orchestrator.status.trial_story import REMEDIES, matching
 from orchestrator.store import FailureKind, LocalFiles, Store
 from orchestrator.store.leases.lease import Lease
+from orchestrator.store.leases.records import About
 from orchestrator.store.records.sealed import read_record, write_record
 from orchestrator.store.records.version import enter
 from orchestrator.store.sweeps.orders import pause
@@ -223,7 +224,7 @@ def test_trial_that_rests_is_told_so(spec: SweepSpec, store: Store, begin: Begin
 
 def hold(root: Path, trial: Any, is_held: Any) -> None:
     stored = Store(LocalFiles(root)).trial(trial.id)
-    attempt = stored.begin(trial, 1, lasts=60.0, about={})
+    attempt = stored.begin(trial, 1, lasts=60.0, about=About())
     assert attempt is not None
     with attempt.kept(lambda: None):
         attempt.keep_checkpoint(checkpoint(1))

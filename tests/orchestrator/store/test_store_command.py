@@ -17,6 +17,7 @@ from orchestrator.plan.plan import make_plan
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store.__main__ import app
 from orchestrator.store.housekeeping import damage as damage_module
+from orchestrator.store.leases.records import About
 from tests.orchestrator.finished import do_sweep, read_sweep, store_of
 from tests.orchestrator.working import contents
 
@@ -73,7 +74,7 @@ def test_listing_has_what_a_tool_needs(spec: SweepSpec) -> None:
     assert entries[first.id]["bytes"] == sum(sizes.values())
     lease = first.progress.lease
     assert lease is not None and lease.ended is not None
-    assert entries[first.id]["changed"] == lease.ended["at"]
+    assert entries[first.id]["changed"] == lease.ended.at
     assert [entry["id"] for entry in answer("ls", "--sweep", "other")] == [first.id]
 
 
@@ -86,7 +87,7 @@ def test_listing_tells_how_each_trial_stands(spec: SweepSpec) -> None:
         stored = store.trial(it.id)
         stored.describe(it)
         if seed > 1:
-            attempt = stored.begin(it, 1, lasts=60.0, about={})
+            attempt = stored.begin(it, 1, lasts=60.0, about=About())
             assert attempt is not None
             attempt.keep_row({"epoch": 1})
             if seed == 3:

@@ -16,6 +16,7 @@ from orchestrator.spec.policy import Policy
 from orchestrator.store import Attempt, Store, StoredTrial
 from orchestrator.store.leases import lease
 from orchestrator.store.leases.lease import LostError
+from orchestrator.store.leases.records import About
 from orchestrator.store.sweeps.orders import Orders
 from orchestrator.worker import supervision as module
 from orchestrator.worker.supervision import (
@@ -63,7 +64,7 @@ def stored(store: Store, trial: Trial) -> StoredTrial:
 @pytest.fixture
 def attempt(stored: StoredTrial, trial: Trial, clock: Clock) -> Attempt:
     clock.now += 1  # from here on
-    found = stored.begin(trial, 1, lasts=LASTS, about={})
+    found = stored.begin(trial, 1, lasts=LASTS, about=About())
     assert found is not None
     return found
 
@@ -292,7 +293,7 @@ def test_paused_trial_rests_and_goes_on(
     attempt.end("failed")
     (state,) = stored.past_attempts()
     assert state.ended is not None
-    assert 3 * 3600 <= state.ended["rested"] <= 4 * 3600  # it may not have begun at once
+    assert 3 * 3600 <= state.ended.rested <= 4 * 3600  # it may not have begun at once
 
 
 @pytest.mark.parametrize("stays_paused", [True, False])

@@ -24,6 +24,7 @@ from orchestrator.store import Failure, LocalFiles, Store
 from orchestrator.store.files.contract import UnreachableError
 from orchestrator.store.leases import lease
 from orchestrator.store.leases.lease import Watch
+from orchestrator.store.leases.records import About
 from orchestrator.store.records.sealed import read_record, write_record
 from orchestrator.store.sweeps.orders import Orders
 from orchestrator.worker.trial import Ending, carry_out, failure_kind, passes_of_training
@@ -78,7 +79,7 @@ def failure_of(trial: Trial, store: Store) -> Failure:
 
 def how_they_ended(trial: Trial, store: Store) -> list[str]:
     states = store.trial(trial.id).past_attempts()
-    return [state.ended["how"] if state.ended else "" for state in states]
+    return [state.ended.how if state.ended else "" for state in states]
 
 
 def files_and_times(folder: Path) -> dict[str, int]:
@@ -116,9 +117,9 @@ def test_trial_is_trained_and_evaluated(trial: MakeTrial, suite: Suite, store: S
     assert progress.result["provenance"]["torch"] == torch.__version__
     assert progress.result["degraded"] is False
     (attempt,) = stored.past_attempts()
-    assert attempt.about["sweep"] == "front"
+    assert attempt.about.sweep == "front"
     assert attempt.ended is not None
-    assert (attempt.ended["how"], attempt.ended["epoch"]) == ("done", 3)
+    assert (attempt.ended.how, attempt.ended.epoch) == ("done", 3)
 
 
 def _passes(**kinds: int) -> dict[str, int]:
@@ -180,7 +181,7 @@ def test_number_that_is_anothers_is_left_to_it(
     trial: MakeTrial, suite: Suite, store: Store, tmp_path: Path
 ) -> None:
     it = trial()
-    theirs = store.trial(it.id).begin(it, 1, lasts=60.0, about={})
+    theirs = store.trial(it.id).begin(it, 1, lasts=60.0, about=About())
     assert theirs is not None
     before = contents(tmp_path / "runs" / "trials" / it.id / "attempts")
     ending = carry_out(it, suite, store, mission(), number=1, device=CPU, report=lambda row: None)
@@ -260,7 +261,7 @@ def test_who_is_second_evaluates_the_firsts_weights(
         name: tensor if name.startswith("0.") else torch.zeros_like(tensor)  # 0: normalisation
         for name, tensor in new_model(it, digits, CPU).state_dict().items()
     }
-    first = store.trial(it.id).begin(it, 1, lasts=60.0, about={})
+    first = store.trial(it.id).begin(it, 1, lasts=60.0, about=About())
     assert first is not None
 
     def report(row: EpochRow) -> None:
@@ -589,7 +590,7 @@ def test_trial_without_memory_is_taken_up_in_smaller_parts_and_marked(
         assert failure_of(it, store).kind == "out_of_memory", failure_of(it, store)
     assert endings[0] is Ending.FAILED
     assert endings[-1] is Ending.DONE
-    parts = [state.about["micro_batches"] for state in store.trial(it.id).past_attempts()]
+    parts = [state.about.micro_batches for state in store.trial(it.id).past_attempts()]
     assert parts == [2**n for n in range(len(endings))]
     result = store.trial(it.id).progress("").result
     assert result is not None
@@ -602,7 +603,7 @@ def test_whole_batches_are_tried_again_where_parts_are_not_wanted(
     it = trial(own(METHOD.format(line="torch.empty(1 << 60)")))
     for _ in range(2):
         assert run(it, suite, store)[0] is Ending.FAILED
-    parts = [state.about["micro_batches"] for state in store.trial(it.id).past_attempts()]
+    parts = [state.about.micro_batches for state in store.trial(it.id).past_attempts()]
     assert parts == [1, 1]
 
 

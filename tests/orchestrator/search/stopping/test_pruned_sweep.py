@@ -93,7 +93,7 @@ def test_a_pruned_trial_is_finished_and_goes_on_without_the_rule(
     assert (progress.epochs_done, progress.trained, progress.failure) == (2, False, None)
     assert progress.lease is not None
     assert progress.lease.ended is not None
-    assert progress.lease.ended["how"] == "pruned"
+    assert progress.lease.ended.how == "pruned"
     assert progress.pruned == {
         "rule": "collapse",
         "settings": {"rule": "collapse", "epochs": 2},

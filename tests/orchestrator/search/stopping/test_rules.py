@@ -110,14 +110,14 @@ def test_a_decision_counts_while_the_current_rules_would_make_it() -> None:
     course = rows(".xxx")
     past = decide(rules_of(collapse={"epochs": 3}), course, {})
     assert past is not None
-    record = json.loads(json.dumps(past.record()))
+    past = Pruning(**json.loads(json.dumps(past.record())))
     same = rules_of(other={"rule": "collapse", "epochs": 3})
-    assert pruning_in_force(same, record, unread, dict) == past
-    assert pruning_in_force({}, record, unread, dict) is None
+    assert pruning_in_force(same, past, unread, dict) == past
+    assert pruning_in_force({}, past, unread, dict) is None
     weaker = rules_of(collapse={"epochs": 4})
-    assert pruning_in_force(weaker, record, lambda: course, dict) is None
+    assert pruning_in_force(weaker, past, lambda: course, dict) is None
     stricter = pruning_in_force(
-        rules_of(soon={"rule": "collapse", "epochs": 2}), record, lambda: course, dict
+        rules_of(soon={"rule": "collapse", "epochs": 2}), past, lambda: course, dict
     )
     assert stricter is not None
     assert stricter.rule == "soon"

@@ -24,6 +24,7 @@ from orchestrator.store.housekeeping.collection import UncertainError, remove, s
 from orchestrator.store.housekeeping.garbage import Garbage, Kind
 from orchestrator.store.housekeeping.membership import members, sweeps_by_trial
 from orchestrator.store.leases.lease import create
+from orchestrator.store.leases.records import About
 from orchestrator.store.records.read_only import ReadOnly
 from orchestrator.store.records.sealed import read_record, write_blob, write_record
 from orchestrator.store.records.version import enter
@@ -60,7 +61,7 @@ def by_kind(garbage: list[Garbage]) -> dict[Kind, set[str]]:
 def begun(store: Store, trial: Trial, number: int) -> Attempt:
     stored = store.trial(trial.id)
     stored.describe(trial)
-    attempt = stored.begin(trial, number, lasts=600.0, about={"start": "sweeps/s/starts/000001"})
+    attempt = stored.begin(trial, number, lasts=600.0, about=About(start="sweeps/s/starts/000001"))
     assert attempt is not None
     return attempt
 
@@ -329,7 +330,7 @@ def start(files: LocalFiles, number: int, *, joins: bool = False) -> Any:
         "sweeps/s/starts",
         number,
         lasts=600.0,
-        about={"joins": joins},
+        about=About(joins=joins),
         is_shared=True,
         impatient=files,
     )

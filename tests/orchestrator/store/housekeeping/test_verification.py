@@ -21,6 +21,7 @@ from orchestrator.store.housekeeping import damage as damage_module
 from orchestrator.store.housekeeping.damage import Kind
 from orchestrator.store.housekeeping.verification import Finding, contents, sealed, verify
 from orchestrator.store.leases.lease import create
+from orchestrator.store.leases.records import About
 from orchestrator.store.records.sealed import read_blob, write_blob, write_record
 from orchestrator.store.records.version import VersionError, enter
 from orchestrator.store.trials.result import give_up_weights
@@ -324,7 +325,7 @@ def test_file_that_is_being_replaced_is_not_damaged(tmp_path: Path) -> None:
     files.write(f"{place}/trial.json", b"")
     write_record(files, f"{place}/trial.json", {"trial": {}})
     attempt = create(
-        files, f"{place}/attempts", 1, lasts=60.0, about={}, is_shared=False, impatient=files
+        files, f"{place}/attempts", 1, lasts=60.0, about=About(), is_shared=False, impatient=files
     )
     assert attempt is not None
     name = f"{attempt.folder}/checkpoints/000001-000000.pt"

@@ -24,6 +24,7 @@ from orchestrator.store.files.contract import UnreachableError
 from orchestrator.store.leases import lease
 from orchestrator.store.leases.lease import Lease, LostError, Watch, create, newest, numbers, state
 from orchestrator.store.leases.owner import Owner
+from orchestrator.store.leases.records import About, Cause
 from orchestrator.store.records.sealed import read_record, write_record
 from tests.orchestrator.working import IN_MEMORY, contents, fork, started
 
@@ -53,8 +54,13 @@ def files(tmp_path: Path) -> LocalFiles:
     return LocalFiles(tmp_path)
 
 
+CAUSE = Cause(kind="data", message="asked", details="")
+
+
 def take(files: LocalFiles, number: int, lasts: float = LASTS, place: str = PLACE) -> Lease | None:
-    return create(files, place, number, lasts=lasts, about={}, is_shared=False, impatient=files)
+    return create(
+        files, place, number, lasts=lasts, about=About(), is_shared=False, impatient=files
+    )
 
 
 def taken(files: LocalFiles, number: int, lasts: float = LASTS) -> Lease:
@@ -301,7 +307,7 @@ def test_killed_owners_place_is_free_at_once(
 
 def test_number_that_another_process_has_now_is_not_the_owner() -> None:
     with subprocess.Popen(["sleep", "60"]) as sleeper:
-        of_old = Owner(**{**Owner.here().record(), "process": sleeper.pid, "started": "1"})
+        of_old = Owner.here().model_copy(update={"process": sleeper.pid, "started": "1"})
         assert of_old.is_gone()
         sleeper.kill()
 
@@ -321,7 +327,7 @@ def test_name_of_a_process_may_hold_anything(tmp_path: Path) -> None:
 def test_own_process_is_here() -> None:
     here = Owner.here()
     assert (here.is_here(), here.is_gone()) == (True, False)
-    assert Owner.read(here.record()) == here
+    assert Owner.model_validate(here.model_dump()) == here
     assert str(here) == f"process {os.getpid()} on {here.host}"
 
 
@@ -362,7 +368,7 @@ def test_what_the_owners_calendar_says_changes_nothing(
     theirs, watch = taken(files, 1), Watch()
     elsewhere(files, 1)
     theirs.renew()
-    assert state(files, PLACE, 1).since == state(files, PLACE, 1).beat["at"] == wrong
+    assert state(files, PLACE, 1).since == state(files, PLACE, 1).beat.at == wrong
     assert not is_free(files, watch)
     clock.now += LASTS - 1
     assert not is_free(files, watch)
@@ -386,12 +392,12 @@ def test_ended_lease_is_free_at_once_and_says_how(files: LocalFiles, clock: Cloc
     mine.note(epoch=3)
     mine.renew()
     clock.now += 12.5
-    mine.end("stopped", reason="asked")
+    mine.end("stopped", failure=CAUSE)
     mine.end("done")
     found = state(files, PLACE, 1)
     assert found.ended is not None
-    assert (found.ended["how"], found.ended["reason"]) == ("stopped", "asked")
-    assert (found.ended["epoch"], found.seconds) == (3, 12.5)
+    assert (found.ended.how, found.ended.failure) == ("stopped", CAUSE)
+    assert (found.ended.epoch, found.seconds) == (3, 12.5)
     assert is_free(files, Watch())
 
 
@@ -456,9 +462,9 @@ def test_thread_goes_on_when_the_store_is_back(tmp_path: Path) -> None:
         files.is_away = True
         time.sleep(0.2)
         files.is_away = False
-        heard = state(files, PLACE, 1).beat["count"]
+        heard = state(files, PLACE, 1).beat.count
         until = time.monotonic() + 10
-        while state(files, PLACE, 1).beat["count"] < heard + 3 and time.monotonic() < until:
+        while state(files, PLACE, 1).beat.count < heard + 3 and time.monotonic() < until:
             time.sleep(0.01)
     mine.check()
     assert ticks > 2
@@ -487,12 +493,12 @@ def test_owner_hears_of_its_successor_with_its_next_beat(files: LocalFiles) -> N
     mine.renew()
     with pytest.raises(LostError, match=f"^the lease {PLACE}/000001 is succeeded by 000002$"):
         mine.check()
-    assert state(files, PLACE, 1).beat["count"] == 1
+    assert state(files, PLACE, 1).beat.count == 1
 
 
 def test_shared_place_has_many_owners(files: LocalFiles) -> None:
     leases = [
-        create(files, PLACE, n, lasts=60, about={}, is_shared=True, impatient=files)
+        create(files, PLACE, n, lasts=60, about=About(), is_shared=True, impatient=files)
         for n in (1, 2, 3)
     ]
     for mine in leases:
@@ -551,7 +557,7 @@ def test_owner_that_stood_still_is_succeeded_and_writes_no_more(
     assert own - before.keys() <= {f"{PLACE}/000001/ended.json"}
     ended = state(files, PLACE, 1).ended
     assert ended is not None
-    assert ended["how"] == "lost"
+    assert ended.how == "lost"
     successor.renew()
     successor.check()
 

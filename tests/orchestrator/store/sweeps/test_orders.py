@@ -54,7 +54,7 @@ def test_pause_says_who_asked(files: LocalFiles, tmp_path: Path) -> None:
     process.join()
     record = orders.paused(files, "front")
     assert record is not None
-    assert record["by"]["process"] == process.pid != os.getpid()
+    assert record.by.process == process.pid != os.getpid()
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"null", b'{"sha256": "0", "record": {}}'])

@@ -26,6 +26,7 @@ from orchestrator.spec.policy import BudgetSettings, Resources
 from orchestrator.store import LocalFiles
 from orchestrator.store.leases import lease
 from orchestrator.store.leases.lease import Lease, LeaseState, create
+from orchestrator.store.leases.records import About, Beat, Ended
 from orchestrator.store.records.sealed import read_record, write_record
 from orchestrator.store.records.version import enter
 from orchestrator.store.sweeps import starts
@@ -86,7 +87,7 @@ def edit(files: LocalFiles, number: int, **changes: Any) -> None:
 
 
 def how_they_ended(files: LocalFiles) -> list[str]:
-    return [start.ended["how"] if start.ended else "" for start in all_starts(files, "front")]
+    return [start.ended.how if start.ended else "" for start in all_starts(files, "front")]
 
 
 # --- who goes on
@@ -187,7 +188,9 @@ def test_silent_start_on_another_machine_is_waited_for_once(
 def test_damaged_start_holds_its_sweep_no_longer_than_a_silent_one(
     files: LocalFiles, damage: bytes
 ) -> None:
-    lost = create(files, place("front"), 1, lasts=9e9, about={}, is_shared=True, impatient=files)
+    lost = create(
+        files, place("front"), 1, lasts=9e9, about=About(), is_shared=True, impatient=files
+    )
     assert lost is not None
     files.write(f"{lost.folder}/lease.json", damage)
     began = time.monotonic()
@@ -215,7 +218,7 @@ def test_start_that_waits_is_alive_to_others(files: LocalFiles, tmp_path: Path) 
         begin(files).__enter__()
     while not all_starts(files, "front")[1].beat and time.monotonic() < until:
         time.sleep(0.01)
-    assert all_starts(files, "front")[1].beat["count"] == 1
+    assert all_starts(files, "front")[1].beat.count == 1
     process.kill()
     process.join()
 
@@ -288,16 +291,16 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def span(minute: int, minutes: int, **facts: float) -> LeaseState:
     """A start of so many minutes, from that minute on."""
     since = datetime.fromisoformat("2026-01-01T00:00:00+00:00") + timedelta(minutes=minute)
-    told = {"elapsed": 60.0 * minutes, **facts}
+    beat = Beat(elapsed=60.0 * minutes, count=1, at=since.isoformat(), **facts)
     return LeaseState(
         number=1,
         folder="",
         owner=None,
         since=since.isoformat(),
         lasts=60.0,
-        about={},
-        beat={} if minute % 2 else told,
-        ended=told if minute % 2 else None,
+        about=About(),
+        beat=None if minute % 2 else beat,
+        ended=Ended.after(beat, how="over", at=beat.at) if minute % 2 else None,
     )
 
 
@@ -314,7 +317,14 @@ def test_hours_in_which_several_starts_ran_count_once(them: list[tuple[int, int]
 
 def test_start_of_which_nothing_is_known_used_nothing() -> None:
     damaged = LeaseState(
-        number=1, folder="", owner=None, since=None, lasts=None, about={}, beat={}, ended=None
+        number=1,
+        folder="",
+        owner=None,
+        since=None,
+        lasts=None,
+        about=About(),
+        beat=None,
+        ended=None,
     )
     assert usage([damaged]) == Usage()
 
@@ -337,7 +347,7 @@ def test_meter_counts_what_trials_occupy(clock: Clock) -> None:
 
 def a_start(files: LocalFiles, number: int) -> Lease:
     mine = create(
-        files, place("front"), number, lasts=60.0, about={}, is_shared=True, impatient=files
+        files, place("front"), number, lasts=60.0, about=About(), is_shared=True, impatient=files
     )
     assert mine is not None
     return mine
@@ -357,7 +367,8 @@ def test_budget_is_of_all_starts_together(
     first, meter = a_start(files, 1), Meter(resources)
     meter.started("a")
     clock.now += 3600
-    first.end("over", **meter.read())  # 2 core-hours, 0.5 GPU-hours
+    first.note(**meter.read())
+    first.end("over")  # 2 core-hours, 0.5 GPU-hours
 
     second, meter = a_start(files, 2), Meter(resources)
     limit = {"core_hours": 5.0, "gpu_hours": 1.25}[cap]

@@ -26,6 +26,7 @@ from hypothesis.stateful import (
 from orchestrator.store import Attempt, LocalFiles, Store, StoredTrial
 from orchestrator.store.leases import lease
 from orchestrator.store.leases.lease import LostError, Watch
+from orchestrator.store.leases.records import About
 from orchestrator.store.records.sealed import read_record, write_blob
 from orchestrator.store.trials.attempt import Origin
 from tests.orchestrator.working import IN_MEMORY, MakeTrial
@@ -67,7 +68,7 @@ def begin(stored: StoredTrial, trial: Trial) -> Callable[..., Attempt]:
 
     def attempt(**about: Any) -> Attempt:
         number = len(stored.past_attempts()) + 1
-        found = stored.begin(trial, number, lasts=LASTS, about=about)
+        found = stored.begin(trial, number, lasts=LASTS, about=About(**about))
         assert found is not None
         return found
 
@@ -155,7 +156,7 @@ def test_farthest_checkpoint_is_gone_on_from_whoever_wrote_it(
         trial = small_trial()
         stored = Store(LocalFiles(Path(folder))).trial(trial.id)
         for number, position in enumerate(positions, start=1):
-            attempt = stored.begin(trial, number, lasts=LASTS, about={})
+            attempt = stored.begin(trial, number, lasts=LASTS, about=About())
             assert attempt is not None
             attempt.keep_checkpoint(state_after(*position))
         checkpoint, origin = stored.resume_point(trial)
@@ -286,7 +287,7 @@ def test_longer_trial_goes_on_from_the_longest_shorter_one_where_the_rate_is_con
         sibling = lasting(epochs)
         stored = store.trial(sibling.id)
         stored.describe(sibling)
-        attempt = stored.begin(sibling, 1, lasts=LASTS, about={})
+        attempt = stored.begin(sibling, 1, lasts=LASTS, about=About())
         assert attempt is not None
         run_epochs(attempt, range(1, epochs + 1))
         published(attempt, 1.0, keeps_last=True)
@@ -307,7 +308,7 @@ def test_sibling_of_another_seed_is_none(store: Store, trial: Trial) -> None:
     other = trial.model_copy(update={"seed": 1})
     stored = store.trial(other.id)
     stored.describe(other)
-    attempt = stored.begin(other, 1, lasts=LASTS, about={})
+    attempt = stored.begin(other, 1, lasts=LASTS, about=About())
     assert attempt is not None
     run_epochs(attempt, range(1, 3))
     training = trial.training.model_copy(update={"epochs": 9})
@@ -330,8 +331,8 @@ def test_publishing_ends_the_training(
 ) -> None:
     it = trial if is_constant else falling
     stored, folder = store.trial(it.id), tmp_path / "runs" / "trials" / it.id
-    first = stored.begin(it, 1, lasts=LASTS, about={})
-    second = stored.begin(it, 2, lasts=LASTS, about={})
+    first = stored.begin(it, 1, lasts=LASTS, about=About())
+    second = stored.begin(it, 2, lasts=LASTS, about=About())
     assert first is not None
     assert second is not None
     run_epochs(first, range(1, 3)).keep_checkpoint(state_after(2, 4))
@@ -471,7 +472,7 @@ def test_failure_stands_until_another_attempt_begins(
     assert progress.failure.details == "Traceback ..."
     begin()
     assert stored.progress("").failure is None
-    ends = [state.ended and state.ended["how"] for state in stored.past_attempts()]
+    ends = [state.ended and state.ended.how for state in stored.past_attempts()]
     assert ends == ["failed", None]
 
 
@@ -491,14 +492,14 @@ def test_failures_are_kept_without_secrets(
 def test_attempt_begins_only_after_the_one_before(stored: StoredTrial, trial: Trial) -> None:
     watch = Watch()
     assert stored.next_attempt(watch, LASTS) == 1
-    first = stored.begin(trial, 1, lasts=LASTS, about={"sweep": "front"})
+    first = stored.begin(trial, 1, lasts=LASTS, about=About(sweep="front"))
     assert first is not None
-    assert stored.begin(trial, 1, lasts=LASTS, about={}) is None
+    assert stored.begin(trial, 1, lasts=LASTS, about=About()) is None
     assert stored.next_attempt(watch, LASTS) is None
     first.end("stopped")
     assert stored.next_attempt(watch, LASTS) == 2
     (state,) = stored.past_attempts()
-    assert state.about == {"sweep": "front"}
+    assert state.about == About(sweep="front")
 
 
 def test_trial_that_is_given_up_is_lost_to_whoever_is_at_work(
@@ -544,7 +545,7 @@ def test_attempt_that_loses_its_lease_while_it_publishes_has_not(
             super().write(name, data)
 
     stored = Store(Slow(tmp_path)).trial(trial.id)
-    attempt = stored.begin(trial, 1, lasts=LASTS, about={})
+    attempt = stored.begin(trial, 1, lasts=LASTS, about=About())
     assert attempt is not None
     with pytest.raises(LostError, match="could not be renewed for 60 s"):
         published(attempt, 1.0)
@@ -608,7 +609,7 @@ class TrialAmongWorkers(RuleBasedStateMachine):
         number = self._stored.next_attempt(self._watches[worker], LASTS)
         if number is None or worker in self._at_work:
             return
-        attempt = self._stored.begin(self.trial, number, lasts=LASTS, about={})
+        attempt = self._stored.begin(self.trial, number, lasts=LASTS, about=About())
         if attempt is not None:
             checkpoint, origin = self._stored.resume_point(self.trial)
             if origin is not None:
