@@ -11,11 +11,18 @@ import pytest
 
 from orchestrator.plan.manifest import write_manifest
 from orchestrator.plan.plan import make_plan
+from orchestrator.search.growth import grow
+from orchestrator.spec.sweep_spec import read_spec
 from orchestrator.store.sweeps.starts import begun
 from tests.orchestrator.finished import do_sweep, read_sweep, store_of
 
 ROOT = Path(__file__).parents[1]
 HEAVY = {"torch", "torchvision", "ray", "mlflow", "optuna", "scipy.stats"}
+
+DRAWN = """\
+  pgd: {vary: {pgd.epsilon: {min: 0.1, max: 0.3}}}
+search: {strategy: random, trials: 3}
+"""
 
 SCRIPT = """\
 import atexit, pathlib, runpy, sys
@@ -38,15 +45,25 @@ def imports_of(folder: Path, words: Sequence[str]) -> set[str]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two sweeps in one storage: `small` is done; `waiting`, of another network, was only begun."""
+    """Three sweeps in one storage: `small` is done; `waiting`, of another network, and `drawn`,
+    whose trials are drawn at random, were only begun."""
     folder = tmp_path_factory.mktemp("read")
     do_sweep(read_sweep(folder))
-    waiting = read_sweep(folder, "waiting", "model.hidden=32")
-    store = store_of(waiting)
-    with begun(
-        store.files, store.files, waiting.name, joins=False, lasts=60.0, on_tick=lambda lease: None
+    drawn = folder / "drawn.yaml"
+    drawn.write_text((folder / "small.yaml").read_text().replace("  pgd: {}\n", DRAWN))
+    drawn.write_text(drawn.read_text().replace("name: small", "name: drawn"))
+    for sweep in (
+        read_sweep(folder, "waiting", "model.hidden=32"),
+        read_spec(str(drawn), [f"storage={folder / 'runs'}"], {}),
     ):
-        write_manifest(store.files, waiting, make_plan(waiting, store))
+        store = store_of(sweep)
+        with begun(
+            *(store.files, store.files, sweep.name),
+            joins=False,
+            lasts=60.0,
+            on_tick=lambda lease: None,
+        ):
+            write_manifest(store.files, sweep, grow(sweep, make_plan(sweep, store), store))
     return folder
 
 
@@ -58,6 +75,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "status {folder}/small.yaml --storage {folder}/runs --json",
         "status {folder}/small.yaml --storage {folder}/runs --set seeds=[0,1]",
         "status {folder}/waiting.yaml --storage {folder}/runs --set model.hidden=32",
+        "status {folder}/drawn.yaml --storage {folder}/runs",
         "store ls {folder}/runs",
         "store verify {folder}/runs",
         "store gc {folder}/runs",

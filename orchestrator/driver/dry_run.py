@@ -23,6 +23,7 @@ from orchestrator.costs.forecast import Forecast, forecast
 from orchestrator.driver.preflight import check_storage, ready
 from orchestrator.plan.manifest import read_manifest
 from orchestrator.plan.plan import Plan, PlannedTrial, with_republished
+from orchestrator.plan.search_standing import search_standing
 from orchestrator.report.results import suite_facts
 from orchestrator.results.reevaluation import coverage
 from orchestrator.search.stopping import recorded
@@ -83,6 +84,8 @@ def show_plan(
     console.print(_table(spec, rows, table_width(console)), soft_wrap=True)
     counts = ", ".join(f"{count} {status}" for status, count in plan.counts().items())
     said = [("sweep", f"{spec.name}: {counts}")]
+    if (search := search_standing(spec, plan)) is not None:
+        said.append(("search", str(search)))
     if (covered := coverage(spec, plan)) is not None:
         said += covered.lines()
     if spec.auto_precision is not None:
@@ -134,9 +137,15 @@ def _record(spec: SweepSpec, plan: Plan, coming: Forecast) -> dict[str, Any]:
         }
         for planned in plan.trials
     ]
-    left = coming.record()
-    record = {"name": spec.name, "counts": plan.counts(), "left": left, "trials": trials}
-    record["stopping"] = recorded(spec.rules)
+    search = search_standing(spec, plan)
+    record = {
+        "name": spec.name,
+        "counts": plan.counts(),
+        "search": search and search.record(),
+        "left": coming.record(),
+        "trials": trials,
+        "stopping": recorded(spec.rules),
+    }
     if spec.auto_precision is not None:
         record["precision"] = asdict(spec.auto_precision)
     return record | suite_facts(spec, plan)

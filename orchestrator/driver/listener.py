@@ -39,6 +39,13 @@ class Commentary:
         self._meter = meter
         self.shown = self._display.shown
 
+    def add(self, plan: Plan, trials: Sequence[PlannedTrial]) -> None:
+        """Listen to more trials of a plan that has grown."""
+        self._planned |= {planned.id: planned for planned in trials}
+        self._names = plan.names()
+        self._tally.add(trials)
+        self._display.update()
+
     def started(self, trial_id: str) -> None:
         """Count the trial as running: a worker took it up."""
         self._meter.started(trial_id)

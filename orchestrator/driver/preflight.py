@@ -18,8 +18,9 @@ from torch import nn
 from orchestrator.execution.address import check_address
 from orchestrator.execution.session import parent_folder
 from orchestrator.plan.network_sizes import IMAGES
-from orchestrator.plan.plan import Plan, PlannedTrial, blamed_on
+from orchestrator.plan.plan import Plan, PlannedTrial, blamed_on, grown
 from orchestrator.results.reevaluation import plan_start, refuse_nothing_to_evaluate
+from orchestrator.search.growth import proposed
 from orchestrator.spec.arguments import check_version
 from orchestrator.spec.policy import Resources
 from orchestrator.spec.sweep_spec import SweepSpec
@@ -46,7 +47,8 @@ Shape = tuple[int, int, int]
 class Ready:
     """A sweep that passed every check that can be made before it runs."""
 
-    plan: Plan
+    recorded: Plan  # of the cells that the file and the store give
+    plan: Plan  # with those that the search proposes now, which nobody has recorded
     pending: tuple[PlannedTrial, ...]  # to work on
     resources: Resources  # of a trial
 
@@ -82,8 +84,10 @@ def ready(
     if address is not None:
         check_address(address)
     check_storage(spec, place)
-    plan = plan_start(spec, store, fingerprint_of=fingerprint_of, settled=settled)
-    refuse_nothing_to_evaluate(spec, plan, store.files)
+    recorded = plan_start(spec, store, fingerprint_of=fingerprint_of, settled=settled)
+    refuse_nothing_to_evaluate(spec, recorded, store.files)
+    fresh = proposed(spec, recorded)
+    plan = grown(recorded, spec, store, fresh, fingerprint_of=fingerprint_of)
     pending = plan.pending(retry_failed=retry_failed)
     is_here = bool(pending) and address is None
     resources = local_resources(spec, console) if is_here else spec.policy.resources
@@ -96,7 +100,7 @@ def ready(
     _warn_of_radii(spec, shapes)
     if spec.reevaluation is None and not resources.gpu:
         _warn_of_slowness(pending)
-    return Ready(plan=plan, pending=pending, resources=resources)
+    return Ready(recorded=recorded, plan=plan, pending=pending, resources=resources)
 
 
 def check_temporary_folder() -> None:

@@ -32,7 +32,13 @@ class Tally:
     @classmethod
     def of(cls, trials: Sequence[PlannedTrial]) -> Tally:
         """Make the tally of trials that are about to be run."""
-        return cls({planned.id: planned.epochs_left + 1 for planned in trials})
+        tally = cls({})
+        tally.add(trials)
+        return tally
+
+    def add(self, trials: Sequence[PlannedTrial]) -> None:
+        """Count trials that are to be run as well."""
+        self.todo |= {planned.id: planned.epochs_left + 1 for planned in trials}
 
     def started(self, trial_id: str) -> None:
         """Count the trial as running: a worker took it up."""

@@ -14,6 +14,7 @@ import pandas as pd
 from rich.console import Console
 
 from orchestrator.costs.budget import BudgetWatch, Meter
+from orchestrator.driver.growing import GrowingPlan
 from orchestrator.driver.listener import Commentary
 from orchestrator.driver.mending import mend
 from orchestrator.driver.preflight import ready
@@ -26,6 +27,7 @@ from orchestrator.plan.plan import FINISHED, Plan, PlannedTrial
 from orchestrator.report.results import write_results
 from orchestrator.results.reevaluation import coverage, plan_start
 from orchestrator.results.trials_table import trials_table
+from orchestrator.search.growth import grow
 from orchestrator.spec.arguments import command
 from orchestrator.spec.auto_precision import keep, told
 from orchestrator.spec.policy import Policy, Resources
@@ -125,6 +127,8 @@ def start(
         )
         _keep_precision(spec, files, console)
         files.write(f"{spec.folder}/spec.yaml", spec.resolved_yaml().encode())
+        if (whole := grow(spec, looked.recorded, store)) is not looked.recorded:
+            plan, pending = whole, whole.pending(retry_failed=retry_failed)
         mend(plan, store)
         write_manifest(files, spec, plan)
         budget.look(lease)
@@ -154,6 +158,7 @@ def start(
                 policy,
                 store,
                 commentary,
+                growing=GrowingPlan(spec, plan, store, commentary),
                 lease=lease,
                 foreman=foreman,
                 interruption=interruption,
@@ -274,6 +279,7 @@ def _run(
     store: Store,
     commentary: Commentary,
     *,
+    growing: GrowingPlan,
     lease: Lease,
     foreman: _Foreman,
     interruption: Interruption,
@@ -291,6 +297,7 @@ def _run(
                 is_stopped=foreman.is_stopped,
                 seconds_in_touch=lambda: lease.steady,
                 keep_signals=interruption.keep,
+                more=growing.more,
             )
         )
 

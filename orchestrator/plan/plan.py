@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Literal
 
+from orchestrator.plan.proposed import cells_with_seeds, recorded
 from orchestrator.search.stopping import Pruning, pruning_in_force
+from orchestrator.spec.space import Cell
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Files, Progress, Store
+from orchestrator.store.sweeps.proposals import Proposal
 from orchestrator.store.trials.purpose import came_for
 from orchestrator.store.trials.stored_trial import FAMILIES
 from orchestrator.table.setting_values import value_text
@@ -126,6 +129,7 @@ class Plan:
     trials: tuple[PlannedTrial, ...]
     suite_id: str
     front_before: FrontBefore | None = None  # by which some were left out
+    proposals: tuple[Proposal, ...] = ()  # of the sweep's search, that its trials are of
 
     def names(self) -> dict[str, str]:
         """Name the trials by id, as briefly as tells a method's apart: `pareto rho=0.4 seed=1`.
@@ -218,10 +222,45 @@ def make_plan(
     Raises:
         BadInput: the data are not there, or cannot be read.
     """
-    trials = {trial.id: trial for trial in _named(spec, fingerprint_of)}
+    proposals = recorded(spec, store.files)
+    cells = [(cell, spec.seeds) for cell in spec.cells]
+    cells += cells_with_seeds(spec, proposals)
+    trials = {trial.id: trial for trial in _named(spec, cells, fingerprint_of)}
     known = (replace(t, progress=settled[t.id]) if t.id in settled else t for t in trials.values())
-    plan = Plan(trials=tuple(known), suite_id=spec.suite.id)
+    plan = Plan(trials=tuple(known), suite_id=spec.suite.id, proposals=proposals)
     return _with_siblings(refreshed(plan, store, spec), store)
+
+
+def grown(
+    plan: Plan,
+    spec: SweepSpec,
+    store: Store,
+    proposals: Sequence[Proposal],
+    *,
+    fingerprint_of: Callable[[DataSettings], str] = fingerprint,
+) -> Plan:
+    """Return a plan with the trials of more proposals, and their progress, in the order that the
+    plan of all of them has.
+
+    Raises:
+        BadInput: their data are not there, or cannot be read.
+    """
+    if not proposals:
+        return plan
+    fingerprints = {planned.trial.data: planned.trial.fingerprint for planned in plan.trials}
+    cells = list(cells_with_seeds(spec, proposals))
+    named = _named(spec, cells, lambda data: fingerprints.get(data) or fingerprint_of(data))
+    more = {trial.id: trial for trial in named}
+    for planned in plan.trials:
+        more.pop(planned.id, None)
+    added = Plan(trials=tuple(more.values()), suite_id=plan.suite_id)
+    added = _with_siblings(refreshed(added, store, spec), store)
+    trials = (*plan.trials, *added.trials)
+    return replace(
+        plan,
+        trials=tuple(sorted(trials, key=lambda planned: spec.seeds.index(planned.trial.seed))),
+        proposals=(*plan.proposals, *proposals),
+    )
 
 
 def refreshed(plan: Plan, store: Store, spec: SweepSpec) -> Plan:
@@ -270,20 +309,24 @@ def _with_siblings(plan: Plan, store: Store) -> Plan:
 
 
 def _named(
-    spec: SweepSpec, fingerprint_of: Callable[[DataSettings], str]
+    spec: SweepSpec,
+    wanted: Sequence[tuple[Cell, Collection[int]]],
+    fingerprint_of: Callable[[DataSettings], str],
 ) -> Iterator[PlannedTrial]:
-    """Yield the trials of a sweep, with no progress known yet."""
+    """Yield the trials of cells with seeds, with no progress known yet."""
     fingerprints: dict[DataSettings, str] = {}
     cells = []
-    for cell in spec.cells:
+    for cell, seeds in wanted:
         data = cell.trial.data
         if data not in fingerprints:
             with blamed_on("data", spec):
                 fingerprints[data] = fingerprint_of(data)
         trial = cell.trial.model_copy(update={"fingerprint": fingerprints[data]})
-        cells.append((cell, trial, trial.content()))
+        cells.append((cell, seeds, trial, trial.content()))
     for seed in spec.seeds:
-        for cell, trial, content in cells:
+        for cell, seeds, trial, content in cells:
+            if seed not in seeds:
+                continue
             yield PlannedTrial(
                 id=content_id("t", content | {"seed": seed}),  # as `Trial.id`, at a tenth its cost
                 trial=trial.model_copy(update={"seed": seed}),

@@ -21,7 +21,7 @@ def read_cells(
     for method in (space.reference, *methods):
         for point in method.points():
             cell = space.cell(method, point)
-            cells.setdefault(cell.trial.id, cell)
+            cells.setdefault(cell.id, cell)
     first, *others = cells.values()
     if any((cell.method, cell.settings) == (REFERENCE, first.settings) for cell in others):
         raise document.fail(

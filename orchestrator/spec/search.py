@@ -118,7 +118,7 @@ def _read_probes(document: Document, space: Space) -> tuple[Cell, ...]:
         cells.append(first)
         for key, axis in method.axes.items():
             along = [space.cell(method, method.lowest | {key: end}) for end in axis.ends[1:]]
-            if along and all(cell.trial.id == first.trial.id for cell in along):
+            if along and all(cell.id == first.id for cell in along):
                 first_end, last_end = shown(axis.ends[0]), shown(axis.ends[-1])
                 raise document.fail(
                     f"methods.{label}.vary.{key}",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from orchestrator.spec.axes import Axis, Override, Range, read_axis
@@ -31,6 +33,11 @@ class Cell:
     method: str  # label in the sweep file
     trial: Trial  # of the first seed; its fingerprint is not yet known
     settings: Mapping[str, Any]  # by setting that varies anywhere in the sweep; None: not in use
+
+    @cached_property
+    def id(self) -> str:
+        """Name of the cell, equal where all that its trials share is."""
+        return self.trial.id
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +94,7 @@ class Space:
     reference: MethodSpace
     methods: Mapping[str, MethodSpace]  # by label
     paths: Mapping[str, tuple[str, ...]]  # in a trial's document, of each setting that varies
+    _read: dict[str, Cell] = field(default_factory=dict, repr=False, compare=False)
 
     def cell(self, method: MethodSpace, point: Point) -> Cell:
         """Return the cell at a point of a method; its data's folder is absolute, since a worker's
@@ -95,10 +103,13 @@ class Space:
         Raises:
             BadInput: the trial's own rules, where the values were written.
         """
-        trial = self._trial(method, point)
-        record = trial.record()
-        settings = {key: value_at(record, path) for key, path in self.paths.items()}
-        return Cell(method=method.label, trial=trial, settings=settings)
+        place = json.dumps([method.label, point])  # read once: that is what takes time
+        if place not in self._read:
+            trial = self._trial(method, point)
+            record = trial.record()
+            settings = {key: value_at(record, path) for key, path in self.paths.items()}
+            self._read[place] = Cell(method=method.label, trial=trial, settings=settings)
+        return self._read[place]
 
     def of_kinds(self) -> Space:
         """Return the space with each range of whole numbers where its setting takes no others.
@@ -118,7 +129,7 @@ class Space:
                     for key, axis in axes.items()
                 }
             methods[label] = replace(method, axes=axes)
-        return replace(self, methods=methods)
+        return replace(self, methods=methods, _read={})
 
     def _trial(self, method: MethodSpace, point: Point) -> Trial:
         document, overrides = self.base, method.overrides(point)

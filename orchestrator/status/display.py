@@ -122,6 +122,8 @@ def _lines(
     spec: SweepSpec, standing: Standing, damaged: Collection[str]
 ) -> Iterator[tuple[str, str]]:
     yield "sweep", f"{spec.name}: {summary(spec, standing)} ({standing.at})"
+    if standing.search is not None:
+        yield "search", str(standing.search)
     for start in standing.runners:
         yield "run by", _runner(start, spec, standing.at)
     if not standing.runners and standing.starts:

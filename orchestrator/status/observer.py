@@ -18,7 +18,9 @@ from orchestrator.costs.footprint import bytes_stored
 from orchestrator.costs.forecast import Forecast, forecast
 from orchestrator.pareto.front import Front, extract_front
 from orchestrator.plan.manifest import read_manifest
-from orchestrator.plan.plan import Plan, PlannedTrial, make_plan, refreshed
+from orchestrator.plan.plan import Plan, PlannedTrial, grown, make_plan, refreshed
+from orchestrator.plan.proposed import recorded
+from orchestrator.plan.search_standing import SearchStanding, search_standing
 from orchestrator.report.front_files import front_record
 from orchestrator.report.results import missing
 from orchestrator.results.trials_table import trials_table
@@ -85,6 +87,7 @@ class Standing:
     front: Front  # of what is done
     forecast: Forecast
     kept_bytes: int  # of the weights and outcomes of its trials
+    search: SearchStanding | None  # None: a grid
 
     @property
     def used(self) -> Usage:
@@ -116,6 +119,7 @@ class Standing:
             "starts": [_start_record(start, spec, self.at) for start in self.runners],
             "paused": None if self.paused is None else self.paused.model_dump(),
             "counts": self.plan.counts(),
+            "search": self.search and self.search.record(),
             "missing": missing(self.plan),
             "front": front_record(self.front),
             "used": {**vars(self.used), **self.passes, "bytes": self.kept_bytes},
@@ -146,12 +150,14 @@ class Observer:
         spec, files = self._spec, self._files
         if self._plan is None:
             known = read_manifest(files, spec)
-            self._plan = make_plan(
+            plan = make_plan(
                 spec, self._store, fingerprint_of=known.fingerprint, settled=known.settled
             )
         else:
-            self._plan = refreshed(self._plan, self._store, spec)
-        plan = self._plan
+            plan = refreshed(self._plan, self._store, spec)
+            fresh = recorded(spec, files)[len(plan.proposals) :]
+            plan = grown(plan, spec, self._store, fresh)
+        self._plan = plan
         starts = all_starts(files, spec.name)
         used = usage(starts)
         table = trials_table(spec, plan)
@@ -170,6 +176,7 @@ class Observer:
             ),
             forecast=forecast(spec, plan, used, files, stored=self._weigh()),
             kept_bytes=_kept_bytes(plan),
+            search=search_standing(spec, plan),
         )
 
     def trials(self, standing: Standing, chosen: Iterable[PlannedTrial]) -> Iterator[TrialStanding]:

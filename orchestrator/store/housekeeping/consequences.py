@@ -23,6 +23,8 @@ CONSEQUENCES = {
     "beginning",
     r"sweeps/.+/plan\.json": "the next start of the sweep makes it again",
     r"sweeps/.+/paused\.json": "the sweep is not paused any more",
+    r"sweeps/.+/proposals/.+": "the next start of the sweep proposes as many trials again, under "
+    "strategy random the same; trials stand",
     r"sweeps/.+/(starts|runs)/.+": "who ran the sweep, or for how long, is lost for good; trials "
     "stand",
 }

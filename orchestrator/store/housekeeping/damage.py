@@ -57,7 +57,7 @@ def is_record(name: str) -> bool:
     """Whether a file has its checksum inside; a sweep's tables for people have none."""
     parts = name.split("/")
     is_known = parts[0] == TRIALS or parts[-1] in SEALED_OF_SWEEP
-    is_of_start = parts[0] == SWEEPS and parts[2:3] in (["starts"], ["runs"])
+    is_of_start = parts[0] == SWEEPS and parts[2:3] in (["starts"], ["runs"], ["proposals"])
     return parts[0] in {TRIALS, SWEEPS} and (is_known or is_of_start) and name.endswith(".json")
 
 

@@ -20,7 +20,7 @@ def axis(value: object, *, whole: bool = False) -> Axis:
     """An axis as it is written under `vary`; `whole`: of a setting that takes whole numbers."""
     document = Document.from_plain(value, "test")
     read = read_axis(document, written="key", path=("key",))
-    return read if isinstance(value, list) else read.of_kind(1 if whole else 1.0)  # type: ignore[union-attr]
+    return read if isinstance(value, list) else read.of_kind(1 if whole else 1.0)
 
 
 def drawn(read: Axis, count: int) -> np.ndarray:
@@ -39,7 +39,7 @@ def test_a_value_lies_within_its_range(low: float, high: float, share: float, *,
     for whole in {False, both_whole}:
         read = axis({"min": low, "max": high, "log": log}, whole=whole)
         value = read.at(share)
-        assert low <= value <= high  # type: ignore[operator]
+        assert low <= value <= high
         assert type(value) is (int if whole else float)
 
 
@@ -49,7 +49,7 @@ def test_rounding_moves_a_value_by_less_than_a_thousandth_of_the_range(
 ) -> None:
     high = low + width
     value = axis({"min": low, "max": high}).at(share)
-    assert abs(value - (low + share * (high - low))) <= (high - low) * 10.0 ** (1 - DIGITS)  # type: ignore[operator]
+    assert abs(value - (low + share * (high - low))) <= (high - low) * 10.0 ** (1 - DIGITS)
 
 
 def test_values_have_few_digits_and_are_written_back_exactly() -> None:

@@ -1,0 +1,84 @@
+"""How a sweep's plan grows: a strategy is asked, and what it proposes is recorded in the store.
+
+The record comes first. Whichever of several starts records its proposals first has chosen for all;
+the others take theirs up, and ask again when these are not enough.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from orchestrator.plan.plan import Plan, grown
+from orchestrator.plan.proposed import search_id, trials_left, wanted
+from orchestrator.results.trials_table import trials_table
+from orchestrator.search.strategies import STRATEGIES
+from orchestrator.search.strategy import Known, KnownTrial
+from orchestrator.spec.sweep_spec import SweepSpec, columns_of_numbers
+from orchestrator.store import Store
+from orchestrator.store.sweeps.proposals import Proposal, read_proposals, record_proposals
+
+
+def observe(spec: SweepSpec, plan: Plan) -> Known:
+    """Gather what a strategy may know of a sweep, from its plan as it stands."""
+    names = columns_of_numbers(spec.suite, (*spec.cells, *spec.probes), spec.settings)
+    rows = trials_table(spec, plan)[names].to_dict("records")
+    cell = {"fingerprint": "", "seed": spec.seeds[0]}
+    return Known(
+        space=spec.space,
+        seed=spec.search.seed,
+        seeds=spec.seeds,
+        objectives=spec.objectives,
+        trials=tuple(
+            KnownTrial(
+                cell=planned.trial.model_copy(update=cell).id,
+                method=planned.method,
+                settings=planned.settings,
+                seed=planned.trial.seed,
+                status=planned.status,
+                values={name: float(row[name]) for name in names if pd.notna(row[name])},
+            )
+            for planned, row in zip(plan.trials, rows, strict=True)
+        ),
+    )
+
+
+def proposed(spec: SweepSpec, plan: Plan) -> tuple[Proposal, ...]:
+    """Ask a sweep's strategy what comes next; nothing is recorded.
+
+    Raises:
+        BadInput: it proposes what is no trial.
+    """
+    most = trials_left(spec, plan.proposals)
+    if not most or spec.reevaluation is not None:
+        return ()
+    known = observe(spec, plan)
+    chosen = STRATEGIES[spec.search.strategy](known, most=most)
+    there = {(trial.cell, trial.seed) for trial in known.trials}
+    fresh = []
+    for proposal in wanted(spec, (*plan.proposals, *chosen))[len(plan.proposals) :]:
+        cell = spec.space.cell(spec.space.methods[proposal.method], dict(proposal.point)).id
+        its_trials = {(cell, seed) for seed in proposal.seeds}
+        if not its_trials <= there:
+            fresh.append(proposal)
+            there |= its_trials
+    return tuple(fresh)
+
+
+def grow(spec: SweepSpec, plan: Plan, store: Store) -> Plan:
+    """Return a plan with what comes next, proposed and recorded by this start, or by another that
+    was faster; the same plan where nothing does.
+
+    Raises:
+        BadInput: a strategy proposes what is no trial, or the data of one are not there.
+    """
+    if not trials_left(spec, plan.proposals) or spec.reevaluation is not None:
+        return plan
+    files, search = store.files, search_id(spec)
+    while True:
+        there = read_proposals(files, spec.name, search)
+        of_others = wanted(spec, there.made)[len(plan.proposals) :]
+        if of_others:
+            return grown(plan, spec, store, of_others)
+        ours = proposed(spec, plan)
+        if not ours or record_proposals(files, spec.name, search, there.next_number, ours):
+            return grown(plan, spec, store, ours)
