@@ -6,24 +6,23 @@ into another directory, and nothing where the table or an argument is bad.
 
 from __future__ import annotations
 
-import logging
 import math
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import pandas as pd
 import typer
 from rich.console import Console
-from rich.text import Text
 
+from orchestrator.exit_codes import CODES
 from orchestrator.figures.placement import PLACEMENTS, Placement
 from orchestrator.pareto.front import Front, extract_front, settings_columns
 from orchestrator.report.front_files import (
     FILES,
-    as_json,
     front_record,
     put,
     see_that_it_is_writable,
@@ -40,17 +39,11 @@ from orchestrator.table.objectives import (
     parse_objectives,
 )
 from orchestrator.table.setting_values import value_text
-from trainer.input.problems import BadInput, brief, shown
-from trainer.terminal.console import terminal
-from trainer.terminal.logs import log_to_stderr
-from trainer.terminal.table import (
-    Column,
-    are_numbers,
-    line_width,
-    table_width,
-    terminal_table,
-    titled,
-)
+from trainer.input.problems import InputError, shown
+from trainer.terminal.console import print_line, print_table, print_titled, terminal
+from trainer.terminal.door import door
+from trainer.terminal.json_text import print_json
+from trainer.terminal.table import Column, are_numbers
 
 if TYPE_CHECKING:
     from orchestrator.spec.sweep_spec import SweepSpec
@@ -63,6 +56,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.command()
+@door(CODES)
 def main(
     table_path: Annotated[
         Path,
@@ -115,60 +109,64 @@ def main(
     ] = (False),
 ) -> None:
     """Extract the empirical Pareto front of a table of trials; write and draw it."""
-    log_to_stderr(logging.WARNING)
     console = terminal()
     directory = table_path.parent if out is None else out
     shown = None
-    try:
-        if table_path.suffix in SPEC_SUFFIXES:
-            # Here alone: all that a sweep file may say is not needed to read a table.
-            from orchestrator.results.trials_table import sweep_table  # noqa: PLC0415
-            from orchestrator.spec.arguments import check_started, read_sweep  # noqa: PLC0415
-            from orchestrator.store.files.by_url import open_files  # noqa: PLC0415
+    if table_path.suffix in SPEC_SUFFIXES:
+        # Here alone: all that a sweep file may say is not needed to read a table.
+        from orchestrator.results.trials_table import sweep_table  # noqa: PLC0415
+        from orchestrator.spec.arguments import check_started, read_sweep  # noqa: PLC0415
+        from orchestrator.store.files.by_url import open_files  # noqa: PLC0415
 
-            spec = read_sweep(str(table_path), storage, assignments)
-            check_started(spec, open_files(spec.storage))
-            if out is None:
-                directory, shown = _place_of(spec)
-            objectives = parse_objectives(objective) if objective else spec.objectives
-            ends = default_reference_point(objectives) if objective else spec.reference_point
-            table = sweep_table(spec)
-        elif storage is not None or assignments:
-            raise TableError(f"{table_path}: must be a SPEC for --storage and --set, got a table")
-        else:
-            objectives = parse_objectives(objective or DEFAULT_OBJECTIVES)
-            ends = default_reference_point(objectives) if reference is None else ()
-            _refuse_own_front(table_path, directory)
-            table = read_table(table_path, objectives)
-        reference_point = ends if reference is None else _reference_point(reference, objectives)
-        front, usual = (
-            extract_front(
-                table, objectives=objectives, reference_point=reference_point, keep_collapsed=keep
-            )
-            for keep in (keep_collapsed, False)
+        spec = read_sweep(str(table_path), storage, assignments)
+        check_started(spec, open_files(spec.storage))
+        if out is None:
+            directory, shown = _place_of(spec)
+        objectives = parse_objectives(objective) if objective else spec.objectives
+        ends = default_reference_point(objectives) if objective else spec.reference_point
+        table = sweep_table(spec)
+    elif storage is not None or assignments:
+        raise TableError(f"{table_path}: must be a SPEC for --storage and --set, got a table")
+    else:
+        objectives = parse_objectives(objective or DEFAULT_OBJECTIVES)
+        ends = default_reference_point(objectives) if reference is None else ()
+        _refuse_own_front(table_path, directory)
+        table = read_table(table_path, objectives)
+    reference_point = ends if reference is None else _reference_point(reference, objectives)
+    front, usual = (
+        extract_front(
+            table, objectives=objectives, reference_point=reference_point, keep_collapsed=keep
         )
+        for keep in (keep_collapsed, False)
+    )
+    with _written_into(directory):
         see_that_it_is_writable(directory)
-        if not prints_json:  # before the pictures, which take longer than all else
-            show(front, console)
+    if not prints_json:  # before the pictures, which take longer than all else
+        show(front, console)
+    with _written_into(directory):
         paths = write_front(front, directory, placement=axes, note=note, facts={})
-        if shown is not None:
-            put(paths, open_files(spec.storage), spec.folder)
-    except (BadInput, ObjectiveError, TableError) as error:
-        typer.echo(brief(f"error: {error}"), err=True)
-        raise typer.Exit(2) from None
-    except BrokenPipeError:
-        raise  # by whoever reads what is printed
+    if shown is not None:
+        put(paths, open_files(spec.storage), spec.folder)
+    if prints_json:
+        print_json(front_record(front))
+        return
+    show_files(shown or str(directory), [path.name for path in paths], console)
+    if keep_collapsed:
+        print_titled(console, [("kept", what_differs(front, usual))])
+
+
+@contextmanager
+def _written_into(directory: Path) -> Iterator[None]:
+    """Refuse a folder into which a block cannot write.
+
+    Raises:
+        InputError: what the system says of it.
+    """
+    try:
+        yield
     except OSError as error:
         reason = error.strerror or error
-        typer.echo(brief(f"error: {directory}: must be a writable folder: {reason}"), err=True)
-        raise typer.Exit(2) from None
-    if prints_json:
-        typer.echo(as_json(front_record(front)))
-    else:
-        show_files(shown or str(directory), [path.name for path in paths], console)
-        if keep_collapsed:
-            kept = [("kept", what_differs(front, usual))]
-            console.print(titled(kept, width=line_width(console)), soft_wrap=True)
+        raise InputError(f"{directory}: must be a writable folder: {reason}") from error
 
 
 def _refuse_own_front(table_path: Path, directory: Path) -> None:
@@ -191,9 +189,9 @@ def show(front: Front, console: Console) -> None:
         why = "no trial is done with finite objectives"
         if len(front.measured):
             why = "every trial that is done is kept off it, as said below"
-        console.print(f"The front is empty: {why}.")
+        print_line(console, f"The front is empty: {why}.")
     else:
-        console.print(_shown_table(front, table_width(console)), soft_wrap=True)
+        _show_points(front, console)
     ends = ", ".join(
         f"{objective.name} {end:g}"
         for objective, end in zip(front.objectives, front.reference_point, strict=True)
@@ -207,16 +205,15 @@ def show(front: Front, console: Console) -> None:
         ("trials", f"{front.used} used; left out: {dropped or 'none'}"),
         *remarks(front),
     ]
-    console.print(titled(said, width=line_width(console)), soft_wrap=True)
+    print_titled(console, said)
 
 
 def show_files(folder: str, names: Sequence[str], console: Console) -> None:
     """Print where the front's files are."""
-    said = [("files", f"{folder}: {' '.join(names)}")]
-    console.print(titled(said, width=line_width(console)), soft_wrap=True)
+    print_titled(console, [("files", f"{folder}: {' '.join(names)}")])
 
 
-def _shown_table(front: Front, width: int | None) -> Text:
+def _show_points(front: Front, console: Console) -> None:
     settings = settings_columns(front.points, front.objectives)
     trials = front.points.head(SHOWN_ROWS).astype("object")
 
@@ -240,10 +237,9 @@ def _shown_table(front: Front, width: int | None) -> Text:
             Column(name=objective.name, cells=values, importance=8, is_number=True, stays=True)
         )
     styles = ["bold" if trial_id == front.knee else "" for trial_id in trials["trial_id"]]
-    shown = terminal_table(columns, width=width, more="front.csv", styles=styles)
+    print_table(console, columns, more="front.csv", styles=styles)
     if len(front.points) > SHOWN_ROWS:
-        shown.append(f"\nand {len(front.points) - SHOWN_ROWS} more in front.csv", style="dim")
-    return shown
+        print_line(console, f"and {len(front.points) - SHOWN_ROWS} more in front.csv", style="dim")
 
 
 def _reference_point(text: str, objectives: Sequence[Objective]) -> tuple[float, ...]:

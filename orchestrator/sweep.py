@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import shlex
-import signal
 from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any, Literal
@@ -16,7 +15,7 @@ from rich.console import Console
 
 from orchestrator.driver.dry_run import show_plan
 from orchestrator.driver.session import Outcome, start
-from orchestrator.execution.address import NoClusterError
+from orchestrator.exit_codes import CODES
 from orchestrator.front import show, show_files
 from orchestrator.plan.plan import FINISHED, Plan
 from orchestrator.report.front_files import front_record
@@ -25,14 +24,14 @@ from orchestrator.results.reevaluation import coverage, reevaluated
 from orchestrator.spec.auto_precision import DecidedOtherwiseError, Decision, decided_here
 from orchestrator.spec.policy import Resources
 from orchestrator.spec.sweep_spec import SweepSpec, read_spec
-from orchestrator.store.sweeps.starts import HeldError
-from orchestrator.terminal.exit_code import ExitCode
+from orchestrator.store.files.contract import RefusedError
 from orchestrator.tracking import OFF, tracking_uri
 from trainer.input.problems import BadInput, Problem
 from trainer.input.redaction import redacted
-from trainer.terminal.console import terminal
-from trainer.terminal.logs import log_to_stderr
-from trainer.terminal.table import line_width, titled
+from trainer.terminal.console import print_titled, terminal
+from trainer.terminal.door import door
+from trainer.terminal.exit_code import ExitCode
+from trainer.terminal.json_text import print_json
 
 logger = logging.getLogger("orchestrator")
 
@@ -40,13 +39,18 @@ LOCAL_AND_ADDRESS = (
     "must not stand beside --address: it runs trials in this process, and not on a cluster; leave "
     "out one of the two"
 )
+BROKE_OFF = "the sweep broke off; what is done is kept, the same command goes on"
 SHOWN_ENDS = 10
+
+IN_A_SWEEP = {**CODES, RefusedError: ExitCode.LOST}
+"""Exit codes of a sweep: a storage that refuses it at its start is bad input, and told as such."""
 
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.command()
+@door(IN_A_SWEEP, broke_off=BROKE_OFF)
 def main(
     spec_path: Annotated[str, typer.Argument(metavar="SPEC", help="The sweep's YAML file.")],
     *,
@@ -114,57 +118,40 @@ def main(
     ]
     flags += ["data.download=true"] if download else []
     console = terminal(stderr=as_json)
-    log_to_stderr(logging.WARNING)
-    try:
-        if local and address is not None:
-            raise BadInput(Problem("--local", "", LOCAL_AND_ADDRESS))
-        is_to_ask = address is not None and not dry_run and evaluate is None
-        decide = _decided_on(address) if is_to_ask else decided_here
-        read = partial(
-            read_spec, spec_path, [*(assignments or []), *flags], os.environ, decide=decide
-        )
-        spec = read()
-        for note in spec.notes:
-            logger.warning("%s", note)
-        if evaluate is not None:
-            spec = reevaluated(spec, evaluate, only_front=only == "front")
-        elif only is not None:
-            raise BadInput(Problem("--only", "", "must stand beside --evaluate"))
-        if dry_run:
-            show_plan(
-                spec,
-                console,
-                address=address,
-                is_local=local,
-                retry_failed=retry_failed,
-                as_json=as_json,
-            )
-            raise typer.Exit(ExitCode.DONE)
-        begin = partial(
-            start,
+    if local and address is not None:
+        raise BadInput(Problem("--local", "", LOCAL_AND_ADDRESS))
+    is_to_ask = address is not None and not dry_run and evaluate is None
+    decide = _decided_on(address) if is_to_ask else decided_here
+    read = partial(read_spec, spec_path, [*(assignments or []), *flags], os.environ, decide=decide)
+    spec = read()
+    for note in spec.notes:
+        logger.warning("%s", note)
+    if evaluate is not None:
+        spec = reevaluated(spec, evaluate, only_front=only == "front")
+    elif only is not None:
+        raise BadInput(Problem("--only", "", "must stand beside --evaluate"))
+    if dry_run:
+        show_plan(
+            spec,
+            console,
             address=address,
             is_local=local,
-            joins=join,
             retry_failed=retry_failed,
-            console=console,
+            as_json=as_json,
         )
-        spec, outcome = _started(spec, read, begin)
-    except (BadInput, NoClusterError) as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(ExitCode.BAD_INPUT) from None
-    except HeldError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(ExitCode.HELD) from None
-    except KeyboardInterrupt:  # before anything was started
-        raise typer.Exit(128 + signal.SIGINT) from None
-    except typer.Exit:
-        raise
-    except Exception:
-        logger.exception("the sweep broke off; what is done is kept, the same command goes on")
-        raise typer.Exit(ExitCode.LOST) from None
+        return
+    begin = partial(
+        start,
+        address=address,
+        is_local=local,
+        joins=join,
+        retry_failed=retry_failed,
+        console=console,
+    )
+    spec, outcome = _started(spec, read, begin)
     code = _exit_code(outcome)
     if as_json:
-        typer.echo(_json(_outcome_record(spec, outcome, code)))
+        print_json(_outcome_record(spec, outcome, code))
     else:
         _show_outcome(spec, outcome, console)
     raise typer.Exit(code)
@@ -219,8 +206,7 @@ def _show_outcome(spec: SweepSpec, outcome: Outcome, console: Console) -> None:
     ]
     if len(pruned) > SHOWN_ENDS:
         said.append(("pruned", f"and {len(pruned) - SHOWN_ENDS} more, see trials.csv"))
-    if said:
-        console.print(titled(said, width=line_width(console)), soft_wrap=True)
+    print_titled(console, said)
     show(outcome.front, console)
     show_files(outcome.folder, outcome.files, console)
     said = [("sweep", f"{spec.name}: {_counted(outcome.plan)}")]
@@ -232,12 +218,12 @@ def _show_outcome(spec: SweepSpec, outcome: Outcome, console: Console) -> None:
         said.append(("stopped", f"{outcome.budget}; raise it, and the same command goes on"))
     if outcome.signal is not None:
         said.append(("stopped", "by a signal; the same command goes on from here"))
-    console.print(titled(said, width=line_width(console)), soft_wrap=True)
+    print_titled(console, said)
     if spec.tracking != OFF:
         uri = tracking_uri(spec.tracking, spec.storage)
         note = "" if outcome.tracked else "  (incomplete: the next start sends the rest)"
         command = f"mlflow ui --backend-store-uri {shlex.quote(redacted(uri))}"
-        console.print(f"{'look':12}{command}{note}", soft_wrap=True)
+        print_titled(console, [("look", f"{command}{note}")])
 
 
 def _outcome_record(spec: SweepSpec, outcome: Outcome, code: int) -> dict[str, Any]:
@@ -253,10 +239,6 @@ def _outcome_record(spec: SweepSpec, outcome: Outcome, code: int) -> dict[str, A
 
 def _counted(plan: Plan) -> str:
     return ", ".join(f"{count} {status}" for status, count in plan.counts().items())
-
-
-def _json(record: dict[str, Any]) -> str:
-    return json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
 
 
 if __name__ == "__main__":

@@ -14,10 +14,10 @@ import torch
 
 from orchestrator.search.stopping import Decision, Rule
 from orchestrator.spec.sweep_spec import read_spec
-from orchestrator.sweep import ExitCode
 from trainer.config import read_trial, with_preset
 from trainer.input.document import Document
 from trainer.models import build
+from trainer.terminal.exit_code import ExitCode
 from trainer.weights.checkpoint import Weights
 
 ROOT = Path(__file__).parent.parent

@@ -5,18 +5,13 @@ Of a sweep's trial: `python -m trainer.evaluate TRIAL_ID --storage FOLDER`.
 
 from __future__ import annotations
 
-import json
-import logging
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 import torch
 import typer
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import nn
 
 from trainer.answers import NotFiniteError
@@ -37,14 +32,20 @@ from trainer.evaluation.self_check import self_checked
 from trainer.evaluation.suite import Suite, evaluate, examples_of, origin_of, read_suite
 from trainer.input.document import Document
 from trainer.terminal.console import terminal
-from trainer.terminal.logs import log_to_stderr
+from trainer.terminal.door import door, refusing
+from trainer.terminal.json_text import print_json
+from trainer.terminal.progress import progress_bar
 from trainer.trained import TrainedModel, read_trained, stored_weights
 from trainer.weights.checkpoint import DamagedError
+
+WRONG = (ValueError, OSError, RuntimeError, NotFiniteError)
+"""What a wrong model, suite, data set or device raises."""
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.command()
+@door()
 def main(
     weights: Annotated[
         str,
@@ -95,9 +96,8 @@ def main(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Attack a model at every rung of a suite; print its accuracies with 95 % intervals."""
-    log_to_stderr(logging.WARNING)
     keep_freed_memory()
-    with _told():
+    with refusing(*WRONG):
         source = Path(weights) if storage is None else stored_weights(storage, weights)
         trained = read_trained(source, trust_code=trust_code)
         if data_root is not None:
@@ -112,13 +112,13 @@ def main(
             outcomes = task.checked(outcomes)
             _write(path, outcomes.to_bytes())
     if outcomes is None:
-        with _told():
+        with refusing(*WRONG):
             outcomes = task.evaluate()
         _write(path, outcomes.to_bytes())
         typer.echo(f"bits are in {path}", err=True)
     else:
         typer.echo(f"bits are those of {path}; remove it to attack again", err=True)
-    with _told():
+    with refusing(*WRONG):
         comparisons = None if other is None else compare(outcomes, other)
     if as_json:
         _print_record(task, outcomes, comparisons)
@@ -139,8 +139,11 @@ class _Task:
     def evaluate(self) -> Outcomes:
         """Evaluate the model, with a progress bar, and add what there is to warn of."""
         split: Split = getattr(self.dataset, self.suite.split)
-        with _bar(len(examples_of(self.suite, split))) as progress:
-            outcomes = evaluate(self.model, self.suite, self.dataset, progress=progress)
+        count = len(examples_of(self.suite, split))
+        with progress_bar(count, lambda done: f"{done:.0f} of {count} images") as bar:
+            outcomes = evaluate(
+                self.model, self.suite, self.dataset, progress=lambda done, _: bar.reach(done)
+            )
         return self.checked(replace(outcomes, origin=self.origin))
 
     def checked(self, outcomes: Outcomes) -> Outcomes:
@@ -153,16 +156,6 @@ class _Task:
             label: rungs.attack.reach(self.dataset.image_shape)
             for label, rungs in self.suite.categories.items()
         }
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """End the command with exit code 2 and a message where the input is wrong."""
-    try:
-        yield
-    except (ValueError, OSError, RuntimeError, NotFiniteError) as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from None
 
 
 def _read_task(
@@ -225,29 +218,13 @@ def _write(path: Path, data: bytes) -> None:
     temporary.replace(path)
 
 
-@contextmanager
-def _bar(count: int) -> Iterator[Callable[[int, int], None]]:
-    """Show a progress bar over images on stderr, if that is a terminal."""
-    console = terminal(stderr=True)
-    columns = (BarColumn(), TextColumn("{task.completed} of {task.total} images"))
-    with Progress(
-        *columns,
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ) as bar:
-        shown = bar.add_task("", total=count)
-        yield lambda done, _: bar.update(shown, completed=done)
-
-
 def _print_record(
     task: _Task, outcomes: Outcomes, comparisons: dict[str, Comparison] | None
 ) -> None:
     record = {**scores_record(outcomes), "reach": task.reaches(), "suite": task.suite.record()}
     if comparisons is not None:
         record["comparisons"] = comparison_record(comparisons)
-    typer.echo(json.dumps(record, indent=2, allow_nan=False))
+    print_json(record)
 
 
 def _print_tables(

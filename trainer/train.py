@@ -22,7 +22,8 @@ from trainer.input.checksum import read_checked
 from trainer.input.document import Document
 from trainer.input.own_code import own_code
 from trainer.input.problems import BadInput, Problem
-from trainer.terminal.logs import log_to_stderr
+from trainer.terminal.door import door, failed, refusing
+from trainer.terminal.exit_code import ExitCode
 from trainer.training.first_pass import is_own, tried_model, try_attack, try_method
 from trainer.training.folder import TrainingFolder
 from trainer.training.loop import DivergedError, EpochRow, Reporter, train
@@ -35,6 +36,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.command()
+@door()
 def main(
     trial_path: Annotated[
         str | None,
@@ -72,14 +74,13 @@ def main(
 
     SIGINT and SIGTERM leave a checkpoint and end the training; SIGUSR1 leaves one.
     """
-    log_to_stderr(logging.WARNING)
     keep_freed_memory()
     flags = [
         f"{key}={json.dumps(value)}"
         for key, value in (("data", data), ("method.method", method), ("seed", seed))
         if value is not None
     ]
-    try:
+    with refusing(ValueError, OSError, RuntimeError):
         trial = _read(trial_path, [*flags, *(assignments or [])])
         resume = None if checkpoint is None else _read_checkpoint(checkpoint)
         place = usable_device(device)
@@ -91,8 +92,6 @@ def main(
             folder.go_on(resume.epochs_done)
         if (slow := slowness(trial.training.precision, place)) is not None:
             logger.warning("%s", slow)
-    except (ValueError, OSError, RuntimeError) as error:
-        raise _failure(2, f"error: {error}") from None
     with noted() as requests:
         reporter = _FolderReporter(folder, requests, trial.training.epochs, minutes)
         try:
@@ -104,15 +103,14 @@ def main(
                 resume=resume,
                 micro_batches=micro_batches,
             )
-        except BadInput as error:
-            raise _failure(2, f"error: {error}") from None
         except DivergedError as error:
             good = reporter.newest or checkpoint
             before = f"the last finite checkpoint is {good}" if good else "there is no checkpoint"
             steps = folder.explain(error.last_steps)
-            raise _failure(1, f"error: {error}; {before}, the last steps are in {steps}") from None
+            message = f"error: {error}; {before}, the last steps are in {steps}"
+            raise failed(message, ExitCode.SOME_FAILED) from None
         except StoppedError as stop:
-            raise _failure(128 + stop.signal, str(stop)) from None
+            raise failed(str(stop), 128 + stop.signal) from None
     weights = folder.finish(
         Weights(
             trial=trial.record(),
@@ -138,11 +136,6 @@ def _tried(trial: Trial, device: torch.device) -> Dataset:
         if is_own(attack):
             try_attack(attack, model, dataset)
     return dataset
-
-
-def _failure(code: int, message: str) -> typer.Exit:
-    typer.echo(message, err=True)
-    return typer.Exit(code)
 
 
 def _read(path: str | None, assignments: list[str]) -> Trial:

@@ -109,7 +109,7 @@ ORCHESTRATOR = Band(
             ("tracking", "for MLflow", 4, 4),
             ("table", "columns", 6, 6),
             ("costs", "budgets", 8, 8),
-            ("terminal", "units, exit codes", 9, 10),
+            ("terminal", "units in words", 9, 10),
         ),
     ),
 )
@@ -148,7 +148,7 @@ TRAINER = Band(
         _evenly(
             3,
             10,
-            ("terminal", "console, table, log"),
+            ("terminal", "print, log, end"),
             ("input", "read strictly"),
             ("device", "where tensors lie"),
             ("late_torch", "imported when used"),

@@ -12,8 +12,9 @@ DOORS = {
     *("orchestrator.sweep", "orchestrator.front", "orchestrator.pause", "orchestrator.resume"),
     *("orchestrator.__main__", "orchestrator.status.__main__", "orchestrator.store.__main__"),
     *("orchestrator.tracking.__main__", "trainer.train", "trainer.evaluate"),
+    "orchestrator.exit_codes",
 }
-"""Modules that are commands: each package's room `doors`, wherever they lie."""
+"""Modules that are commands, and how they end: each package's room `doors`, wherever they lie."""
 
 
 @dataclass(frozen=True, kw_only=True)

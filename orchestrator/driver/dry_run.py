@@ -7,15 +7,12 @@ done, the store is not asked again.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
-import typer
 from rich.console import Console
-from rich.text import Text
 
 from orchestrator.costs.budget import usage
 from orchestrator.costs.footprint import bytes_stored
@@ -36,7 +33,9 @@ from orchestrator.store.records.read_only import only_read
 from orchestrator.store.sweeps.starts import all_starts
 from orchestrator.table.setting_values import setting_column
 from trainer.data import DataSettings, MissingData, fingerprint
-from trainer.terminal.table import Column, line_width, table_width, terminal_table, titled
+from trainer.terminal.console import print_table, print_titled
+from trainer.terminal.json_text import print_json
+from trainer.terminal.table import Column
 
 
 def show_plan(
@@ -77,11 +76,10 @@ def show_plan(
         used = usage(all_starts(files, spec.name))
         coming = forecast(spec, plan, used, files, stored=stored)
     if as_json:
-        record = _record(spec, plan, coming)
-        typer.echo(json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False))
+        print_json(_record(spec, plan, coming))
         return
     rows = chosen(plan.trials, MOST_ROWS)
-    console.print(_table(spec, rows, table_width(console)), soft_wrap=True)
+    print_table(console, _columns(spec, rows), more="--json")
     counts = ", ".join(f"{count} {status}" for status, count in plan.counts().items())
     said = [("sweep", f"{spec.name}: {counts}")]
     if (search := search_standing(spec, plan)) is not None:
@@ -95,7 +93,7 @@ def show_plan(
     said += coming.lines()
     if more := hidden(plan, rows, "--dry-run --json"):
         said.append(("trials", more))
-    console.print(titled(said, width=line_width(console)), soft_wrap=True)
+    print_titled(console, said)
 
 
 class _DataHere:
@@ -151,8 +149,8 @@ def _record(spec: SweepSpec, plan: Plan, coming: Forecast) -> dict[str, Any]:
     return record | suite_facts(spec, plan)
 
 
-def _table(spec: SweepSpec, rows: Sequence[PlannedTrial], width: int | None) -> Text:
-    columns = (
+def _columns(spec: SweepSpec, rows: Sequence[PlannedTrial]) -> list[Column]:
+    return [
         Column(name="trial_id", cells=[it.id for it in rows], importance=9, stays=True),
         Column(
             name="method", cells=[it.method for it in rows], importance=7, is_label=True, stays=True
@@ -171,5 +169,4 @@ def _table(spec: SweepSpec, rows: Sequence[PlannedTrial], width: int | None) -> 
             importance=6,
             is_sentence=True,
         ),
-    )
-    return terminal_table(columns, width=width, more="--json")
+    ]

@@ -42,6 +42,7 @@ from orchestrator.store.sweeps.claims import RunClaims
 from orchestrator.store.sweeps.starts import all_starts, begun
 from orchestrator.table.columns import measured_numbers
 from orchestrator.tracking import TrackedTrial, Tracker, open_tracker
+from trainer.terminal.console import print_line
 
 logger = logging.getLogger(__name__)
 
@@ -135,9 +136,9 @@ def start(
         is_to_run = bool(pending) and not foreman.is_stopped()
         if is_to_run:
             begun_with = f"{spec.name}: {len(plan.trials)} trials, {_to_do(spec, pending)}"
-            console.print(begun_with, soft_wrap=True)
+            print_line(console, begun_with)
             if (covered := coverage(spec, plan)) is not None and covered.hasty:
-                console.print(covered.hasty, style="bold", soft_wrap=True)
+                print_line(console, covered.hasty, style="bold")
             if not is_elsewhere and not is_local:
                 with interruption.outlasting():
                     cluster.enter_context(_connected(address, resources))
@@ -232,7 +233,7 @@ def _keep_precision(spec: SweepSpec, files: Files, console: Console) -> None:
     if auto is None or auto.state == "kept" or spec.reevaluation is not None:
         return
     keep(files, spec.name, auto)
-    console.print(f"training.precision is auto: {told(auto)}", soft_wrap=True)
+    print_line(console, f"training.precision is auto: {told(auto)}")
 
 
 def _to_do(spec: SweepSpec, pending: Sequence[PlannedTrial]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 
+from trainer.input.problems import InputError
 from trainer.input.redaction import redacted
 
 CONNECT_SECONDS = 5
@@ -15,7 +16,7 @@ _HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0)
 _FRAME_HEADER, _SETTINGS = 9, 4  # bytes, of which the fourth is the kind of frame
 
 
-class NoClusterError(ConnectionError):
+class NoClusterError(InputError, ConnectionError):
     """There is nothing at the address that a driver can join."""
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import ray
 
 from orchestrator.execution.address import NoClusterError, check_address
-from orchestrator.terminal.exit_code import ExitCode
+from trainer.terminal.exit_code import ExitCode
 
 logger = logging.getLogger(__name__)
 

@@ -10,9 +10,9 @@ from orchestrator.execution.backend import RealTime, Workload
 from orchestrator.execution.queue import Queue
 from orchestrator.plan.plan import PlannedTrial
 from orchestrator.store.sweeps import orders
-from orchestrator.terminal.exit_code import ExitCode
 from orchestrator.worker.fresh import fresh
 from orchestrator.worker.trial import Ending, Mission, carry_out
+from trainer.terminal.exit_code import ExitCode
 
 SECONDS_BETWEEN_LOOKS = 0.1
 """Seconds between two looks at a sweep that is paused, or whose trials are worked on elsewhere."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import math
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -16,6 +14,7 @@ from orchestrator.figures.placement import Placement
 from orchestrator.pareto.eligibility import is_collapsed
 from orchestrator.pareto.front import Front, settings_columns, settings_of
 from orchestrator.results.table_files import write_csv
+from trainer.terminal.json_text import json_text
 
 if TYPE_CHECKING:
     from orchestrator.store import Files
@@ -76,7 +75,7 @@ def write_front(
         staging = Path(name)
         write_csv(front.points, staging / "front.csv")
         write_csv(front.cells, staging / "cells.csv")
-        record = as_json({**front_record(front), **facts})
+        record = json_text({**front_record(front), **facts})
         (staging / "front.json").write_text(f"{record}\n", encoding="utf-8")
         pictures = (staging / "front.png", staging / "front.svg")
         draw_front(front, *pictures, placement=placement, note=note)
@@ -103,12 +102,7 @@ def put(paths: Iterable[Path], files: Files, folder: str) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """A cell as a value of JSON: null where it is empty, text where it is not finite."""
+    """A cell as a value of Python; None where it is empty."""
     if pd.isna(value):
         return None
-    plain = value.item() if hasattr(value, "item") else value
-    return str(plain) if isinstance(plain, float) and not math.isfinite(plain) else plain
-
-
-def as_json(record: dict[str, Any]) -> str:
-    return json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
+    return value.item() if hasattr(value, "item") else value

@@ -28,7 +28,7 @@ from orchestrator.pareto.front import by_contract, settings_columns
 from orchestrator.table.columns import Kind, declared, is_fraction
 from orchestrator.table.numbers import READERS, cell_problem, read_numbers, tidied
 from orchestrator.table.objectives import Objective
-from trainer.input.problems import label, shown
+from trainer.input.problems import InputError, label, shown
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ LONGEST_REASON = 200
 """Most characters of another library's message that one of ours quotes."""
 
 
-class TableError(ValueError):
+class TableError(InputError):
     """A table that cannot be read, or that lacks what a front needs."""
 
 

@@ -6,15 +6,12 @@ after. Where the data are not, trials are named by what the sweep's last start f
 
 from __future__ import annotations
 
-import json
-import logging
-import signal
-from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from orchestrator.exit_codes import CODES
 from orchestrator.front import show, show_files
 from orchestrator.spec.arguments import (
     Assignments,
@@ -25,24 +22,23 @@ from orchestrator.spec.arguments import (
     read_sweep,
 )
 from orchestrator.spec.sweep_spec import SweepSpec
-from orchestrator.status.display import MOST_ROWS, chosen, hidden, lines, table, told
+from orchestrator.status.display import MOST_ROWS, chosen, columns, hidden, lines, told
 from orchestrator.status.live import keep_watching
 from orchestrator.status.observer import Observer, Standing
 from orchestrator.status.trial_story import matching, story
 from orchestrator.store.files.by_url import open_files
-from orchestrator.store.files.contract import RefusedError, UnreachableError
 from orchestrator.store.records.read_only import ReadOnly, only_read
 from orchestrator.store.sweeps.starts import all_starts
-from orchestrator.terminal.exit_code import ExitCode
-from trainer.input.problems import BadInput, Problem, brief
-from trainer.terminal.console import terminal
-from trainer.terminal.logs import log_to_stderr
-from trainer.terminal.table import line_width, table_width
+from trainer.input.problems import BadInput, Problem
+from trainer.terminal.console import print_line, print_table, print_titled, terminal
+from trainer.terminal.door import door
+from trainer.terminal.json_text import print_json
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.command()
+@door(CODES)
 def main(
     spec_path: SpecPath,
     *,
@@ -60,36 +56,29 @@ def main(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Say how far a sweep is, from its storage alone; nothing is written."""
-    log_to_stderr(logging.WARNING)
     console = terminal()
-    try:
-        if watch and (as_json or why is not None):
-            raise BadInput(Problem("--watch", "", "must stand without --json and --why"))
-        spec = read_sweep(spec_path, storage, assignments)
-        rest = f"{command('status', spec)} --json"
-        with only_read(open_files(spec.storage)) as files:
-            check_version(spec, files)
-            observer = Observer(spec, files)
-            standing = _first_look(spec, files, observer)
-            if standing is None:
-                _say_that_nothing_is_there(spec, console, as_json=as_json)
-            elif watch:
-                keep_watching(
-                    spec, observer, standing, damaged=files.damaged, rest=rest, console=console
-                )
-            elif why is not None:
-                _tell(spec, standing, files, why, console=console, as_json=as_json)
-            elif as_json:
-                trials = observer.trials(standing, standing.plan.trials)
-                record = standing.record(spec, trials)
-                _print_json({**record, "damaged": sorted(files.damaged)})
-            else:
-                _show(spec, observer, standing, files=files, rest=rest, console=console)
-    except (BadInput, UnreachableError, RefusedError) as error:
-        typer.echo(brief(f"error: {error}"), err=True)
-        raise typer.Exit(ExitCode.BAD_INPUT) from None
-    except KeyboardInterrupt:
-        raise typer.Exit(128 + signal.SIGINT) from None
+    if watch and (as_json or why is not None):
+        raise BadInput(Problem("--watch", "", "must stand without --json and --why"))
+    spec = read_sweep(spec_path, storage, assignments)
+    rest = f"{command('status', spec)} --json"
+    with only_read(open_files(spec.storage)) as files:
+        check_version(spec, files)
+        observer = Observer(spec, files)
+        standing = _first_look(spec, files, observer)
+        if standing is None:
+            _say_that_nothing_is_there(spec, console, as_json=as_json)
+        elif watch:
+            keep_watching(
+                spec, observer, standing, damaged=files.damaged, rest=rest, console=console
+            )
+        elif why is not None:
+            _tell(spec, standing, files, why, console=console, as_json=as_json)
+        elif as_json:
+            trials = observer.trials(standing, standing.plan.trials)
+            record = standing.record(spec, trials)
+            print_json({**record, "damaged": sorted(files.damaged)})
+        else:
+            _show(spec, observer, standing, files=files, rest=rest, console=console)
 
 
 def _first_look(spec: SweepSpec, files: ReadOnly, observer: Observer) -> Standing | None:
@@ -117,10 +106,9 @@ def _show(
     console: Console,
 ) -> None:
     rows = list(observer.trials(standing, chosen(standing.plan.trials, MOST_ROWS)))
-    console.print(table(spec, rows, table_width(console)), soft_wrap=True)
+    print_table(console, columns(spec, rows), more="--json")
     more = hidden(standing.plan, rows, rest)
-    said = lines(spec, standing, files.damaged, more, width=line_width(console))
-    console.print(said, soft_wrap=True)
+    print_titled(console, lines(spec, standing, files.damaged, more))
     written = [name for name in files.names(spec.folder) if "." in name] or ["nothing yet"]
     show(standing.front, console)
     show_files(f"{files.url}/{spec.folder}", written, console)
@@ -128,10 +116,10 @@ def _show(
 
 def _say_that_nothing_is_there(spec: SweepSpec, console: Console, *, as_json: bool) -> None:
     if as_json:
-        _print_json({"name": spec.name, "storage": spec.storage, "starts": [], "trials": []})
+        print_json({"name": spec.name, "storage": spec.storage, "starts": [], "trials": []})
     else:
         begin = command("sweep", spec)
-        console.print(f"{spec.name}: nothing in {spec.storage} yet; {begin}", soft_wrap=True)
+        print_line(console, f"{spec.name}: nothing in {spec.storage} yet; {begin}")
 
 
 def _tell(
@@ -156,13 +144,9 @@ def _tell(
         )
     its_story = story(spec, standing, found[0], files)
     if as_json:
-        _print_json(its_story.record())
+        print_json(its_story.record())
     else:
-        console.print(told(its_story, width=line_width(console)), soft_wrap=True)
-
-
-def _print_json(record: Mapping[str, Any]) -> None:
-    typer.echo(json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False))
+        print_titled(console, told(its_story))
 
 
 if __name__ == "__main__":

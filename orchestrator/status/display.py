@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence, Sized
 
-from rich.text import Text
-
 from orchestrator.plan.plan import Plan, PlannedTrial
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.status.observer import Standing, TrialStanding, silent_since
@@ -13,7 +11,7 @@ from orchestrator.status.trial_story import Story
 from orchestrator.store.leases.lease import LeaseState
 from orchestrator.table.setting_values import value_text
 from orchestrator.terminal.units import duration, in_short, in_words
-from trainer.terminal.table import Column, are_numbers, terminal_table, titled
+from trainer.terminal.table import Column, are_numbers
 
 MOST_ROWS = 40
 """Most trials in one picture."""
@@ -59,13 +57,13 @@ def summary(spec: SweepSpec, standing: Standing) -> str:
     return f"{counts}; {done} of {epochs} epochs; {run}"
 
 
-def table(spec: SweepSpec, rows: Sequence[TrialStanding], width: int | None) -> Text:
-    """Lay out one row for each trial."""
+def columns(spec: SweepSpec, rows: Sequence[TrialStanding]) -> list[Column]:
+    """Return the columns of a table with one row for each trial."""
     names = ("trial_id", "method", *spec.settings, "seed", *_IMPORTANCE)
     importance = {"trial_id": 9, "method": 7, "seed": 6} | _IMPORTANCE
-    lines = [_cells(spec, row) for row in rows]
-    cells = {name: [line[at] for line in lines] for at, name in enumerate(names)}
-    columns = [
+    texts = [_cells(spec, row) for row in rows]
+    cells = {name: [text[at] for text in texts] for at, name in enumerate(names)}
+    return [
         Column(
             name=name,
             cells=cells[name],
@@ -78,25 +76,23 @@ def table(spec: SweepSpec, rows: Sequence[TrialStanding], width: int | None) -> 
         )
         for name in names
     ]
-    return terminal_table(columns, width=width, more="--json")
 
 
 def lines(
-    spec: SweepSpec, standing: Standing, damaged: Collection[str], more: str, *, width: int | None
-) -> Text:
-    """Lay out what is to be said of the sweep as a whole, except its front.
+    spec: SweepSpec, standing: Standing, damaged: Collection[str], more: str
+) -> list[tuple[str, str]]:
+    """Return what is to be said of the sweep as a whole, except its front: titles and texts.
 
     Args:
         damaged: files that were found damaged.
         more: a line on the trials that are not shown; empty where all are.
-        width: characters of a line; None: whatever it takes.
     """
     trials = [("trials", more)] if more else []
-    return titled([*_lines(spec, standing, damaged), *trials], width=width)
+    return [*_lines(spec, standing, damaged), *trials]
 
 
-def told(story: Story, *, width: int | None) -> Text:
-    """Lay out the story of a trial, in lines of `width` characters."""
+def told(story: Story) -> list[tuple[str, str]]:
+    """Return the story of a trial: titles and texts."""
     said = [
         ("trial", f"{story.trial_id}  {story.status}"),
         ("what", story.what),
@@ -115,7 +111,7 @@ def told(story: Story, *, width: int | None) -> Text:
     if story.last_steps is not None:
         said.append(("last steps", story.last_steps))
     said += [("next", sentence) for sentence in story.next]
-    return titled(said, width=width)
+    return said
 
 
 def _lines(

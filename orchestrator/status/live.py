@@ -9,15 +9,16 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterator
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, Group
 from rich.live import Live
-from rich.text import Text
 
 from orchestrator.spec.sweep_spec import SweepSpec
-from orchestrator.status.display import MOST_ROWS, chosen, hidden, lines, summary, table
+from orchestrator.status.display import MOST_ROWS, chosen, columns, hidden, lines, summary
 from orchestrator.status.observer import Observer, Standing
 from orchestrator.store.files.contract import UnreachableError
 from orchestrator.store.leases.lease import Watch
+from trainer.terminal.console import print_line
+from trainer.terminal.table import terminal_table, titled
 
 SECONDS_BETWEEN_LOOKS = 2.0
 
@@ -50,7 +51,7 @@ def keep_watching(
         for now, trouble in looks:
             line = f"{summary(spec, now)}{trouble}"
             if line != last:
-                console.print(f"{now.at} {line}", soft_wrap=True)
+                print_line(console, f"{now.at} {line}")
             last = line
         return
     with Live(console=console, auto_refresh=False) as live:
@@ -58,9 +59,9 @@ def keep_watching(
             limit = min(MOST_ROWS, max(FEWEST_ROWS, console.height - OTHER_LINES))
             rows = list(observer.trials(now, chosen(now.plan.trials, limit)))
             more = hidden(now.plan, rows, rest)
-            text = lines(spec, now, damaged, more, width=console.width)
-            picture = Group(table(spec, rows, console.width), text, _footer(now, trouble))
-            live.update(picture, refresh=True)
+            trials = terminal_table(columns(spec, rows), width=console.width, more="--json")
+            said = [*lines(spec, now, damaged, more), ("front", _front(now, trouble))]
+            live.update(Group(trials, titled(said, width=console.width)), refresh=True)
 
 
 def _looks(spec: SweepSpec, observer: Observer, first: Standing) -> Iterator[tuple[Standing, str]]:
@@ -81,8 +82,6 @@ def _looks(spec: SweepSpec, observer: Observer, first: Standing) -> Iterator[tup
             trouble = f"; not seen since: {error}"
 
 
-def _footer(standing: Standing, trouble: str) -> RenderableType:
+def _front(standing: Standing, trouble: str) -> str:
     front = standing.front
-    return Text(
-        f"{'front':12}{len(front.points)} trials, hypervolume {front.hypervolume:.6g}{trouble}"
-    )
+    return f"{len(front.points)} trials, hypervolume {front.hypervolume:.6g}{trouble}"

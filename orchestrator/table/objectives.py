@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from orchestrator.table.columns import COLUMNS, Direction, declared, direction_of
+from trainer.input.problems import InputError
 
 LARGEST = 1e50
 """Largest size of an objective or a reference point; squares of larger ones overflow."""
@@ -21,7 +22,7 @@ LARGEST = 1e50
 DEFAULT_OBJECTIVES = ("robustness_score", "sacrificed_accuracy")
 
 
-class ObjectiveError(ValueError):
+class ObjectiveError(InputError):
     """A user wrote an objective or a reference point that means nothing."""
 
 

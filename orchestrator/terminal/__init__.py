@@ -1,1 +1,1 @@
-"""What the commands of the orchestrator share at a terminal: units and exit codes."""
+"""What the commands of the orchestrator share at a terminal: durations, counts, sizes."""

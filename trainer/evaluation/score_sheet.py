@@ -7,12 +7,12 @@ from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
-from rich.text import Text
 
 from trainer.evaluation.comparison import Comparison
 from trainer.evaluation.intervals import LEVEL, Estimate, estimate
 from trainer.evaluation.outcomes import Measure, Outcomes
-from trainer.terminal.table import Column, line_width, table_width, terminal_table, text_lines
+from trainer.terminal.console import print_line, print_table
+from trainer.terminal.table import Column, line_width, text_lines
 
 _INTERVAL = f"{100 * LEVEL:g} % interval"
 
@@ -138,8 +138,7 @@ def _print(
         )
         for at, (name, importance) in enumerate(names.items())
     ]
-    table = terminal_table(columns, width=table_width(console), more="--json")
-    console.print(table, soft_wrap=True)
+    print_table(console, columns, more="--json")
     for note in notes:
         for line in text_lines(note, width=line_width(console)):
-            console.print(Text(line), soft_wrap=True)
+            print_line(console, line)

@@ -31,7 +31,13 @@ class Problem:
         return f"{self.where}: {self.key}: {message}"
 
 
-class BadInput(ValueError):  # noqa: N818 (the user's mistake, not the program's)
+class InputError(ValueError):
+    """What a person gave is wrong: the text says the name, the value, the rule and the remedy.
+
+    A command ends with it as exit code 2, and with its text alone."""
+
+
+class BadInput(InputError):  # noqa: N818 (the user's mistake, not the program's)
     """The input is wrong: `problems`, of which there is at least one, each a line of the text."""
 
     def __init__(self, *problems: Problem) -> None:

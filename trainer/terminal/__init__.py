@@ -1,1 +1,1 @@
-"""What every command prints with: one console, one table, one log."""
+"""How every command prints, logs and ends: one console, table, JSON, bar, log and exit code."""

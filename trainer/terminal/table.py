@@ -84,10 +84,12 @@ def titled(lines: Iterable[tuple[str, str]], *, width: int | None) -> Text:
     What is longer than `width` goes on below, beside its title; words, paths and commands stay
     whole, so that they can be copied.
     """
-    size = None if width is None else max(width - TITLE_WIDTH, LEAST_SENTENCE)
+    lines = tuple(lines)
+    room = max([TITLE_WIDTH, *(cell_len(title) + 1 for title, _ in lines)])
+    size = None if width is None else max(width - room, LEAST_SENTENCE)
     return Text(
         "\n".join(
-            f"{'' if at else title:{TITLE_WIDTH}}{line}"
+            f"{'' if at else title:{room}}{line}"
             for title, text in lines
             for at, line in enumerate(text_lines(text, width=size))
         )

@@ -20,6 +20,7 @@ from orchestrator.store.leases.lease import LeaseState
 from orchestrator.store.records.layout import SWEEPS, TRIALS, by_folder
 from orchestrator.store.records.read_only import ReadOnly
 from orchestrator.store.trials.stored_trial import FAMILIES
+from trainer.input.problems import InputError
 
 UNFINISHED_SECONDS = 3600.0
 """Seconds without a new byte after which a file that was being written is taken for abandoned."""
@@ -36,7 +37,7 @@ class Survey:
     left_alone: tuple[str, ...]  # folders of trials and sweeps at which somebody may be at work
 
 
-class UncertainError(ValueError):
+class UncertainError(InputError):
     """Which trials no sweep names cannot be said now."""
 
 

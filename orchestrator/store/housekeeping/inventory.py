@@ -19,6 +19,7 @@ from orchestrator.store.records.read_only import ReadOnly
 from orchestrator.store.records.sealed import peek_record
 from orchestrator.store.trials.result import RESULT
 from orchestrator.store.trials.stored_trial import Progress
+from trainer.input.problems import InputError
 from trainer.methods import METHODS
 
 READERS = 8
@@ -44,7 +45,7 @@ class Entry:
     changed: str | None  # UTC, by the clock of who wrote last; None: nobody has worked on it
 
 
-class UnknownSweepError(ValueError):
+class UnknownSweepError(InputError):
     """No sweep of that name says what its trials are."""
 
 

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from orchestrator.store.files.contract import MARK, Files
+from trainer.input.problems import InputError
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +26,7 @@ COPY = f"{MARK}.copy"
 _NAME = "pareto-robustness-sweep"
 
 
-class VersionError(ValueError):
+class VersionError(InputError):
     """What lies in the storage is no store, or one of another version than this project's."""
 
 

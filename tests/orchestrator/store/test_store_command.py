@@ -156,7 +156,7 @@ def test_garbage_is_only_told_of(spec: SweepSpec) -> None:
     before = contents(Path(spec.storage))
     result = call("gc")
     assert result.exit_code == 0
-    assert "damaged       1 files, 5 bytes" in result.stdout
+    assert "damaged     1 files, 5 B" in result.stdout
     assert str(damaged.relative_to(spec.storage)) in result.stdout
     assert result.stdout.splitlines()[-1].endswith("to be deleted; do it with --delete")
     assert contents(Path(spec.storage)) == before

@@ -1,4 +1,4 @@
-"""Exit codes that say how a sweep ended."""
+"""Exit codes that say how a command ended."""
 
 from __future__ import annotations
 

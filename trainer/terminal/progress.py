@@ -1,0 +1,45 @@
+"""The bar that a command shows while it is at work on what can be counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from trainer.terminal.console import terminal
+
+
+class Bar:
+    """A bar that says how much is done, in words of its own."""
+
+    def __init__(self, drawn: Progress, task: TaskID, told: Callable[[float], str]) -> None:
+        self._drawn = drawn
+        self._task = task
+        self._told = told
+        self._done = 0.0
+
+    def reach(self, done: float) -> None:
+        """Show that so much is done."""
+        self._done = done
+        self._drawn.update(self._task, completed=done, description=self._told(done))
+
+    def advance(self, more: float) -> None:
+        """Show that so much more is done."""
+        self.reach(self._done + more)
+
+
+@contextmanager
+def progress_bar(total: float, told: Callable[[float], str]) -> Iterator[Bar]:
+    """Show a bar on stderr for the time of the block, if that is a terminal.
+
+    Args:
+        total: what is to be done, in any unit.
+        told: says beside the bar how much of it is done.
+    """
+    console = terminal(stderr=True)
+    columns = (BarColumn(), TextColumn("{task.description}", markup=False), TimeRemainingColumn())
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as drawn:
+        yield Bar(drawn, drawn.add_task("", total=total), told)
