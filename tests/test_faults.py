@@ -11,6 +11,7 @@ TABLE = TESTS.parent / "docs" / "faults.md"
 ROW = re.compile(r"\| `([\w/]+\.py)::(\w+)` \| (\w+) \|$", re.MULTILINE)
 TIERS = ("long", "integration", "slow")
 OTHER_MATTERS = {
+    "test_azure.py": {"test_server_that_was_killed_is_away"},
     "test_cluster.py": {"test_machine_that_is_lost_costs_the_sweep_an_epoch"},
     "test_evaluate.py": {
         "test_signal_stops_it_and_the_same_command_goes_on",

@@ -59,7 +59,7 @@ def safe_file_name(name: str) -> str:
 
 def _place(storage: str) -> str:
     if not storage:
-        raise ValueError("must be a folder, or s3://BUCKET/PREFIX, got ''")
+        raise ValueError("must be a folder, or s3://BUCKET/PREFIX (or gs://, az://), got ''")
     try:
         open_files(expanded(storage))
     except ValueError as error:
@@ -119,7 +119,7 @@ class _SweepFile(Policy):
     )
     hypervolume: HypervolumeSettings = HypervolumeSettings()
     storage: Annotated[str, AfterValidator(_place)] = Field(
-        "runs", description="folder or s3://BUCKET/PREFIX that keeps trials and sweeps"
+        "runs", description="folder or s3://, gs:// or az://BUCKET/PREFIX that keeps all"
     )
     tracking: Annotated[str, AfterValidator(_uri)] = Field(
         EMBEDDED, description="where MLflow keeps runs; sqlite: in the storage"

@@ -29,7 +29,9 @@ from trainer.terminal.table import Column
 SHOWN_NAMES = 10
 """Names that are printed of each kind of garbage, at most."""
 
-Storage = Annotated[str, typer.Argument(metavar="STORAGE", help="A folder, or s3://BUCKET/PREFIX.")]
+Storage = Annotated[
+    str, typer.Argument(metavar="STORAGE", help="A folder, or s3://, gs:// or az://BUCKET/PREFIX.")
+]
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON document; all else goes to stderr.")
 ]

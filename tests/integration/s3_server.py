@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import boto3
 from filelock import FileLock
@@ -29,11 +30,18 @@ PEERS = ROOT / ".peers"
 
 START_SECONDS = 60.0
 
+SERVER = """
+import sys
+from moto.server import main
+sys.setswitchinterval(60)  # moto looks and then writes: no thread may come between the two
+main(sys.argv[1:])
+"""
+
 
 class S3Server:
     """One server and what leads to it; its content is in memory, so that a kill empties it."""
 
-    def __init__(self, program: Path) -> None:
+    def __init__(self, program: list[str]) -> None:
         """Start it on a free port."""
         self._program = program
         self._port = free_port()
@@ -59,15 +67,18 @@ class S3Server:
 
     def make_bucket(self, name: str) -> None:
         """That bucket, after a restart again."""
+        self.client().create_bucket(Bucket=name)
+
+    def client(self) -> Any:
+        """boto3's own client of it."""
         environment = self.environment
-        client = boto3.session.Session().client(
+        return boto3.session.Session().client(
             "s3",
             endpoint_url=environment["AWS_ENDPOINT_URL"],
             aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
             region_name=environment["AWS_DEFAULT_REGION"],
         )
-        client.create_bucket(Bucket=name)
 
     def stop(self) -> None:
         """It accepts connections and says nothing more, as a server does that hangs."""
@@ -93,16 +104,16 @@ class S3Server:
             AssertionError: it ended, or does not listen in time.
         """
         process = subprocess.Popen(
-            [self._program, "-H", "127.0.0.1", "-p", str(self._port)],
+            [*self._program, "-H", "127.0.0.1", "-p", str(self._port)],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
         deadline = time.monotonic() + START_SECONDS
-        while not _listens(self._port):
-            assert process.poll() is None, f"{self._program} ended with {process.returncode}"
+        while not listens(self._port):
+            assert process.poll() is None, f"the server ended with {process.returncode}"
             if time.monotonic() > deadline:
                 process.kill()
-                raise AssertionError(f"{self._program} does not listen in {START_SECONDS:.0f} s")
+                raise AssertionError(f"the server does not listen in {START_SECONDS:.0f} s")
             time.sleep(0.05)
         return process
 
@@ -117,16 +128,17 @@ def s3_server() -> Iterator[S3Server]:
         server.kill()
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
+    """Whether there is a server at that port of this machine."""
     with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
         return True
     return False
 
 
-def _program() -> Path:
-    """The `moto_server` to use, installed if need be."""
+def _program() -> list[str]:
+    """What starts the server that is to be used, installed if need be."""
     if given := os.environ.get("PARETO_S3_SERVER"):
-        return Path(given)
+        return [given]
     PEERS.mkdir(exist_ok=True)
     folder = PEERS / "moto"
     installed = folder / "installed.txt"  # a copy of the requirements, made last
@@ -137,4 +149,4 @@ def _program() -> Path:
             pip = [python, "-m", "pip", "install", "--quiet", "--requirement", str(REQUIREMENTS)]
             subprocess.run(pip, check=True)
             shutil.copyfile(REQUIREMENTS, installed)
-    return folder / "bin" / "moto_server"
+    return [str(folder / "bin" / "python"), "-c", SERVER]

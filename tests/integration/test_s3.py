@@ -18,11 +18,10 @@ from typing import ClassVar
 import pytest
 from hypothesis import settings
 
-from orchestrator.store.files import s3
+from orchestrator.store.files import bucket, bucket_clients
 from orchestrator.store.files.by_url import open_files
 from orchestrator.store.files.contract import Files, RefusedError, UnreachableError
 from orchestrator.store.files.retrying import Patient
-from orchestrator.store.files.s3 import S3Files
 from orchestrator.store.records.version import VersionError, enter, look
 from tests.integration.s3_server import S3Server, s3_server
 from tests.orchestrator.store.files.contract import (
@@ -50,17 +49,19 @@ def files(server: S3Server) -> Files:
 
 
 class BucketIsADictionary(FilesAreADictionary):
-    parent: ClassVar[S3Files]
+    parent: ClassVar[Files]
     numbers: ClassVar[Iterator[int]] = count()
 
     def new_files(self) -> Files:
-        return S3Files(f"{self.parent.url}/{next(self.numbers)}")
+        return open_files(f"{self.parent.url}/{next(self.numbers)}")
 
 
 def test_bucket_is_a_dictionary(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    connect = cache(s3._connect)  # once for all examples: a client takes a third of a second
-    monkeypatch.setattr(s3, "_connect", connect)
-    BucketIsADictionary.parent = S3Files(server.new_bucket())
+    connect = cache(
+        bucket_clients.connect_s3
+    )  # once for all examples: it takes a third of a second
+    monkeypatch.setattr(bucket, "CONNECTIONS", {"s3": connect})
+    BucketIsADictionary.parent = open_files(server.new_bucket())
     case = BucketIsADictionary.TestCase
     case.settings = settings(
         deadline=None, derandomize=True, max_examples=12, stateful_step_count=12
@@ -70,7 +71,7 @@ def test_bucket_is_a_dictionary(server: S3Server, monkeypatch: pytest.MonkeyPatc
 
 def test_neighbours_share_nothing(server: S3Server) -> None:
     bucket = server.new_bucket()
-    files, longer, whole = (S3Files(f"{bucket}{end}") for end in ("/a", "/ab", ""))
+    files, longer, whole = (open_files(f"{bucket}{end}") for end in ("/a", "/ab", ""))
     longer.write("it", b"1")
     assert (files.names(""), files.sizes(""), files.read("b/it")) == ([], {}, None)
     files.write("it", b"22")
@@ -80,9 +81,12 @@ def test_neighbours_share_nothing(server: S3Server) -> None:
 
 def test_folders_that_a_console_makes_are_no_files(server: S3Server) -> None:
     bucket = server.new_bucket()
-    S3Files(bucket).write("where/a/", b"")
-    files = S3Files(f"{bucket}/where")
+    for key in ("where/", "where/a/"):
+        server.client().put_object(Bucket=bucket.removeprefix("s3://"), Key=key)
+    files = open_files(f"{bucket}/where")
     assert (files.names("a"), files.names(""), files.sizes("")) == ([], ["a"], {})
+    files.write("a/it", b"")
+    assert (files.names("a"), files.names(""), files.sizes("")) == (["it"], ["a"], {"a/it": 0})
 
 
 def test_long_listings_are_whole(files: Files) -> None:
@@ -99,7 +103,7 @@ def test_one_of_many_threads_creates(files: Files) -> None:
 
 
 def test_one_of_many_processes_creates(files: Files) -> None:
-    assert_one_process_creates(files, "race")
+    assert_one_process_creates(files, "race", start="spawn")
 
 
 def test_copies_in_other_processes_connect_by_themselves(files: Files) -> None:
@@ -154,9 +158,9 @@ OUTCOMES = {"read": b"1", "create": True, "sizes": {"a/it": 1}}
 def test_server_that_hangs_is_waited_for(
     server: S3Server, files: Files, monkeypatch: pytest.MonkeyPatch, verb: str
 ) -> None:
-    monkeypatch.setattr(s3, "ANSWER_SECONDS", 1)
-    monkeypatch.setattr(s3, "TRIES", 1)
-    files = S3Files(files.url)
+    monkeypatch.setattr(bucket, "ANSWER_SECONDS", 1)
+    monkeypatch.setattr(bucket_clients, "TRIES", 1)
+    files = open_files(files.url)
     files.write("a/it", b"1")
     told: list[str] = []
     server.stop()
@@ -181,7 +185,7 @@ def test_hang_is_noticed_in_seconds(server: S3Server, files: Files) -> None:
             files.read("a/it")
     finally:
         server.go_on()
-    assert time.monotonic() - began < 2 * s3.ANSWER_SECONDS + 20
+    assert time.monotonic() - began < 2 * bucket.ANSWER_SECONDS + 20
 
 
 def test_server_that_was_killed_is_waited_for(server: S3Server, files: Files) -> None:

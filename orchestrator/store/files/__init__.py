@@ -1,1 +1,1 @@
-"""Where bytes lie: a folder or an object store, waited for where it does not answer."""
+"""Where bytes lie: a folder or a bucket, waited for where it does not answer."""

@@ -57,7 +57,7 @@ class LocalFiles:
                     raise RefusedError(
                         f"storage must be on a file system with hard links, by which one of "
                         f"several writers is chosen, and {self.url} has none ({error.strerror}); "
-                        f"put it on ext4, XFS or NFS, or give an s3:// URL"
+                        f"put it on ext4, XFS or NFS, or give a bucket"
                     ) from error
                 raise
             _flush(target.parent)

@@ -6,7 +6,7 @@ import multiprocessing
 import threading
 from abc import abstractmethod
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from hypothesis import strategies as st
@@ -86,23 +86,28 @@ def assert_one_thread_creates(files: Files, folder: str) -> None:
         _assert_winners(files, folder, list(threads.map(create_all, range(8))))
 
 
-def assert_one_process_creates(files: Files, folder: str) -> None:
-    """The same of four processes, forked from this one, which has used the files before."""
+def assert_one_process_creates(
+    files: Files, folder: str, *, start: Literal["fork", "spawn"]
+) -> None:
+    """The same of four processes, started so from this one, which has used the files before."""
     assert files.read("nowhere") is None
-    fork = multiprocessing.get_context("fork")
-    barrier, results = fork.Barrier(4), fork.SimpleQueue()
-
-    def create_all(writer: int) -> None:
-        told = [_create_at_once(files, barrier, f"{folder}/{n}", writer) for n in range(RACES)]
-        results.put((writer, told))
-
-    processes = [fork.Process(target=create_all, args=(writer,)) for writer in range(4)]
+    context = multiprocessing.get_context(start)
+    barrier, results = context.Barrier(4), context.SimpleQueue()
+    processes = [
+        context.Process(target=_create_all, args=(files, barrier, folder, writer, results))
+        for writer in range(4)
+    ]
     for process in processes:
         process.start()
     told = dict(results.get() for _ in processes)
     for process in processes:
         process.join()
     _assert_winners(files, folder, [told[writer] for writer in range(4)])
+
+
+def _create_all(files: Files, barrier: Any, folder: str, writer: int, results: Any) -> None:
+    told = [_create_at_once(files, barrier, f"{folder}/{n}", writer) for n in range(RACES)]
+    results.put((writer, told))
 
 
 def _create_at_once(files: Files, barrier: Any, name: str, writer: int) -> bool:

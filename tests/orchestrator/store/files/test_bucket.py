@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import json
+import multiprocessing
+import os
 import pickle
+import re
+import ssl
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
-from orchestrator.store.files import s3
+from orchestrator.store.files import bucket, bucket_clients
 from orchestrator.store.files.by_url import open_files
-from orchestrator.store.files.contract import FullError, RefusedError, UnreachableError
-from orchestrator.store.files.s3 import S3Files
+from orchestrator.store.files.contract import Files, FullError, RefusedError, UnreachableError
 
 KEY, SECRET = "AKIDEXAMPLE00000", "wJalrXUtnFEMI/K7MDENG+bPxRfiCY"
 
@@ -26,8 +36,10 @@ class Script:
 
     answers: list[tuple[int, str]] = field(default_factory=lambda: [(200, "")])
     seen: list[tuple[str, str | None]] = field(default_factory=list)  # method, If-None-Match
+    headers: dict[str, str] = field(default_factory=dict)  # of the last request
     is_over: threading.Event = field(default_factory=threading.Event)
     hangs: bool = False
+    seconds_per_megabyte: float = 0.0
     lost_bytes: int = 0  # promised and not sent
 
     def next(self) -> tuple[int, str]:
@@ -40,22 +52,27 @@ def scripts() -> Iterator[list[Script]]:
     scripts = [Script()]
 
     class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"  # boto3 waits a second for one that says no `100 Continue`
+        protocol_version = "HTTP/1.1"
 
         def answer(self) -> None:
             script = scripts[-1]
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            size = int(self.headers.get("Content-Length", 0))
+            script.is_over.wait(script.seconds_per_megabyte * size / 1e6)
+            self.rfile.read(size)
             script.seen.append((self.command, self.headers.get("If-None-Match")))
+            script.headers = dict(self.headers.items())
             if script.hangs:
                 script.is_over.wait(30)
                 self.close_connection = True
                 return
             status, code = script.next()
-            body = f"<Error><Code>{code}</Code><Message>so</Message></Error>".encode()
+            body = f"<Error><Code>{code}</Code><Message>so</Message>{SECRET}</Error>".encode()
             if status < 300:
                 body = b"content" if self.command == "GET" else b""
             self.send_response(status)
             self.send_header("Content-Length", str(len(body) + script.lost_bytes))
+            self.send_header("ETag", '"1"')
+            self.send_header("Last-Modified", "Sat, 28 Nov 2026 12:00:00 GMT")
             self.end_headers()
             self.wfile.write(body)
             self.close_connection = script.lost_bytes > 0
@@ -73,7 +90,7 @@ def scripts() -> Iterator[list[Script]]:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         lead_to(f"http://127.0.0.1:{server.server_port}", monkeypatch, Path(home))
-        monkeypatch.setattr(s3, "TRIES", 1)
+        monkeypatch.setattr(bucket_clients, "TRIES", 1)
         yield scripts
         server.shutdown()
         thread.join()
@@ -88,9 +105,9 @@ def script(scripts: list[Script]) -> Iterator[Script]:
 
 
 @pytest.fixture(scope="module")
-def files(scripts: list[Script]) -> S3Files:
+def files(scripts: list[Script]) -> Files:
     """At that server; a client takes a third of a second to make."""
-    return S3Files("s3://bucket/some/where")
+    return open_files("s3://bucket/some/where")
 
 
 def lead_to(endpoint: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -106,7 +123,7 @@ def lead_to(endpoint: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
         monkeypatch.setenv(name, value)
 
 
-VERBS: dict[str, Callable[[S3Files], object]] = {
+VERBS: dict[str, Callable[[Files], object]] = {
     "read": lambda files: files.read("a/it"),
     "write": lambda files: files.write("a/it", b"new"),
     "create": lambda files: files.create("a/it", b"new"),
@@ -138,17 +155,17 @@ VERBS: dict[str, Callable[[S3Files], object]] = {
     ],
 )
 def test_answers_are_told_apart(
-    script: Script, files: S3Files, *, status: int, code: str, expected: type[OSError], said: str
+    script: Script, files: Files, *, status: int, code: str, expected: type[OSError], said: str
 ) -> None:
     script.answers = [(status, code)]
     for verb, do in VERBS.items():
         with pytest.raises(expected, match=said) as caught:
             do(files)
         assert f"cannot {verb} s3://bucket/some/where/a" in str(caught.value)
-        assert caught.value.__cause__ is not None
+        assert SECRET not in "".join(traceback.format_exception(caught.value))
 
 
-def test_absent_is_no_error(script: Script, files: S3Files) -> None:
+def test_absent_is_no_error(script: Script, files: Files) -> None:
     script.answers = [(404, "NoSuchKey")]
     assert files.read("a/it") is None
     files.rename("a/it", "b/it")
@@ -158,13 +175,13 @@ def test_absent_is_no_error(script: Script, files: S3Files) -> None:
 def test_server_that_hangs_is_noticed_in_seconds(
     script: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(s3, "ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr(bucket, "ANSWER_SECONDS", 0.3)
     script.hangs = True
     with pytest.raises(UnreachableError, match="timeout"):
-        S3Files("s3://bucket").read("a/it")
+        open_files("s3://bucket").read("a/it")
 
 
-def test_answer_that_breaks_off_is_not_taken_for_whole(script: Script, files: S3Files) -> None:
+def test_answer_that_breaks_off_is_not_taken_for_whole(script: Script, files: Files) -> None:
     script.lost_bytes = 5
     with pytest.raises(UnreachableError, match="AWS_ENDPOINT_URL is right, the server up"):
         files.read("a/it")
@@ -172,37 +189,70 @@ def test_answer_that_breaks_off_is_not_taken_for_whole(script: Script, files: S3
 
 def test_server_that_is_not_there_is_away(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     lead_to("http://127.0.0.1:1", monkeypatch, tmp_path)
-    monkeypatch.setattr(s3, "TRIES", 1)
+    monkeypatch.setattr(bucket_clients, "TRIES", 1)
     with pytest.raises(UnreachableError, match=r"Could not connect.*127\.0\.0\.1:1") as caught:
-        S3Files("s3://bucket").write("a/it", b"")
+        open_files("s3://bucket").write("a/it", b"")
     assert SECRET not in str(caught.value)
     assert KEY not in str(caught.value)
+
+
+@pytest.mark.slow
+def test_large_content_may_take_its_time(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow line is none that hangs: more is waited for, the more is sent."""
+    monkeypatch.setattr(bucket, "ANSWER_SECONDS", 1)
+    monkeypatch.setattr(bucket, "BYTES_PER_SECOND", 1_000_000)
+    script.seconds_per_megabyte = 0.5
+    files = open_files("s3://bucket")
+    files.write("a/it", bytes(4_000_000))
+    script.seconds_per_megabyte = 10
+    with pytest.raises(UnreachableError, match="timeout"):
+        files.write("a/it", bytes(1_000_000))
+
+
+def test_fork_is_refused_rather_than_left_to_wait_without_end(script: Script, files: Files) -> None:
+    assert files.read("a/it") == b"content"
+    fork = multiprocessing.get_context("fork")
+    said = fork.SimpleQueue()
+
+    def read() -> None:
+        try:
+            files.read("a/it")
+        except RuntimeError as error:
+            said.put(str(error))
+
+    process = fork.Process(target=read)
+    process.start()
+    process.join(30)
+    process.kill()
+    assert said.get() == (
+        "s3://bucket/some/where cannot be used in a fork; start the process by spawn"
+    )
 
 
 # --- conditional writes
 
 
-def test_conflict_is_asked_again(script: Script, files: S3Files) -> None:
+def test_conflict_is_asked_again(script: Script, files: Files) -> None:
     script.answers = [(409, "ConditionalRequestConflict")] * 3 + [(412, "PreconditionFailed")]
     script.answers.append((200, ""))  # what reads it: `content` is there
     assert files.create("a/it", b"content")
     assert script.seen == [("PUT", "*")] * 4 + [("GET", None)]
 
 
-def test_conflict_without_end_is_an_outage(script: Script, files: S3Files) -> None:
+def test_conflict_without_end_is_an_outage(script: Script, files: Files) -> None:
     script.answers = [(409, "ConditionalRequestConflict")]
     with pytest.raises(UnreachableError, match="being changed by others"):
         files.create("a/it", b"content")
 
 
-def test_lost_race_is_told_by_the_content(script: Script, files: S3Files) -> None:
+def test_lost_race_is_told_by_the_content(script: Script, files: Files) -> None:
     script.answers = [(412, "PreconditionFailed"), (200, "")]
     assert not files.create("a/it", b"another's content")
 
 
 def test_server_is_asked_once_whether_it_minds_the_condition(script: Script) -> None:
     script.answers = [(200, ""), (412, "PreconditionFailed"), (200, "")]
-    files = S3Files("s3://bucket")
+    files = open_files("s3://bucket")
     assert files.create("a/it", b"1")
     assert len(script.seen) == 2
     assert files.create("a/other", b"1")
@@ -212,7 +262,7 @@ def test_server_is_asked_once_whether_it_minds_the_condition(script: Script) -> 
 
 def test_server_that_ignores_the_condition_is_refused(script: Script) -> None:
     with pytest.raises(RefusedError, match=r"must refuse a write with If-None-Match: \* where"):
-        S3Files("s3://bucket").create("a/it", b"1")
+        open_files("s3://bucket").create("a/it", b"1")
 
 
 # --- keys and URLs
@@ -223,7 +273,7 @@ def test_no_keys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     with pytest.raises(RefusedError, match="there are no keys; set AWS_ACCESS_KEY_ID"):
-        S3Files("s3://bucket").read("a/it")
+        open_files("s3://bucket").read("a/it")
 
 
 @pytest.mark.parametrize("endpoint", ["nonsense", f"http://{KEY}:{SECRET[:5]}@127.0.0.1:1"])
@@ -232,15 +282,93 @@ def test_endpoint_must_be_one(
 ) -> None:
     lead_to(endpoint, monkeypatch, tmp_path)
     with pytest.raises(RefusedError, match="AWS_ENDPOINT_URL must be http://HOST:PORT") as caught:
-        S3Files("s3://bucket").read("a/it")
+        open_files("s3://bucket").read("a/it")
     assert KEY not in str(caught.value)
+
+
+def test_profile_has_keys_and_a_place(
+    script: Script, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Keys from a profile's process, which tells when they end, and a token that is another's."""
+    answer = {"Version": 1, "AccessKeyId": "AKIDPROFILE", "SecretAccessKey": SECRET}
+    answer |= {"SessionToken": "its own", "Expiration": "2126-01-01T00:00:00Z"}
+    (tmp_path / "keys.json").write_text(json.dumps(answer))
+    config = [
+        "[profile lab]",
+        f"endpoint_url = {os.environ['AWS_ENDPOINT_URL']}",
+        "region = eu-north-1",
+        f"credential_process = cat {tmp_path / 'keys.json'}",
+    ]
+    (tmp_path / "config").write_text("\n".join(config))
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name)
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "another's")
+    monkeypatch.setenv("AWS_PROFILE", "lab")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    assert open_files("s3://bucket").read("a/it") == b"content"
+    assert re.search(r"Credential=AKIDPROFILE/\d+/eu-north-1/s3/", script.headers["authorization"])
+    assert script.headers["x-amz-security-token"] == "its own"
+
+
+def self_signed(folder: Path) -> Path:
+    """A certificate of this machine, signed by itself, and its key, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(now - timedelta(days=1)).not_valid_after(
+        now + timedelta(days=1)
+    )
+    names = x509.SubjectAlternativeName([x509.DNSName("localhost")])
+    certificate = builder.add_extension(names, critical=False).sign(key, hashes.SHA256())
+    pem, as_text = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    path = folder / "server.pem"
+    path.write_bytes(
+        key.private_bytes(pem, as_text, serialization.NoEncryption())
+        + certificate.public_bytes(pem)
+    )
+    return path
+
+
+def test_authorities_of_ones_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    certificate = self_signed(tmp_path)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_error(404)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        lead_to(f"https://localhost:{server.server_port}", monkeypatch, tmp_path)
+        for authorities, said in (
+            (
+                None,
+                r"https://localhost:\d+ has a certificate of no known authority; let AWS_CA_BUN",
+            ),
+            (certificate, r"the server refuses with 404"),
+            (tmp_path / "nowhere.pem", r"AWS_CA_BUNDLE must be a file .*nowhere\.pem"),
+        ):
+            if authorities:
+                monkeypatch.setenv("AWS_CA_BUNDLE", str(authorities))
+            with pytest.raises(RefusedError, match=said):
+                open_files("s3://bucket").read("a/it")
+        server.shutdown()
+        thread.join()
 
 
 def test_profile_that_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     lead_to("http://127.0.0.1:1", monkeypatch, tmp_path)
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     with pytest.raises(RefusedError, match=r"profile \(nobody\) could not be found"):
-        S3Files("s3://bucket").read("a/it")
+        open_files("s3://bucket").read("a/it")
 
 
 @pytest.mark.parametrize(
@@ -249,6 +377,8 @@ def test_profile_that_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         ("s3://bucket", "s3://bucket"),
         ("s3://bucket/", "s3://bucket"),
         ("s3://my.bucket-1/a/b c/", "s3://my.bucket-1/a/b c"),
+        ("gs://my_bucket/a", "gs://my_bucket/a"),
+        ("az://container", "az://container"),
     ],
 )
 def test_bucket_is_opened_without_asking_anybody(url: str, shown: str) -> None:
