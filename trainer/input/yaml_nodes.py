@@ -148,6 +148,8 @@ class _Composer:
 
     The parser is libyaml's (PyYAML ships it wherever torch runs): ten times the speed of the one
     in Python, which moreover answers some malformed texts with errors that are not YAML errors.
+    PyYAML's own composer on top of it (`yaml.compose`) ends the process by a stack overflow where a
+    document is deep, before its depth can be seen, and forgets where an alias was written.
     """
 
     def __init__(self, text: str, path: tuple[str, ...], locate: Callable[[str], str]) -> None:

@@ -1,4 +1,8 @@
-"""Files that wait for a place to come back, and for room in it."""
+"""Files that wait for a place to come back, and for room in it.
+
+Not by tenacity: the wait that begins anew with another trouble, what is told of it and the end of a
+pause once the wait is given up would stay here, and only the loop go.
+"""
 
 from __future__ import annotations
 

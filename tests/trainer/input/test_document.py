@@ -236,7 +236,7 @@ BOMBS = {
         "a0: &a0 []\n" + "".join(f"a{i}: &a{i} [*a{i - 1}, 1]\n" for i in range(1, 60)),
         TOO_DEEP,
     ),
-    "deep brackets": ("[" * 10_000, TOO_DEEP),
+    "deep brackets": ("[" * 900_000, TOO_DEEP),
     "deep blocks": ("- " * 10_000, TOO_DEEP),
     "deep keys": ("? " * 10_000, TOO_DEEP),
 }
