@@ -1,9 +1,10 @@
 """Back ends that run trials, what they are handed and whom they tell: Ray Tune (`tuning`) or this
 process (`in_process`).
 
-Either way a trial that raises is recorded as failed and the next one goes on, a start that is to
-stop lets its trials stop within their epochs, and what is done elsewhere is taken as it is. That
-worker processes are killed, and what of them is lost, is Ray's matter.
+Either way a trial that raises is recorded as failed and the next one goes on, a worker that raises
+before it can record anything is tried again, a start that is to stop lets its trials stop within
+their epochs, and what is done elsewhere is taken as it is. That worker processes are killed, and
+what of them is lost, is Ray's matter.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from typing import Protocol
 
 from orchestrator.plan.plan import PlannedTrial
 from orchestrator.spec.policy import Policy
-from orchestrator.store import Store
+from orchestrator.store import Failure, Store
 from orchestrator.store.leases import lease
+from orchestrator.worker.trial import failure_kind
 from trainer.evaluation.suite import Suite
 from trainer.training.loop import EpochRow
 
@@ -76,6 +78,16 @@ class BackEnd(Protocol):
 
     def run(self, workload: Workload) -> None:
         """Run the trials until all have ended, here or elsewhere, or the workload is stopped."""
+
+
+def failure_by(error: BaseException, details: str) -> Failure:
+    """Return the failure of a trial whose worker an exception ended before it could record one.
+
+    Args:
+        details: the exception's traceback.
+    """
+    message = f"{type(error).__name__}: {error}"
+    return Failure(kind=failure_kind(error), message=message, details=details, at=lease.utc_now())
 
 
 class RealTime:

@@ -4,9 +4,10 @@ leaves, which is the same whoever ran its trials."""
 from __future__ import annotations
 
 import os
+import traceback
 from functools import partial
 
-from orchestrator.execution.backend import RealTime, Workload
+from orchestrator.execution.backend import RealTime, Workload, failure_by
 from orchestrator.execution.queue import Queue
 from orchestrator.plan.plan import PlannedTrial
 from orchestrator.store.sweeps import orders
@@ -39,8 +40,14 @@ class InProcess(RealTime):
                 continue
             planned, number = found
             listener.started(planned.id)
-            ending = work_on(planned, number, workload)
-            if queue.ended(planned.id, ending):
+            try:
+                ending = work_on(planned, number, workload)
+            except Exception as error:
+                failure = failure_by(error, traceback.format_exc())
+                is_over = queue.worker_died(planned.id, failure)
+            else:
+                is_over = queue.ended(planned.id, ending)
+            if is_over:
                 listener.ended(planned.id)
             else:
                 listener.let_go(planned.id)

@@ -22,13 +22,13 @@ from ray.exceptions import RayTaskError
 from ray.tune import Callback, RunConfig, Stopper, TuneConfig, Tuner
 from ray.tune.search import Searcher
 
-from orchestrator.execution.backend import RealTime, Workload
+from orchestrator.execution.backend import RealTime, Workload, failure_by
 from orchestrator.execution.queue import Queue
 from orchestrator.execution.report_thread import told_in_a_thread
 from orchestrator.execution.silence import end_worker
 from orchestrator.plan.plan import PlannedTrial
 from orchestrator.spec.policy import Policy, Resources
-from orchestrator.store import Failure, FailureKind, Store
+from orchestrator.store import Failure, Store
 from orchestrator.store.files.by_url import open_files
 from orchestrator.store.files.retrying import Patient
 from orchestrator.store.leases.lease import utc_now
@@ -171,6 +171,19 @@ def _slots(resources: Resources) -> int:
     return max(1, int(slots))
 
 
+def failure_of(error: BaseException) -> Failure:
+    """Return the failure of a trial by the error that Ray ended its worker with."""
+    if isinstance(error, RayTaskError):  # it lived to say why
+        return failure_by(error.cause, str(error))
+    is_of_memory = "OutOfMemory" in type(error).__name__ or "OOM" in str(error)
+    return Failure(
+        kind="out_of_memory" if is_of_memory else "worker_lost",
+        message=type(error).__name__,
+        details=str(error),
+        at=utc_now(),
+    )
+
+
 class _Stateless:
     """An object that Tune saves without its state, since it is never restored."""
 
@@ -256,14 +269,7 @@ class _Relay(_Stateless, Callback):
 
     def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
         trial_id = trial.config[TRIAL]
-        error = trial.get_pickled_error()
-        kind: FailureKind = "worker_lost"
-        message = type(error).__name__
-        if isinstance(error, RayTaskError):  # it lived to say why
-            kind, message = "exception", f"{type(error.cause).__name__}: {error.cause}"
-        elif "OutOfMemory" in type(error).__name__ or "OOM" in str(error):
-            kind = "out_of_memory"
-        failure = Failure(kind=kind, message=message, details=str(error), at=utc_now())
+        failure = failure_of(trial.get_pickled_error())
         self._tell(trial_id, is_over=self._queue.worker_died(trial_id, failure))
 
     def _tell(self, trial_id: str, *, is_over: bool) -> None:

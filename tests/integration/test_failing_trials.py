@@ -25,24 +25,47 @@ evaluation:
   flow: null
   rt: null
 """
-FAULTS = ("diverging", "raising", "hoarding", "hanging", "dawdling", "dying")
-METHODS = ", ".join(f"{fault}: {{method: 'faulty:{fault.title()}'}}" for fault in FAULTS)
-METHODS = METHODS.replace("Dawdling'", "Dawdling', seconds: 8")
+ANYWHERE = ("diverging", "raising", "hoarding", "exiting", "missing")
+"""Faults that end alike whichever back end runs the trial."""
+
+FAULTS = (*ANYWHERE, "hanging", "dawdling", "dying")
+METHODS = {fault: f"{fault}: {{method: 'faulty:{fault.title()}'}}" for fault in FAULTS}
+METHODS["dawdling"] = METHODS["dawdling"].replace("'}", "', seconds: 8}")
 RETRIED = {"hoarding", "hanging", "dying"}
 LIMITS = ("--set", "limits={silent_minutes: 0.5, hours: 0.0125}", "--set", "retries=1")
 """30 s without a step, 45 s in all: of the healthy trials none takes so long, be it on a machine
 that is slow and busy; the dawdling one takes 64."""
 
 
-def write_spec(folder: Path, methods: str, attack: str = "pgd") -> Path:
-    spec = folder / "short.yaml"
+def write_spec(folder: Path, methods: str, attack: str = "pgd", name: str = "short") -> Path:
+    spec = folder / f"{name}.yaml"
     spec.write_text(SPEC.replace("METHODS", methods).replace("ATTACK", attack))
     return spec
 
 
+def in_process(folder: Path) -> dict[str, tuple[str, int]]:
+    """What is said of each fault that ends alike anywhere, and after how many tries, without
+    Ray."""
+    methods = ", ".join(METHODS[fault] for fault in ANYWHERE)
+    spec, storage = write_spec(folder, f"{{{methods}}}", name="here"), folder / "alone"
+    finished = swept(spec, "--storage", storage, *LIMITS, "--set", "tracking=none", FAULTY="yes")
+    assert finished.code == 1, finished
+    trials = table(storage, "here").set_index("method")
+    return {
+        fault: (
+            trials["failure"][fault],
+            len(attempts(storage / "trials" / trials["trial_id"][fault])),
+        )
+        for fault in ANYWHERE
+    }
+
+
 def test_every_kind_of_failure_is_told_and_rerun_on_request(place: Place, tmp_path: Path) -> None:
-    spec, storage = write_spec(tmp_path, f"{{pgd: {{}}, {METHODS}}}"), tmp_path / "runs"
-    finished = place.swept(spec, "--storage", storage, *LIMITS, FAULTY="yes")
+    """On Ray, with a queue that grows; what can end so in one process ends alike there."""
+    methods = ", ".join(METHODS.values())
+    spec, storage = write_spec(tmp_path, f"{{pgd: {{}}, {methods}}}"), tmp_path / "runs"
+    growing = place.start("growing", spec, "--storage", storage, *LIMITS, FAULTY="yes")
+    finished = growing.finished()
     assert finished.code == 1, finished
     assert "Traceback" not in finished.stderr
     trials = table(storage, "short").set_index("method")
@@ -55,6 +78,8 @@ def test_every_kind_of_failure_is_told_and_rerun_on_request(place: Place, tmp_pa
     assert said["diverging"].startswith("diverged: DivergedError: losses and weights of epoch 1")
     assert said["raising"] == "exception: LookupError: no such weight"
     assert said["hoarding"].startswith("out_of_memory: RuntimeError: ")
+    assert said["exiting"].startswith("exception: SystemExit: no such option; the trial's own code")
+    assert said["missing"].startswith("data: MissingData: data.root must hold the files")
     assert said["hanging"].startswith("hung: no step for ")
     assert said["dawdling"].startswith("time_limit: TimeLimitError: must end within 0.0125 h")
     assert said["dying"].startswith("worker_lost: its worker died 2 times")
@@ -70,11 +95,14 @@ def test_every_kind_of_failure_is_told_and_rerun_on_request(place: Place, tmp_pa
     assert [json.loads(line)["step"] for line in last_steps] == [1, 2, 3, 4]
 
     assert set(table(storage, "short", "front.csv")["method"]) <= {"standard", "pgd"}
-    reasons = ("diverged", "exception", "out of memory", "hung", "time limit", "worker lost")
-    missing = "6 of 8 trials missing: " + ", ".join(f"1 {reason}" for reason in reasons)
+    counts = {"diverged": 1, "exception": 2, "out of memory": 1, "data": 1}
+    counts |= {"hung": 1, "time limit": 1, "worker lost": 1}
+    missing = "8 of 10 trials missing: " + ", ".join(f"{n} {kind}" for kind, n in counts.items())
     assert missing in " ".join(finished.stdout.split())
-    assert sum(status == "FAILED" for _, status in runs(storage, "short")) == 6
+    assert sum(status == "FAILED" for _, status in runs(storage, "short")) == 8
     assert_nothing_left(place)
+
+    assert in_process(tmp_path) == {fault: (said[fault], tries[fault]) for fault in ANYWHERE}
 
     times = times_of(storage / "trials")
     finished = place.swept(spec, "--storage", storage, "--retry-failed")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 
 import torch
@@ -11,6 +12,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from trainer.attacks import PGD
+from trainer.data import MissingData
 from trainer.input.settings import Positive
 from trainer.methods import Standard, Weighting
 
@@ -30,6 +32,34 @@ class _RaisingWeighting(Weighting):
     def epoch_report(self) -> dict[str, float]:
         if _is_faulty():
             raise LookupError("no such weight")
+        return {}
+
+
+class Exiting(Standard):
+    """Standard training that ends its own process there, as a script does."""
+
+    def weighting(self) -> Weighting:
+        return _ExitingWeighting([1.0])
+
+
+class _ExitingWeighting(Weighting):
+    def epoch_report(self) -> dict[str, float]:
+        if _is_faulty():
+            sys.exit("no such option")
+        return {}
+
+
+class Missing(Standard):
+    """Standard training that finds its data gone there."""
+
+    def weighting(self) -> Weighting:
+        return _MissingWeighting([1.0])
+
+
+class _MissingWeighting(Weighting):
+    def epoch_report(self) -> dict[str, float]:
+        if _is_faulty():
+            raise MissingData("data.root must hold the files: they are gone")
         return {}
 
 
