@@ -193,10 +193,13 @@ class _FolderReporter(Reporter):
         self._epochs = epochs
         self._seconds = 60 * minutes
         self._kept_at = time.monotonic()
+        self._kept_on_request = 0
         self.newest: Path | None = None  # checkpoint of this process
 
     def step_done(self, checkpoint: Callable[[], Checkpoint]) -> None:
-        if self._requests.checkpoint or time.monotonic() - self._kept_at >= self._seconds:
+        is_asked = self._requests.checkpoints > self._kept_on_request
+        is_due = time.monotonic() - self._kept_at >= self._seconds
+        if is_due or is_asked or self._requests.stop is not None:
             self._keep(checkpoint)
 
     def epoch_done(self, row: EpochRow, checkpoint: Callable[[], Checkpoint]) -> None:
@@ -211,14 +214,15 @@ class _FolderReporter(Reporter):
         self._keep(checkpoint)
 
     def _keep(self, checkpoint: Callable[[], Checkpoint]) -> None:
-        asked, self._requests.checkpoint = self._requests.checkpoint, False
+        asked = self._requests.checkpoints
         state = checkpoint()
         self.newest = self._folder.keep(state)
         self._kept_at = time.monotonic()
         progress = f"{state.epochs_done} epochs and {state.steps_done} steps"
         if self._requests.stop is not None:
             raise StoppedError(self._requests.stop, progress, self.newest)
-        if asked:
+        if asked > self._kept_on_request:
+            self._kept_on_request = asked
             typer.echo(f"{self.newest}  after {progress}")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from orchestrator.driver.listener import Commentary
+from orchestrator.driver.listener import RunListener
 from orchestrator.plan.manifest import write_manifest
 from orchestrator.plan.plan import Plan, PlannedTrial, refreshed
 from orchestrator.plan.proposed import trials_left
@@ -16,12 +16,12 @@ from orchestrator.store import Store
 class GrowingPlan:
     """The plan of a start, from which a back end takes trials until nothing more is proposed."""
 
-    def __init__(self, spec: SweepSpec, plan: Plan, store: Store, commentary: Commentary) -> None:
+    def __init__(self, spec: SweepSpec, plan: Plan, store: Store, listener: RunListener) -> None:
         """Begin with the plan whose pending trials the back end has."""
         self._spec = spec
         self._plan = plan
         self._store = store
-        self._commentary = commentary
+        self._listener = listener
 
     def more(self) -> Sequence[PlannedTrial]:
         """Return trials to run beside those given so far, as the strategy chooses them by the
@@ -39,6 +39,6 @@ class GrowingPlan:
             ]
             if fresh:  # others may have run all that they proposed
                 write_manifest(self._store.files, self._spec, self._plan)
-                self._commentary.add(self._plan, fresh)
+                self._listener.add(self._plan, fresh)
                 return fresh
         return ()

@@ -14,8 +14,8 @@ from orchestrator.tracking import TrackedTrial, Tracker
 from trainer.training.loop import EpochRow
 
 
-class Commentary:
-    """Passes events of running trials on: see `orchestrator.execution.tuning.Listener`."""
+class RunListener:
+    """Passes events of running trials on: see `orchestrator.execution.backend.Listener`."""
 
     def __init__(
         self,
@@ -28,7 +28,6 @@ class Commentary:
         meter: Meter,
     ) -> None:
         """Listen to the trials `pending`, which are some of `plan`."""
-        self.pending = tuple(pending)
         self._store = store
         self._suite_id = plan.suite_id
         self._planned = {planned.id: planned for planned in pending}

@@ -7,6 +7,7 @@ from collections.abc import Set
 
 import yaml
 
+from orchestrator.plan.plan import FINISHED, Plan
 from orchestrator.spec.space import REFERENCE
 from orchestrator.store import Files, Store
 from orchestrator.store.housekeeping.activity import at_work
@@ -16,6 +17,19 @@ from orchestrator.store.trials.result import give_up_weights
 from orchestrator.table.plain_rows import plain_rows
 
 logger = logging.getLogger(__name__)
+
+
+def keep_front_alone(store: Store, plan: Plan, *, sweep: str, on_front: Set[str]) -> None:
+    """Delete the weights of a sweep's trials that are neither on its front nor references, once
+    nothing is left to do of any.
+
+    Args:
+        on_front: ids of the trials on the front under the sweep's own suite.
+    """
+    if all(planned.status in FINISHED for planned in plan.trials):
+        references = {planned.id for planned in plan.trials if planned.is_reference}
+        candidates = {planned.id for planned in plan.trials}
+        drop_weights(store, sweep=sweep, keep=references | on_front, candidates=candidates)
 
 
 def drop_weights(

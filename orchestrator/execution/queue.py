@@ -248,6 +248,8 @@ class Queue:
                 return False
             if progress.failure is not None:
                 self._leave(planned, f"parent {parent} failed")
+            elif progress.pruned is not None:
+                self._leave(planned, f"parent {parent} was ended early by a stopping rule")
             elif parent in self._left:
                 self._leave(planned, f"parent {parent} is left too")
             elif parent in self._known:

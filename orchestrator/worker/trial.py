@@ -22,7 +22,7 @@ import torch
 
 from orchestrator.search.stopping import Rules, decide, restored
 from orchestrator.spec.policy import Policy
-from orchestrator.store import Attempt, FailureKind, Store, StoredTrial
+from orchestrator.store import Attempt, Store, StoredTrial
 from orchestrator.store.files.contract import FullError, UnreachableError
 from orchestrator.store.leases.lease import LeaseState, LostError
 from orchestrator.store.leases.records import About, Environment, FailureKind, Pruned

@@ -18,7 +18,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from orchestrator.driver import session
+from orchestrator.driver.site import Site
 from orchestrator.execution.backend import Workload
 from orchestrator.execution.in_process import SECONDS_BETWEEN_LOOKS, InProcess, work_on
 from orchestrator.execution.queue import Queue
@@ -41,8 +41,8 @@ def nothing_to_run(*arguments: str | Path, **environment: str) -> Finished:
         AssertionError: it would have started Ray.
     """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(session, "_connected", _refused)
-        patch.setattr(session, "_back_end", _refused)
+        patch.setattr(Site, "_connect", _refused)
+        patch.setattr(Site, "back_end", _refused)
         return _commanded(InProcess.run, arguments, environment)
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from orchestrator.driver.retention import drop_weights
-from orchestrator.plan.plan import make_plan
+from orchestrator.driver.retention import drop_weights, keep_front_alone
+from orchestrator.plan.plan import NOTHING, make_plan
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import LocalFiles, Store
 from orchestrator.store.housekeeping.verification import contents, verify
@@ -117,6 +118,20 @@ def test_weights_go_and_results_stay(spec: SweepSpec) -> None:
     assert before[2] is not None and after[2] is not None
     assert (after[2].natural == before[2].natural).all()
     assert counts(spec) == {"done": 2}  # to ask for the weights has changed nothing
+
+
+def test_weights_go_once_all_of_the_sweep_is_done(spec: SweepSpec) -> None:
+    reference, other = trials(spec)
+    plan = make_plan(spec, store_of(spec))
+    first, second = plan.trials
+    half = replace(plan, trials=(first, replace(second, progress=NOTHING)))
+    keep_front_alone(store_of(spec), half, sweep=spec.name, on_front=set())
+    assert has_weights(spec, other)
+    keep_front_alone(store_of(spec), plan, sweep=spec.name, on_front={other.id})
+    assert has_weights(spec, other)
+    keep_front_alone(store_of(spec), plan, sweep=spec.name, on_front=set())
+    assert has_weights(spec, reference)
+    assert not has_weights(spec, other)
 
 
 def test_dropping_again_changes_nothing(spec: SweepSpec) -> None:

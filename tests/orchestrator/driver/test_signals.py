@@ -1,8 +1,7 @@
-"""SIGINT and SIGTERM while a sweep runs: noted once, obeyed at once the second time."""
+"""Signals while a sweep begins and runs: noted whoever handles them."""
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import sys
@@ -14,10 +13,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from orchestrator.driver.signals import SIGNALS, watched
+from orchestrator.driver.signals import outlasting
 from orchestrator.sweep import app
+from trainer.training.signals import STOPS, noted
 
-NAMES = [number.name for number in SIGNALS]
+NAMES = [number.name for number in STOPS]
 
 
 def send(number: int) -> None:
@@ -26,81 +26,53 @@ def send(number: int) -> None:
 
 
 def handlers() -> list[Any]:
-    return [signal.getsignal(number) for number in SIGNALS]
+    return [signal.getsignal(number) for number in STOPS]
 
 
 def test_no_signal_is_no_interruption() -> None:
     before = handlers()
-    with watched() as interruption, interruption.outlasting():
+    with noted() as requests, outlasting(requests):
         pass
-    assert interruption.signal is None
+    assert requests.stop is None
     assert handlers() == before
 
 
-@pytest.mark.parametrize("number", SIGNALS, ids=NAMES)
-def test_first_signal_is_noted_and_nothing_more(number: signal.Signals) -> None:
-    before = handlers()
-    with watched() as interruption:
-        send(number)
-        assert interruption.signal == number
-    assert handlers() == before
-
-
-def stop_twice(first: int, second: int) -> None:
-    try:
-        with watched():
-            send(first)
-            send(second)
-    finally:
-        os._exit(1)  # only where the second signal did not end the process
-
-
-@pytest.mark.parametrize("second", SIGNALS, ids=NAMES)
-def test_second_signal_ends_the_process_at_once(second: signal.Signals) -> None:
-    process = multiprocessing.get_context("fork").Process(
-        target=stop_twice, args=(signal.SIGINT, second)
-    )
-    process.start()
-    process.join(10)
-    assert process.exitcode == 128 + second
-
-
-@pytest.mark.parametrize("number", SIGNALS, ids=NAMES)
+@pytest.mark.parametrize("number", STOPS, ids=NAMES)
 def test_signals_are_noted_whoever_handles_them(number: signal.Signals) -> None:
     others: list[int] = []
-    with watched() as interruption:
+    with noted() as requests:
         own = handlers()
-        with interruption.outlasting():
-            for each in SIGNALS:
+        with outlasting(requests):
+            for each in STOPS:
                 signal.signal(each, lambda number, frame: others.append(number))
             send(number)
-            assert interruption.signal is None
-        assert (interruption.signal, others) == (number, [number])
+            assert requests.stop is None
+        assert (requests.stop, others) == (number, [number])
         assert handlers() == own
 
 
 def test_exit_of_another_handler_ends_the_block_alone() -> None:
-    with watched() as interruption:
-        with interruption.outlasting():
+    with noted() as requests:
+        with outlasting(requests):
             signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(number))
             send(signal.SIGTERM)
             pytest.fail("the other handler exits")
-        assert interruption.signal == signal.SIGTERM
+        assert requests.stop == signal.SIGTERM
 
 
 def test_other_errors_of_the_block_are_not_swallowed() -> None:
     before = handlers()
     with (
         pytest.raises(ConnectionError),
-        watched() as interruption,
-        interruption.outlasting(),
+        noted() as requests,
+        outlasting(requests),
     ):
         raise ConnectionError
     assert handlers() == before
 
 
 def test_signal_while_something_is_waited_for_is_noted() -> None:
-    with watched() as interruption:
+    with noted() as requests:
         signal.setitimer(signal.ITIMER_REAL, 0)  # none is running
         previous = signal.signal(signal.SIGALRM, lambda number, frame: send(signal.SIGTERM))
         try:
@@ -108,7 +80,7 @@ def test_signal_while_something_is_waited_for_is_noted() -> None:
             time.sleep(0.1)
         finally:
             signal.signal(signal.SIGALRM, previous)
-        assert interruption.signal == signal.SIGTERM
+        assert requests.stop == signal.SIGTERM
 
 
 def test_interrupt_before_anything_was_begun(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from orchestrator.execution.tuning import _Relay, failure_of
 from orchestrator.plan.plan import PlannedTrial
 from orchestrator.spec.policy import Policy
 from orchestrator.store import FailureKind, Store
+from orchestrator.store.leases.records import About
 from orchestrator.worker.trial import Ending
 from tests.orchestrator.execution.workloads import Recorder, workload
 from tests.orchestrator.working import MakeTrial, on_digits, planned, small_suite
@@ -58,7 +59,7 @@ def raising(error: Exception) -> Attempted:
 
 
 def begun(trial: PlannedTrial, store: Store, number: int) -> Any:
-    attempt = store.trial(trial.id).begin(trial.trial, number, lasts=600.0, about={})
+    attempt = store.trial(trial.id).begin(trial.trial, number, lasts=600.0, about=About())
     assert attempt is not None
     return attempt
 

@@ -19,17 +19,12 @@ from hypothesis import strategies as st
 from sqlalchemy.engine import make_url
 from typer.testing import CliRunner
 
-from orchestrator.driver.session import _track_trials
-from orchestrator.plan.plan import make_plan
-from orchestrator.results.trials_table import sweep_table
 from orchestrator.spec.sweep_spec import SweepSpec
-from orchestrator.store import Attempt, Store
 from orchestrator.sweep import app
 from orchestrator.tracking import NoTracker, TrackedTrial, Tracker, open_tracker, tracking_uri
 from orchestrator.tracking.database import database_uri
 from orchestrator.tracking.mlflow_tracker import NAMES_TAG, PRUNED_TAG, SWEEP_TAG, TRIAL_TAG, flat
 from orchestrator.tracking.names import MAX_NAME_LENGTH, text, valid_name
-from trainer.config import Trial
 from trainer.training.loop import EpochRow
 
 ROWS: list[EpochRow] = [
@@ -203,44 +198,6 @@ def test_names_that_are_altered_stay_apart() -> None:
 def test_text_is_on_one_line() -> None:
     assert text("=1+1 <script> é") == "=1+1 <script> é"
     assert text("a\nb\x00\x1b[31m\ud800") == r"a\nb\x00\x1b[31m\ud800"
-
-
-# --- a sweep
-
-
-def test_trials_are_told_with_their_own_times_and_totals(
-    read: Callable[..., SweepSpec],
-    store: Store,
-    begin: Callable[[Trial], Attempt],
-    finish: Callable[..., None],
-) -> None:
-    spec = read(
-        "data: digits\nmethods: {pareto: {vary: {rho: [0.2, 0.4]}}}\n"
-        "evaluation: {pgd: {ladder: [1]}, flow: null, rt: null}\n"
-    )
-    standard, low, high = (each.trial for each in make_plan(spec, store).trials)
-    finish(standard, spec.suite, [1, 1], {"pgd": [[1, 0]]})
-    begin(low).fail("exception", "why", "")
-    begin(high)  # somebody is at work
-    told: list[TrackedTrial] = []
-
-    class Listener(NoTracker):
-        def trial(self, trial: TrackedTrial) -> None:
-            told.append(trial)
-
-    plan = make_plan(spec, store)
-    _track_trials(Listener(), store, plan, sweep_table(spec), theirs=set())
-    first, second, third = told
-    assert [each.name for each in told] == ["standard", "pareto rho=0.2", "pareto rho=0.4"]
-    assert (first.scores["seconds"], first.scores["training_passes"]) == (12.5, 100)
-    assert first.scores["natural_accuracy"] == 1
-    assert not set(first.scores) & {"seed", "rho", "on_front"}
-    evaluation, failure = plan.trials[0].evaluation, plan.trials[1].progress.failure
-    assert evaluation is not None
-    assert failure is not None
-    assert (first.ended, second.ended, third.ended) == (evaluation["at"], failure.at, None)
-    assert (second.scores, third.status) == ({}, "running")
-    assert first.began() == store.trial(standard.id).past_attempts()[0].since
 
 
 # --- a store

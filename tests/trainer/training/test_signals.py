@@ -19,21 +19,39 @@ def send(number: int) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_stop_is_noted_with_its_checkpoint(number: signal.Signals) -> None:
+def test_a_stop_is_noted_and_nothing_more(number: signal.Signals) -> None:
     with noted() as requests:
-        assert (requests.stop, requests.checkpoint) == (None, False)
+        assert (requests.stop, requests.checkpoints) == (None, 0)
         send(number)
-        assert (requests.stop, requests.checkpoint) == (number, True)
+        assert (requests.stop, requests.checkpoints) == (number, 0)
 
 
 def test_a_checkpoint_may_be_asked_for_again_and_again() -> None:
     with noted() as requests:
-        for _ in range(3):
+        for count in range(3):
+            assert (requests.stop, requests.checkpoints) == (None, count)
             send(signal.SIGUSR1)
-        assert (requests.stop, requests.checkpoint) == (None, True)
         send(signal.SIGTERM)
         send(signal.SIGUSR1)
         assert requests.stop == signal.SIGTERM
+
+
+def test_where_there_is_no_sigusr1_stops_are_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on Windows."""
+    monkeypatch.delattr(signal, "SIGUSR1")
+    with noted() as requests:
+        send(signal.SIGTERM)
+        assert (requests.stop, requests.checkpoints) == (signal.SIGTERM, 0)
+
+
+def test_handlers_may_be_put_back_where_another_took_their_place() -> None:
+    with noted() as requests:
+        for number in ALL:
+            signal.signal(number, signal.SIG_IGN)
+        requests.keep()
+        send(signal.SIGUSR1)
+        send(signal.SIGINT)
+        assert (requests.stop, requests.checkpoints) == (signal.SIGINT, 1)
 
 
 def test_handlers_are_given_back() -> None:

@@ -1,0 +1,79 @@
+"""What the tracker is told once a start has run its trials: of each of them, and of the front."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence, Set
+from pathlib import Path
+
+import pandas as pd
+
+from orchestrator.pareto.front import Front
+from orchestrator.plan.plan import Plan, PlannedTrial
+from orchestrator.store import Files, Store
+from orchestrator.store.sweeps.starts import all_starts
+from orchestrator.table.columns import measured_numbers
+from orchestrator.tracking import TrackedTrial, Tracker
+
+
+def starts_elsewhere(files: Files, sweep: str, own: str) -> frozenset[str]:
+    """Return the folders of the sweep's other starts that still run: they track their own trials.
+
+    Args:
+        own: folder of this start.
+    """
+    others = (each for each in all_starts(files, sweep) if each.folder != own)
+    return frozenset(each.folder for each in others if not each.is_over)
+
+
+def track_trials(
+    tracker: Tracker, store: Store, plan: Plan, table: pd.DataFrame, *, theirs: Set[str]
+) -> None:
+    """Tell the tracker of every trial that was begun, unless one of `theirs` is at work on it.
+
+    Args:
+        table: of the plan's trials, in its order.
+        theirs: folders of starts that track their own trials.
+    """
+    measured = measured_numbers(map(str, table))
+    names = plan.names()
+    for planned, (_, row) in zip(plan.trials, table[measured].iterrows(), strict=True):
+        attempt = planned.progress.lease
+        is_theirs = attempt is not None and attempt.about.start in theirs
+        if planned.status == "pending" or (planned.status == "running" and is_theirs):
+            continue
+        stored = store.trial(planned.id)
+        tracker.trial(
+            TrackedTrial(
+                id=planned.id,
+                name=names[planned.id],
+                params=planned.trial.content(),
+                scores={
+                    str(name): float(value)
+                    for name, value in row.dropna().items()
+                    if math.isfinite(value)
+                },
+                status=planned.status,
+                pruned=None if planned.pruning is None else str(planned.pruning),
+                rows=stored.rows,
+                began=stored.began,
+                ended=_ended(planned),
+            )
+        )
+
+
+def track_front(tracker: Tracker, front: Front, files: Sequence[Path]) -> None:
+    """Tell the tracker of a sweep's front: its numbers, its tables and pictures."""
+    metrics = {"hypervolume": front.hypervolume, "front_size": float(len(front.points))}
+    tracker.sweep(metrics=metrics, files=files)
+
+
+def _ended(planned: PlannedTrial) -> str | None:
+    """Return when a trial was done, failed, stopped or pruned; None while it runs or if not
+    known."""
+    progress = planned.progress
+    if planned.status == "done" and progress.evaluation is not None:
+        return str(progress.evaluation["at"])
+    if progress.lease is None or planned.status == "running":
+        return None
+    return progress.lease.last_said.at
