@@ -15,7 +15,7 @@ from orchestrator.search.stopping import Pruning, pruning_in_force
 from orchestrator.spec.space import Cell
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Files, Progress, Store
-from orchestrator.store.sweeps.proposals import Proposal
+from orchestrator.store.sweeps.records import Proposal
 from orchestrator.store.trials.purpose import came_for
 from orchestrator.store.trials.stored_trial import FAMILIES
 from orchestrator.table.setting_values import value_text

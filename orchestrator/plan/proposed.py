@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from orchestrator.spec.space import Cell
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Files
-from orchestrator.store.sweeps.proposals import Proposal, read_proposals
+from orchestrator.store.sweeps.proposals import read_proposals
+from orchestrator.store.sweeps.records import Proposal
 from trainer.input.settings import content_id
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from orchestrator.search.strategy import Known
-from orchestrator.store.sweeps.proposals import Proposal
+from orchestrator.store.sweeps.records import Proposal
 
 
 def propose(known: Known, *, most: int) -> Sequence[Proposal]:

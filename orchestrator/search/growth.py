@@ -15,7 +15,8 @@ from orchestrator.search.strategies import STRATEGIES
 from orchestrator.search.strategy import Known, KnownTrial
 from orchestrator.spec.sweep_spec import SweepSpec, columns_of_numbers
 from orchestrator.store import Store
-from orchestrator.store.sweeps.proposals import Proposal, read_proposals, record_proposals
+from orchestrator.store.sweeps.proposals import read_proposals, record_proposals
+from orchestrator.store.sweeps.records import Proposal
 
 
 def observe(spec: SweepSpec, plan: Plan) -> Known:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.search.strategy import Known
 from orchestrator.spec.space import MethodSpace, Point, Space
-from orchestrator.store.sweeps.proposals import Proposal
+from orchestrator.store.sweeps.records import Proposal
 from trainer.input.settings import content_id
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from orchestrator.plan.plan import Status
 from orchestrator.spec.space import Space
-from orchestrator.store.sweeps.proposals import Proposal
+from orchestrator.store.sweeps.records import Proposal
 from orchestrator.table.objectives import Objective
 
 

@@ -21,6 +21,7 @@
         starts/<number>/                         one start of it, under a lease, as an attempt is
             orders.json                          from the start to its own workers
         runs/<key>.json                          which start makes a run of the tracker's
+        proposals/<search>/<number>.json         cells that a search chose, in order; once each
         suites/<suite>/                          its tables and plan.json under another suite
 
 Records (.json) have their SHA-256 inside; each blob (.pt, .npz) has it beside, in NAME.sha256.
@@ -162,6 +163,9 @@ class SweepFolder:
     def run(self, key: str) -> str:
         return f"{self.path}/runs/{key}.json"
 
+    def proposals(self, search: str) -> str:
+        return f"{self.path}/proposals/{search}"
+
     @property
     def spec(self) -> str:
         return f"{self.path}/spec.yaml"
@@ -229,6 +233,7 @@ class FileKind(StrEnum):
     PAUSED = r"sweeps/[^/]+/paused\.json"
     ORDERS = r"sweeps/[^/]+/starts/\d{6}/orders\.json"
     RUN = r"sweeps/[^/]+/runs/[^/]+\.json"
+    PROPOSED = r"sweeps/[^/]+/proposals/[^/]+/(?P<number>\d{6})\.json"
     CHECKPOINT = (
         r"trials/(?P<trial>[^/]+)/attempts/(?P<attempt>\d{6})/checkpoints/"
         r"(?P<epochs>\d{6})-(?P<steps>\d{6})\.pt"

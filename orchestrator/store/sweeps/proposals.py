@@ -1,30 +1,19 @@
 """Proposals of a sweep: the cells that its search has chosen, in the order of their choice.
 
-    sweeps/<name>/proposals/<search>/<number>.json     what was proposed at one time
-
-A record is created once, so that starts that propose at the same time agree on one of their
-proposals. Another search of the same sweep, over another space for instance, has a folder of its
+A record of some is created once, so that starts that propose at the same time agree on one of their
+proposals. Another search of the same sweep, over another space for instance, has records of its
 own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from orchestrator.store import Files
 from orchestrator.store.leases.lease import utc_now
-from orchestrator.store.records.sealed import create_record, read_record
-
-
-@dataclass(frozen=True, kw_only=True)
-class Proposal:
-    """A cell that a search has chosen, and the seeds that it is to be tried with."""
-
-    method: str  # label in the sweep file
-    point: Mapping[str, Any]  # value by axis, as values of JSON
-    seeds: tuple[int, ...]
+from orchestrator.store.records.layout import FileKind, SweepFolder
+from orchestrator.store.sweeps.records import Proposal, Proposed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,17 +26,14 @@ class Proposals:
 
 def read_proposals(files: Files, sweep: str, search: str) -> Proposals:
     """Read what a search of a sweep has proposed; a record that is damaged is set aside."""
-    folder = _folder(sweep, search)
-    names = sorted(name for name in files.names(folder) if name.endswith(".json"))
-    records = (read_record(files, f"{folder}/{name}") for name in names)
-    made = [
-        Proposal(method=it["method"], point=it["point"], seeds=tuple(it["seeds"]))
-        for record in records
-        if record is not None
-        for it in record["cells"]
-    ]
-    number = 1 + max((int(name.removesuffix(".json")) for name in names), default=0)
-    return Proposals(made=tuple(made), next_number=number)
+    folder = SweepFolder.of(sweep).proposals(search)
+    names = sorted(f"{folder}/{name}" for name in files.names(folder))
+    numbers = {name: int(it["number"]) for name in names if (it := FileKind.PROPOSED.match(name))}
+    records = (Proposed.read(files, name) for name in numbers)
+    return Proposals(
+        made=tuple(cell for record in records if record is not None for cell in record.cells),
+        next_number=1 + max(numbers.values(), default=0),
+    )
 
 
 def record_proposals(
@@ -55,9 +41,5 @@ def record_proposals(
 ) -> bool:
     """Record what is proposed as that of a number, and return whether this call did: another start
     may have been faster."""
-    record = {"at": utc_now(), "cells": [asdict(proposal) for proposal in proposals]}
-    return create_record(files, f"{_folder(sweep, search)}/{number:06d}.json", record)
-
-
-def _folder(sweep: str, search: str) -> str:
-    return f"sweeps/{sweep}/proposals/{search}"
+    record = Proposed(at=utc_now(), cells=tuple(proposals))
+    return record.create(files, f"{SweepFolder.of(sweep).proposals(search)}/{number:06d}.json")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from orchestrator.store.leases.owner import Owner
-from orchestrator.store.records.record import Record
+from orchestrator.store.records.record import Part, Plain, Record, Several
 from trainer.device.precision import Precision
 
 
@@ -42,3 +44,25 @@ class KeptPrecision(Record):
     why: str
     since: str
     """Time in UTC (ISO 8601), by the clock of who decided it."""
+
+
+class Proposal(Part):
+    """A cell that a search has chosen, and the seeds that it is to be tried with."""
+
+    method: str
+    """Its label in the sweep file."""
+
+    point: Plain
+    """Value of each axis, by the axis' key."""
+
+    seeds: Annotated[tuple[int, ...], Several]
+
+
+class Proposed(Record):
+    """Cells that a search of the sweep has chosen at one time."""
+
+    at: str
+    """Time in UTC (ISO 8601), by the clock of who chose them."""
+
+    cells: Annotated[tuple[Proposal, ...], Several]
+    """In the order of their choice."""

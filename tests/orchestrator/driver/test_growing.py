@@ -17,7 +17,7 @@ from orchestrator.search.strategy import Known
 from orchestrator.status.__main__ import app as status_app
 from orchestrator.store import LocalFiles, Store
 from orchestrator.store.housekeeping.membership import members
-from orchestrator.store.sweeps.proposals import Proposal
+from orchestrator.store.sweeps.records import Proposal
 
 pytestmark = pytest.mark.slow
 

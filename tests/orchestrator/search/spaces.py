@@ -8,7 +8,7 @@ from typing import Any
 from orchestrator.search.strategy import Known, KnownTrial
 from orchestrator.spec.search import SearchSettings, read_search
 from orchestrator.spec.space import Space
-from orchestrator.store.sweeps.proposals import Proposal
+from orchestrator.store.sweeps.records import Proposal
 from trainer.config import with_preset
 from trainer.input.document import Document
 

@@ -18,7 +18,8 @@ from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Store
 from orchestrator.store.housekeeping.verification import contents, verify
 from orchestrator.store.records.version import enter
-from orchestrator.store.sweeps.proposals import Proposal, record_proposals
+from orchestrator.store.sweeps.proposals import record_proposals
+from orchestrator.store.sweeps.records import Proposal
 
 Read = Callable[..., SweepSpec]
 Finish = Callable[..., None]
