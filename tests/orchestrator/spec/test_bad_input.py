@@ -296,6 +296,7 @@ BAD_FILES = [
             ("''", "must be a file name of its own", "''"),
             ("-rf", "must not begin with '-' or '.', nor begin or end with a space", "'-rf'"),
             (".x", "must not begin with '-' or '.', nor begin or end with a space", "'.x'"),
+            ("=1+1", "must not begin with one of = + @ ', which spreadsheets take …", "'=1+1'"),
             (r'"a\nb"', "must hold printable characters only", r"'a\nb'"),
             ("é" * 51, "must have at most 100 bytes in UTF-8", f"'{'é' * 51}'"),
             ("x" * 101, "must have at most 100 bytes in UTF-8", "'xxx…..."),
@@ -321,6 +322,7 @@ BAD_FILES = [
         f"{GOOD}model: {{name: cnn, channels: [1, 1, 1, 1]}}\n",
         "4: model.channels: must be at most 3 convolutions for images of 8x8, …, got 4; leave …",
     ),
+    (f"{GOOD}storage: ''\n", "4: storage: must be a folder, or s3://BUCKET/PREFIX, got '' (…"),
     (
         f"{GOOD}storage: sweep.yaml\n",
         "4: storage: must be a folder that can be written, got …/sweep.yaml",
