@@ -154,7 +154,6 @@ def _bytes_of_outcomes(data: DataSettings, suite: Suite) -> int:
 def _free(files: Files) -> int | None:
     if "://" in files.url:
         return None
-    place = Path(files.url)
-    while not place.exists():
-        place = place.parent
-    return shutil.disk_usage(place).free
+    around = (Path(files.url), *Path(files.url).parents)
+    place = next((each for each in around if each.exists()), None)
+    return None if place is None else shutil.disk_usage(place).free

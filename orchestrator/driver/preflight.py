@@ -123,9 +123,8 @@ def check_storage(spec: SweepSpec, files: Files) -> None:
         BadInput: it cannot be written, does not answer, or is of another version.
     """
     if isinstance(files, LocalFiles):
-        place = files.root
-        while not os.access(place, os.F_OK):
-            place = place.parent
+        around = (files.root, *files.root.parents)  # a drive that is not there has no other
+        place = next((each for each in around if os.access(each, os.F_OK)), files.root)
         if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
             raise spec.document.fail(
                 "storage", f"must be a folder that can be written, got {spec.storage}"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import signal
+import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from trainer.training.signals import STOPS, Requests
+
+_MOST_SIGNALS = 4096  # that are read of those that came: the first that asks to stop counts
 
 
 @contextmanager
@@ -16,9 +18,10 @@ def outlasting(requests: Requests) -> Iterator[None]:
     own in place of ours, as Ray does when it starts. A `SystemExit` that comes of these ends the
     block."""
     handlers = {number: signal.getsignal(number) for number in STOPS}
-    reader, writer = os.pipe()
-    os.set_blocking(writer, False)
-    before = signal.set_wakeup_fd(writer)  # gets every signal, whoever handles it
+    reader, writer = socket.socketpair()  # not a pipe, which Windows does not take
+    for end in (reader, writer):
+        end.setblocking(False)
+    before = signal.set_wakeup_fd(writer.fileno())  # gets every signal, whoever handles it
     try:
         yield
     except SystemExit:
@@ -27,8 +30,7 @@ def outlasting(requests: Requests) -> Iterator[None]:
         signal.set_wakeup_fd(before)
         for number, handler in handlers.items():
             signal.signal(number, handler)
-        os.close(writer)
-        with open(reader, "rb") as numbers:  # noqa: PTH123 (a descriptor has no path)
-            came = [number for number in numbers.read() if number in STOPS]
-        if came and requests.stop is None:
-            requests.stop = signal.Signals(came[0])
+        with reader, writer, suppress(BlockingIOError):  # of nothing that came
+            came = [number for number in reader.recv(_MOST_SIGNALS) if number in STOPS]
+            if came and requests.stop is None:
+                requests.stop = signal.Signals(came[0])

@@ -29,6 +29,9 @@ VARIABLES = ("RAY_TMPDIR",) if sys.platform == "darwin" else ("RAY_TMPDIR", "TMP
 `TMPDIR` is always set, and too long."""
 
 FALLBACKS = ("/tmp", "/var/tmp")
+"""Folders for temporary files that are short and everywhere, but on Windows."""
+
+_IS_WINDOWS = os.name == "nt"
 
 SECONDS_TO_REMOVE = 5.0
 """Seconds that Ray's last processes are given to end before their folder is removed."""
@@ -42,13 +45,14 @@ def parent_folder(environment: Mapping[str, str]) -> tuple[Path, str]:
     """
     name = next((name for name in VARIABLES if environment.get(name)), None)
     said = [] if name is None else [environment[name]]
-    problems = [_problem(folder) for folder in (*said, *FALLBACKS)]
+    fallbacks = (tempfile.gettempdir(),) if _IS_WINDOWS else FALLBACKS
+    problems = [_problem(folder) for folder in (*said, *fallbacks)]
     if None not in problems:
         raise NoClusterError(
-            f"Ray needs a folder for its sockets, and none of {', '.join(FALLBACKS)} can be "
+            f"Ray needs a folder for its sockets, and none of {', '.join(fallbacks)} can be "
             f"written; set RAY_TMPDIR to the path of one, of at most {_longest()} bytes"
         )
-    found = (*said, *FALLBACKS)[problems.index(None)]
+    found = (*said, *fallbacks)[problems.index(None)]
     if not said or found == said[0]:
         return Path(found), ""
     return Path(found), (
@@ -137,7 +141,7 @@ def _problem(folder: str) -> str | None:
     path = Path(folder)
     if not path.is_absolute():
         return "is not absolute"
-    if len(os.fsencode(folder)) > _longest():
+    if not _IS_WINDOWS and len(os.fsencode(folder)) > _longest():  # there they are ports
         return f"is longer than {_longest()} bytes"
     if not path.is_dir():
         return "is no folder"

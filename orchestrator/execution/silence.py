@@ -31,4 +31,4 @@ def end_worker(lease: LeaseState) -> None:
 @ray.remote(num_cpus=0, max_retries=0)
 def _kill(process: int) -> None:
     with suppress(ProcessLookupError):
-        os.kill(process, signal.SIGKILL)
+        os.kill(process, getattr(signal, "SIGKILL", signal.SIGTERM))  # on Windows either ends it

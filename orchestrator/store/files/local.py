@@ -42,7 +42,7 @@ class LocalFiles:
 
     def write(self, name: str, data: bytes) -> None:
         with self._changing(), self._temporary(name, data) as temporary:
-            temporary.replace(self.root / name)
+            _moved(temporary, self.root / name)
             _flush(temporary.parent)
 
     def create(self, name: str, data: bytes) -> bool:
@@ -86,7 +86,7 @@ class LocalFiles:
             if source.is_file():
                 self._make_folder(other)
                 with suppress(FileNotFoundError):  # another was faster
-                    source.replace(target)
+                    _moved(source, target)
                 _flush(target.parent)
 
     def unfinished(self, seconds: float) -> dict[str, int]:
@@ -234,7 +234,9 @@ def _write_new(path: Path, data: bytes) -> None:
 
 
 def _flush(folder: Path) -> None:
-    """Make the names in a folder outlast a power cut, where the file system has a way."""
+    """Make the names in a folder outlast a power cut, where the system and its files have a way."""
+    if not hasattr(os, "O_DIRECTORY"):  # Windows opens no folders
+        return
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -245,16 +247,38 @@ def _flush(folder: Path) -> None:
         os.close(descriptor)
 
 
+def _moved(source: Path, target: Path) -> None:
+    """Rename a file over another. Windows refuses that while somebody reads the other: it is tried
+    again for a while."""
+    deadline = time.monotonic() + _SECONDS_OF_READING
+    while True:
+        try:
+            source.replace(target)
+        except PermissionError:
+            if not _IS_WINDOWS or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
+def _numbers(*names: str) -> frozenset[int]:
+    """Return the numbers of errors by their names, of those that this system has."""
+    return frozenset(getattr(errno, name) for name in names if hasattr(errno, name))
+
+
+_IS_WINDOWS = os.name == "nt"
+_SECONDS_OF_READING = 2.0
 _TEMPORARY = ".writing-"
 _ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
-_AWAY = {
-    *(errno.ESTALE, errno.EIO, errno.EREMOTEIO, errno.ETIMEDOUT, errno.EAGAIN, errno.EINTR),
-    *(errno.ENOTCONN, errno.ECONNRESET, errno.ECONNREFUSED, errno.ECONNABORTED, errno.EPIPE),
-    *(errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETDOWN, errno.ENETUNREACH, errno.ENETRESET),
-    *(errno.ENODEV, errno.ENXIO, errno.ENOLINK, errno.ECOMM),
-}
-_FULL = {errno.ENOSPC, errno.EDQUOT}
-_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
-_NO_PLACE = {errno.ELOOP, errno.ENAMETOOLONG}
-_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS}
-_NO_FOLDER_FLUSH = {errno.EINVAL, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EBADF}
+_AWAY = _numbers(
+    *("ESTALE", "EIO", "EREMOTEIO", "ETIMEDOUT", "EAGAIN", "EINTR"),
+    *("ENOTCONN", "ECONNRESET", "ECONNREFUSED", "ECONNABORTED", "EPIPE"),
+    *("EHOSTDOWN", "EHOSTUNREACH", "ENETDOWN", "ENETUNREACH", "ENETRESET"),
+    *("ENODEV", "ENXIO", "ENOLINK", "ECOMM"),
+)
+_FULL = _numbers("ENOSPC", "EDQUOT")
+_FORBIDDEN = _numbers("EACCES", "EPERM", "EROFS")
+_NO_PLACE = _numbers("ELOOP", "ENAMETOOLONG")
+_NO_LINKS = _numbers("EPERM", "EOPNOTSUPP", "ENOTSUP", "ENOSYS", *(["EINVAL"] * _IS_WINDOWS))
+_NO_FOLDER_FLUSH = _numbers("EINVAL", "EOPNOTSUPP", "ENOTSUP", "ENOSYS", "EBADF")

@@ -272,6 +272,8 @@ def create(
 
 def clock() -> float:
     """Read a clock, in seconds, that also runs while the machine sleeps, where there is one."""
+    if not hasattr(time, "clock_gettime"):  # Windows, whose only one does
+        return time.monotonic()
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import time
+import uuid
 from functools import lru_cache
 from pathlib import Path
 
@@ -43,27 +45,43 @@ class Owner(Part):
         return f"process {self.process} on {self.host}"
 
 
+_IS_WINDOWS = os.name == "nt"
+
+_OWN_START = f"own {time.time_ns()}"
+"""In the place of this process's start, where nothing else tells it."""
+
+
 @lru_cache(maxsize=1)
 def _machine() -> str:
     """Identify this machine since its last boot, and the part of it whose process numbers count:
-    containers share a kernel, and may share a name, but not their process numbers."""
+    containers share a kernel, and may share a name, but not their process numbers.
+
+    Without /proc, as on macOS, its name and a network address have to do. On Windows a process
+    cannot be asked about by its number alone, so each is a part of its own, of which no other
+    knows anything but its signs of life.
+    """
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
-    except OSError:  # no /proc on this system: its name has to do
-        return socket.gethostname()
+    except OSError:
+        found = f"{socket.gethostname()} {uuid.getnode():x}"
+        return f"{found} {os.getpid()}" if _IS_WINDOWS else found
 
 
 def _started(process: int) -> str | None:
     """Return when a process of this machine began, in the kernel's own ticks; None where it is
-    gone, or killed and not yet reaped by its parent."""
+    gone, or killed and not yet reaped by its parent. Without /proc all that run began alike."""
     try:
         stat = Path(f"/proc/{process}/stat").read_text()
     except OSError:
         if Path("/proc/self/stat").exists():
             return None
-        try:  # no /proc on this system: the number has to do
+        if _IS_WINDOWS:  # where signal 0 is Ctrl-C
+            return _OWN_START if process == os.getpid() else None
+        try:
             os.kill(process, 0)
+        except PermissionError:  # another user's
+            return "unknown"
         except OSError:
             return None
         return "unknown"

@@ -455,3 +455,11 @@ def test_files_are_only_weighed_where_they_are(tmp_path: Path) -> None:
     files.write("a/b", b"12345")
     files.write("c", b"1")
     assert bytes_stored(files) == 6
+
+
+def test_room_on_a_drive_that_is_not_there_is_not_known(
+    spec: SweepSpec, plan: Plan, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A path of Windows may have nothing around it that exists."""
+    monkeypatch.setattr(Path, "exists", lambda path: False)
+    assert footprint(spec, (), plan.trials, store.files, at_once=1, stored=None).free is None

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from orchestrator import front, sweep
-from orchestrator.driver.preflight import check_content
+from orchestrator.driver.preflight import check_content, check_storage
 from orchestrator.plan.manifest import write_manifest
 from orchestrator.plan.plan import make_plan
 from orchestrator.spec.policy import Resources
-from orchestrator.spec.sweep_spec import read_spec
+from orchestrator.spec.sweep_spec import SweepSpec, read_spec
 from orchestrator.status import __main__ as status
 from orchestrator.store import LocalFiles, Store
+from orchestrator.store.files.by_url import open_files
 from orchestrator.store.records.version import enter
 from orchestrator.store.sweeps.starts import begun
 from trainer.input.own_code import OwnCodeError
+from trainer.input.problems import BadInput
 
 SWEEP = """\
 data: {name: digits, train_examples: 100}
@@ -364,3 +368,13 @@ def test_stored_results_are_read_without_code_of_networks_and_data(folder: Path)
         assert told.exit_code == 0, told.output
         assert json.loads(told.stdout)
     assert "never" not in sys.modules
+
+
+def test_storage_on_a_drive_that_is_not_there(
+    read: Callable[..., SweepSpec], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A path of Windows may have nothing around it that exists."""
+    spec = read("data: digits\nmethods: {standard: {}}\n")
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(BadInput, match="must be a folder that can be written"):
+        check_storage(spec, open_files(spec.storage))

@@ -51,6 +51,15 @@ def test_signals_are_noted_whoever_handles_them(number: signal.Signals) -> None:
         assert handlers() == own
 
 
+def test_signals_are_noted_where_pipes_always_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on Windows, which takes nothing but sockets for this."""
+    monkeypatch.delattr(os, "set_blocking")
+    with noted() as requests, outlasting(requests):
+        signal.signal(signal.SIGTERM, lambda number, frame: None)
+        send(signal.SIGTERM)
+    assert requests.stop == signal.SIGTERM
+
+
 def test_exit_of_another_handler_ends_the_block_alone() -> None:
     with noted() as requests:
         with outlasting(requests):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -122,3 +123,15 @@ def test_no_key_of_the_environment_goes_with_a_trial(monkeypatch: pytest.MonkeyP
     sent = _ActorClassCache().get(type("Trial", (), {}))._default_options["runtime_env"]["env_vars"]
     assert sent["RAY_CHDIR_TO_TRIAL_DIR"] == "0"
     assert "canary" not in sent.values()
+
+
+def test_on_windows_any_folder_for_temporary_files_will_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ray has ports there in place of sockets, and there is no /tmp."""
+    long = tmp_path / ("x" * 120)
+    long.mkdir()
+    monkeypatch.setattr(session, "_IS_WINDOWS", True)
+    monkeypatch.setattr(session, "FALLBACKS", ())
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    assert parent_folder({}) == (long, "")

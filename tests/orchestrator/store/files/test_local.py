@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import importlib.util
 import os
 import pickle
 import resource
@@ -17,6 +18,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from orchestrator.store.files import local
 from orchestrator.store.files.by_url import open_files
 from orchestrator.store.files.contract import MARK, Files, FullError, RefusedError, UnreachableError
 from orchestrator.store.files.local import LocalFiles
@@ -373,3 +375,58 @@ def test_local_user_waits_for_no_client_of_buckets(tmp_path: Path) -> None:
     command = [sys.executable, "-c", script, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+# --- other systems
+
+
+def test_errors_that_only_linux_has_are_not_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """macOS and Windows lack some by name; the module is read anew without them."""
+    for name in ("EREMOTEIO", "ECOMM", "ENOLINK", "EHOSTDOWN", "EDQUOT", "ESTALE"):
+        monkeypatch.delattr(errno, name)
+    spec = importlib.util.spec_from_file_location("anew", str(local.__file__))
+    assert spec is not None
+    assert spec.loader is not None
+    anew = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(anew)
+    files = anew.LocalFiles(tmp_path)
+    files.write("a/it", b"1")
+    assert files.read("a/it") == b"1"
+
+
+def test_where_folders_cannot_be_opened_they_are_not_flushed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on Windows."""
+    monkeypatch.delattr(os, "O_DIRECTORY")
+    files = LocalFiles(tmp_path)
+    files.write("a/it", b"1")
+    assert files.create("a/other", b"2")
+    files.rename("a/it", "b/it")
+    assert files.sizes("") == {"a/other": 1, "b/it": 1}
+
+
+@pytest.mark.parametrize("is_windows", [True, False])
+def test_file_that_is_read_while_it_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_windows: bool
+) -> None:
+    """Windows refuses that for a moment; elsewhere a refusal is about permissions."""
+    refusals = [PermissionError(errno.EACCES, "used by another process")] * 3
+    replace = Path.replace
+
+    def refuse(source: Path, target: Path) -> Path:
+        if refusals:
+            raise refusals.pop()
+        return replace(source, target)
+
+    monkeypatch.setattr(local, "_IS_WINDOWS", is_windows)
+    monkeypatch.setattr(Path, "replace", refuse)
+    files = LocalFiles(tmp_path)
+    if is_windows:
+        files.write("it", b"1")
+        assert files.read("it") == b"1"
+    else:
+        with pytest.raises(RefusedError, match="must be open to this user"):
+            files.write("it", b"1")

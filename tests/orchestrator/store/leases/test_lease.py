@@ -617,3 +617,12 @@ def test_who_died_as_it_took_a_number_is_waited_for(files: LocalFiles, clock: Cl
     clock.now += LASTS + 1
     assert is_free(files, watch)
     assert take(files, 2) is not None
+
+
+def test_clock_is_the_best_that_the_system_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Linux counts the machine's sleep in a clock of its own; macOS in the common one; Windows has
+    one alone."""
+    for missing in ("CLOCK_BOOTTIME", "clock_gettime", "CLOCK_MONOTONIC"):
+        monkeypatch.delattr(time, missing, raising=False)
+        first = lease.clock()
+        assert lease.clock() >= first
