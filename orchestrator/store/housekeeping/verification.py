@@ -1,8 +1,8 @@
 """Verification: every file that carries a checksum is read and compared with it.
 
 What is damaged is set aside, as a reader would do who came upon it, and so is the record that
-says that it is whole: the next start of a sweep makes it anew. A checksum that was damaged itself,
-and still shows that its blob is whole, is made again. All of it is safe beside a running sweep.
+says that it is whole: the next start of a sweep makes it anew. All of it is safe beside a running
+sweep.
 """
 
 from __future__ import annotations
@@ -97,18 +97,12 @@ def _below(folder: str, sizes: Mapping[str, int]) -> dict[str, int]:
 
 def _treated(files: Files, damage: Damage, *, dry_run: bool) -> Finding:
     """Set aside what is damaged, unless it is a dry run, and say what follows."""
-    if damage.lost is None:
-        if not dry_run:
-            files.write(f"{damage.name}.damaged", files.read(damage.name) or b"")
-            files.write(damage.name, damage.checksum)  # never a moment without one
-        said = "what it belongs to is whole: it is made again"
-        return Finding(name=damage.name, kind=damage.kind, consequence=said)
-    promise = damage.lost if is_promise(damage.lost) else promise_of(files, damage.lost)
+    promise = damage.name if is_promise(damage.name) else promise_of(files, damage.name)
     if not dry_run:
-        for name in {damage.name, damage.lost} - {promise}:
-            set_aside(files, name, f"it is {damage.kind}")
+        if promise != damage.name:
+            set_aside(files, damage.name, f"it is {damage.kind}")
         _take_back(files, promise, f"it is {damage.kind}")
-    said = consequence(damage.lost) if promise in {None, damage.lost} else _without_blob(promise)
+    said = consequence(damage.name) if promise in {None, damage.name} else _without_blob(promise)
     return Finding(name=damage.name, kind=damage.kind, consequence=said)
 
 

@@ -154,9 +154,8 @@ def test_start_and_verification_come_to_rest(
     if found:
         trained |= next_start(spec)
     is_anew = kind in TRAINED_AGAIN and trained.get(planned.id) == [1, 2]
-    is_healed = kind.endswith(".pt.sha256") and harm == "flipped"  # it still shows whose it is
     assert set(trained) <= {planned.id}
-    assert is_anew == (kind in TRAINED_AGAIN and not is_healed)
+    assert is_anew == (kind in TRAINED_AGAIN)
     assert is_anew or not any(trained.values())
     assert everything(spec) == everything(finished)
     rest = verified(spec)
