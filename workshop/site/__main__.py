@@ -16,7 +16,7 @@ from workshop.site.pages import lay_out
 from workshop.site.references import link_names
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-_WARNING = re.compile(r"^(griffe|mkdocstrings|autorefs|warning|error)\b", re.MULTILINE)
+_WARNING = re.compile(r"^(griffe|mkdocstrings|autorefs|warning|error)\b", re.MULTILINE | re.I)
 """How what the generator says of a page's fault begins. Its `--strict` counts its own warnings, not
 those of the library that reads the docstrings."""
 

@@ -104,7 +104,7 @@ def led(document: str, documents: list[str]) -> str:
     """
     here = posixpath.dirname(document)
 
-    def led(match: re.Match[str]) -> str:
+    def led_link(match: re.Match[str]) -> str:
         mark, text, target = match.groups()
         path, hash_sign, anchor = target.partition("#")
         if "://" in target or not path:
@@ -119,7 +119,7 @@ def led(document: str, documents: list[str]) -> str:
         return f"{mark}[{text}]({posixpath.relpath(there, start)}{hash_sign}{anchor})"
 
     parts = _FENCE.split((ROOT / document).read_text())
-    return "".join(part if part.startswith("```") else _LINK.sub(led, part) for part in parts)
+    return "".join(part if part.startswith("```") else _LINK.sub(led_link, part) for part in parts)
 
 
 def room_page(room: str) -> str:

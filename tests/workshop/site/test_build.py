@@ -1,0 +1,68 @@
+"""A site with a fault takes nothing's place; the generator itself is run by `make docs`."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+main = importlib.import_module("workshop.site.__main__")
+PAGE = '<h1 id="a">A</h1>'
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """One that was built before."""
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site/index.html").write_text("before")
+    return tmp_path / "site"
+
+
+def generator(monkeypatch: pytest.MonkeyPatch, *, status: int, says: str, page: str) -> None:
+    """Put one in Zensical's place that leaves `page`."""
+
+    def run(command: list[str], *, cwd: Path, **options: Any) -> subprocess.CompletedProcess[str]:
+        assert command[-3:] == ["zensical", "build", "--strict"]
+        assert (cwd / "mkdocs.yml").is_file()
+        (cwd / "site").mkdir()
+        for name in ("index.html", "404.html", "sitemap.xml"):
+            (cwd / "site" / name).write_text(page)
+        return subprocess.CompletedProcess(command, status, stdout=says)
+
+    monkeypatch.setattr(main.subprocess, "run", run)
+
+
+def test_a_site_without_a_fault_takes_the_place_of_the_one_before(
+    site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    generator(monkeypatch, status=0, says="Build started\nNo issues found\n", page=PAGE)
+    assert main.main([str(site)]) == 0
+    assert capsys.readouterr().out == f"open {site}/index.html\n"
+    assert [path.name for path in site.iterdir()] == ["index.html"]
+    assert (site / "index.html").read_text() == PAGE
+
+
+FAULTS = [
+    (1, "\x1b[33mWarning:\x1b[0m gone\nTraceback (most recent call last)", PAGE, "Warning: gone"),
+    (0, "griffe: a.py:1: No type for 'x'", PAGE, "griffe: a.py:1: No type for 'x'"),
+    (0, "ERROR - Couldn't load inventory", PAGE, "ERROR - Couldn't load inventory"),
+    (0, "", "<a href=gone.html>A</a>", "index.html: links to gone.html, and there is no gone.html"),
+]
+"""The generator's exit status, what it says and leaves, and what is told of it."""
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=[told[:6] for *_, told in FAULTS])
+def test_a_fault_is_told_and_the_site_of_before_stays(
+    fault: tuple[int, str, str, str],
+    site: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    status, says, page, told = fault
+    generator(monkeypatch, status=status, says=says, page=page)
+    assert main.main([str(site)]) == 1
+    assert capsys.readouterr().out == f"{told}\n"
+    assert (site / "index.html").read_text() == "before"
