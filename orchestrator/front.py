@@ -23,9 +23,9 @@ from orchestrator.figures.placement import PLACEMENTS, Placement
 from orchestrator.pareto.front import Front, extract_front, settings_columns
 from orchestrator.report.front_files import (
     FILES,
+    check_writable,
+    copy_into,
     front_record,
-    put,
-    see_that_it_is_writable,
     write_front,
 )
 from orchestrator.report.remarks import remarks, what_differs
@@ -140,13 +140,13 @@ def main(
         for keep in (keep_collapsed, False)
     )
     with _written_into(directory):
-        see_that_it_is_writable(directory)
+        check_writable(directory)
     if not prints_json:  # before the pictures, which take longer than all else
         show(front, console)
     with _written_into(directory):
         paths = write_front(front, directory, placement=axes, note=note, facts={})
     if shown is not None:
-        put(paths, open_files(spec.storage), spec.folder)
+        copy_into(paths, open_files(spec.storage), spec.folder)
     if prints_json:
         print_json(front_record(front))
         return

@@ -14,7 +14,7 @@ from orchestrator.spec.policy import RetentionSettings
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store.files.contract import Files
 from orchestrator.store.trials.attempt import KEPT_CHECKPOINTS
-from orchestrator.terminal.units import in_words
+from orchestrator.terminal.units import size_text
 from trainer.config import Trial
 from trainer.data import DataSettings
 from trainer.evaluation.suite import Suite
@@ -47,13 +47,13 @@ class Footprint:
         told = []
         if self.free is not None and needed > self.free:
             told.append(
-                f"the trials to run take about {in_words(needed)}, and {spec.storage} has "
-                f"{in_words(self.free)} free: make room, or give another storage"
+                f"the trials to run take about {size_text(needed)}, and {spec.storage} has "
+                f"{size_text(self.free)} free: make room, or give another storage"
             )
         if cap is not None and self.stored is not None and self.stored + needed > 1e9 * cap:
             told.append(
-                f"budget.disk_gb is {cap:g}, {in_words(self.stored)} are used, and the trials to "
-                f"run take about {in_words(needed)} more: the sweep will stop at the cap"
+                f"budget.disk_gb is {cap:g}, {size_text(self.stored)} are used, and the trials to "
+                f"run take about {size_text(needed)} more: the sweep will stop at the cap"
             )
         return told
 

@@ -16,7 +16,7 @@ from orchestrator.plan.plan import Plan, PlannedTrial
 from orchestrator.spec.policy import Resources
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Files
-from orchestrator.terminal.units import duration, in_short, in_words
+from orchestrator.terminal.units import count_text, duration, size_text
 from trainer.config import Trial
 from trainer.evaluation.suite import Suite
 from trainer.passes import Passes
@@ -67,9 +67,9 @@ class Forecast:
         if self.trials:
             yield "left", self._left()
             yield "passes", self.passes.words()
-            room = "unknown" if self.footprint.free is None else in_words(self.footprint.free)
+            room = "unknown" if self.footprint.free is None else size_text(self.footprint.free)
             needed = self.footprint.bytes
-            takes = "not known before a trial is trained" if needed is None else in_words(needed)
+            takes = "not known before a trial is trained" if needed is None else size_text(needed)
             yield "disk", f"to run: {takes}; free: {room}"
         for warning in self.warnings:
             yield "warning", warning
@@ -106,9 +106,9 @@ class PassesLeft:
 
     def words(self) -> str:
         """Say the passes to come, for people."""
-        training = "not known" if self.training is None else in_short(self.training)
+        training = "not known" if self.training is None else count_text(self.training)
         evaluation = (
-            "not known" if self.evaluation is None else f"up to {in_short(self.evaluation)}"
+            "not known" if self.evaluation is None else f"up to {count_text(self.evaluation)}"
         )
         return f"to run: {training} of training, {evaluation} of evaluation"
 

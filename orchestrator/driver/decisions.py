@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.console import Console
 
-from orchestrator.spec.auto_precision import AutoPrecision, keep, told
+from orchestrator.spec.auto_precision import AutoPrecision, explained, keep
 from orchestrator.store import Files
 from trainer.terminal.console import print_line
 
@@ -31,5 +31,5 @@ def keep_decisions(
     """
     if precision is not None and precision.state != "kept":
         keep(files, sweep, precision)
-        print_line(console, f"training.precision is auto: {told(precision)}")
+        print_line(console, f"training.precision is auto: {explained(precision)}")
     files.write(f"{folder}/spec.yaml", resolved.encode())

@@ -24,7 +24,7 @@ from orchestrator.plan.search_standing import search_standing
 from orchestrator.report.results import suite_facts
 from orchestrator.results.reevaluation import coverage
 from orchestrator.search.stopping import recorded
-from orchestrator.spec.auto_precision import told
+from orchestrator.spec.auto_precision import explained
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.status.display import MOST_ROWS, chosen, hidden
 from orchestrator.store import Files, Store
@@ -87,7 +87,7 @@ def show_plan(
     if (covered := coverage(spec, plan)) is not None:
         said += covered.lines()
     if spec.auto_precision is not None:
-        said.append(("precision", told(spec.auto_precision)))
+        said.append(("precision", explained(spec.auto_precision)))
     for label, rule in spec.rules.items():
         said.append(("stopping", f"{label} {rule.words()}"))
     said += coming.lines()

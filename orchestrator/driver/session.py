@@ -202,8 +202,8 @@ def announce(
     """
     to_do = "to run" if covered is None else f"to evaluate under {covered.suite_file}"
     print_line(console, f"{name}: {len(plan.trials)} trials, {len(pending)} {to_do}")
-    if covered is not None and covered.hasty:
-        print_line(console, covered.hasty, style="bold")
+    if covered is not None and covered.doubt:
+        print_line(console, covered.doubt, style="bold")
 
 
 def conclude(

@@ -30,7 +30,7 @@ PIXEL = 0.5
 """Distance in pixels below which two vertices of a line count as one."""
 
 
-def told_apart(
+def points_to_draw(
     x: Array, y: Array, looks: Sequence[npt.ArrayLike], across: int
 ) -> npt.NDArray[np.bool_]:
     """Choose which of N points to draw: all up to `MANY`, else one of each look in each square.

@@ -29,7 +29,7 @@ from orchestrator.figures.crowd import (
     MEANS_ACROSS,
     TRIALS_ACROSS,
     few_methods,
-    told_apart,
+    points_to_draw,
 )
 from orchestrator.figures.labels import setting_text, short, varying_settings
 from orchestrator.figures.panel import FLOOR_LINE, Scene, draw_panel
@@ -130,7 +130,7 @@ def _scene(front: Front, placement: Placement) -> Scene:
         is_collapsed=means["collapsed"] == means["seeds"],
     )
     drawn, drawn_means = (
-        told_apart(
+        points_to_draw(
             table["x"].to_numpy(np.float64),
             table["y"].to_numpy(np.float64),
             [table["method"], table["is_collapsed"]],

@@ -84,7 +84,7 @@ def write_front(
     return paths
 
 
-def see_that_it_is_writable(directory: Path) -> None:
+def check_writable(directory: Path) -> None:
     """Make the folder where it is missing, and check that `write_front` may write there.
 
     Raises:
@@ -95,7 +95,7 @@ def see_that_it_is_writable(directory: Path) -> None:
         pass
 
 
-def put(paths: Iterable[Path], files: Files, folder: str) -> None:
+def copy_into(paths: Iterable[Path], files: Files, folder: str) -> None:
     """Copy local files, each whole, into a folder of the storage."""
     for path in paths:
         files.write(f"{folder}/{path.name}", path.read_bytes())

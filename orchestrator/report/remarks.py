@@ -19,13 +19,13 @@ from orchestrator.table.setting_values import value_text
 MOST = 10
 """Most trials or cells that one remark names."""
 
-Telling = Callable[[str], list[str]]
+SettingsByMethod = Callable[[str], list[str]]
 """A function from a method's label to the settings that tell its trials apart."""
 
 
 def remarks(front: Front) -> Iterator[tuple[str, str]]:
     """Yield what is to be said of a front beside its numbers: titles and sentences, maybe none."""
-    settings = _telling(front)
+    settings = _settings_by_method(front)
     yield from _of_collapsed(front, settings)
     attacked = [objective.name for objective in front.objectives if is_under_attack(objective)]
     if attacked and front.constant_accuracy is not None:
@@ -49,7 +49,7 @@ def what_differs(kept: Front, usual: Front) -> str:
     return f"{text}; no longer on it: {_listed(lost.head(MOST), len(lost))}" if len(lost) else text
 
 
-def _of_collapsed(front: Front, settings: Telling) -> Iterator[tuple[str, str]]:
+def _of_collapsed(front: Front, settings: SettingsByMethod) -> Iterator[tuple[str, str]]:
     collapsed = front.measured[is_collapsed(front.measured)]
     if len(collapsed):
         named = (_trial(row, settings) for row in _first(collapsed))
@@ -57,7 +57,7 @@ def _of_collapsed(front: Front, settings: Telling) -> Iterator[tuple[str, str]]:
         yield "collapsed", f"{counted}: {_listed(named, len(collapsed))}"
 
 
-def _of_cells(front: Front, settings: Telling) -> Iterator[tuple[str, str]]:
+def _of_cells(front: Front, settings: SettingsByMethod) -> Iterator[tuple[str, str]]:
     lacking = front.cells[front.cells["seeds"] < front.cells["planned"]]
     if len(lacking) and "trial_id" not in lacking:
         named = (
@@ -71,7 +71,7 @@ def _of_cells(front: Front, settings: Telling) -> Iterator[tuple[str, str]]:
             yield "cells", f"{counted}: {_listed(named, len(lacking))}"
 
 
-def _of_warnings(front: Front, settings: Telling) -> Iterator[tuple[str, str]]:
+def _of_warnings(front: Front, settings: SettingsByMethod) -> Iterator[tuple[str, str]]:
     doubtful = warned(front.measured)
     if len(doubtful):
         yield "warnings", f"{len(doubtful)} of {len(front.measured)} evaluations have some"
@@ -81,7 +81,7 @@ def _of_warnings(front: Front, settings: Telling) -> Iterator[tuple[str, str]]:
         yield "", f"and {len(doubtful) - MOST} more, in the column {WARNINGS}"
 
 
-def _telling(front: Front) -> Telling:
+def _settings_by_method(front: Front) -> SettingsByMethod:
     """Return the settings that differ among a method's cells; all if the table has no methods."""
     settings = settings_columns(front.measured, front.objectives)
     if "method" not in front.cells or not settings:
@@ -104,16 +104,16 @@ def _listed(named: Iterable[str], count: int) -> str:
     return ", ".join(named) + more
 
 
-def _trial(row: pd.Series[Any], settings: Telling) -> str:
+def _trial(row: pd.Series[Any], settings: SettingsByMethod) -> str:
     title = _title(row, settings)
     return f"{row['trial_id']} ({title})" if title else str(row["trial_id"])
 
 
-def _title(row: pd.Series[Any], settings: Telling) -> str:
+def _title(row: pd.Series[Any], settings: SettingsByMethod) -> str:
     """Name a trial or a cell, as `pareto rho=0.4 seed=1`; empty if the table says nothing of it."""
     known = {name: row[name] for name in ("method", "seed") if name in row and pd.notna(row[name])}
-    telling = settings(str(row.get("method", "")))
-    words = [f"{name}={value_text(value)}" for name, value in settings_of(row, telling).items()]
+    differing = settings(str(row.get("method", "")))
+    words = [f"{name}={value_text(value)}" for name, value in settings_of(row, differing).items()]
     method = [str(known["method"])] if "method" in known else []
     seed = [f"seed={known['seed']}"] if "seed" in known else []
     return " ".join([*method, *words, *seed])

@@ -12,7 +12,7 @@ import pandas as pd
 from orchestrator.figures.placement import PLACEMENTS
 from orchestrator.pareto.front import Front, extract_front
 from orchestrator.plan.plan import Plan
-from orchestrator.report.front_files import put, write_front
+from orchestrator.report.front_files import copy_into, write_front
 from orchestrator.results.reevaluation import coverage
 from orchestrator.results.table_files import write_csv
 from orchestrator.spec.sweep_spec import SweepSpec
@@ -44,7 +44,7 @@ def write_results(
         front, staging, placement=PLACEMENTS[0], note=_note(spec, plan), facts=facts
     )
     staged = (trials, *paths)
-    put(staged, files, spec.folder)
+    copy_into(staged, files, spec.folder)
     return Results(front=front, staged=staged)
 
 

@@ -29,7 +29,7 @@ from trainer.evaluation.suite import read_suite
 from trainer.input.document import Document
 from trainer.input.problems import BadInput, Problem, label
 
-BESIDE, GIVEN_UP, DAMAGED = "not on the front", "given up", "damaged"
+OFF_FRONT, GIVEN_UP, DAMAGED = "not on the front", "given up", "damaged"
 """Reasons for which a trial is left out, apart from the status of one that is not trained."""
 
 
@@ -144,20 +144,20 @@ class Coverage:
     suite_id: str
     trials: int
     evaluated: int
-    beside: int | None  # of these neither on the front nor references; None: all were asked for
+    off_front: int | None  # of these neither on the front nor references; None: all were asked for
     front_of: int | None  # trials that the front was drawn of by which they were chosen
     lacking: Mapping[str, int]  # trials without weights, by reason
 
     def __str__(self) -> str:
         counted = f"{self.evaluated} of {self.trials} trials evaluated under {self.suite_file}"
-        if self.beside is None:
+        if self.off_front is None:
             return counted
-        more = f", and {self.beside} more" if self.beside else ""
-        drawn_of = f", of {self.front_of} trials" if self.hasty else ""
+        more = f", and {self.off_front} more" if self.off_front else ""
+        drawn_of = f", of {self.front_of} trials" if self.doubt else ""
         return f"{counted}: the front of the suite before{drawn_of}, and the references{more}"
 
     @property
-    def hasty(self) -> str:
+    def doubt(self) -> str:
         """Why a choice by the front of only some trials is doubtful; empty where all were done."""
         if self.front_of in {None, self.trials}:
             return ""
@@ -179,8 +179,8 @@ class Coverage:
     def lines(self) -> Iterator[tuple[str, str]]:
         """Yield the coverage for people: what each line is about, and what it says."""
         yield "suite", str(self)
-        if self.hasty:
-            yield "chosen", self.hasty
+        if self.doubt:
+            yield "chosen", self.doubt
         if self.lacking:
             yield "weights", self.without_weights()
 
@@ -191,7 +191,7 @@ class Coverage:
             "id": self.suite_id,
             "trials": self.trials,
             "evaluated": self.evaluated,
-            "asked_for": "all" if self.beside is None else "front",
+            "asked_for": "all" if self.off_front is None else "front",
             "front_of": self.front_of,
             "without_weights": dict(self.lacking),
         }
@@ -205,18 +205,18 @@ def coverage(spec: SweepSpec, plan: Plan) -> Coverage | None:
     if spec.reevaluation is None:
         return None
     is_done = {planned.id: planned.status == "done" for planned in plan.trials}
-    beside = [planned for planned in plan.trials if planned.left_out == BESIDE]
+    off_front = [planned for planned in plan.trials if planned.left_out == OFF_FRONT]
     before = plan.front_before
-    is_partial = not all(is_done[planned.id] for planned in beside)
+    is_partial = not all(is_done[planned.id] for planned in off_front)
     return Coverage(
         suite_file=spec.reevaluation.suite_file,
         suite_id=spec.suite.id,
         trials=len(plan.trials),
         evaluated=sum(is_done.values()),
-        beside=sum(is_done[planned.id] for planned in beside) if is_partial else None,
+        off_front=sum(is_done[planned.id] for planned in off_front) if is_partial else None,
         front_of=before.drawn_of if is_partial and before is not None else None,
         lacking=Counter(
-            planned.left_out for planned in plan.trials if planned.left_out not in {None, BESIDE}
+            planned.left_out for planned in plan.trials if planned.left_out not in {None, OFF_FRONT}
         ),
     )
 
@@ -240,7 +240,7 @@ def _why_left_out(
 ) -> str | None:
     """Say in a word or two why a trial is left out; None if it is to be evaluated, or is done."""
     if planned.id not in wanted:
-        return BESIDE
+        return OFF_FRONT
     if planned.evaluation is not None:
         return None
     if planned.progress.trained:

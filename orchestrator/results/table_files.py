@@ -25,7 +25,7 @@ import pandas as pd
 from pandas.api import types
 
 from orchestrator.pareto.front import by_contract, settings_columns
-from orchestrator.table.columns import Kind, declared, is_fraction
+from orchestrator.table.columns import ColumnKind, declared, is_fraction
 from orchestrator.table.numbers import READERS, cell_problem, read_numbers, tidied
 from orchestrator.table.objectives import Objective
 from trainer.input.problems import InputError, label, shown
@@ -126,12 +126,12 @@ def read_table(path: Path, objectives: Sequence[Objective]) -> pd.DataFrame:
     except ValueError as error:
         raise TableError(f"{name}: {error}") from None
     read = by_contract(checked, objectives)
-    _tell_of_percentages(read)
-    _tell_of_lone_trials(read, settings_columns(read, objectives))
+    _warn_of_percentages(read)
+    _warn_of_lone_trials(read, settings_columns(read, objectives))
     return read
 
 
-def _tell_of_percentages(table: pd.DataFrame) -> None:
+def _warn_of_percentages(table: pd.DataFrame) -> None:
     """Log which accuracies are no fractions, since reference points and logarithms assume them."""
     for name in filter(is_fraction, map(str, table)):
         values = table[name].to_numpy(dtype=np.float64, na_value=np.nan)
@@ -147,13 +147,13 @@ def _tell_of_percentages(table: pd.DataFrame) -> None:
             )
 
 
-def _tell_of_lone_trials(table: pd.DataFrame, settings: Sequence[str]) -> None:
+def _warn_of_lone_trials(table: pd.DataFrame, settings: Sequence[str]) -> None:
     """Log which columns leave no means over seeds: what differs in every row is no setting."""
     if not {"method", "seed"} <= set(table) or table["seed"].nunique() < 2 or len(table) < 3:
         return
-    telling_apart = [name for name in settings if table[name].is_unique]
-    if telling_apart:
-        names = ", ".join(map(label, telling_apart[:5]))
+    differing = [name for name in settings if table[name].is_unique]
+    if differing:
+        names = ", ".join(map(label, differing[:5]))
         logger.warning(
             "no trial repeats another under another seed, since %s differs in every row; "
             "leave it out to have means over seeds",
@@ -222,7 +222,7 @@ def _read(column: pd.Series[Any], *, is_objective: bool) -> pd.Series[Any]:
         return read_numbers(column)
     if name == "trial_id":
         return _read_trial_ids(column)
-    if known is None or not (is_objective or known.is_measured or known.kind is Kind.WORD):
+    if known is None or not (is_objective or known.is_measured or known.kind is ColumnKind.WORD):
         return column
     read = READERS[known.kind](column)
     return read.str.lower() if name == "status" else read

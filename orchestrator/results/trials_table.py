@@ -20,10 +20,10 @@ from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Store
 from orchestrator.store.files.by_url import open_files
 from orchestrator.store.records.read_only import only_read
-from orchestrator.table.columns import Kind, columns_under, measured_numbers
+from orchestrator.table.columns import ColumnKind, columns_under, measured_numbers
 from trainer.passes import Passes
 
-DTYPES = {Kind.FRACTION: "float64", Kind.NUMBER: "float64", Kind.WHOLE: "Int64"}
+DTYPES = {ColumnKind.FRACTION: "float64", ColumnKind.NUMBER: "float64", ColumnKind.WHOLE: "Int64"}
 """Types of measured numbers, which may be empty in any row, or in all."""
 
 

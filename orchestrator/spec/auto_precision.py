@@ -132,7 +132,7 @@ _ON_OLDER_GPU = Decision(
 )
 
 
-def told(auto: AutoPrecision) -> str:
+def explained(auto: AutoPrecision) -> str:
     """Say what `auto` stands for and why, in one line for people."""
     said = f"{auto.precision}, since {auto.why}"
     if auto.state == "open":

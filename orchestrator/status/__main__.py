@@ -22,9 +22,9 @@ from orchestrator.spec.arguments import (
     read_sweep,
 )
 from orchestrator.spec.sweep_spec import SweepSpec
-from orchestrator.status.display import MOST_ROWS, chosen, columns, hidden, lines, told
+from orchestrator.status.display import MOST_ROWS, chosen, columns, hidden, story_lines, sweep_lines
 from orchestrator.status.live import keep_watching
-from orchestrator.status.observer import Observer, Standing
+from orchestrator.status.observer import Observer, SweepSnapshot
 from orchestrator.status.trial_story import matching, story
 from orchestrator.store.files.by_url import open_files
 from orchestrator.store.records.read_only import ReadOnly, only_read
@@ -64,24 +64,24 @@ def main(
     with only_read(open_files(spec.storage)) as files:
         check_version(spec, files)
         observer = Observer(spec, files)
-        standing = _first_look(spec, files, observer)
-        if standing is None:
+        snapshot = _first_look(spec, files, observer)
+        if snapshot is None:
             _say_that_nothing_is_there(spec, console, as_json=as_json)
         elif watch:
             keep_watching(
-                spec, observer, standing, damaged=files.damaged, rest=rest, console=console
+                spec, observer, snapshot, damaged=files.damaged, rest=rest, console=console
             )
         elif why is not None:
-            _tell(spec, standing, files, why, console=console, as_json=as_json)
+            _tell(spec, snapshot, files, why, console=console, as_json=as_json)
         elif as_json:
-            trials = observer.trials(standing, standing.plan.trials)
-            record = standing.record(spec, trials)
+            trials = observer.trials(snapshot, snapshot.plan.trials)
+            record = snapshot.record(spec, trials)
             print_json({**record, "damaged": sorted(files.damaged)})
         else:
-            _show(spec, observer, standing, files=files, rest=rest, console=console)
+            _show(spec, observer, snapshot, files=files, rest=rest, console=console)
 
 
-def _first_look(spec: SweepSpec, files: ReadOnly, observer: Observer) -> Standing | None:
+def _first_look(spec: SweepSpec, files: ReadOnly, observer: Observer) -> SweepSnapshot | None:
     """Read how far the sweep is; None where it was never started and its data, by which trials are
     named, are not here.
 
@@ -99,18 +99,18 @@ def _first_look(spec: SweepSpec, files: ReadOnly, observer: Observer) -> Standin
 def _show(
     spec: SweepSpec,
     observer: Observer,
-    standing: Standing,
+    snapshot: SweepSnapshot,
     *,
     files: ReadOnly,
     rest: str,
     console: Console,
 ) -> None:
-    rows = list(observer.trials(standing, chosen(standing.plan.trials, MOST_ROWS)))
+    rows = list(observer.trials(snapshot, chosen(snapshot.plan.trials, MOST_ROWS)))
     print_table(console, columns(spec, rows), more="--json")
-    more = hidden(standing.plan, rows, rest)
-    print_titled(console, lines(spec, standing, files.damaged, more))
+    more = hidden(snapshot.plan, rows, rest)
+    print_titled(console, sweep_lines(spec, snapshot, files.damaged, more))
     written = [name for name in files.names(spec.folder) if "." in name] or ["nothing yet"]
-    show(standing.front, console)
+    show(snapshot.front, console)
     show_files(f"{files.url}/{spec.folder}", written, console)
 
 
@@ -124,14 +124,14 @@ def _say_that_nothing_is_there(spec: SweepSpec, console: Console, *, as_json: bo
 
 def _tell(
     spec: SweepSpec,
-    standing: Standing,
+    snapshot: SweepSnapshot,
     files: ReadOnly,
     prefix: str,
     *,
     console: Console,
     as_json: bool,
 ) -> None:
-    found = matching(standing.plan.trials, prefix)
+    found = matching(snapshot.plan.trials, prefix)
     if len(found) != 1:
         ids = ", ".join(planned.id for planned in found[:5]) or "none"
         raise BadInput(
@@ -142,11 +142,11 @@ def _tell(
                 f"{prefix!r}; that begin so: {ids}{', ...' if len(found) > 5 else ''}",
             )
         )
-    its_story = story(spec, standing, found[0], files)
+    its_story = story(spec, snapshot, found[0], files)
     if as_json:
         print_json(its_story.record())
     else:
-        print_titled(console, told(its_story))
+        print_titled(console, story_lines(its_story))
 
 
 if __name__ == "__main__":

@@ -6,11 +6,11 @@ from collections.abc import Collection, Iterator, Sequence, Sized
 
 from orchestrator.plan.plan import Plan, PlannedTrial
 from orchestrator.spec.sweep_spec import SweepSpec
-from orchestrator.status.observer import Standing, TrialStanding, silent_since
+from orchestrator.status.observer import SweepSnapshot, TrialSnapshot, silent_since
 from orchestrator.status.trial_story import Story
 from orchestrator.store.leases.lease import LeaseState
 from orchestrator.table.setting_values import value_text
-from orchestrator.terminal.units import duration, in_short, in_words
+from orchestrator.terminal.units import count_text, duration, size_text
 from trainer.terminal.table import Column, are_numbers
 
 MOST_ROWS = 40
@@ -40,14 +40,14 @@ def hidden(plan: Plan, rows: Sized, rest: str) -> str:
     return f"and {count} more: {rest}" if count else ""
 
 
-def summary(spec: SweepSpec, standing: Standing) -> str:
+def summary(spec: SweepSpec, snapshot: SweepSnapshot) -> str:
     """Say in one line how many trials have each status, and whether anybody works on them."""
-    plan, runners = standing.plan, standing.runners
-    silent = sum(silent_since(start, spec, standing.at) is not None for start in runners)
+    plan, runners = snapshot.plan, snapshot.runners
+    silent = sum(silent_since(start, spec, snapshot.at) is not None for start in runners)
     at_work = len(runners) - silent
     run = f"{at_work} start{'s' * (at_work > 1)} at work" if at_work else "nobody runs it"
     run += f", {silent} silent" if silent else ""
-    run += ", paused" if standing.paused else ""
+    run += ", paused" if snapshot.paused else ""
     counts = ", ".join(f"{count} {status}" for status, count in plan.counts().items())
     epochs = sum(
         planned.progress.epochs_done if planned.pruning else planned.trial.training.epochs
@@ -57,7 +57,7 @@ def summary(spec: SweepSpec, standing: Standing) -> str:
     return f"{counts}; {done} of {epochs} epochs; {run}"
 
 
-def columns(spec: SweepSpec, rows: Sequence[TrialStanding]) -> list[Column]:
+def columns(spec: SweepSpec, rows: Sequence[TrialSnapshot]) -> list[Column]:
     """Return the columns of a table with one row for each trial."""
     names = ("trial_id", "method", *spec.settings, "seed", *_IMPORTANCE)
     importance = {"trial_id": 9, "method": 7, "seed": 6} | _IMPORTANCE
@@ -78,8 +78,8 @@ def columns(spec: SweepSpec, rows: Sequence[TrialStanding]) -> list[Column]:
     ]
 
 
-def lines(
-    spec: SweepSpec, standing: Standing, damaged: Collection[str], more: str
+def sweep_lines(
+    spec: SweepSpec, snapshot: SweepSnapshot, damaged: Collection[str], more: str
 ) -> list[tuple[str, str]]:
     """Return what is to be said of the sweep as a whole, except its front: titles and texts.
 
@@ -88,10 +88,10 @@ def lines(
         more: a line on the trials that are not shown; empty where all are.
     """
     trials = [("trials", more)] if more else []
-    return [*_lines(spec, standing, damaged), *trials]
+    return [*_lines(spec, snapshot, damaged), *trials]
 
 
-def told(story: Story) -> list[tuple[str, str]]:
+def story_lines(story: Story) -> list[tuple[str, str]]:
     """Return the story of a trial: titles and texts."""
     said = [
         ("trial", f"{story.trial_id}  {story.status}"),
@@ -115,29 +115,29 @@ def told(story: Story) -> list[tuple[str, str]]:
 
 
 def _lines(
-    spec: SweepSpec, standing: Standing, damaged: Collection[str]
+    spec: SweepSpec, snapshot: SweepSnapshot, damaged: Collection[str]
 ) -> Iterator[tuple[str, str]]:
-    yield "sweep", f"{spec.name}: {summary(spec, standing)} ({standing.at})"
-    if standing.search is not None:
-        yield "search", str(standing.search)
-    for start in standing.runners:
-        yield "run by", _runner(start, spec, standing.at)
-    if not standing.runners and standing.starts:
-        last = standing.starts[-1]
+    yield "sweep", f"{spec.name}: {summary(spec, snapshot)} ({snapshot.at})"
+    if snapshot.search is not None:
+        yield "search", str(snapshot.search)
+    for start in snapshot.runners:
+        yield "run by", _runner(start, spec, snapshot.at)
+    if not snapshot.runners and snapshot.starts:
+        last = snapshot.starts[-1]
         how = f"ended {last.ended.at}" if last.ended else "its process is gone"
         yield "last start", f"{last.owner or 'unknown'} since {last.since}, {how}"
-    if standing.paused is not None:
-        yield "paused", f"by {standing.paused.by} since {standing.paused.since}"
-    used, budget = standing.used, spec.policy.budget
+    if snapshot.paused is not None:
+        yield "paused", f"by {snapshot.paused.by} since {snapshot.paused.since}"
+    used, budget = snapshot.used, spec.policy.budget
     costs = (
         _cost("core-hours", used.core_hours, budget.core_hours),
         _cost("GPU-hours", used.gpu_hours, budget.gpu_hours),
         _cost("hours", used.hours, budget.hours),
-        f"{in_short(sum(standing.passes.values()))} passes",
-        f"{in_words(standing.kept_bytes)} of weights and outcomes",
+        f"{count_text(sum(snapshot.passes.values()))} passes",
+        f"{size_text(snapshot.kept_bytes)} of weights and outcomes",
     )
     yield "used", ", ".join(costs)
-    yield from standing.forecast.lines()
+    yield from snapshot.forecast.lines()
     for name in sorted(damaged):
         yield "damaged", f"{name}: the next start sets it aside and makes it anew"
 
@@ -153,7 +153,7 @@ def _cost(unit: str, used: float, cap: float | None) -> str:
     return f"{used:.3g}{'' if cap is None else f' of {cap:g}'} {unit}"
 
 
-def _cells(spec: SweepSpec, row: TrialStanding) -> list[str]:
+def _cells(spec: SweepSpec, row: TrialSnapshot) -> list[str]:
     planned, failure = row.planned, row.planned.progress.failure
     values = [planned.settings[name] for name in spec.settings]
     return [
@@ -171,13 +171,13 @@ def _cells(spec: SweepSpec, row: TrialStanding) -> list[str]:
     ]
 
 
-def _passes(row: TrialStanding) -> str:
+def _passes(row: TrialSnapshot) -> str:
     """Sum up passes of all kinds, of training and evaluation; empty where none were counted."""
     known = [each for each in (row.training_passes, row.evaluation_passes) if each is not None]
-    return in_short(sum(passes.total for passes in known)) if known else ""
+    return count_text(sum(passes.total for passes in known)) if known else ""
 
 
-def _state(row: TrialStanding) -> str:
+def _state(row: TrialSnapshot) -> str:
     if row.silent_since is not None:
         return f"silent since {row.silent_since}"
     if row.is_resting:

@@ -13,8 +13,8 @@ from rich.console import Console, Group
 from rich.live import Live
 
 from orchestrator.spec.sweep_spec import SweepSpec
-from orchestrator.status.display import MOST_ROWS, chosen, columns, hidden, lines, summary
-from orchestrator.status.observer import Observer, Standing
+from orchestrator.status.display import MOST_ROWS, chosen, columns, hidden, summary, sweep_lines
+from orchestrator.status.observer import Observer, SweepSnapshot
 from orchestrator.store.files.contract import UnreachableError
 from orchestrator.store.leases.lease import Watch
 from trainer.terminal.console import print_line
@@ -32,7 +32,7 @@ OTHER_LINES = 14
 def keep_watching(
     spec: SweepSpec,
     observer: Observer,
-    standing: Standing,
+    snapshot: SweepSnapshot,
     *,
     damaged: Collection[str],
     rest: str,
@@ -45,7 +45,7 @@ def keep_watching(
         damaged: files that were found damaged; there may be more later.
         rest: a command that shows all trials.
     """
-    looks = _looks(spec, observer, standing)
+    looks = _looks(spec, observer, snapshot)
     if not console.is_terminal:
         last = None
         for now, trouble in looks:
@@ -60,28 +60,30 @@ def keep_watching(
             rows = list(observer.trials(now, chosen(now.plan.trials, limit)))
             more = hidden(now.plan, rows, rest)
             trials = terminal_table(columns(spec, rows), width=console.width, more="--json")
-            said = [*lines(spec, now, damaged, more), ("front", _front(now, trouble))]
+            said = [*sweep_lines(spec, now, damaged, more), ("front", _front(now, trouble))]
             live.update(Group(trials, titled(said, width=console.width)), refresh=True)
 
 
-def _looks(spec: SweepSpec, observer: Observer, first: Standing) -> Iterator[tuple[Standing, str]]:
+def _looks(
+    spec: SweepSpec, observer: Observer, first: SweepSnapshot
+) -> Iterator[tuple[SweepSnapshot, str]]:
     """Yield how far the sweep is, and why it could not be read if so, until it is over."""
-    standing, trouble = first, ""
+    snapshot, trouble = first, ""
     watch, was_run = Watch(), False
     while True:
-        yield standing, trouble
+        yield snapshot, trouble
         lasts = spec.policy.lease
-        is_run = any(not watch.is_free(start, lasts) for start in standing.runners)
+        is_run = any(not watch.is_free(start, lasts) for start in snapshot.runners)
         was_run = was_run or is_run
-        if not is_run and (was_run or not standing.plan.pending(retry_failed=False)):
+        if not is_run and (was_run or not snapshot.plan.pending(retry_failed=False)):
             return
         time.sleep(SECONDS_BETWEEN_LOOKS)
         try:
-            standing, trouble = observer.look(), ""
+            snapshot, trouble = observer.look(), ""
         except UnreachableError as error:
             trouble = f"; not seen since: {error}"
 
 
-def _front(standing: Standing, trouble: str) -> str:
-    front = standing.front
+def _front(snapshot: SweepSnapshot, trouble: str) -> str:
+    front = snapshot.front
     return f"{len(front.points)} trials, hypervolume {front.hypervolume:.6g}{trouble}"

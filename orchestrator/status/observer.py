@@ -38,7 +38,7 @@ SILENCES = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrialStanding:
+class TrialSnapshot:
     """How far one trial is."""
 
     planned: PlannedTrial
@@ -77,7 +77,7 @@ class TrialStanding:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Standing:
+class SweepSnapshot:
     """How far a sweep is at one time."""
 
     at: str  # UTC, by the clock here
@@ -110,7 +110,7 @@ class Standing:
             "evaluation_passes": sum(passes.total for passes in evaluated if passes),
         }
 
-    def record(self, spec: SweepSpec, trials: Iterable[TrialStanding]) -> dict[str, Any]:
+    def record(self, spec: SweepSpec, trials: Iterable[TrialSnapshot]) -> dict[str, Any]:
         """The sweep's state as values of JSON."""
         return {
             "name": spec.name,
@@ -140,7 +140,7 @@ class Observer:
         self._plan: Plan | None = None
         self._weighed, self._weight = -math.inf, 0
 
-    def look(self) -> Standing:
+    def look(self) -> SweepSnapshot:
         """Read how far the sweep is now; trials that an earlier look found done are not read again.
 
         Raises:
@@ -161,7 +161,7 @@ class Observer:
         starts = all_starts(files, spec.name)
         used = usage(starts)
         table = trials_table(spec, plan)
-        return Standing(
+        return SweepSnapshot(
             at=utc_now(),
             plan=plan,
             starts=tuple(
@@ -179,18 +179,20 @@ class Observer:
             search=search_standing(spec, plan),
         )
 
-    def trials(self, standing: Standing, chosen: Iterable[PlannedTrial]) -> Iterator[TrialStanding]:
+    def trials(
+        self, snapshot: SweepSnapshot, chosen: Iterable[PlannedTrial]
+    ) -> Iterator[TrialSnapshot]:
         """Yield how far the chosen trials of a plan are; read again those attempted more than
         once."""
-        return (self._stands(standing, planned) for planned in chosen)
+        return (self._snapshot(snapshot, planned) for planned in chosen)
 
-    def _stands(self, standing: Standing, planned: PlannedTrial) -> TrialStanding:
+    def _snapshot(self, snapshot: SweepSnapshot, planned: PlannedTrial) -> TrialSnapshot:
         progress, lease = planned.progress, planned.progress.lease
         result, evaluation = progress.result or {}, progress.evaluation or {}
         held = lease if planned.status == "running" else None
         said = Signs() if held is None else held.last_said
         host = result.get("provenance", {}).get("host")
-        return TrialStanding(
+        return TrialSnapshot(
             planned=planned,
             epochs=max(progress.epochs_done, said.epoch, result.get("epochs", 0)),
             evaluated=said.evaluated,
@@ -199,7 +201,7 @@ class Observer:
             evaluation_passes=Passes.read(evaluation.get("passes")),
             attempts=evaluation.get("attempt", 0) if lease is None else lease.number,
             host=host if lease is None or lease.owner is None else lease.owner.host,
-            silent_since=None if held is None else silent_since(held, self._spec, standing.at),
+            silent_since=None if held is None else silent_since(held, self._spec, snapshot.at),
             is_resting=said.paused,
         )
 

@@ -9,7 +9,7 @@ from typing import Any
 from orchestrator.plan.plan import PlannedTrial
 from orchestrator.spec.arguments import command, last_address
 from orchestrator.spec.sweep_spec import SweepSpec
-from orchestrator.status.observer import Standing, silent_since
+from orchestrator.status.observer import SweepSnapshot, silent_since
 from orchestrator.store import Failure, FailureKind, Files, Store
 from orchestrator.store.leases.lease import LeaseState
 from orchestrator.store.records.sealed import read_record
@@ -29,7 +29,7 @@ REMEDIES: Mapping[FailureKind, str] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class AttemptTold:
+class AttemptStory:
     """One attempt at a trial, in words."""
 
     number: int
@@ -50,7 +50,7 @@ class Story:
     what: str
     folder: str
     status: str
-    attempts: tuple[AttemptTold, ...]
+    attempts: tuple[AttemptStory, ...]
     failure: Failure | None
     pruned: str | None  # by which rule, and why
     last_steps: str | None  # their file
@@ -69,7 +69,7 @@ def matching(trials: Sequence[PlannedTrial], prefix: str) -> list[PlannedTrial]:
     return whole or [planned for planned in trials if planned.id.startswith(prefix)]
 
 
-def story(spec: SweepSpec, standing: Standing, planned: PlannedTrial, files: Files) -> Story:
+def story(spec: SweepSpec, snapshot: SweepSnapshot, planned: PlannedTrial, files: Files) -> Story:
     """Tell the story of a trial of the sweep's plan; its attempts and failure are read now."""
     stored = Store(files).trial(planned.id)
     past = stored.past_attempts()
@@ -84,13 +84,13 @@ def story(spec: SweepSpec, standing: Standing, planned: PlannedTrial, files: Fil
         folder=f"{files.url}/{folder}",
         status=planned.status,
         attempts=tuple(
-            AttemptTold(
+            AttemptStory(
                 number=attempt.number,
                 who=str(attempt.owner or "unknown: its record is damaged"),
                 since=attempt.since,
                 until=attempt.ended.at if attempt.ended else None,
                 seconds=attempt.seconds,
-                how=_how(attempt, spec, standing, is_newest=attempt is past[-1]),
+                how=_how(attempt, spec, snapshot, is_newest=attempt is past[-1]),
                 origin=_origin(attempt, planned, files),
             )
             for attempt in past
@@ -98,11 +98,11 @@ def story(spec: SweepSpec, standing: Standing, planned: PlannedTrial, files: Fil
         failure=planned.progress.failure,
         pruned=str(planned.pruning) if planned.status == "pruned" else None,
         last_steps=f"{files.url}/{last_steps}" if last_steps and files.read(last_steps) else None,
-        next=tuple(_next(spec, standing, planned)),
+        next=tuple(_next(spec, snapshot, planned)),
     )
 
 
-def _how(attempt: LeaseState, spec: SweepSpec, standing: Standing, *, is_newest: bool) -> str:
+def _how(attempt: LeaseState, spec: SweepSpec, snapshot: SweepSnapshot, *, is_newest: bool) -> str:
     """Say how an attempt ended, or how it goes."""
     ended = attempt.ended
     if ended is not None:
@@ -113,7 +113,7 @@ def _how(attempt: LeaseState, spec: SweepSpec, standing: Standing, *, is_newest:
         return "its process is gone"
     if not is_newest:
         return "taken over for want of a sign of life"
-    silent = silent_since(attempt, spec, standing.at)
+    silent = silent_since(attempt, spec, snapshot.at)
     return "at work" if silent is None else f"silent since {silent}"
 
 
@@ -129,7 +129,7 @@ def _origin(attempt: LeaseState, planned: PlannedTrial, files: Files) -> str:
     return "from the beginning"
 
 
-def _next(spec: SweepSpec, standing: Standing, planned: PlannedTrial) -> Iterator[str]:
+def _next(spec: SweepSpec, snapshot: SweepSnapshot, planned: PlannedTrial) -> Iterator[str]:
     """Yield sentences on why the trial waits, and what to do."""
     status, failure, lease = planned.status, planned.progress.failure, planned.progress.lease
     if status == "done":
@@ -146,27 +146,27 @@ def _next(spec: SweepSpec, standing: Standing, planned: PlannedTrial) -> Iterato
         again = "with --retry-failed" if failure.is_deterministic else "by itself"
         yield f"the next start of the sweep runs it again {again}"
     elif status == "running" and lease is not None:
-        silent = silent_since(lease, spec, standing.at)
+        silent = silent_since(lease, spec, snapshot.at)
         if silent is None:
             yield f"held by {lease.owner or 'an owner whose record is damaged'}: wait for it"
         else:
             lasts = lease.lasts or spec.policy.lease
             yield f"a start takes it over once it has heard nothing for {lasts:g} s"
     else:
-        yield from _waits(spec, standing, planned)
+        yield from _waits(spec, snapshot, planned)
 
 
-def _waits(spec: SweepSpec, standing: Standing, planned: PlannedTrial) -> Iterator[str]:
-    pending = standing.plan.pending(retry_failed=False)
+def _waits(spec: SweepSpec, snapshot: SweepSnapshot, planned: PlannedTrial) -> Iterator[str]:
+    pending = snapshot.plan.pending(retry_failed=False)
     waiting = [other for other in pending if other.status != "running"]
     before = [other.id for other in waiting].index(planned.id)
     yield f"to do: {planned.todo}"
     yield f"before it in the order: {before} others"
-    if standing.paused is not None:
-        yield f"the sweep is paused since {standing.paused.since}: {command('resume', spec)}"
-    if reached := standing.used.reached(spec.policy.budget):
+    if snapshot.paused is not None:
+        yield f"the sweep is paused since {snapshot.paused.since}: {command('resume', spec)}"
+    if reached := snapshot.used.reached(spec.policy.budget):
         yield f"{reached}: raise it"
-    heard = [s for s in standing.runners if silent_since(s, spec, standing.at) is None]
+    heard = [s for s in snapshot.runners if silent_since(s, spec, snapshot.at) is None]
     if not heard:
-        start_it = command("sweep", spec, address=last_address(standing.starts))
+        start_it = command("sweep", spec, address=last_address(snapshot.starts))
         yield f"nobody runs the sweep now: {start_it}"

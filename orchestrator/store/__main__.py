@@ -17,7 +17,7 @@ from orchestrator.store.housekeeping.garbage import Garbage, Kind
 from orchestrator.store.housekeeping.inventory import Entry, inventory
 from orchestrator.store.housekeeping.verification import Finding, contents, sealed, verify
 from orchestrator.store.records.version import VersionError, look
-from orchestrator.terminal.units import in_words
+from orchestrator.terminal.units import size_text
 from trainer.input.problems import InputError
 from trainer.terminal.console import print_line, print_table, print_titled, terminal
 from trainer.terminal.door import door
@@ -136,7 +136,7 @@ def _opened(storage: str) -> Files:
 
 def _bar(count: int) -> AbstractContextManager[Bar]:
     """Show a progress bar over bytes."""
-    return progress_bar(count, lambda done: f"{in_words(done)} of {in_words(count)}")
+    return progress_bar(count, lambda done: f"{size_text(done)} of {size_text(count)}")
 
 
 def _told(garbage: Iterable[Garbage], bar: Bar) -> Iterator[Garbage]:
@@ -158,14 +158,14 @@ def _show_entries(entries: list[Entry], url: str) -> None:
         (
             *(entry.id, entry.data, entry.model, entry.method, entry.seed, entry.state),
             f"{entry.epochs_done}/{_shown(entry.epochs)}",
-            *(entry.evaluations, entry.attempts, in_words(entry.bytes)),
+            *(entry.evaluations, entry.attempts, size_text(entry.bytes)),
             *(", ".join(entry.sweeps), entry.changed),
         )
         for entry in entries
     ]
     if entries:
         _show_table(names, rows, importance=(9, 2, 3, 7, 6, 8, 5, 0, 0, 4, 1, 1))
-    total = in_words(sum(entry.bytes for entry in entries))
+    total = size_text(sum(entry.bytes for entry in entries))
     print_line(terminal(), f"{len(entries)} trials, {total} in {url}")
 
 
@@ -174,7 +174,7 @@ def _show_findings(findings: list[Finding], checked: dict[str, int], *, dry_run:
     if findings:
         _show_table(("what", "file", "what follows"), rows, importance=(1, 2, 0))
     damaged = sum(finding.is_damage for finding in findings)
-    read = f"{len(checked)} files, {in_words(sum(checked.values()))} read"
+    read = f"{len(checked)} files, {size_text(sum(checked.values()))} read"
     aside = "" if dry_run or not damaged else " and set aside; start the sweeps again to mend them"
     print_line(terminal(), f"{read}: {damaged or 'none'} damaged{aside}")
 
@@ -186,14 +186,14 @@ def _show_garbage(
     for kind in Kind:
         items = [item for item in garbage if item.kind is kind]
         if items:
-            said.append((kind, f"{len(items)} files, {in_words(_bytes(items))}"))
+            said.append((kind, f"{len(items)} files, {size_text(_bytes(items))}"))
             said += [("", item.name) for item in items[:SHOWN_NAMES]]
             if len(items) > SHOWN_NAMES:
                 said.append(("", f"and {len(items) - SHOWN_NAMES} more, see --json"))
     if left_alone:
         said.append(("left alone", f"{len(left_alone)} trials and sweeps that may be at work"))
     print_titled(terminal(), said)
-    total = in_words(_bytes(garbage))
+    total = size_text(_bytes(garbage))
     effect = "deleted" if deleted else "to be deleted; do it with --delete"
     print_line(terminal(), f"{total} {effect}")
 

@@ -30,7 +30,7 @@ class Direction(StrEnum):
     MAXIMISE = "max"
 
 
-class Kind(StrEnum):
+class ColumnKind(StrEnum):
     """What stands in a column's cells; each may be empty too."""
 
     WORD = "word"  # spaces around it do not count
@@ -41,7 +41,7 @@ class Kind(StrEnum):
     YES_OR_NO = "yes or no"
 
 
-NUMBERS = frozenset({Kind.FRACTION, Kind.NUMBER, Kind.WHOLE})
+NUMBERS = frozenset({ColumnKind.FRACTION, ColumnKind.NUMBER, ColumnKind.WHOLE})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,7 @@ class TrialColumn:
     name: str
     """Name of the column; one with `CATEGORY` in it stands for as many as there are categories."""
 
-    kind: Kind
+    kind: ColumnKind
     says: str
     """What a cell says, for the README: a phrase that goes on from the name."""
 
@@ -102,31 +102,34 @@ class TrialColumn:
 COLUMNS = (
     TrialColumn(
         name="trial_id",
-        kind=Kind.WORD,
+        kind=ColumnKind.WORD,
         is_measured=False,
         says="of the trial: begins with `t`, so that no reader takes it for a number",
     ),
     TrialColumn(
-        name="method", kind=Kind.WORD, is_measured=False, says="its label in the sweep file"
+        name="method", kind=ColumnKind.WORD, is_measured=False, says="its label in the sweep file"
     ),
     TrialColumn(
-        name="seed", kind=Kind.WHOLE, is_measured=False, says="of start, batch order and attacks"
+        name="seed",
+        kind=ColumnKind.WHOLE,
+        is_measured=False,
+        says="of start, batch order and attacks",
     ),
     TrialColumn(
         name="status",
-        kind=Kind.WORD,
+        kind=ColumnKind.WORD,
         is_measured=False,
         says="`pending`, `running`, `done`, `failed`, `stopped` or `pruned`",
     ),
     TrialColumn(
         name="split",
-        kind=Kind.WORD,
+        kind=ColumnKind.WORD,
         is_measured=False,
         says="images that the row's numbers stand on: `validation` or `test`",
     ),
     TrialColumn(
         name="natural_accuracy",
-        kind=Kind.FRACTION,
+        kind=ColumnKind.FRACTION,
         direction=Direction.MAXIMISE,
         reference=0.0,
         unit="%",
@@ -134,7 +137,7 @@ COLUMNS = (
     ),
     TrialColumn(
         name=f"robust_accuracy_{CATEGORY}",
-        kind=Kind.FRACTION,
+        kind=ColumnKind.FRACTION,
         direction=Direction.MAXIMISE,
         reference=0.0,
         unit="%",
@@ -143,7 +146,7 @@ COLUMNS = (
     ),
     TrialColumn(
         name=f"worst_{CATEGORY}",
-        kind=Kind.FRACTION,
+        kind=ColumnKind.FRACTION,
         direction=Direction.MAXIMISE,
         reference=0.0,
         unit="%",
@@ -152,7 +155,7 @@ COLUMNS = (
     ),
     TrialColumn(
         name=UNION,
-        kind=Kind.FRACTION,
+        kind=ColumnKind.FRACTION,
         direction=Direction.MAXIMISE,
         reference=0.0,
         unit="%",
@@ -161,7 +164,7 @@ COLUMNS = (
     ),
     TrialColumn(
         name="robustness_score",
-        kind=Kind.FRACTION,
+        kind=ColumnKind.FRACTION,
         direction=Direction.MAXIMISE,
         reference=0.0,
         unit="percentage points",
@@ -169,7 +172,7 @@ COLUMNS = (
     ),
     TrialColumn(
         name="sacrificed_accuracy",
-        kind=Kind.FRACTION,
+        kind=ColumnKind.FRACTION,
         direction=Direction.MINIMISE,
         reference=1.0,
         unit="percentage points",
@@ -178,57 +181,59 @@ COLUMNS = (
     ),
     TrialColumn(
         name="seconds",
-        kind=Kind.NUMBER,
+        kind=ColumnKind.NUMBER,
         direction=Direction.MINIMISE,
         unit="s",
         says="of training",
     ),
     TrialColumn(
         name="training_passes",
-        kind=Kind.WHOLE,
+        kind=ColumnKind.WHOLE,
         direction=Direction.MINIMISE,
         unit="passes",
         says="of one image through the network, in the trial's whole training",
     ),
     TrialColumn(
         name="evaluation_passes",
-        kind=Kind.WHOLE,
+        kind=ColumnKind.WHOLE,
         direction=Direction.MINIMISE,
         unit="passes",
         says="likewise, in its evaluation",
     ),
     TrialColumn(
         name=CONSTANT,
-        kind=Kind.FRACTION,
+        kind=ColumnKind.FRACTION,
         unit="%",
         says="of the best constant classifier on the same images",
     ),
     TrialColumn(
-        name=COLLAPSED, kind=Kind.YES_OR_NO, says="whether the model is right on one class at most"
+        name=COLLAPSED,
+        kind=ColumnKind.YES_OR_NO,
+        says="whether the model is right on one class at most",
     ),
     TrialColumn(
         name="degraded",
-        kind=Kind.YES_OR_NO,
+        kind=ColumnKind.YES_OR_NO,
         says="whether it was trained in part batches, for want of memory",
     ),
     TrialColumn(
         name=WARNINGS,
-        kind=Kind.TEXT,
+        kind=ColumnKind.TEXT,
         is_measured=False,
         says="of its evaluation, see [Commands](#commands)",
     ),
     TrialColumn(
-        name="failure", kind=Kind.TEXT, is_measured=False, says="why a trial that failed did"
+        name="failure", kind=ColumnKind.TEXT, is_measured=False, says="why a trial that failed did"
     ),
     TrialColumn(
         name="pruned",
-        kind=Kind.TEXT,
+        kind=ColumnKind.TEXT,
         is_measured=False,
         says="by which stopping rule a trial was ended, and why",
     ),
     TrialColumn(
         name="on_front",
-        kind=Kind.YES_OR_NO,
+        kind=ColumnKind.YES_OR_NO,
         is_measured=False,
         says="whether it is non-dominated among the single trials that are done",
     ),
@@ -250,7 +255,7 @@ def direction_of(name: str) -> Direction | None:
 def is_fraction(name: str) -> bool:
     """Whether a column holds shares, or differences of shares: no seconds, no passes."""
     column = declared(name)
-    return column is not None and column.kind is Kind.FRACTION
+    return column is not None and column.kind is ColumnKind.FRACTION
 
 
 def measured_numbers(names: Iterable[str]) -> list[str]:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 from pandas.api import types
 
-from orchestrator.table.columns import Kind
+from orchestrator.table.columns import ColumnKind
 from orchestrator.table.objectives import LARGEST
 from trainer.input.problems import label, shown
 
@@ -116,13 +116,13 @@ def read_words(column: pd.Series[Any]) -> pd.Series[Any]:
     return column.map(lambda value: str(value).strip(), na_action="ignore").astype("str")
 
 
-READERS: dict[Kind, Callable[[pd.Series[Any]], pd.Series[Any]]] = {
-    Kind.WORD: read_words,
-    Kind.TEXT: lambda column: column,
-    Kind.FRACTION: read_numbers,
-    Kind.NUMBER: read_numbers,
-    Kind.WHOLE: read_whole_numbers,
-    Kind.YES_OR_NO: read_yes_or_no,
+READERS: dict[ColumnKind, Callable[[pd.Series[Any]], pd.Series[Any]]] = {
+    ColumnKind.WORD: read_words,
+    ColumnKind.TEXT: lambda column: column,
+    ColumnKind.FRACTION: read_numbers,
+    ColumnKind.NUMBER: read_numbers,
+    ColumnKind.WHOLE: read_whole_numbers,
+    ColumnKind.YES_OR_NO: read_yes_or_no,
 }
 """How the cells of each kind of column are read."""
 

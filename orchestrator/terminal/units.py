@@ -11,7 +11,7 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def in_short(count: float) -> str:
+def count_text(count: float) -> str:
     """Write a number for people: `812`, `3.4 k`, `50.8 M`."""
     for unit in ("", " k", " M", " G"):
         if count < 999.5:
@@ -20,7 +20,7 @@ def in_short(count: float) -> str:
     return f"{count:.3g} T"
 
 
-def in_words(count: float) -> str:
+def size_text(count: float) -> str:
     """Write bytes for people, in powers of 1000: `812 B`, `3.4 GB`."""
     for unit in ("B", "kB", "MB", "GB"):
         if count < 999.5:

@@ -13,16 +13,16 @@ from trainer.terminal.console import terminal
 class Bar:
     """A bar that says how much is done, in words of its own."""
 
-    def __init__(self, drawn: Progress, task: TaskID, told: Callable[[float], str]) -> None:
+    def __init__(self, drawn: Progress, task: TaskID, describe: Callable[[float], str]) -> None:
         self._drawn = drawn
         self._task = task
-        self._told = told
+        self._describe = describe
         self._done = 0.0
 
     def reach(self, done: float) -> None:
         """Show that so much is done."""
         self._done = done
-        self._drawn.update(self._task, completed=done, description=self._told(done))
+        self._drawn.update(self._task, completed=done, description=self._describe(done))
 
     def advance(self, more: float) -> None:
         """Show that so much more is done."""
@@ -30,16 +30,16 @@ class Bar:
 
 
 @contextmanager
-def progress_bar(total: float, told: Callable[[float], str]) -> Iterator[Bar]:
+def progress_bar(total: float, describe: Callable[[float], str]) -> Iterator[Bar]:
     """Show a bar on stderr for the time of the block, if that is a terminal.
 
     Args:
         total: what is to be done, in any unit.
-        told: says beside the bar how much of it is done.
+        describe: says beside the bar how much of it is done.
     """
     console = terminal(stderr=True)
     columns = (BarColumn(), TextColumn("{task.description}", markup=False), TimeRemainingColumn())
     with Progress(
         *columns, console=console, transient=True, disable=not console.is_terminal
     ) as drawn:
-        yield Bar(drawn, drawn.add_task("", total=total), told)
+        yield Bar(drawn, drawn.add_task("", total=total), describe)

@@ -24,7 +24,7 @@ from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import LocalFiles, Store
 from orchestrator.store.records.version import enter
 from orchestrator.sweep import app
-from orchestrator.terminal.units import in_short, in_words
+from orchestrator.terminal.units import count_text, size_text
 from orchestrator.worker.trial import Ending
 from tests.orchestrator.conftest import Begin, Read
 from tests.orchestrator.disks import small_disk
@@ -323,7 +323,7 @@ def test_passes_are_known_before_anything_is_done(
     assert coming.record()["training_passes"] == training
     assert coming.record()["evaluation_passes"] == evaluation
     words = dict(coming.lines())["passes"]
-    assert words == f"to run: {in_short(training)} of training, up to 1.93 k of evaluation"
+    assert words == f"to run: {count_text(training)} of training, up to 1.93 k of evaluation"
 
 
 def test_passes_of_what_is_trained_are_of_its_evaluation_alone(
@@ -447,7 +447,7 @@ def test_dry_run_says_from_which_sibling_a_trial_goes_on(read: Read, store: Stor
     [(0, "0 B"), (812, "812 B"), (3_400_000_000, "3.4 GB"), (999_600, "1 MB"), (2e15, "2e+03 TB")],
 )
 def test_bytes_in_words(count: float, words: str) -> None:
-    assert in_words(count) == words
+    assert size_text(count) == words
 
 
 def test_files_are_only_weighed_where_they_are(tmp_path: Path) -> None:

@@ -9,7 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from orchestrator.figures.crowd import MANY, MOST_METHODS, few_methods, fewer_vertices, told_apart
+from orchestrator.figures.crowd import (
+    MANY,
+    MOST_METHODS,
+    few_methods,
+    fewer_vertices,
+    points_to_draw,
+)
 from orchestrator.figures.front import compose, draw_front
 from orchestrator.figures.placement import PLACEMENTS
 from orchestrator.pareto.front import Front, extract_front
@@ -40,13 +46,13 @@ def points() -> np.ndarray:
 
 def test_few_points_are_all_drawn(points: np.ndarray) -> None:
     x, y = points[:, :MANY]
-    assert told_apart(x, y, [np.zeros(MANY)], 4).all()
+    assert points_to_draw(x, y, [np.zeros(MANY)], 4).all()
 
 
 def test_of_many_each_is_near_one_of_its_looks_that_is_drawn(points: np.ndarray) -> None:
     x, y = points
     method = np.arange(len(x)) % 2
-    keep = told_apart(x, y, [method], 50)
+    keep = points_to_draw(x, y, [method], 50)
     assert keep.sum() < len(x) / 5
     squares = [np.floor((v - v.min()) / (np.ptp(v) / 50)) for v in (x, y)]
     places = pd.DataFrame({"x": squares[0], "y": squares[1], "method": method})
@@ -57,7 +63,7 @@ def test_of_many_each_is_near_one_of_its_looks_that_is_drawn(points: np.ndarray)
 
 
 def test_equal_points_are_one() -> None:
-    keep = told_apart(np.full(10_000, 3.0), np.full(10_000, 4.0), [], 10)
+    keep = points_to_draw(np.full(10_000, 3.0), np.full(10_000, 4.0), [], 10)
     assert keep.sum() == 1
 
 

@@ -34,7 +34,7 @@ from orchestrator.store.records.sealed import read_record, write_record
 from orchestrator.store.records.version import enter
 from orchestrator.store.sweeps.orders import pause
 from orchestrator.store.sweeps.starts import begun
-from orchestrator.terminal.units import in_short
+from orchestrator.terminal.units import count_text
 from orchestrator.worker.trial import Ending
 from tests.orchestrator.conftest import Begin, Finish, Read
 from tests.orchestrator.disks import unwritable
@@ -168,7 +168,7 @@ def test_finished_sweep_is_told_as_its_table_has_it(
         assert [sum(each.values()) for each in kinds] == table[name].tolist()
         assert told["used"][name] == table[name].sum() > 0
     shown = read_out()
-    assert f"{in_short(table[[*columns]].sum().sum())} passes" in shown
+    assert f"{count_text(table[[*columns]].sum().sum())} passes" in shown
     assert "sweep: 3 done; 6 of 6 epochs; nobody runs it" in shown
     assert f"hypervolume {front.hypervolume:.6g}" in shown
 

@@ -17,8 +17,8 @@ from orchestrator.store import Store
 from orchestrator.table import columns
 from orchestrator.table.columns import (
     COLUMNS,
+    ColumnKind,
     Direction,
-    Kind,
     TrialColumn,
     columns_under,
     declared,
@@ -84,7 +84,9 @@ def test_objectives_are_measured_numbers_and_shares_have_a_reference() -> None:
         if column.direction is not None:
             assert column.is_number, column.name
             assert column.is_measured, column.name
-            assert (column.reference is None) == (column.kind is not Kind.FRACTION), column.name
+            assert (column.reference is None) == (column.kind is not ColumnKind.FRACTION), (
+                column.name
+            )
     assert all(direction_of(name) is not None for name in DEFAULT_OBJECTIVES)
 
 
@@ -106,7 +108,7 @@ def test_declaring_a_column_is_enough(
 ) -> None:
     """It stands in its place, typed; is tracked, offered as an objective, read strictly."""
     new = TrialColumn(
-        name="top_{category}", kind=Kind.WHOLE, direction=Direction.MINIMISE, says="of a test"
+        name="top_{category}", kind=ColumnKind.WHOLE, direction=Direction.MINIMISE, says="of a test"
     )
     monkeypatch.setattr(columns, "COLUMNS", (*COLUMNS[:6], new, *COLUMNS[6:]))
     evaluation = "{pgd: {ladder: [1]}, flow: null, rt: null}"

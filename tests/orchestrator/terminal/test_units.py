@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.terminal.units import in_short, in_words
+from orchestrator.terminal.units import count_text, size_text
 
 
 @pytest.mark.parametrize(
@@ -22,5 +22,5 @@ from orchestrator.terminal.units import in_short, in_words
     ],
 )
 def test_three_digits_and_a_unit(count: float, short: str, words: str) -> None:
-    assert in_short(count) == short
-    assert in_words(count) == words
+    assert count_text(count) == short
+    assert size_text(count) == words
