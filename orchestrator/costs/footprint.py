@@ -116,7 +116,7 @@ def _bytes_of_weights(
     files: Files,
 ) -> dict[tuple[DataSettings, ModelSettings], int | None]:
     sizes: dict[tuple[DataSettings, ModelSettings], int | None] = {
-        (planned.trial.data, planned.trial.model): int(planned.progress.result["bytes"])
+        (planned.trial.data, planned.trial.model): planned.progress.result.bytes
         for planned in trials
         if planned.progress.result is not None
     }

@@ -19,7 +19,6 @@ from orchestrator.store import Files
 from orchestrator.terminal.units import count_text, duration, size_text
 from trainer.config import Trial
 from trainer.evaluation.suite import Suite
-from trainer.passes import Passes
 
 if TYPE_CHECKING:
     import torch
@@ -177,10 +176,10 @@ def _seconds(plan: Plan, pending: Iterable[PlannedTrial]) -> tuple[dict[str, int
     training, evaluation = _Pace(), _Pace()
     for planned in plan.trials:
         result, evaluated = planned.progress.result, planned.evaluation
-        if result is not None and result["seconds"]:
-            training.add(planned, result["seconds"], result["epochs"])
+        if result is not None and result.seconds:
+            training.add(planned, result.seconds, result.epochs)
         if evaluated is not None:
-            evaluation.add(planned, evaluated["seconds"], 1)
+            evaluation.add(planned, evaluated.seconds, 1)
     bases: Counter[str] = Counter()
     total = 0.0
     for planned in pending:
@@ -198,11 +197,11 @@ def _seconds(plan: Plan, pending: Iterable[PlannedTrial]) -> tuple[dict[str, int
 def _passes(spec: SweepSpec, plan: Plan, pending: Sequence[PlannedTrial]) -> PassesLeft:
     trained, evaluated = _Pace(), _Pace()
     for planned in plan.trials:
-        result, evaluation = planned.progress.result or {}, planned.evaluation or {}
-        if (passes := Passes.read(result.get("passes"))) is not None:
-            trained.add(planned, passes.total, result["epochs"])
-        if (passes := Passes.read(evaluation.get("passes"))) is not None:
-            evaluated.add(planned, passes.total, 1)
+        result, evaluation = planned.progress.result, planned.evaluation
+        if result is not None and result.passes is not None:
+            trained.add(planned, result.passes.total, result.epochs)
+        if evaluation is not None and evaluation.passes is not None:
+            evaluated.add(planned, evaluation.passes.total, 1)
     an_epoch: dict[str, float | None] = {}  # by cell, whose trials differ in their seed alone
     a_suite: dict[str, float | None] = {}
     for planned in pending:

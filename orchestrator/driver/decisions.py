@@ -6,6 +6,7 @@ from rich.console import Console
 
 from orchestrator.spec.auto_precision import AutoPrecision, explained, keep
 from orchestrator.store import Files
+from orchestrator.store.records.layout import SweepFolder
 from trainer.terminal.console import print_line
 
 
@@ -32,4 +33,4 @@ def keep_decisions(
     if precision is not None and precision.state != "kept":
         keep(files, sweep, precision)
         print_line(console, f"training.precision is auto: {explained(precision)}")
-    files.write(f"{folder}/spec.yaml", resolved.encode())
+    files.write(SweepFolder(folder).spec, resolved.encode())

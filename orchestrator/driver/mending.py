@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from orchestrator.plan.plan import Plan
 from orchestrator.store import Store
-from orchestrator.store.trials.stored_trial import FAMILIES
+from orchestrator.store.records.layout import FAMILIES, FileKind
 
 
 def mend(plan: Plan, store: Store) -> None:
     """Restore lost files of every trial of the plan that has any. What is there stays as it is, so
     that several starts may do so at once."""
-    siblings = {name.rpartition("-")[2] for name in store.files.sizes(FAMILIES)}
+    siblings = {it["trial"] for it in map(FileKind.MEMBER.match, store.files.sizes(FAMILIES)) if it}
     for planned in plan.trials:
         progress = planned.progress
         if progress.has_begun or progress.lease is not None or not progress.is_described:

@@ -12,7 +12,7 @@ from orchestrator.spec.space import REFERENCE
 from orchestrator.store import Files, Store
 from orchestrator.store.housekeeping.activity import at_work
 from orchestrator.store.housekeeping.membership import Member, all_sweeps, members
-from orchestrator.store.records.layout import SWEEPS, TRIALS
+from orchestrator.store.records.layout import SweepFolder, TrialFolder
 from orchestrator.store.trials.result import give_up_weights
 from orchestrator.table.plain_rows import plain_rows
 
@@ -57,13 +57,13 @@ def drop_weights(
             return frozenset()
         unwanted -= _kept(files, other, found)
     idle = (trial_id for trial_id in sorted(unwanted) if at_work(files, trial_id) is None)
-    return frozenset(it for it in idle if give_up_weights(files, f"{TRIALS}/{it}"))
+    return frozenset(it for it in idle if give_up_weights(files, TrialFolder.of(it)))
 
 
 def _kept(files: Files, sweep: str, found: dict[str, Member]) -> Set[str]:
     """Return the trials whose weights a sweep keeps: all, or its front and references if it is done
     and asks for these alone."""
-    front = files.read(f"{SWEEPS}/{sweep}/front.csv")
+    front = files.read(SweepFolder.of(sweep).front_table)
     points = None if front is None else plain_rows(front)
     is_done = all(member.is_finished for member in found.values())
     if points is None or not is_done or not _keeps_front_alone(files, sweep):
@@ -74,7 +74,7 @@ def _kept(files: Files, sweep: str, found: dict[str, Member]) -> Set[str]:
 
 def _keeps_front_alone(files: Files, sweep: str) -> bool:
     try:
-        spec = yaml.safe_load(files.read(f"{SWEEPS}/{sweep}/spec.yaml") or b"")
+        spec = yaml.safe_load(files.read(SweepFolder.of(sweep).spec) or b"")
         return bool(spec["retention"]["weights"] == "front")
     except (yaml.YAMLError, TypeError, KeyError):  # damaged, or of a version without
         return False

@@ -73,7 +73,7 @@ def _ended(planned: PlannedTrial) -> str | None:
     known."""
     progress = planned.progress
     if planned.status == "done" and progress.evaluation is not None:
-        return str(progress.evaluation["at"])
+        return progress.evaluation.at
     if progress.lease is None or planned.status == "running":
         return None
     return progress.lease.last_said.at

@@ -2,7 +2,7 @@
 
 A start looks at each of its trials in the store, and at the data, so that nothing damaged or
 missing escapes it. Who wants to know how a sweep stands has 10,000 trials to ask about, perhaps
-over a network, and perhaps no data: `sweeps/<name>/plan.json` has the data's fingerprints, by
+over a network, and perhaps no data: the sweep's `plan.json` has the data's fingerprints, by
 which trials are named, the results of those that are done, and the sizes of the networks that are
 to train. It is checked by its own SHA-256; without it everything is looked up. Of several writers
 the last one wins.
@@ -12,13 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from orchestrator.plan.network_sizes import bytes_by_network
 from orchestrator.plan.plan import NOTHING, Plan, PlannedTrial
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Files, Progress
-from orchestrator.store.records.sealed import read_record, write_record
+from orchestrator.store.records.layout import SweepFolder
+from orchestrator.store.sweeps.records import ManifestEntry, ManifestRecord
 from trainer.data import DataSettings, fingerprint
 from trainer.input.settings import content_id
 
@@ -45,54 +45,49 @@ def write_manifest(files: Files, spec: SweepSpec, plan: Plan) -> None:
     """Write what a plan has found, for later commands."""
     fingerprints = {planned.trial.data: planned.trial.fingerprint for planned in plan.trials}
     untrained = (each.trial for each in plan.asked_for() if not each.progress.trained)
-    record = {
-        "suite": plan.suite_id,
-        "fingerprints": {_data_id(data): found for data, found in fingerprints.items()},
-        "network_bytes": bytes_by_network(untrained),
-        "trials": [_entry(planned) for planned in plan.trials],
-    }
-    write_record(files, _place(spec), record)
+    record = ManifestRecord(
+        suite=plan.suite_id,
+        fingerprints={_data_id(data): found for data, found in fingerprints.items()},
+        network_bytes=bytes_by_network(untrained),
+        trials=tuple(_entry(planned) for planned in plan.trials),
+    )
+    record.write(files, SweepFolder(spec.folder).plan)
 
 
 def read_manifest(files: Files, spec: SweepSpec) -> Manifest:
     """Read what is known of a sweep under its suite; nothing where there is no manifest."""
-    record = read_record(files, _place(spec))
+    record = ManifestRecord.read(files, SweepFolder(spec.folder).plan)
     if record is None:
         return Manifest()
-    is_of_suite = record["suite"] == spec.suite.id
-    done = (entry for entry in record["trials"] if is_of_suite and "evaluation" in entry)
+    is_of_suite = record.suite == spec.suite.id
+    done = (entry for entry in record.trials if is_of_suite and entry.evaluation is not None)
     return Manifest(
-        fingerprints=record["fingerprints"],
-        settled={entry["id"]: _settled(entry) for entry in done},
-        network_bytes=record.get("network_bytes", {}),  # none from before it was kept
+        fingerprints=record.fingerprints,
+        settled={entry.id: _settled(entry) for entry in done},
+        network_bytes=record.network_bytes,
     )
 
 
-def _place(spec: SweepSpec) -> str:
-    return f"{spec.folder}/plan.json"
+def _entry(planned: PlannedTrial) -> ManifestEntry:
+    evaluation = planned.evaluation if planned.status == "done" else None
+    return ManifestEntry(
+        id=planned.id,
+        method=planned.method,
+        seed=planned.trial.seed,
+        settings=dict(planned.settings),
+        epochs=planned.trial.training.epochs,
+        status=planned.status,
+        result=planned.progress.result if evaluation else None,
+        # The suite is the same for all, and the specification has it.
+        evaluation=evaluation and evaluation.model_copy(update={"suite": None}),
+    )
 
 
-def _entry(planned: PlannedTrial) -> dict[str, Any]:
-    entry = {
-        "id": planned.id,
-        "method": planned.method,
-        "seed": planned.trial.seed,
-        "settings": dict(planned.settings),
-        "epochs": planned.trial.training.epochs,
-        "status": planned.status,
-    }
-    if planned.status == "done":
-        evaluation = dict(planned.evaluation or {})
-        evaluation.pop("suite", None)  # the same for all, and the specification has it
-        entry |= {"result": dict(planned.progress.result or {}), "evaluation": evaluation}
-    return entry
-
-
-def _settled(entry: Mapping[str, Any]) -> Progress:
+def _settled(entry: ManifestEntry) -> Progress:
     return Progress(
-        result=entry["result"],
-        evaluation=entry["evaluation"],
-        epochs_done=entry["epochs"],
+        result=entry.result,
+        evaluation=entry.evaluation,
+        epochs_done=entry.epochs,
         steps_done=NOTHING.steps_done,
         lease=None,
     )

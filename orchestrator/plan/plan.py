@@ -15,9 +15,10 @@ from orchestrator.search.stopping import Pruning, pruning_in_force
 from orchestrator.spec.space import Cell
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Files, Progress, Store
+from orchestrator.store.records.layout import FAMILIES, TRIALS, FileKind
 from orchestrator.store.sweeps.records import Proposal
 from orchestrator.store.trials.purpose import came_for
-from orchestrator.store.trials.stored_trial import FAMILIES
+from orchestrator.store.trials.records import Evaluation
 from orchestrator.table.setting_values import value_text
 from trainer.config import Trial
 from trainer.data import DataSettings, fingerprint
@@ -54,7 +55,7 @@ class PlannedTrial:
     pruning: Pruning | None = None  # by which it is ended under the sweep's rules
 
     @property
-    def evaluation(self) -> Mapping[str, Any] | None:
+    def evaluation(self) -> Evaluation | None:
         """Record of the trial's evaluation under the sweep's suite; None where there is none."""
         return self.progress.evaluation
 
@@ -272,7 +273,7 @@ def refreshed(plan: Plan, store: Store, spec: SweepSpec) -> Plan:
     Raises:
         BadInput: a stopping rule of the user's own raised something.
     """
-    begun = set(store.files.names("trials"))  # one look for the many of which nothing is there
+    begun = set(store.files.names(TRIALS))  # one look for the many of which nothing is there
 
     def look(planned: PlannedTrial) -> PlannedTrial:
         if planned.evaluation is not None or planned.id not in begun:
@@ -368,10 +369,8 @@ def mapped(
 def _families(files: Files) -> dict[str, list[tuple[int, str]]]:
     """Return (epochs, id) of the trials of every family, the longest first."""
     found: dict[str, list[tuple[int, str]]] = {}
-    for name in files.sizes(FAMILIES):
-        _, family, member = name.split("/")
-        epochs, _, trial_id = member.partition("-")
-        found.setdefault(family, []).append((int(epochs), trial_id))
+    for it in filter(None, map(FileKind.MEMBER.match, files.sizes(FAMILIES))):
+        found.setdefault(it["family"], []).append((int(it["epochs"]), it["trial"]))
     return {family: sorted(members, reverse=True) for family, members in found.items()}
 
 

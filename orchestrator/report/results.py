@@ -72,7 +72,7 @@ def _note(spec: SweepSpec, plan: Plan) -> str:
     """Small print of the picture: the data, how far each category's attack reaches, what is
     missing; for another suite a second line says on how many trials it was tried."""
     evaluations = [planned.evaluation for planned in plan.trials if planned.evaluation]
-    reach = evaluations[0].get("reach", {}) if evaluations else {}
+    reach = evaluations[0].reach if evaluations else {}
     said = [spec.cells[0].trial.data.name, *(f"{k} {v}" for k, v in reach.items()), missing(plan)]
     note = ", ".join(part for part in said if part)
     if (covered := coverage(spec, plan)) is not None:

@@ -21,7 +21,7 @@ from orchestrator.results.trials_table import trials_table
 from orchestrator.spec.arguments import command
 from orchestrator.spec.sweep_spec import Reevaluation, SweepSpec, columns_of_numbers, safe_file_name
 from orchestrator.store import Files, Progress, Store
-from orchestrator.store.records.layout import TRIALS
+from orchestrator.store.records.layout import TrialFolder
 from orchestrator.store.trials.result import published
 from orchestrator.tracking import OFF
 from trainer.data import DataSettings, fingerprint
@@ -244,7 +244,7 @@ def _why_left_out(
     if planned.evaluation is not None:
         return None
     if planned.progress.trained:
-        has_weights = published(store.files, f"{TRIALS}/{planned.id}") is not None
+        has_weights = published(store.files, TrialFolder.of(planned.id)) is not None
         return None if has_weights else GIVEN_UP
     is_at_rest = planned.status in {"pending", "stopped"}
     if is_at_rest and store.trial(planned.id).evaluation(own_suite) is not None:

@@ -20,6 +20,7 @@ from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Store
 from orchestrator.store.files.by_url import open_files
 from orchestrator.store.records.read_only import only_read
+from orchestrator.store.trials.records import Evaluation, Result
 from orchestrator.table.columns import ColumnKind, columns_under, measured_numbers
 from trainer.passes import Passes
 
@@ -68,11 +69,8 @@ def sweep_table(spec: SweepSpec) -> pd.DataFrame:
 
 def _row(spec: SweepSpec, planned: PlannedTrial) -> dict[str, Any]:
     """Return what is known of a trial, by column; what follows from other trials is not in it."""
-    evaluation: Mapping[str, Any] = {}
-    facts: Mapping[str, Any] = {}
-    if planned.status == "done":
-        evaluation, facts = planned.evaluation or {}, planned.progress.result or {}
     failure = planned.progress.failure if planned.status == "failed" else None
+    evaluation = planned.evaluation if planned.status == "done" else None
     return {
         "trial_id": planned.id,
         "method": planned.method,
@@ -80,16 +78,33 @@ def _row(spec: SweepSpec, planned: PlannedTrial) -> dict[str, Any]:
         "status": planned.status,
         "split": spec.suite.split if evaluation else None,
         "is_reference": planned.is_reference,
-        **evaluation.get("accuracies", {}),
-        "seconds": facts.get("seconds", np.nan),
-        "training_passes": _total(facts),
-        "evaluation_passes": _total(evaluation),
-        "constant_accuracy": evaluation.get("constant_accuracy", np.nan),
-        "collapsed": facts.get("collapsed"),
-        "degraded": facts.get("degraded"),
-        "warnings": "; ".join(it["code"] for it in evaluation.get("warnings", ())) or None,
+        **_of_result(planned.progress.result if evaluation else None),
+        **_of_evaluation(evaluation),
         "failure": None if failure is None else f"{failure.kind}: {failure.message}",
         "pruned": str(planned.pruning) if planned.status == "pruned" else None,
+    }
+
+
+def _of_result(result: Result | None) -> dict[str, Any]:
+    if result is None:
+        return {"seconds": np.nan, "training_passes": None, "collapsed": None, "degraded": None}
+    return {
+        "seconds": result.seconds,
+        "training_passes": result.passes.total if result.passes else None,
+        "collapsed": result.collapsed,
+        "degraded": result.degraded,
+    }
+
+
+def _of_evaluation(evaluation: Evaluation | None) -> dict[str, Any]:
+    if evaluation is None:
+        return {"evaluation_passes": None, "constant_accuracy": np.nan, "warnings": None}
+    constant = evaluation.constant_accuracy
+    return {
+        **evaluation.accuracies,
+        "evaluation_passes": evaluation.passes.total if evaluation.passes else None,
+        "constant_accuracy": np.nan if constant is None else constant,
+        "warnings": "; ".join(warning.code for warning in evaluation.warnings) or None,
     }
 
 

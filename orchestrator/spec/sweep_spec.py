@@ -16,6 +16,7 @@ from orchestrator.spec.policy import Policy, Resources
 from orchestrator.spec.search import SearchSettings, read_search
 from orchestrator.spec.space import Cell, Space
 from orchestrator.store.files.by_url import open_files
+from orchestrator.store.records.layout import SweepFolder
 from orchestrator.table.columns import columns_under
 from orchestrator.table.objectives import (
     DEFAULT_OBJECTIVES,
@@ -155,10 +156,11 @@ class SweepSpec:
     @property
     def folder(self) -> str:
         """Folder of the storage in which the sweep leaves its tables and pictures."""
-        own = f"sweeps/{self.name}"
+        own = SweepFolder.of(self.name)
         if self.reevaluation is None:
-            return own
-        return f"{own}/suites/{Path(self.reevaluation.suite_file).stem}-{self.suite.id}"
+            return own.path
+        suite = f"{Path(self.reevaluation.suite_file).stem}-{self.suite.id}"
+        return own.under_suite(suite).path
 
     def resolved_yaml(self) -> str:
         """Return the whole specification as YAML, secrets hidden."""

@@ -184,8 +184,8 @@ def _state(row: TrialSnapshot) -> str:
         return "running, paused"
     if row.evaluated is not None:
         return f"running, {row.evaluated:.0%} evaluated"
-    result = row.planned.progress.result or {}
-    is_collapsed = row.planned.status == "done" and result.get("collapsed")
+    result = row.planned.progress.result
+    is_collapsed = row.planned.status == "done" and result is not None and result.collapsed
     if row.planned.pruning is not None and row.planned.status == "pruned":
         return f"pruned: {row.planned.pruning.rule}"
     return "done, collapsed" if is_collapsed else row.planned.status

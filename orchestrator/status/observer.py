@@ -103,8 +103,8 @@ class SweepSnapshot:
     def passes(self) -> dict[str, int]:
         """Passes of the trials' whole training and of evaluations, as far as they were counted."""
         progress = [planned.progress for planned in self.plan.trials]
-        trained = (Passes.read((each.result or {}).get("passes")) for each in progress)
-        evaluated = (Passes.read((each.evaluation or {}).get("passes")) for each in progress)
+        trained = (each.result.passes for each in progress if each.result)
+        evaluated = (each.evaluation.passes for each in progress if each.evaluation)
         return {
             "training_passes": sum(passes.total for passes in trained if passes),
             "evaluation_passes": sum(passes.total for passes in evaluated if passes),
@@ -188,18 +188,18 @@ class Observer:
 
     def _snapshot(self, snapshot: SweepSnapshot, planned: PlannedTrial) -> TrialSnapshot:
         progress, lease = planned.progress, planned.progress.lease
-        result, evaluation = progress.result or {}, progress.evaluation or {}
+        result, evaluation = progress.result, progress.evaluation
         held = lease if planned.status == "running" else None
         said = Signs() if held is None else held.last_said
-        host = result.get("provenance", {}).get("host")
+        host = None if result is None else result.provenance.host
         return TrialSnapshot(
             planned=planned,
-            epochs=max(progress.epochs_done, said.epoch, result.get("epochs", 0)),
+            epochs=max(progress.epochs_done, said.epoch, result.epochs if result else 0),
             evaluated=said.evaluated,
             seconds=self._seconds(planned),
-            training_passes=Passes.read(result.get("passes")),
-            evaluation_passes=Passes.read(evaluation.get("passes")),
-            attempts=evaluation.get("attempt", 0) if lease is None else lease.number,
+            training_passes=result.passes if result else None,
+            evaluation_passes=evaluation.passes if evaluation else None,
+            attempts=lease.number if lease else evaluation.attempt if evaluation else 0,
             host=host if lease is None or lease.owner is None else lease.owner.host,
             silent_since=None if held is None else silent_since(held, self._spec, snapshot.at),
             is_resting=said.paused,
@@ -207,10 +207,10 @@ class Observer:
 
     def _seconds(self, planned: PlannedTrial) -> float:
         """Seconds that a trial took if it is done, and else those of all its attempts so far."""
-        result, evaluation = planned.progress.result or {}, planned.evaluation
+        result, evaluation = planned.progress.result, planned.evaluation
         lease = planned.progress.lease
-        if evaluation is not None:
-            return float(result["seconds"] + evaluation["seconds"])
+        if result is not None and evaluation is not None:
+            return result.seconds + evaluation.seconds
         if lease is None or lease.number == 1:
             return 0.0 if lease is None else lease.seconds
         return sum(attempt.seconds for attempt in self._store.trial(planned.id).past_attempts())
@@ -250,10 +250,9 @@ def _start_record(start: LeaseState, spec: SweepSpec, now: str) -> dict[str, Any
 
 
 def _kept_bytes(plan: Plan) -> int:
-    facts = (
-        record
+    return sum(
+        record.bytes
         for planned in plan.trials
         for record in (planned.progress.result, planned.evaluation)
         if record is not None
     )
-    return sum(int(record["bytes"]) for record in facts)

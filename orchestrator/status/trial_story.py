@@ -12,7 +12,8 @@ from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.status.observer import SweepSnapshot, silent_since
 from orchestrator.store import Failure, FailureKind, Files, Store
 from orchestrator.store.leases.lease import LeaseState
-from orchestrator.store.records.sealed import read_record
+from orchestrator.store.records.layout import AttemptFolder, TrialFolder
+from orchestrator.store.trials.records import Origin
 
 REMEDIES: Mapping[FailureKind, str] = {
     "diverged": "lower training.optimiser.learning_rate or lengthen training.epsilon_warmup, which "
@@ -74,14 +75,13 @@ def story(spec: SweepSpec, snapshot: SweepSnapshot, planned: PlannedTrial, files
     stored = Store(files).trial(planned.id)
     past = stored.past_attempts()
     trial = planned.trial
-    folder = f"trials/{planned.id}"
-    last_steps = f"{past[-1].folder}/last_steps.jsonl" if past else ""
+    last_steps = AttemptFolder(past[-1].folder).last_steps if past else ""
     return Story(
         trial_id=planned.id,
         title=planned.title,
         what=f"{trial.data.name}, {trial.model.name}, {planned.title}, {trial.training.epochs} "
         f"epochs; {'a reference of the scores' if planned.is_reference else 'scored'}",
-        folder=f"{files.url}/{folder}",
+        folder=f"{files.url}/{TrialFolder.of(planned.id).path}",
         status=planned.status,
         attempts=tuple(
             AttemptStory(
@@ -118,13 +118,13 @@ def _how(attempt: LeaseState, spec: SweepSpec, snapshot: SweepSnapshot, *, is_ne
 
 
 def _origin(attempt: LeaseState, planned: PlannedTrial, files: Files) -> str:
-    origin = read_record(files, f"{attempt.folder}/origin.json")
+    origin = Origin.read(files, AttemptFolder(attempt.folder).origin)
     result = planned.progress.result
     if origin is not None:
-        is_own = origin["trial"] == planned.id
-        whose = "" if is_own else f"of {origin['trial']}, a shorter sibling, "
-        return f"from attempt {origin['attempt']} {whose}with {len(origin['rows'])} epochs done"
-    if result is not None and result["attempt"] < attempt.number:
+        is_own = origin.trial == planned.id
+        whose = "" if is_own else f"of {origin.trial}, a shorter sibling, "
+        return f"from attempt {origin.attempt} {whose}with {len(origin.rows)} epochs done"
+    if result is not None and result.attempt < attempt.number:
         return "to evaluate what was trained"
     return "from the beginning"
 

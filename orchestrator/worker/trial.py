@@ -13,10 +13,9 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any
 
 import torch
 
@@ -28,6 +27,7 @@ from orchestrator.store.leases.lease import LeaseState, LostError
 from orchestrator.store.leases.records import About, Environment, FailureKind, Pruned
 from orchestrator.store.sweeps.orders import Orders
 from orchestrator.store.trials.purpose import came_for
+from orchestrator.store.trials.records import Evaluated, Trained, Warned
 from orchestrator.worker.supervision import (
     PrunedError,
     StoppedError,
@@ -175,7 +175,7 @@ def _begun(
     )
 
 
-def passes_of_training(rows: Sequence[EpochRow], epochs: int) -> dict[str, Any]:
+def passes_of_training(rows: Sequence[EpochRow], epochs: int) -> dict[str, Passes | None]:
     """Return the passes of a trial's whole training, a shorter sibling's included: each step once.
     Work that was lost with a machine and done again does not count.
 
@@ -186,8 +186,7 @@ def passes_of_training(rows: Sequence[EpochRow], epochs: int) -> dict[str, Any]:
     """
     last = rows[-1] if rows and rows[-1]["epoch"] == epochs else {}
     found = {part: Passes.of_row(last, prefix) for part, prefix in PARTS.items()}
-    records = {part: passes and passes.record() for part, passes in found.items()}
-    return {"passes": records["training"], "validation_passes": records["validation"]}
+    return {"passes": found["training"], "validation_passes": found["validation"]}
 
 
 def provenance(device: torch.device) -> Environment:
@@ -298,16 +297,16 @@ class _Task:
         rows, epochs = self.attempt.rows, self.trial.training.epochs
         last = rows[-1] if rows and rows[-1]["epoch"] == epochs else {}
         collapsed = last.get("validation/collapsed")  # None: that epoch's row was lost
-        facts = {
-            "epochs": epochs,
-            "seconds": sum(row["seconds"] for row in rows),
+        trained = Trained(
+            epochs=epochs,
+            seconds=sum(row["seconds"] for row in rows),
             **passes_of_training(rows, epochs),
-            "collapsed": None if collapsed is None else bool(collapsed),
-            "degraded": degraded,
-            "provenance": provenance(self.device).model_dump(),
-        }
+            collapsed=None if collapsed is None else bool(collapsed),
+            degraded=degraded,
+            provenance=provenance(self.device),
+        )
         keeps_last = self.supervision.keeps_last_checkpoint
-        self.attempt.publish(weights, facts, keeps_last=keeps_last)
+        self.attempt.publish(weights, trained, keeps_last=keeps_last)
 
     def _evaluate(self, weights: Weights, dataset: Dataset) -> None:
         model = new_model(self.trial, dataset, self.device)
@@ -318,21 +317,23 @@ class _Task:
         with counted(model) as counter:
             outcomes = evaluate(model, suite, dataset, progress=self.supervision.evaluated)
         outcomes = self_checked(model, suite, dataset, outcomes)
-        facts = {
-            "suite": self.suite.record(),
-            "reach": {
+        evaluated = Evaluated(
+            suite=self.suite.record(),
+            reach={
                 label: rungs.attack.reach(dataset.image_shape)
                 for label, rungs in self.suite.categories.items()
             },
-            "examples": len(outcomes.natural),
-            "seconds": time.perf_counter() - started,
-            "passes": counter.passes.record(),
-            "accuracies": outcomes.accuracies(),
-            "constant_accuracy": constant_accuracy(self.suite, dataset),
-            "warnings": [asdict(warning) for warning in outcomes.warnings or ()],
-        }
+            examples=len(outcomes.natural),
+            seconds=time.perf_counter() - started,
+            passes=counter.passes,
+            accuracies=outcomes.accuracies(),
+            constant_accuracy=constant_accuracy(self.suite, dataset),
+            warnings=tuple(
+                Warned(code=it.code, message=it.message) for it in outcomes.warnings or ()
+            ),
+        )
         origin = origin_of(weights.model, self.suite, dataset, self.trial.fingerprint)
-        self.attempt.keep_outcomes(self.suite.id, replace(outcomes, origin=origin), facts)
+        self.attempt.keep_outcomes(self.suite.id, replace(outcomes, origin=origin), evaluated)
 
 
 def _worked(attempt: LeaseState) -> float:

@@ -25,6 +25,7 @@ from orchestrator.spec.sweep_spec import SweepSpec, read_spec
 from orchestrator.store import LocalFiles, Store
 from orchestrator.store.leases.records import About
 from orchestrator.store.records.version import enter
+from orchestrator.store.trials.records import Evaluated, Trained
 from trainer.evaluation.outcomes import Outcomes
 from trainer.weights.checkpoint import Weights
 
@@ -49,14 +50,14 @@ def finish_all(spec: SweepSpec) -> None:
         robust={"pgd": np.stack([bits, bits])},
         ladders={"pgd": (1, 2)},
     )
-    facts = {"seconds": 1.0, "accuracies": outcomes.accuracies(), "reach": {}, "examples": 16}
+    facts = Evaluated(seconds=1.0, accuracies=outcomes.accuracies(), examples=16)
     for planned in make_plan(spec, store).trials:
         stored = store.trial(planned.id)
         stored.describe(planned.trial)
         attempt = stored.begin(planned.trial, 1, lasts=60.0, about=About())
         assert attempt is not None
         attempt.keep_row({"epoch": 1, "seconds": 1.0, "time": time.time()})
-        trained = {"epochs": 1, "seconds": 1.0, "collapsed": False, "degraded": False}
+        trained = Trained(epochs=1, seconds=1.0, collapsed=False, degraded=False)
         attempt.publish(Weights(trial={}, model={}), trained, keeps_last=True)
         attempt.keep_outcomes(spec.suite.id, outcomes, facts)
         attempt.end("done")

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from orchestrator.store import LocalFiles
+from orchestrator.store.records.layout import TrialFolder
 from orchestrator.store.trials.result import give_up_weights
 from tests.integration.gate import Gate
 from tests.integration.in_process import nothing_to_run, swept
@@ -118,7 +119,7 @@ def test_front_is_tried_alone_and_once_and_says_so(sweep: Sweep) -> None:
     trials = table(sweep.storage, "tiny").set_index("trial_id")
     asked_for = trials.index[trials["on_front"] | (trials["method"] == "standard")]
     given_up = trials.index[trials["method"] == "standard"][1]
-    assert give_up_weights(LocalFiles(sweep.storage), f"trials/{given_up}")
+    assert give_up_weights(LocalFiles(sweep.storage), TrialFolder.of(given_up))
     wanted = set(asked_for) - {given_up}
 
     first = sweep.evaluated(STRONG, "--only", "front")

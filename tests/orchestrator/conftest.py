@@ -14,6 +14,7 @@ from orchestrator.store import Attempt, LocalFiles, Store
 from orchestrator.store.leases.lease import Watch
 from orchestrator.store.leases.records import About
 from orchestrator.store.records.version import enter
+from orchestrator.store.trials.records import Evaluated, Trained
 from trainer.config import Trial
 from trainer.evaluation.outcomes import Outcomes
 from trainer.evaluation.suite import Suite
@@ -87,7 +88,7 @@ def finish(begin: Begin) -> Finish:
             "degraded": False,
         }
         facts["passes"] = {"forward": 70, "input_backward": 20, "weight_backward": 10}
-        attempt.publish(Weights(trial={}, model={}), facts, keeps_last=True)
+        attempt.publish(Weights(trial={}, model={}), Trained(**facts), keeps_last=True)
         outcomes = Outcomes(
             natural=np.array(natural, dtype=bool),
             robust={label: np.array(bits, dtype=bool) for label, bits in robust.items()},
@@ -96,7 +97,7 @@ def finish(begin: Begin) -> Finish:
         passes = {"forward": 7, "input_backward": 2, "weight_backward": 0}
         accuracies = outcomes.accuracies()
         facts = {"seconds": 1.5, "passes": passes, "accuracies": accuracies, **more}
-        attempt.keep_outcomes(suite.id, outcomes, facts)
+        attempt.keep_outcomes(suite.id, outcomes, Evaluated(**facts))
         attempt.end("done")
 
     return put

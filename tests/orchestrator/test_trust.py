@@ -15,10 +15,11 @@ from orchestrator.plan.plan import make_plan
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.status.__main__ import app as status_app
 from orchestrator.store import Store
-from orchestrator.store.records.sealed import read_record, write_record
+from orchestrator.store.records.layout import TrialFolder
 from orchestrator.store.sweeps.starts import begun
-from orchestrator.store.trials.result import published, weights_name
+from orchestrator.store.trials.result import published
 from orchestrator.sweep import app as sweep_app
+from tests.orchestrator.plain import read_plain, write_plain
 from trainer.input.problems import BadInput
 from trainer.trained import read_trained, stored_weights
 
@@ -46,13 +47,13 @@ def spec(
     for planned in make_plan(spec, store).trials:
         finish(planned.trial, spec.suite, *BITS)
         name = f"trials/{planned.id}/trial.json"
-        about = read_record(store.files, name)
+        about = read_plain(store.files, name)
         assert about is not None
         code = "of_a_stranger:it"
         about["trial"] |= {"model": {"name": code}, "method": {"method": code}}
         about["trial"]["data"]["name"] = code
         about["trial"]["training"]["attacks"] = {"pgd": {"attack": code}}
-        write_record(store.files, name, about)
+        write_plain(store.files, name, about)
     with begun(
         store.files, store.files, spec.name, joins=False, lasts=60.0, on_tick=lambda lease: None
     ):
@@ -82,10 +83,10 @@ def test_the_trainer_finds_the_weights_that_the_store_published(
 ) -> None:
     """By a rule of its own, since it knows no store."""
     for trial_id in trial_ids(spec):
-        folder = f"trials/{trial_id}"
-        result = published(store.files, folder)
+        place = TrialFolder.of(trial_id)
+        result = published(store.files, place)
         assert result is not None
         path = stored_weights(spec.storage, trial_id)
-        assert path == Path(spec.storage) / weights_name(folder, result)
+        assert path == Path(spec.storage) / place.attempt(result.attempt).weights
         with pytest.raises(BadInput, match="model"):  # these have no record
             read_trained(path, trust_code=False)

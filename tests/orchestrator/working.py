@@ -141,7 +141,7 @@ def result_of(trial: Trial, suite: Suite, store: Store) -> dict[str, Any]:
         "weights": {name: tensor.numpy().tobytes() for name, tensor in weights.model.items()},
         "bits": {name: bits.tobytes() for name, bits in outcomes.robust.items()},
         "natural": outcomes.natural.tobytes(),
-        "passes": (stored.progress(suite.id).result or {}).get("passes"),
+        "passes": result.passes if (result := stored.progress(suite.id).result) else None,
         "rows": [{k: v for k, v in row.items() if k not in TIMES} for row in stored.rows()],
     }
 

@@ -5,15 +5,32 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from trainer.input.settings import Settings
 
 if TYPE_CHECKING:
     from trainer.training.loop import EpochRow
 
-Evaluations = Mapping[str, Mapping[str, Any]]
-"""A trial's evaluations: their records (`accuracies`, `examples`, `seconds`, ...) by suite id."""
+
+class Evaluated(Protocol):
+    """What is known of a trial's evaluation under a suite, as `orchestrator.store` keeps it."""
+
+    @property
+    def accuracies(self) -> Mapping[str, float]:
+        """Accuracies by the name of their column in a table."""
+
+    @property
+    def examples(self) -> int | None:
+        """Images that were attacked."""
+
+    @property
+    def seconds(self) -> float:
+        """Seconds that it took."""
+
+
+Evaluations = Mapping[str, Evaluated]
+"""A trial's evaluations by suite id."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from orchestrator.store.files.contract import Files
 from orchestrator.store.leases.lease import LeaseState, newest, numbers, state
-from orchestrator.store.records.layout import SWEEPS, TRIALS
+from orchestrator.store.records.layout import SweepFolder, TrialFolder
 
 
 def at_work(files: Files, trial_id: str) -> LeaseState | None:
     """Return the trial's newest lease, unless it is known to be over."""
-    lease = newest(files, f"{TRIALS}/{trial_id}/attempts")
+    lease = newest(files, TrialFolder.of(trial_id).attempts)
     return None if lease is None or lease.is_over else lease
 
 
@@ -19,7 +19,7 @@ def is_run(files: Files, sweep: str) -> bool:
     A start that does not join others goes on only once all before it are: from the last of those
     on, joined ones after it may be at work with it.
     """
-    place = f"{SWEEPS}/{sweep}/starts"
+    place = SweepFolder.of(sweep).starts
     for number in reversed(numbers(files, place)):
         start = state(files, place, number)
         if not start.is_over:

@@ -17,9 +17,16 @@ from orchestrator.store.housekeeping.activity import at_work, is_run
 from orchestrator.store.housekeeping.garbage import Garbage, Kind, garbage_of_trial, is_prolongable
 from orchestrator.store.housekeeping.membership import all_sweeps, members
 from orchestrator.store.leases.lease import LeaseState
-from orchestrator.store.records.layout import SWEEPS, TRIALS, by_folder
+from orchestrator.store.records.layout import (
+    FAMILIES,
+    SWEEPS,
+    TRIALS,
+    FileKind,
+    SweepFolder,
+    TrialFolder,
+    by_folder,
+)
 from orchestrator.store.records.read_only import ReadOnly
-from orchestrator.store.trials.stored_trial import FAMILIES
 from trainer.input.problems import InputError
 
 UNFINISHED_SECONDS = 3600.0
@@ -58,13 +65,13 @@ def survey(files: Files, *, unreferenced: bool) -> Survey:
         idle = [trial_id for trial_id, lease in leases.items() if lease is None]
         unnamed = _unnamed(looked, idle, run) if unreferenced else set()
         kept = [trial_id for trial_id in idle if trial_id not in unnamed]
-        found = pool.map(lambda it: garbage_of_trial(looked, f"{TRIALS}/{it}", sizes[it]), kept)
+        found = pool.map(lambda it: garbage_of_trial(looked, TrialFolder.of(it), sizes[it]), kept)
         garbage = [item for items in found for item in items]
     if unreferenced:
         garbage += _of_unnamed(files, unnamed, sizes)
-    busy = {f"{TRIALS}/{it}": lease for it, lease in leases.items() if lease is not None}
+    busy = {TrialFolder.of(it).path: lease for it, lease in leases.items() if lease is not None}
     garbage += _of_sweeps(looked, run, busy.values())
-    left_alone = (*busy, *(f"{SWEEPS}/{sweep}" for sweep in run))
+    left_alone = (*busy, *(SweepFolder.of(sweep).path for sweep in run))
     garbage += [item for item in _of_root(files) if item.place not in left_alone]
     return Survey(garbage=tuple(garbage), left_alone=left_alone)
 
@@ -91,8 +98,7 @@ def _turn(item: Garbage) -> tuple[str, int, bool, str]:
     """Sort key of a removal: by place, a blob before its checksum. Of a whole trial, which may be
     broken off in the middle, first what says that something is done, and last that its attempts are
     over."""
-    last = item.name.rpartition("/")[2]
-    rank = {"lease.json": 1, "ended.json": 2}.get(last, 0)
+    rank = 1 if FileKind.LEASE.match(item.name) else 2 if FileKind.ENDED.match(item.name) else 0
     return item.place, rank, "/attempts/" in item.name, item.name
 
 
@@ -118,7 +124,7 @@ def _unnamed(files: Files, trial_ids: Iterable[str], run: Iterable[str]) -> set[
     unnamed = {it for it in trial_ids if _TRIAL_ID.fullmatch(it)} - named
     if is_all_done:
         return unnamed
-    return {it for it in unnamed if not is_prolongable(files, f"{TRIALS}/{it}")}
+    return {it for it in unnamed if not is_prolongable(files, TrialFolder.of(it))}
 
 
 def _of_unnamed(
@@ -132,11 +138,11 @@ def _of_unnamed(
         if (trial_id := name.rpartition("-")[2]) in unnamed or trial_id not in sizes
     }
     for name, size in of_families.items():
-        place = f"{TRIALS}/{name.rpartition('-')[2]}"
+        place = TrialFolder.of(name.rpartition("-")[2]).path
         yield Garbage(name=name, bytes=size, kind=Kind.UNREFERENCED, place=place)
     for trial_id in unnamed:
         for name, size in sizes[trial_id].items():
-            place = f"{TRIALS}/{trial_id}"
+            place = TrialFolder.of(trial_id).path
             yield Garbage(name=name, bytes=size, kind=Kind.UNREFERENCED, place=place)
 
 
@@ -148,10 +154,10 @@ def _of_sweeps(files: Files, run: Iterable[str], busy: Iterable[LeaseState]) -> 
             continue
         for name, size in sizes.items():
             kind = Kind.DAMAGED if name.endswith(".damaged") else None
-            if name.endswith("/orders.json") and not needed & {None, name.rpartition("/")[0]}:
+            if FileKind.ORDERS.match(name) and not needed & {None, name.rpartition("/")[0]}:
                 kind = Kind.ORDERS
             if kind is not None:
-                yield Garbage(name=name, bytes=size, kind=kind, place=f"{SWEEPS}/{sweep}")
+                yield Garbage(name=name, bytes=size, kind=kind, place=SweepFolder.of(sweep).path)
 
 
 def _of_root(files: Files) -> Iterator[Garbage]:

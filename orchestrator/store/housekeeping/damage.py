@@ -7,14 +7,25 @@ the blob is as good as lost.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from orchestrator.store.files.contract import Files
 from orchestrator.store.housekeeping.activity import at_work
-from orchestrator.store.records.layout import SWEEPS, TRIALS
+from orchestrator.store.leases.records import Beat, Ended, LeaseRecord
+from orchestrator.store.records.layout import TRIALS, FileKind, kind_of
 from orchestrator.store.records.read_only import ReadOnly
-from orchestrator.store.records.sealed import peek_record
+from orchestrator.store.records.record import Record
+from orchestrator.store.sweeps.records import (
+    GivenOrders,
+    KeptPrecision,
+    ManifestRecord,
+    Pause,
+    Proposed,
+    RunClaim,
+)
+from orchestrator.store.trials.records import Description, Evaluation, Origin, Result, Row
 from trainer.input.checksum import checksum_line
 
 SECONDS_BETWEEN_LOOKS = 0.5
@@ -43,20 +54,37 @@ class Damage:
     kind: Kind
 
 
-SEALED_OF_SWEEP = {"plan.json", "paused.json", "precision.json"}
+RECORDS: Mapping[FileKind, type[Record]] = {
+    FileKind.DESCRIPTION: Description,
+    FileKind.RESULT: Result,
+    FileKind.DROPPED: Result,
+    FileKind.EVALUATION: Evaluation,
+    FileKind.LEASE: LeaseRecord,
+    FileKind.BEAT: Beat,
+    FileKind.ENDED: Ended,
+    FileKind.ORIGIN: Origin,
+    FileKind.ROW: Row,
+    FileKind.PLAN: ManifestRecord,
+    FileKind.PRECISION: KeptPrecision,
+    FileKind.PAUSED: Pause,
+    FileKind.ORDERS: GivenOrders,
+    FileKind.RUN: RunClaim,
+    FileKind.PROPOSED: Proposed,
+}
+"""Classes of the records, which have their checksum inside."""
+
+BLOBS = frozenset({FileKind.CHECKPOINT, FileKind.WEIGHTS, FileKind.OUTCOMES})
+"""Kinds of files that have their checksum beside them."""
 
 
 def is_record(name: str) -> bool:
     """Whether a file has its checksum inside; a sweep's tables for people have none."""
-    parts = name.split("/")
-    is_known = parts[0] == TRIALS or parts[-1] in SEALED_OF_SWEEP
-    is_of_start = parts[0] == SWEEPS and parts[2:3] in (["starts"], ["runs"], ["proposals"])
-    return parts[0] in {TRIALS, SWEEPS} and (is_known or is_of_start) and name.endswith(".json")
+    return kind_of(name) in RECORDS
 
 
 def is_blob(name: str) -> bool:
     """Whether a file has its checksum beside it."""
-    return name.startswith(f"{TRIALS}/") and name.endswith((".pt", ".npz"))
+    return kind_of(name) in BLOBS
 
 
 def judged(files: Files, name: str) -> Damage | None:
@@ -74,10 +102,13 @@ def judged(files: Files, name: str) -> Damage | None:
 
 
 def _judged_record(files: Files, name: str) -> Damage | None:
-    if peek_record(files, name) is not None or (data := files.read(name)) is None:
+    kind = kind_of(name)
+    assert kind is not None
+    data = files.read(name)
+    if data is None or RECORDS[kind].of(data, f"{files.url}/{name}") is not None:
         return None
-    kind = Kind.DAMAGED if data.rstrip().endswith(b"}") else Kind.TRUNCATED
-    return Damage(name=name, kind=kind)
+    wrong = Kind.DAMAGED if data.rstrip().endswith(b"}") else Kind.TRUNCATED
+    return Damage(name=name, kind=wrong)
 
 
 def _judged_blob(files: Files, name: str) -> Damage | None:

@@ -13,8 +13,11 @@ from enum import StrEnum
 from pydantic import ValidationError
 
 from orchestrator.store.files.contract import Files
-from orchestrator.store.housekeeping.references import is_promise, promised
-from orchestrator.store.records.sealed import peek_record, read_blob
+from orchestrator.store.housekeeping.references import blob_named_by, names_a_blob
+from orchestrator.store.leases.records import Ended
+from orchestrator.store.records.layout import FileKind, LeaseFolder, TrialFolder
+from orchestrator.store.records.sealed import read_blob
+from orchestrator.store.trials.records import Description
 from orchestrator.store.trials.result import trained_facts
 from trainer.schedule import OptimiserSettings
 
@@ -41,11 +44,11 @@ class Garbage:
     place: str  # folder of the trial or sweep that it belongs to; empty: neither
 
 
-def garbage_of_trial(files: Files, folder: str, sizes: Mapping[str, int]) -> list[Garbage]:
+def garbage_of_trial(files: Files, place: TrialFolder, sizes: Mapping[str, int]) -> list[Garbage]:
     """Find the garbage of a trial that nobody works on.
 
     Args:
-        folder: the trial's folder.
+        place: the trial's folder.
         sizes: bytes of all files there, by name.
     """
     kinds = {}
@@ -54,32 +57,31 @@ def garbage_of_trial(files: Files, folder: str, sizes: Mapping[str, int]) -> lis
             kinds[name] = Kind.DAMAGED
         elif name.endswith(".sha256") and name.removesuffix(".sha256") not in sizes:
             kinds[name] = Kind.UNFINISHED
-    if trained_facts(files, folder, sizes) is not None:
-        kinds |= dict.fromkeys(_superseded(files, folder, sizes), Kind.SUPERSEDED)
-        kinds |= dict.fromkeys(_idle_checkpoints(files, folder, sizes), Kind.CHECKPOINT)
+    if trained_facts(files, place, sizes) is not None:
+        kinds |= dict.fromkeys(_superseded(files, sizes), Kind.SUPERSEDED)
+        kinds |= dict.fromkeys(_idle_checkpoints(files, place, sizes), Kind.CHECKPOINT)
         kinds |= dict.fromkeys(_old_beats(files, sizes), Kind.BEAT)
     return [
-        Garbage(name=name, bytes=sizes[name], kind=kind, place=folder)
+        Garbage(name=name, bytes=sizes[name], kind=kind, place=place.path)
         for name, kind in kinds.items()
     ]
 
 
-def _superseded(files: Files, folder: str, sizes: Mapping[str, int]) -> Iterator[str]:
+def _superseded(files: Files, sizes: Mapping[str, int]) -> Iterator[str]:
     """Yield weights and outcomes that no record names."""
-    records = {name: peek_record(files, name) for name in sizes if is_promise(name)}
-    kept = {promised(name, record) for name, record in records.items() if record is not None}
+    kept = {blob_named_by(files, name) for name in sizes if names_a_blob(name)}
     for name in sizes:
         blob = name.removesuffix(".sha256")
-        is_either = blob.endswith("/weights.pt") or blob.endswith(".npz")
+        is_either = FileKind.WEIGHTS.match(blob) or FileKind.OUTCOMES.match(blob)
         if is_either and blob in sizes and blob not in kept:
             yield name
 
 
-def _idle_checkpoints(files: Files, folder: str, sizes: Mapping[str, int]) -> Iterator[str]:
+def _idle_checkpoints(files: Files, place: TrialFolder, sizes: Mapping[str, int]) -> Iterator[str]:
     """Yield all checkpoints but the farthest good one, if a longer trial could go on from it."""
-    found = [name for name in sizes if "/checkpoints/" in name and name.endswith(".pt")]
+    found = [name for name in sizes if FileKind.CHECKPOINT.match(name)]
     found.sort(key=lambda name: (name.rpartition("/")[2], name), reverse=True)
-    if found and is_prolongable(files, folder):
+    if found and is_prolongable(files, place):
         is_only = len(found) == 1
         kept = next((it for it in found if is_only or read_blob(files, it) is not None), None)
         found = [name for name in found if name != kept]
@@ -89,18 +91,18 @@ def _idle_checkpoints(files: Files, folder: str, sizes: Mapping[str, int]) -> It
 
 def _old_beats(files: Files, sizes: Mapping[str, int]) -> Iterator[str]:
     for name in sizes:
-        folder, _, last = name.rpartition("/")
-        if last == "beat.json" and peek_record(files, f"{folder}/ended.json") is not None:
-            yield name
+        if FileKind.BEAT.match(name):
+            ended = LeaseFolder(name.rpartition("/")[0]).ended
+            if Ended.peek(files, ended) is not None:
+                yield name
 
 
-def is_prolongable(files: Files, folder: str) -> bool:
+def is_prolongable(files: Files, place: TrialFolder) -> bool:
     """Whether a longer trial could go on from this one; True where that is not known."""
-    about = peek_record(files, f"{folder}/trial.json")
-    if about is None:
+    description = Description.peek(files, place.description)
+    if description is None or description.optimiser is None:
         return True
     try:
-        settings = about["trial"]["training"]["optimiser"]
-        return OptimiserSettings.model_validate(settings).is_constant
-    except (KeyError, TypeError, ValidationError):  # as another version wrote it
+        return OptimiserSettings.model_validate(description.optimiser).is_constant
+    except ValidationError:  # as another version wrote it
         return True

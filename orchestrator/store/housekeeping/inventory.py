@@ -5,25 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 from pydantic import ValidationError
 
 from orchestrator.store import Store
 from orchestrator.store.files.contract import Files
 from orchestrator.store.housekeeping.membership import all_sweeps, members, sweeps_by_trial
-from orchestrator.store.housekeeping.references import is_promise
 from orchestrator.store.leases.lease import LeaseState
-from orchestrator.store.records.layout import TRIALS, by_folder
+from orchestrator.store.records.layout import TRIALS, FileKind, TrialFolder, by_folder
 from orchestrator.store.records.read_only import ReadOnly
-from orchestrator.store.records.sealed import peek_record
-from orchestrator.store.trials.result import RESULT
+from orchestrator.store.records.record import Plain
+from orchestrator.store.trials.records import Description
 from orchestrator.store.trials.stored_trial import Progress
 from trainer.input.problems import InputError
 from trainer.methods import METHODS
 
 READERS = 8
 """Trials that are looked at in parallel."""
+
+
+UNKNOWN = Description(trial={})
+"""Description of a trial whose own is damaged or gone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,18 +83,17 @@ def inventory(files: Files, *, sweep: str | None) -> list[Entry]:
 
 def _entry(store: Store, trial_id: str, sizes: Mapping[str, int], sweeps: Sequence[str]) -> Entry:
     progress = store.trial(trial_id).progress("")
-    about = (peek_record(store.files, f"{TRIALS}/{trial_id}/trial.json") or {}).get("trial")
-    evaluations = sum(is_promise(name) and not name.endswith(f"/{RESULT}") for name in sizes)
-    epochs = _at(about, "training", "epochs")
+    about = Description.peek(store.files, TrialFolder.of(trial_id).description) or UNKNOWN
+    evaluations = sum(FileKind.EVALUATION.match(name) is not None for name in sizes)
     return Entry(
         id=trial_id,
-        data=_at(about, "data", "name"),
-        model=_at(about, "model", "name"),
-        method=_method(_at(about, "method")),
-        seed=_at(about, "seed"),
+        data=about.data,
+        model=about.model,
+        method=_method(about.method),
+        seed=about.seed,
         state=_state(progress, evaluations),
-        epochs_done=progress.result["epochs"] if progress.result else progress.epochs_done,
-        epochs=epochs,
+        epochs_done=progress.result.epochs if progress.result else progress.epochs_done,
+        epochs=about.epochs,
         evaluations=evaluations,
         attempts=0 if progress.lease is None else progress.lease.number,
         bytes=sum(sizes.values()),
@@ -115,11 +116,11 @@ def _state(progress: Progress, evaluations: int) -> str:
     return "stopped" if progress.has_begun else "pending"
 
 
-def _method(record: Mapping[str, Any] | None) -> str | None:
+def _method(record: Plain | None) -> str | None:
     """Name a method, as `pareto rho=0.4`; a user's own without settings, whose code would run."""
     if record is None:
         return None
-    kind = str(record["method"])
+    kind = str(record.get("method"))
     own = {key: value for key, value in record.items() if key != "method"}
     try:
         content = METHODS[kind].model_validate(own).content()
@@ -132,10 +133,3 @@ def _changed(lease: LeaseState | None) -> str | None:
     if lease is None:
         return None
     return lease.last_said.at or lease.since
-
-
-def _at(record: Any, *path: str) -> Any:
-    """Return what a record has at a path; None where it has nothing there."""
-    for key in path:
-        record = record.get(key) if isinstance(record, Mapping) else None
-    return record

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from orchestrator.store.files.contract import Files
-from orchestrator.store.records.layout import SWEEPS
-from orchestrator.store.records.sealed import peek_record
+from orchestrator.store.records.layout import SWEEPS, SweepFolder
+from orchestrator.store.sweeps.records import ManifestRecord
 from orchestrator.table.plain_rows import plain_rows
 
 
@@ -37,15 +37,14 @@ def all_sweeps(files: Files) -> list[str]:
 
 def members(files: Files, sweep: str) -> dict[str, Member] | None:
     """Return a sweep's trials by id; None where it has not named them, or its record is damaged."""
-    folder = f"{SWEEPS}/{sweep}"
-    table, plan = files.read(f"{folder}/trials.csv"), peek_record(files, f"{folder}/plan.json")
-    if plan is None and (table is None or files.read(f"{folder}/plan.json") is not None):
+    place = SweepFolder.of(sweep)
+    table, plan = files.read(place.trials_table), ManifestRecord.peek(files, place.plan)
+    if plan is None and (table is None or files.read(place.plan) is not None):
         return None
     found = {} if table is None else _of_table(table)
     if plan is None:
         return found
-    planned = plan["trials"]
-    known = {t["id"]: Member(id=t["id"], method=t["method"], status=t["status"]) for t in planned}
+    known = {it.id: Member(id=it.id, method=it.method, status=it.status) for it in plan.trials}
     return {**(found or {}), **known}
 
 

@@ -2,38 +2,36 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from typing import Any
-
 from orchestrator.store.files.contract import Files
-from orchestrator.store.records.sealed import peek_record
-from orchestrator.store.trials.result import weights_name
-
-_PROMISE = re.compile(r"(?P<folder>trials/[^/]+)/(result|evaluations/(?P<suite>[^/]+))\.json")
+from orchestrator.store.records.layout import FileKind, TrialFolder
+from orchestrator.store.trials.records import Evaluation, Result
 
 
-def is_promise(name: str) -> bool:
+def names_a_blob(name: str) -> bool:
     """Whether a file is a record that names a blob: a result or an evaluation."""
-    return _PROMISE.fullmatch(name) is not None
+    return FileKind.RESULT.match(name) is not None or FileKind.EVALUATION.match(name) is not None
 
 
-def promised(name: str, record: Mapping[str, Any]) -> str:
-    """Return the blob that a result or an evaluation names."""
-    found = _PROMISE.fullmatch(name)
-    assert found is not None
-    if found["suite"] is None:
-        return weights_name(found["folder"], record)
-    attempt = f"{found['folder']}/attempts/{record['attempt']:06d}"
-    return f"{attempt}/outcomes/{found['suite']}.npz"
-
-
-def promise_of(files: Files, blob: str) -> str | None:
-    """Return the name of the whole record that names a blob; None where none does."""
-    folder = "/".join(blob.split("/")[:2])
-    suite = blob.rpartition("/")[2].removesuffix(".npz")
-    for name in (f"{folder}/result.json", f"{folder}/evaluations/{suite}.json"):
-        record = peek_record(files, name)
-        if record is not None and promised(name, record) == blob:
-            return name
+def blob_named_by(files: Files, name: str) -> str | None:
+    """Return the blob that a result or an evaluation names; None where it is no such record, or not
+    whole."""
+    if found := FileKind.RESULT.match(name):
+        result = Result.peek(files, name)
+        place = TrialFolder.of(found["trial"])
+        return None if result is None else place.attempt(result.attempt).weights
+    if found := FileKind.EVALUATION.match(name):
+        evaluation = Evaluation.peek(files, name)
+        attempts = TrialFolder.of(found["trial"]).attempt
+        return None if evaluation is None else attempts(evaluation.attempt).outcomes(found["suite"])
     return None
+
+
+def record_that_names(files: Files, blob: str) -> str | None:
+    """Return the name of the whole record that names a blob; None where none does."""
+    if found := FileKind.WEIGHTS.match(blob):
+        name = TrialFolder.of(found["trial"]).result
+    elif found := FileKind.OUTCOMES.match(blob):
+        name = TrialFolder.of(found["trial"]).evaluation(found["suite"])
+    else:
+        return None
+    return name if blob_named_by(files, name) == blob else None

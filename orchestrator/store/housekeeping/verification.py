@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 
 from orchestrator.store.files.contract import Files
@@ -17,13 +16,26 @@ from orchestrator.store.housekeeping.activity import at_work
 from orchestrator.store.housekeeping.consequences import TRAINED, consequence
 from orchestrator.store.housekeeping.damage import Damage, Kind, is_blob, is_record, judged
 from orchestrator.store.housekeeping.membership import all_sweeps, members
-from orchestrator.store.housekeeping.references import is_promise, promise_of, promised
-from orchestrator.store.records.layout import SWEEPS, TRIALS, by_folder
+from orchestrator.store.housekeeping.references import (
+    blob_named_by,
+    names_a_blob,
+    record_that_names,
+)
+from orchestrator.store.records.layout import (
+    FAMILIES,
+    SWEEPS,
+    TRIALS,
+    FileKind,
+    TrialFolder,
+    by_folder,
+    kind_of,
+    member,
+)
 from orchestrator.store.records.read_only import ReadOnly
-from orchestrator.store.records.sealed import peek_record, set_aside
+from orchestrator.store.records.sealed import set_aside
 from orchestrator.store.records.version import damaged_marks, enter
-from orchestrator.store.trials.result import RESULT, retract, trained_facts
-from orchestrator.store.trials.stored_trial import FAMILIES
+from orchestrator.store.trials.records import Description, Origin
+from orchestrator.store.trials.result import retract, trained_facts
 
 READERS = 4
 """Files that are read in parallel, each whole in memory."""
@@ -81,13 +93,13 @@ def verify(
     families = _below(FAMILIES, sizes)
     named = {it for sweep in all_sweeps(files) for it in members(files, sweep) or ()}
     for trial_id, its_sizes in by_trial.items():
-        yield from _gone(files, f"{TRIALS}/{trial_id}", its_sizes, dry_run=dry_run)
+        yield from _gone(files, its_sizes, dry_run=dry_run)
         yield from _undescribed(files, trial_id, its_sizes, families, is_named=trial_id in named)
-        yield from _untold_epochs(files, f"{TRIALS}/{trial_id}", its_sizes)
+        yield from _lost_epochs(files, TrialFolder.of(trial_id), its_sizes)
         yield from _left_over(files, trial_id, its_sizes)
     for name in families:
         trial_id = name.rpartition("-")[2]
-        if trial_id not in by_trial and not files.sizes(f"{TRIALS}/{trial_id}"):
+        if trial_id not in by_trial and not files.sizes(TrialFolder.of(trial_id).path):
             yield Finding(name=name, kind=Kind.ORPHAN, consequence="there is no such trial")
 
 
@@ -97,26 +109,24 @@ def _below(folder: str, sizes: Mapping[str, int]) -> dict[str, int]:
 
 def _treated(files: Files, damage: Damage, *, dry_run: bool) -> Finding:
     """Set aside what is damaged, unless it is a dry run, and say what follows."""
-    promise = damage.name if is_promise(damage.name) else promise_of(files, damage.name)
+    name = damage.name
+    naming = name if names_a_blob(name) else record_that_names(files, name)
     if not dry_run:
-        if promise != damage.name:
-            set_aside(files, damage.name, f"it is {damage.kind}")
-        _take_back(files, promise, f"it is {damage.kind}")
-    said = consequence(damage.name) if promise in {None, damage.name} else _without_blob(promise)
+        if naming != name:
+            set_aside(files, name, f"it is {damage.kind}")
+        _take_back(files, naming, f"it is {damage.kind}")
+    said = consequence(name) if naming in {None, name} else _without_blob(naming)
     return Finding(name=damage.name, kind=damage.kind, consequence=said)
 
 
-def _gone(
-    files: Files, folder: str, sizes: Mapping[str, int], *, dry_run: bool
-) -> Iterator[Finding]:
+def _gone(files: Files, sizes: Mapping[str, int], *, dry_run: bool) -> Iterator[Finding]:
     """Find records of a trial whose blobs are not there."""
     for name in sizes:
-        record = peek_record(files, name) if is_promise(name) else None
-        blob = None if record is None else promised(name, record)
+        blob = blob_named_by(files, name)
         if blob is None or blob in sizes:
             continue
         place, _, last = blob.rpartition("/")
-        if last in files.names(place) or peek_record(files, name) != record:
+        if last in files.names(place) or blob_named_by(files, name) != blob:
             continue  # written, or given up, since the listing
         if not dry_run:
             _take_back(files, name, "what it names is gone")
@@ -132,12 +142,11 @@ def _undescribed(
     is_named: bool,
 ) -> Iterator[Finding]:
     """Find where a trial's description, or its entry in its family, is gone."""
-    name = f"{TRIALS}/{trial_id}/trial.json"
-    about = peek_record(files, name)
-    if about is not None:
-        with suppress(KeyError, TypeError):  # as another version wrote it
-            epochs = about["trial"]["training"]["epochs"]
-            name = f"{FAMILIES}/{about['family']}/{epochs:06d}-{trial_id}"
+    place = TrialFolder.of(trial_id)
+    name = place.description
+    about = Description.peek(files, name)
+    if about is not None and about.family is not None and about.epochs is not None:
+        name = member(about.family, about.epochs, trial_id)
     is_there = name in sizes or name in families
     if is_there or at_work(ReadOnly(files), trial_id) is not None or files.read(name) is not None:
         return
@@ -145,22 +154,21 @@ def _undescribed(
         yield Finding(name=name, kind=Kind.GONE, consequence=consequence(name))
     elif about is None:
         said = "nothing says what trial it is, and no sweep names it"
-        yield Finding(name=f"{TRIALS}/{trial_id}", kind=Kind.ORPHAN, consequence=said)
+        yield Finding(name=place.path, kind=Kind.ORPHAN, consequence=said)
 
 
-def _untold_epochs(files: Files, folder: str, sizes: Mapping[str, int]) -> Iterator[Finding]:
+def _lost_epochs(files: Files, place: TrialFolder, sizes: Mapping[str, int]) -> Iterator[Finding]:
     """Find epochs of a trained trial whose rows are lost."""
-    facts = trained_facts(ReadOnly(files), folder, sizes)
-    if facts is None:
+    result = trained_facts(ReadOnly(files), place, sizes)
+    if result is None:
         return
-    attempt = f"{folder}/attempts/{facts['attempt']:06d}"
-    rows = (peek_record(files, f"{attempt}/origin.json") or {}).get("rows", [])
-    own = (name.removeprefix(f"{attempt}/rows/") for name in sizes if name.endswith(".json"))
-    told = {int(row["epoch"]) for row in rows}
-    told |= {int(stem) for name in own if (stem := name.removesuffix(".json")).isdecimal()}
-    for epoch in sorted(set(range(1, int(facts["epochs"]) + 1)) - told):
-        name = f"{attempt}/rows/{epoch:06d}.json"
-        yield Finding(name=name, kind=Kind.LOST, consequence=consequence(name))
+    attempt = place.attempt(result.attempt)
+    origin = Origin.peek(files, attempt.origin)
+    before = {int(row["epoch"]) for row in (origin.rows if origin else ())}
+    for epoch in range(1, result.epochs + 1):
+        name = attempt.row(epoch)
+        if epoch not in before and name not in sizes:
+            yield Finding(name=name, kind=Kind.LOST, consequence=consequence(name))
 
 
 def _left_over(files: Files, trial_id: str, sizes: Mapping[str, int]) -> Iterator[Finding]:
@@ -171,25 +179,25 @@ def _left_over(files: Files, trial_id: str, sizes: Mapping[str, int]) -> Iterato
             blob = name.removesuffix(".sha256")
             if blob not in sizes and f"{blob}.damaged" not in sizes:
                 found[name] = "there is nothing that it belongs to"
-        elif not (is_record(name) or is_blob(name) or name.endswith(_UNSEALED)):
+        elif kind_of(name) is None and not name.endswith(".damaged"):
             found[name] = "no trial has such a file"
     if found and at_work(ReadOnly(files), trial_id) is None:  # else it may be on its way
         for name, why in found.items():
             yield Finding(name=name, kind=Kind.ORPHAN, consequence=why)
 
 
-_UNSEALED = (".damaged", "/last_steps.jsonl")
+def _take_back(files: Files, record: str | None, reason: str) -> None:
+    """Take back a record that names a blob."""
+    if record is None:
+        return
+    if found := FileKind.RESULT.match(record):
+        retract(files, TrialFolder.of(found["trial"]), reason)
+    else:
+        set_aside(files, record, reason)
 
 
-def _take_back(files: Files, promise: str | None, reason: str) -> None:
-    if promise is not None and promise.endswith(f"/{RESULT}"):
-        retract(files, promise.removesuffix(f"/{RESULT}"), reason)
-    elif promise is not None:
-        set_aside(files, promise, reason)
-
-
-def _without_blob(promise: str | None) -> str:
+def _without_blob(record: str | None) -> str:
     """Say what follows from the loss of the blob that a record names."""
-    if promise is not None and promise.endswith(f"/{RESULT}"):
-        return TRAINED
-    return "" if promise is None else consequence(promise)
+    if record is None:
+        return ""
+    return TRAINED if FileKind.RESULT.match(record) else consequence(record)

@@ -1,1 +1,1 @@
-"""What lies in the store: records with their checksum, their shapes, names and version."""
+"""What lies in the store: what a record is, its checksum, its name, and the version of it all."""

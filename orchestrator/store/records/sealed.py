@@ -13,35 +13,9 @@ import logging
 from typing import Any
 
 from orchestrator.store.files.contract import Files
-from orchestrator.store.records.shapes import fits
 from trainer.input.checksum import checksum_line
 
 logger = logging.getLogger(__name__)
-
-
-def read_record(files: Files, name: str) -> dict[str, Any] | None:
-    """Read a record; None where there is none or it is damaged, and then it is set aside."""
-    data = files.read(name)
-    record = None if data is None else _opened(name, data)
-    if data is not None and record is None:
-        set_aside(files, name, "its checksum does not agree, or it is no record of its kind")
-    return record
-
-
-def peek_record(files: Files, name: str) -> dict[str, Any] | None:
-    """Read a record as `read_record` does, but leave a damaged one in its place."""
-    data = files.read(name)
-    return None if data is None else _opened(name, data)
-
-
-def write_record(files: Files, name: str, record: dict[str, Any]) -> None:
-    """Write a record in place of any other of its name."""
-    files.write(name, sealed(record))
-
-
-def create_record(files: Files, name: str, record: dict[str, Any]) -> bool:
-    """Write a record if there is none of its name, and return whether this call did."""
-    return files.create(name, sealed(record))
 
 
 def read_blob(files: Files, name: str) -> bytes | None:
@@ -93,11 +67,6 @@ def sealed(record: dict[str, Any]) -> bytes:
     """Return the content of a file with these values, and their checksum."""
     content = {"sha256": _seal(record), "record": record}
     return (json.dumps(content, indent=1, allow_nan=False) + "\n").encode()
-
-
-def _opened(name: str, data: bytes) -> dict[str, Any] | None:
-    record = opened(data)
-    return record if record is not None and fits(name, record) else None
 
 
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from orchestrator.store.files.contract import MARK, Files
+from orchestrator.store.records.layout import SWEEPS, TRIALS
 from trainer.input.problems import InputError
 
 logger = logging.getLogger(__name__)
@@ -97,7 +98,7 @@ def _good(files: Files, mark: bytes | None, copy: bytes | None) -> bytes:
 
 
 def _refuse_unmarked(files: Files) -> None:
-    for folder in ("trials", "sweeps"):
+    for folder in (TRIALS, SWEEPS):
         # Asked in this order: another start makes the mark first, then what it marks.
         if files.names(folder) and files.read(MARK) is None:
             raise VersionError(

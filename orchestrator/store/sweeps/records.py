@@ -1,11 +1,14 @@
-"""Records of a sweep: what was ordered of it, and what was decided for all its starts."""
+"""Records of a sweep: its trials as its last start found them, orders to it, decisions for it."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
+from pydantic import Field
+
 from orchestrator.store.leases.owner import Owner
 from orchestrator.store.records.record import Part, Plain, Record, Several
+from orchestrator.store.trials.records import Evaluation, Result
 from trainer.device.precision import Precision
 
 
@@ -66,3 +69,38 @@ class Proposed(Record):
 
     cells: Annotated[tuple[Proposal, ...], Several]
     """In the order of their choice."""
+
+
+class ManifestEntry(Part):
+    """A trial of the sweep, as its last start found it."""
+
+    id: str
+    method: str
+    """Label in the sweep file."""
+
+    seed: int | None = None
+    settings: Plain = Field(default_factory=dict)
+    """Values by setting that varies in the sweep; None: it plays no part."""
+
+    epochs: int = 0
+    status: str
+    result: Result | None = None
+    """Of a trial that is done."""
+
+    evaluation: Evaluation | None = None
+    """Of a trial that is done, under the sweep's suite, which it leaves out."""
+
+
+class ManifestRecord(Record):
+    """What the last start of a sweep found: see `orchestrator.plan.manifest`."""
+
+    suite: str
+    """Id of the suite."""
+
+    fingerprints: dict[str, str]
+    """Fingerprints of the data sets, by the id of their content."""
+
+    network_bytes: dict[str, int | None] = Field(default_factory=dict)
+    """Bytes of networks that are to train, by `network_id`; None where they are not known."""
+
+    trials: Annotated[tuple[ManifestEntry, ...], Several]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from orchestrator.store.files.contract import Files
 from orchestrator.store.leases.lease import Lease, utc_now
 from orchestrator.store.leases.records import Cause, Facts, FailureKind
-from orchestrator.store.records.sealed import create_record, remove_blob, write_blob, write_record
+from orchestrator.store.records.layout import AttemptFolder, FileKind, TrialFolder
+from orchestrator.store.records.sealed import remove_blob, write_blob
+from orchestrator.store.trials.records import Evaluated, Evaluation, Origin, Result, Row, Trained
 from trainer.config import Trial
 from trainer.evaluation.outcomes import Outcomes
 from trainer.input.redaction import redacted, redacted_lines
@@ -24,26 +25,17 @@ KEPT_CHECKPOINTS = 2
 """Checkpoints that are kept: the newest, and the one before in case that one is damaged."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Origin:
-    """The attempt that another goes on from, and what is known of its epochs."""
-
-    trial: str  # itself, or a shorter sibling
-    attempt: int
-    degraded: bool  # whether some of its steps were taken in micro-batches
-    rows: tuple[EpochRow, ...]  # of the epochs before
-
-
 class Attempt:
-    """One attempt at a trial, in a folder of its own: `trials/<id>/attempts/<number>/`.
+    """One attempt at a trial, in a folder of its own.
 
     Every write raises `LostError` once the lease is lost.
     """
 
-    def __init__(self, files: Files, trial_folder: str, lease: Lease, trial: Trial) -> None:
-        """Work under a lease that this process has taken."""
+    def __init__(self, files: Files, place: TrialFolder, lease: Lease, trial: Trial) -> None:
+        """Work under a lease that this process has taken, at the trial whose folder is `place`."""
         self._files = files
-        self._trial_folder = trial_folder
+        self._place = place
+        self._own = AttemptFolder(lease.folder)
         self._lease = lease
         self._trial = trial
         self._checkpoints: list[str] = []
@@ -73,17 +65,19 @@ class Attempt:
     def go_on_from(self, origin: Origin) -> None:
         """Record where the attempt goes on from, with the rows of the epochs before."""
         self.rows = list(origin.rows)
-        self._write("origin.json", asdict(origin))
+        self.check()
+        origin.write(self._files, self._own.origin)
 
     def keep_row(self, row: EpochRow) -> None:
         """Write the row of one epoch."""
         self.rows.append(row)
-        self._write(f"rows/{int(row['epoch']):06d}.json", dict(row))
+        self.check()
+        Row.of_facts(row).write(self._files, self._own.row(int(row["epoch"])))
 
     def keep_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Write a state to go on from, and remove all older ones but one."""
         self.check()
-        name = checkpoint_name(self.folder, *checkpoint.position)
+        name = self._own.checkpoint(*checkpoint.position)
         write_blob(self._files, name, checkpoint.to_bytes())
         if name not in self._checkpoints:
             self._checkpoints.append(name)
@@ -94,9 +88,9 @@ class Attempt:
         """Write what the steps before a divergence looked like."""
         self.check()
         lines = [json.dumps(dict(step)) + "\n" for step in steps]  # NaN stands as NaN
-        self._files.write(f"{self.folder}/last_steps.jsonl", "".join(lines).encode())
+        self._files.write(self._own.last_steps, "".join(lines).encode())
 
-    def publish(self, weights: Weights, facts: Mapping[str, Any], *, keeps_last: bool) -> bool:
+    def publish(self, weights: Weights, trained: Trained, *, keeps_last: bool) -> bool:
         """Make this attempt's weights the trial's. False where another attempt was first: its
         weights are then the trial's, and these are removed.
 
@@ -106,23 +100,25 @@ class Attempt:
         self.check()
         data = weights.to_bytes()
         own_weights.remember(weights.trial, data)
-        write_blob(self._files, f"{self.folder}/weights.pt", data)
+        write_blob(self._files, self._own.weights, data)
         self.check()
-        result = {"attempt": self.number, "bytes": len(data), **facts, "at": utc_now()}
-        first = create_record(self._files, f"{self._trial_folder}/result.json", result)
+        facts = dict(trained)
+        result = Result(**facts, attempt=self.number, bytes=len(data), at=utc_now())
+        first = result.create(self._files, self._place.result)
         if not first:
-            remove_blob(self._files, f"{self.folder}/weights.pt")
+            remove_blob(self._files, self._own.weights)
         self._remove_checkpoints(keeps_last=keeps_last)
         return first
 
-    def keep_outcomes(self, suite_id: str, outcomes: Outcomes, facts: Mapping[str, Any]) -> None:
+    def keep_outcomes(self, suite_id: str, outcomes: Outcomes, evaluated: Evaluated) -> None:
         """Write the outcomes, then the accuracies, whose record says that outcomes are whole."""
         self.check()
         data = outcomes.to_bytes()
-        write_blob(self._files, f"{self.folder}/outcomes/{suite_id}.npz", data)
+        write_blob(self._files, self._own.outcomes(suite_id), data)
         self.check()
-        record = {"attempt": self.number, "bytes": len(data), **facts, "at": utc_now()}
-        write_record(self._files, f"{self._trial_folder}/evaluations/{suite_id}.json", record)
+        facts = dict(evaluated)
+        evaluation = Evaluation(**facts, attempt=self.number, bytes=len(data), at=utc_now())
+        evaluation.write(self._files, self._place.evaluation(suite_id))
 
     def end(self, how: str) -> None:
         """End the attempt, and let go of the trial."""
@@ -132,24 +128,18 @@ class Attempt:
         """End the attempt, let go of the trial, and record why there is no result."""
         self._lease.end("failed", failure=cause(kind, message, details))
 
-    def _write(self, name: str, record: dict[str, Any]) -> None:
-        self.check()
-        write_record(self._files, f"{self.folder}/{name}", record)
-
     def _remove_checkpoints(self, *, keeps_last: bool) -> None:
         """Remove the checkpoints of all attempts: the trial is trained, whichever did it."""
-        last = checkpoint_name("", self._trial.training.epochs, 0)
         is_kept = keeps_last and self._trial.training.optimiser.is_constant
-        for name in sorted(self._files.sizes(f"{self._trial_folder}/attempts")):  # blobs first
-            if "/checkpoints/" in name and not (is_kept and last in name):
+        last = (self._trial.training.epochs, 0) if is_kept else None
+        for name in sorted(
+            self._files.sizes(self._place.attempts)
+        ):  # each blob before its checksum
+            blob = FileKind.CHECKPOINT.match(name.removesuffix(".sha256"))
+            if blob is not None and (int(blob["epochs"]), int(blob["steps"])) != last:
                 self._files.remove(name)
 
 
 def cause(kind: FailureKind, message: str, details: str) -> Cause:
     """Return why there is no result as it is recorded: without secrets."""
     return Cause(kind=kind, message=redacted(message), details=redacted_lines(details))
-
-
-def checkpoint_name(folder: str, epochs_done: int, steps_done: int) -> str:
-    """Name a checkpoint's file so that the farthest sorts last."""
-    return f"{folder}/checkpoints/{epochs_done:06d}-{steps_done:06d}.pt"

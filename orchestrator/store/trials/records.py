@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, PlainSerializer, PlainValidator
@@ -22,13 +21,12 @@ def _counts(value: Any) -> Passes:
     """Check passes as a record has them."""
     if isinstance(value, Passes):
         return value
+    if not isinstance(value, dict) or not all(type(count) is int for count in value.values()):
+        raise ValueError(f"must be whole numbers by kind, got {value!r}")
     try:
-        passes = Passes(**value)
+        return Passes(**value)
     except TypeError as error:
         raise ValueError(f"must be passes by kind, got {value!r}") from error
-    if not all(type(count) is int for count in asdict(passes).values()):
-        raise ValueError(f"must be whole numbers, got {value!r}")
-    return passes
 
 
 Counts = Annotated[Passes, PlainValidator(_counts), PlainSerializer(Passes.record)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,10 +19,17 @@ from orchestrator.store.leases.lease import (
     utc_now,
 )
 from orchestrator.store.leases.records import NOTHING_SAID, About, Ended, FailureKind, Pruned
-from orchestrator.store.records.layout import LeaseFolder
-from orchestrator.store.records.sealed import create_record, read_blob, read_record, set_aside
-from orchestrator.store.trials.attempt import Attempt, Origin, cause, checkpoint_name
-from orchestrator.store.trials.result import published, retract, trained_facts, weights_name
+from orchestrator.store.records.layout import (
+    FileKind,
+    LeaseFolder,
+    TrialFolder,
+    member,
+    members_of,
+)
+from orchestrator.store.records.sealed import read_blob, set_aside
+from orchestrator.store.trials.attempt import Attempt, cause
+from orchestrator.store.trials.records import Description, Evaluation, Origin, Result, Row
+from orchestrator.store.trials.result import published, retract, trained_facts
 from trainer.config import TrainingSettings, Trial
 from trainer.data import DataSettings
 from trainer.evaluation.outcomes import Outcomes
@@ -59,8 +65,8 @@ class Failure:
 class Progress:
     """How far a trial has come."""
 
-    result: Mapping[str, Any] | None  # of training: attempt, epochs, seconds, when, where
-    evaluation: Mapping[str, Any] | None  # its record under the suite that was asked for
+    result: Result | None  # of training
+    evaluation: Evaluation | None  # under the suite that was asked for
     epochs_done: int  # of the attempt that came farthest
     steps_done: int  # of the epoch after these
     lease: LeaseState | None  # of the newest attempt
@@ -107,23 +113,21 @@ class StoredTrial:
         """Stand for the trial of that id: see `Store`."""
         self._files = files
         self._impatient = impatient
-        self._folder = f"trials/{trial_id}"
-        self._attempts = f"{self._folder}/attempts"
+        self._place = TrialFolder.of(trial_id)
         self.id = trial_id
 
     def describe(self, trial: Trial) -> None:
         """Write what the trial is, and its entry in its family, unless they are there."""
-        about = {"trial": trial.record(), "family": trial.family}
-        create_record(self._files, f"{self._folder}/trial.json", about)
-        member = f"{FAMILIES}/{trial.family}/{trial.training.epochs:06d}-{self.id}"
-        self._files.create(member, b"")
+        description = Description(trial=trial.record(), family=trial.family)
+        description.create(self._files, self._place.description)
+        self._files.create(member(trial.family, trial.training.epochs, self.id), b"")
 
     def progress(self, suite_id: str) -> Progress:
         """Read what is done, from names, sizes and records alone."""
-        sizes = self._files.sizes(self._folder)
+        sizes = self._files.sizes(self._place.path)
         points = sorted(_points(sizes))
-        lease = newest(self._files, self._attempts) if sizes else None
-        result = trained_facts(self._files, self._folder, sizes)
+        lease = newest(self._files, self._place.attempts) if sizes else None
+        result = trained_facts(self._files, self._place, sizes)
         epochs_done, steps_done, _ = points[-1] if points else (0, 0, 0)
         return Progress(
             result=result,
@@ -131,7 +135,7 @@ class StoredTrial:
             epochs_done=epochs_done,
             steps_done=steps_done,
             lease=lease,
-            is_described=not sizes or f"{self._folder}/trial.json" in sizes,
+            is_described=not sizes or self._place.description in sizes,
         )
 
     def mend(self, trial: Trial, progress: Progress, *, has_family: bool) -> None:
@@ -146,13 +150,13 @@ class StoredTrial:
         lease, evaluation = progress.lease, progress.evaluation
         if lease is None or evaluation is None or lease.ended is not None:
             return
-        if lease.number == evaluation["attempt"]:  # it came to its end, whose record is gone
+        if lease.number == evaluation.attempt:  # it came to its end, whose record is gone
             end = Ended.after(lease.last_said, how="done", at=utc_now())
             end.create(self._files, LeaseFolder(lease.folder).ended)
 
     def next_attempt(self, watch: Watch, lasts: float) -> int | None:
         """Return the number under which an attempt may begin now; None while another is at work."""
-        held = newest(self._files, self._attempts)
+        held = newest(self._files, self._place.attempts)
         if held is not None and not watch.is_free(held, lasts):
             return None
         return 1 if held is None else held.number + 1
@@ -161,23 +165,23 @@ class StoredTrial:
         """Begin the attempt of that number; None where another was first to begin it."""
         lease = create(
             self._files,
-            self._attempts,
+            self._place.attempts,
             number,
             lasts=lasts,
             about=about,
             is_shared=False,
             impatient=self._impatient,
         )
-        return None if lease is None else Attempt(self._files, self._folder, lease, trial)
+        return None if lease is None else Attempt(self._files, self._place, lease, trial)
 
     def give_up(self, kind: FailureKind, message: str, details: str) -> None:
         """Record a failure that no worker could record; whoever still works on the trial loses
         it."""
-        held = newest(self._files, self._attempts)
+        held = newest(self._files, self._place.attempts)
         number = 1 if held is None else held.number + 1
         lease = create(
             self._files,
-            self._attempts,
+            self._place.attempts,
             number,
             lasts=1.0,
             about=NOTHING_SAID,
@@ -189,13 +193,16 @@ class StoredTrial:
 
     def past_attempts(self) -> list[LeaseState]:
         """List all attempts so far, the newest last."""
-        return [state(self._files, self._attempts, n) for n in numbers(self._files, self._attempts)]
+        return [
+            state(self._files, self._place.attempts, n)
+            for n in numbers(self._files, self._place.attempts)
+        ]
 
     def began(self) -> str | None:
         """When the first attempt began (UTC, ISO 8601); None where there is none, or its record is
         damaged."""
-        first = min(numbers(self._files, self._attempts), default=None)
-        return None if first is None else state(self._files, self._attempts, first).since
+        first = min(numbers(self._files, self._place.attempts), default=None)
+        return None if first is None else state(self._files, self._place.attempts, first).since
 
     def resume_point(self, trial: Trial) -> tuple[Checkpoint | None, Origin | None]:
         """Find the farthest good checkpoint: of the trial, or else of a shorter sibling whose steps
@@ -210,38 +217,37 @@ class StoredTrial:
 
     def rows(self) -> list[EpochRow]:
         """Read one row an epoch, of the published attempt or else of the farthest."""
-        sizes = self._files.sizes(self._folder)
-        result = trained_facts(self._files, self._folder, sizes)
+        sizes = self._files.sizes(self._place.path)
+        result = trained_facts(self._files, self._place, sizes)
         points = sorted(_points(sizes))
         if result is not None:
-            return self._attempt_rows(result["attempt"])
+            return self._attempt_rows(result.attempt)
         return self._attempt_rows(points[-1][2]) if points else []
 
     def weights(self) -> Weights | None:
         """Read the trained model; None where there is none, it was given up, or it is damaged and
         its result now set aside."""
-        result = published(self._files, self._folder)
+        result = published(self._files, self._place)
         if result is None:
             return None
-        data = read_blob(self._files, weights_name(self._folder, result))
+        data = read_blob(self._files, self._place.attempt(result.attempt).weights)
         if data is not None:
             with suppress(DamagedError):
                 return Weights.from_bytes(data)
-        if published(self._files, self._folder) == result:  # not given up meanwhile
-            retract(self._files, self._folder, "its weights are gone or damaged")
+        if published(self._files, self._place) == result:  # not given up meanwhile
+            retract(self._files, self._place, "its weights are gone or damaged")
         return None
 
     def unpublished(self, trial: Trial) -> tuple[Weights, Origin] | None:
         """Read the whole weights of an attempt that no result names, and its rows: its result was
         lost, or it was killed before writing one."""
-        sizes = self._files.sizes(self._attempts)
-        for name in sorted((it for it in sizes if it.endswith("/weights.pt")), reverse=True):
-            data = read_blob(self._files, name)
+        found = map(FileKind.WEIGHTS.match, self._files.sizes(self._place.attempts))
+        for number in sorted((int(name["attempt"]) for name in found if name), reverse=True):
+            data = read_blob(self._files, self._place.attempt(number).weights)
             if data is None:
                 continue
             with suppress(DamagedError):
                 weights = Weights.from_bytes(data)
-                number = int(name.split("/")[-2])
                 if _is_of(weights.trial, trial):
                     return weights, Origin(
                         trial=self.id,
@@ -251,55 +257,54 @@ class StoredTrial:
                     )
         return None
 
-    def evaluation(self, suite_id: str) -> dict[str, Any] | None:
+    def evaluation(self, suite_id: str) -> Evaluation | None:
         """Read the accuracies under a suite; None where there are none, or they or their outcomes
         are damaged."""
-        return self._evaluation(suite_id, self._files.sizes(self._folder))
+        return self._evaluation(suite_id, self._files.sizes(self._place.path))
 
-    def evaluations(self) -> dict[str, dict[str, Any]]:
+    def evaluations(self) -> dict[str, Evaluation]:
         """Read all evaluations, by suite id; without those that are damaged."""
-        folder = f"{self._folder}/evaluations"
-        suites = [n.removesuffix(".json") for n in self._files.names(folder) if n.endswith(".json")]
-        sizes = self._files.sizes(self._folder) if suites else {}
+        sizes = self._files.sizes(self._place.path)
+        suites = [it["suite"] for it in map(FileKind.EVALUATION.match, sizes) if it]
         found = {suite_id: self._evaluation(suite_id, sizes) for suite_id in suites}
         return {suite_id: record for suite_id, record in found.items() if record is not None}
 
     def outcomes(self, suite_id: str) -> Outcomes | None:
         """Read the outcomes under a suite; None where there are none, or they are damaged."""
-        record = read_record(self._files, f"{self._folder}/evaluations/{suite_id}.json")
-        if record is None:
+        evaluation = Evaluation.read(self._files, self._place.evaluation(suite_id))
+        if evaluation is None:
             return None
-        folder = f"{self._attempts}/{record['attempt']:06d}"
-        data = read_blob(self._files, f"{folder}/outcomes/{suite_id}.npz")
+        outcomes = self._place.attempt(evaluation.attempt).outcomes(suite_id)
+        data = read_blob(self._files, outcomes)
         return None if data is None else Outcomes.from_bytes(data)
 
-    def _evaluation(self, suite_id: str, sizes: Mapping[str, int]) -> dict[str, Any] | None:
-        name = f"{self._folder}/evaluations/{suite_id}.json"
-        record = read_record(self._files, name) if name in sizes else None
-        if record is None:
+    def _evaluation(self, suite_id: str, sizes: Mapping[str, int]) -> Evaluation | None:
+        name = self._place.evaluation(suite_id)
+        evaluation = Evaluation.read(self._files, name) if name in sizes else None
+        if evaluation is None:
             return None
-        bits = f"{self._attempts}/{record['attempt']:06d}/outcomes/{suite_id}.npz"
-        return record if sizes.get(bits) == record["bytes"] else None
+        outcomes = self._place.attempt(evaluation.attempt).outcomes(suite_id)
+        return evaluation if sizes.get(outcomes) == evaluation.bytes else None
 
     def _attempt_rows(self, number: int) -> list[EpochRow]:
-        folder = f"{self._attempts}/{number:06d}"
-        origin = read_record(self._files, f"{folder}/origin.json") or {"rows": []}
-        names = [name for name in self._files.names(f"{folder}/rows") if name.endswith(".json")]
-        own = (read_record(self._files, f"{folder}/rows/{name}") for name in names)
-        rows = [*origin["rows"], *(row for row in own if row is not None)]
+        place = self._place.attempt(number)
+        origin = Origin.read(self._files, place.origin)
+        names = (f"{place.rows}/{name}" for name in self._files.names(place.rows))
+        own = [Row.read(self._files, name) for name in names if FileKind.ROW.match(name)]
+        rows = [*(origin.rows if origin else ()), *(row.facts() for row in own if row is not None)]
         return list({row["epoch"]: row for row in rows}.values())
 
     def _is_degraded(self, number: int) -> bool:
         """Whether any step of an attempt, or before it, was taken in micro-batches."""
-        origin = read_record(self._files, f"{self._attempts}/{number:06d}/origin.json") or {}
-        about = state(self._files, self._attempts, number).about
-        return bool(origin.get("degraded")) or about.micro_batches > 1
+        origin = Origin.read(self._files, self._place.attempt(number).origin)
+        about = state(self._files, self._place.attempts, number).about
+        return (origin is not None and origin.degraded) or about.micro_batches > 1
 
     def _farthest_good(self) -> tuple[Checkpoint, Origin] | None:
         for epochs_done, steps_done, number in sorted(
-            _points(self._files.sizes(self._folder)), reverse=True
+            _points(self._files.sizes(self._place.path)), reverse=True
         ):
-            name = checkpoint_name(f"{self._attempts}/{number:06d}", epochs_done, steps_done)
+            name = self._place.attempt(number).checkpoint(epochs_done, steps_done)
             data = read_blob(self._files, name)
             if data is None:
                 continue
@@ -323,16 +328,10 @@ class StoredTrial:
         return None
 
 
-FAMILIES = "families"
-"""Folder of the store that has, under each family's id, the lengths and ids of its trials."""
-
-_POINT = re.compile(r"/attempts/(\d{6})/checkpoints/(\d{6})-(\d{6})\.pt$")
-
-
 def _points(sizes: Mapping[str, int]) -> list[tuple[int, int, int]]:
     """Return (epochs done, steps done, attempt) of every checkpoint."""
-    found = (_POINT.search(name) for name in sizes)
-    return [(int(m[2]), int(m[3]), int(m[1])) for m in found if m]
+    found = map(FileKind.CHECKPOINT.match, sizes)
+    return [(int(it["epochs"]), int(it["steps"]), int(it["attempt"])) for it in found if it]
 
 
 def _is_of(record: Mapping[str, Any], trial: Trial) -> bool:
@@ -353,6 +352,7 @@ def _is_prolongable(trial: Trial) -> bool:
 
 def shorter_siblings(files: Files, trial: Trial) -> list[str]:
     """List the trials that differ from this one only in being shorter, the longest first."""
-    members = (name.split("-") for name in files.names(f"{FAMILIES}/{trial.family}"))
-    lengths = sorted(((int(epochs), trial_id) for epochs, trial_id in members), reverse=True)
+    folder = members_of(trial.family)
+    found = map(FileKind.MEMBER.match, (f"{folder}/{name}" for name in files.names(folder)))
+    lengths = sorted(((int(it["epochs"]), it["trial"]) for it in found if it), reverse=True)
     return [trial_id for epochs, trial_id in lengths if epochs < trial.training.epochs]

@@ -19,6 +19,7 @@ from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store.housekeeping import damage as damage_module
 from orchestrator.store.housekeeping.damage import Kind
 from orchestrator.store.housekeeping.verification import Finding, contents, verify
+from orchestrator.store.records.layout import TrialFolder
 from orchestrator.store.sweeps.starts import begun
 from orchestrator.store.trials.result import give_up_weights
 from tests.orchestrator.finished import do_sweep, read_sweep, store_of
@@ -187,7 +188,7 @@ def test_lost_description_is_told_until_the_next_start(spec: SweepSpec) -> None:
 
 def test_facts_of_given_up_weights_that_are_lost_are_made_by_training(spec: SweepSpec) -> None:
     planned = make_plan(spec, store_of(spec)).trials[1]
-    assert give_up_weights(store_of(spec).files, f"trials/{planned.id}")
+    assert give_up_weights(store_of(spec).files, TrialFolder.of(planned.id))
     path = Path(spec.storage) / "trials" / planned.id / "dropped.json"
     path.write_bytes(b"")
     (finding,) = verified(spec)

@@ -14,6 +14,7 @@ from orchestrator.driver.progress import Display, Tally
 from orchestrator.plan.plan import PlannedTrial, make_plan
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Progress, Store
+from orchestrator.store.trials.records import Result
 from orchestrator.terminal.units import duration
 
 
@@ -27,7 +28,7 @@ def trials(read: Callable[..., SweepSpec], store: Store) -> tuple[PlannedTrial, 
 def at(planned: PlannedTrial, *, epochs_done: int, trained: bool) -> PlannedTrial:
     """The same trial, farther."""
     state = Progress(
-        result={} if trained else None,
+        result=Result(attempt=1, bytes=1, epochs=2, seconds=1.0) if trained else None,
         evaluation=None,
         epochs_done=epochs_done,
         steps_done=0,

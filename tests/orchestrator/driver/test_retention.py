@@ -260,7 +260,7 @@ def test_new_suite_trains_them_again_while_the_old_results_count(spec: SweepSpec
     assert stored.evaluation(spec.suite.id) == evaluation
     assert stored.evaluation(suite.id) is not None
     result = stored.progress(suite.id).result
-    assert result is not None and result["attempt"] == 2
+    assert result is not None and result.attempt == 2
     assert result_of(other, spec.suite, store) == before
     assert run(other, suite, store) == ("done", [])
 

@@ -64,7 +64,7 @@ def test_trials_are_told_with_their_own_times_and_totals(
     evaluation, failure = plan.trials[0].evaluation, plan.trials[1].progress.failure
     assert evaluation is not None
     assert failure is not None
-    assert (first.ended, second.ended, third.ended) == (evaluation["at"], failure.at, None)
+    assert (first.ended, second.ended, third.ended) == (evaluation.at, failure.at, None)
     assert (second.scores, third.status) == ({}, "running")
     assert first.began() == store.trial(standard.id).past_attempts()[0].since
 

@@ -18,8 +18,8 @@ from orchestrator.plan.plan import PlannedTrial
 from orchestrator.store import Attempt, Failure, FailureKind, LocalFiles, Store
 from orchestrator.store.leases import lease
 from orchestrator.store.leases.records import About
-from orchestrator.store.records.sealed import read_record, write_record
 from orchestrator.worker.trial import Ending
+from tests.orchestrator.plain import read_plain, write_plain
 from tests.orchestrator.working import (
     MakeTrial,
     fork,
@@ -104,9 +104,9 @@ def begin(trials: dict[str, Trial], store: Store) -> Callable[..., Attempt]:
         assert found is not None
         if elsewhere:
             name = f"{found.folder}/lease.json"
-            record: Any = read_record(store.files, name)
+            record: Any = read_plain(store.files, name)
             record["owner"]["machine"] = "another"
-            write_record(store.files, name, record)
+            write_plain(store.files, name, record)
         return found
 
     return attempt

@@ -24,7 +24,7 @@ from orchestrator.store.housekeeping.garbage import Kind
 from orchestrator.store.housekeeping.verification import contents as files_in
 from orchestrator.store.housekeeping.verification import verify
 from orchestrator.store.leases.records import About
-from orchestrator.store.records.layout import LeaseFolder
+from orchestrator.store.records.layout import LeaseFolder, TrialFolder
 from orchestrator.store.trials.purpose import came_for
 from orchestrator.store.trials.result import give_up_weights
 from orchestrator.sweep import app
@@ -143,7 +143,7 @@ def trial_folder(spec: SweepSpec, trial: PlannedTrial) -> Path:
 
 
 def give_up(spec: SweepSpec, trial: PlannedTrial) -> None:
-    assert give_up_weights(store_of(spec).files, f"trials/{trial.id}")
+    assert give_up_weights(store_of(spec).files, TrialFolder.of(trial.id))
 
 
 def damage(spec: SweepSpec, trial: PlannedTrial) -> None:
@@ -400,7 +400,7 @@ def test_table_has_the_categories_of_the_suite_and_empty_rows(tried: Tried) -> N
             assert row[["natural_accuracy", "robustness_score", "seconds"]].isna().all()
         else:
             assert row["status"] == "done"
-            assert row["worst_pgd"] == each.evaluation["accuracies"]["worst_pgd"]
+            assert row["worst_pgd"] == each.evaluation.accuracies["worst_pgd"]
     is_standard = (table["method"] == "standard").to_numpy()
     assert table["robustness_score"][is_standard].mean() == pytest.approx(0.0)
 

@@ -30,7 +30,6 @@ from orchestrator.status.trial_story import REMEDIES, matching
 from orchestrator.store import FailureKind, LocalFiles, Store
 from orchestrator.store.leases.lease import Lease
 from orchestrator.store.leases.records import About
-from orchestrator.store.records.sealed import read_record, write_record
 from orchestrator.store.records.version import enter
 from orchestrator.store.sweeps.orders import pause
 from orchestrator.store.sweeps.starts import begun
@@ -38,6 +37,7 @@ from orchestrator.terminal.units import count_text
 from orchestrator.worker.trial import Ending
 from tests.orchestrator.conftest import Begin, Finish, Read
 from tests.orchestrator.disks import unwritable
+from tests.orchestrator.plain import read_plain, write_plain
 from tests.orchestrator.working import contents, fork, run
 from trainer.weights.checkpoint import Checkpoint
 
@@ -81,10 +81,10 @@ def checkpoint(epochs_done: int, steps_done: int = 0) -> Checkpoint:
 
 
 def edit(files: LocalFiles, name: str, change: Callable[[dict[str, Any]], object]) -> None:
-    record = read_record(files, name)
+    record = read_plain(files, name)
     assert record is not None
     change(record)
-    write_record(files, name, record)
+    write_plain(files, name, record)
 
 
 def elsewhere(record: dict[str, Any]) -> None:

@@ -22,10 +22,11 @@ from orchestrator.spec.policy import Policy
 from orchestrator.store import LocalFiles, Store
 from orchestrator.store.files.contract import Files
 from orchestrator.store.leases import lease, owner
-from orchestrator.store.records.sealed import peek_record, read_blob, read_record
+from orchestrator.store.records.sealed import read_blob
 from orchestrator.store.sweeps import starts
 from orchestrator.store.sweeps.starts import all_starts, begun
 from orchestrator.worker.trial import Ending, carry_out
+from tests.orchestrator.plain import read_plain
 from tests.orchestrator.working import (
     CPU,
     IN_MEMORY,
@@ -136,7 +137,7 @@ def assert_nothing_half_written(files: Files) -> None:
     for name in files.sizes(""):
         assert not name.endswith(".damaged")
         if name.endswith(".json"):
-            assert peek_record(files, name) is not None, name
+            assert read_plain(files, name) is not None, name
         elif name.endswith((".pt", ".npz")):
             assert read_blob(files, name) is not None, name
 
@@ -144,14 +145,14 @@ def assert_nothing_half_written(files: Files) -> None:
 def assert_trained_once(trials: dict[str, Trial], files: Files) -> None:
     """The attempt that the result names trained it, and no later one took it up again."""
     for trial_id in trials:
-        result = read_record(files, f"trials/{trial_id}/result.json")
+        result = read_plain(files, f"trials/{trial_id}/result.json")
         assert result is not None
         folder = f"trials/{trial_id}/attempts"
         of_attempts = files.sizes(folder)
         with_weights = {int(name.split("/")[3]) for name in of_attempts if "weights.pt" in name}
         assert result["attempt"] in with_weights
         for number in map(int, files.names(folder)):
-            ended = read_record(files, f"{folder}/{number:06d}/ended.json")
+            ended = read_plain(files, f"{folder}/{number:06d}/ended.json")
             if number > result["attempt"]:
                 assert number not in with_weights
                 assert not files.names(f"{folder}/{number:06d}/rows")

@@ -11,6 +11,7 @@ from orchestrator.execution.queue import Queue
 from orchestrator.search.stopping import restored
 from orchestrator.spec.policy import Policy
 from orchestrator.store import Store
+from orchestrator.store.records.layout import TrialFolder
 from orchestrator.store.trials.result import give_up_weights
 from orchestrator.worker.trial import Ending
 from tests.orchestrator.working import MakeTrial, mission, on_digits, planned, run, small_suite
@@ -58,7 +59,7 @@ def test_its_checkpoint_is_kept_and_nothing_is_trained_twice(
 def test_what_is_trained_is_not_pruned_any_more(trial: Trial, suite: Suite, store: Store) -> None:
     assert run(trial, suite, store)[0] is Ending.DONE
     assert run(trial, small_suite(examples=4), store, under(own(1))) == (Ending.DONE, [])
-    give_up_weights(store.files, f"trials/{trial.id}")
+    give_up_weights(store.files, TrialFolder.of(trial.id))
     again = run(trial, small_suite(examples=6), store, under(own(1)))
     assert again == (Ending.DONE, [1, 2, 3]), "trained anew, for another suite"
 

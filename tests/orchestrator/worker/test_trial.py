@@ -25,9 +25,10 @@ from orchestrator.store.files.contract import UnreachableError
 from orchestrator.store.leases import lease
 from orchestrator.store.leases.lease import Watch
 from orchestrator.store.leases.records import About
-from orchestrator.store.records.sealed import read_record, write_record
 from orchestrator.store.sweeps.orders import Orders
+from orchestrator.store.trials.records import Trained
 from orchestrator.worker.trial import Ending, carry_out, failure_kind, passes_of_training
+from tests.orchestrator.plain import read_plain, write_plain
 from tests.orchestrator.working import (
     CPU,
     MakeTrial,
@@ -100,22 +101,22 @@ def test_trial_is_trained_and_evaluated(trial: MakeTrial, suite: Suite, store: S
     assert progress.evaluation is not None
     assert progress.result is not None
     assert outcomes is not None
-    assert progress.evaluation["examples"] == len(outcomes.natural) == 60
-    assert progress.evaluation["accuracies"] == outcomes.accuracies()
-    assert progress.evaluation["constant_accuracy"] == constant_accuracy(suite, load(it.data, CPU))
-    assert progress.evaluation["suite"] == suite.record()
-    assert progress.evaluation["warnings"] == []
+    assert progress.evaluation.examples == len(outcomes.natural) == 60
+    assert progress.evaluation.accuracies == outcomes.accuracies()
+    assert progress.evaluation.constant_accuracy == constant_accuracy(suite, load(it.data, CPU))
+    assert progress.evaluation.suite == suite.record()
+    assert progress.evaluation.warnings == ()
     assert outcomes.warnings == ()
-    assert progress.result["epochs"] == 3
-    assert progress.result["seconds"] == sum(row["seconds"] for row in stored.rows())
-    assert progress.result["passes"] == _passes(forward=3 * 160, weight_backward=3 * 160)
+    assert progress.result.epochs == 3
+    assert progress.result.seconds == sum(row["seconds"] for row in stored.rows())
+    assert progress.result.passes == _passes(forward=3 * 160, weight_backward=3 * 160)
     validated = stored.rows()[-1]["validation/passes/forward"]
-    assert progress.result["validation_passes"]["forward"] == validated > 0
+    assert progress.result.validation_passes.forward == validated > 0
     most = most_passes_of_evaluation(suite, 60)
     assert most is not None
-    assert 60 < progress.evaluation["passes"]["forward"] < most.forward
-    assert progress.result["provenance"]["torch"] == torch.__version__
-    assert progress.result["degraded"] is False
+    assert 60 < progress.evaluation.passes.forward < most.forward
+    assert progress.result.provenance.torch == torch.__version__
+    assert progress.result.degraded is False
     (attempt,) = stored.past_attempts()
     assert attempt.about.sweep == "front"
     assert attempt.ended is not None
@@ -267,7 +268,7 @@ def test_who_is_second_evaluates_the_firsts_weights(
     def report(row: EpochRow) -> None:
         if row["epoch"] == 3:
             weights = Weights(trial=it.record(), model=zeros)
-            assert first.publish(weights, {"epochs": 3, "seconds": 1.5}, keeps_last=False)
+            assert first.publish(weights, Trained(epochs=3, seconds=1.5), keeps_last=False)
 
     assert run(it, suite, store, report=report)[0] is Ending.DONE
     outcomes = store.trial(it.id).outcomes(suite.id)
@@ -446,8 +447,8 @@ def test_hours_are_those_of_all_attempts_but_for_their_rests(
     it = trial()
     run_until_killed(it, suite, store, after=2)
     beat = f"trials/{it.id}/attempts/000001/beat.json"
-    told = {**(read_record(store.files, beat) or {}), "elapsed": 7200.0, "rested": rested}
-    write_record(store.files, beat, told)
+    told = {**(read_plain(store.files, beat) or {}), "elapsed": 7200.0, "rested": rested}
+    write_plain(store.files, beat, told)
     limited = mission(Policy(lease=600.0, limits={"hours": 1}))
     assert run(it, suite, store, limited)[0] is ending
     if ending is Ending.FAILED:
@@ -594,7 +595,7 @@ def test_trial_without_memory_is_taken_up_in_smaller_parts_and_marked(
     assert parts == [2**n for n in range(len(endings))]
     result = store.trial(it.id).progress("").result
     assert result is not None
-    assert result["degraded"] is True
+    assert result.degraded is True
 
 
 def test_whole_batches_are_tried_again_where_parts_are_not_wanted(

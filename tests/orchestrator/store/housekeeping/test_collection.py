@@ -26,11 +26,13 @@ from orchestrator.store.housekeeping.membership import members, sweeps_by_trial
 from orchestrator.store.leases.lease import create
 from orchestrator.store.leases.records import About
 from orchestrator.store.records.read_only import ReadOnly
-from orchestrator.store.records.sealed import read_record, write_blob, write_record
+from orchestrator.store.records.sealed import write_blob
 from orchestrator.store.records.version import enter
 from orchestrator.store.sweeps import orders
 from orchestrator.store.sweeps.starts import begun as begun_sweep
+from orchestrator.store.trials.records import Evaluated, Trained
 from tests.orchestrator.finished import do_sweep, read_sweep
+from tests.orchestrator.plain import read_plain, write_plain
 from tests.orchestrator.working import contents
 from trainer.config import Trial
 from trainer.evaluation.outcomes import Outcomes
@@ -81,9 +83,9 @@ def outcomes(value: int) -> Outcomes:
 def kill(files: LocalFiles, attempt: Attempt) -> None:
     """Let it be of a process that has ended without a word."""
     name = f"{attempt.folder}/lease.json"
-    record = read_record(files, name)
+    record = read_plain(files, name)
     assert record is not None
-    write_record(files, name, {**record, "owner": {**record["owner"], "started": "never"}})
+    write_plain(files, name, {**record, "owner": {**record["owner"], "started": "never"}})
 
 
 def act(store: Store, trial: Trial, number: int, plan: dict[str, Any]) -> None:
@@ -99,13 +101,13 @@ def act(store: Store, trial: Trial, number: int, plan: dict[str, Any]) -> None:
         weights = Weights(trial={}, model={"weight": torch.tensor([float(number)])})
         attempt.publish(
             weights,
-            {"epochs": trial.training.epochs, "seconds": 1.5},
+            Trained(epochs=trial.training.epochs, seconds=1.5),
             keeps_last=plan["keeps_last"],
         )
     elif plan["weights"] == "unpublished":
         write_blob(files, f"{attempt.folder}/weights.pt", b"of one who was killed")
     for suite in plan["suites"]:
-        attempt.keep_outcomes(suite, outcomes(number), {"seconds": 0.5})
+        attempt.keep_outcomes(suite, outcomes(number), Evaluated(seconds=0.5))
     if plan["left"]:
         files.write(f"{attempt.folder}/outcomes/e3.npz.sha256", b"of bits that never came")
     if plan["damages"]:
@@ -392,7 +394,7 @@ def shared(done: Path, tmp_path: Path) -> LocalFiles:
 
 
 def told_of(trials: Iterable[str], files: LocalFiles) -> list[tuple[str, int, int]]:
-    records = (read_record(files, f"trials/{it}/trial.json") or {} for it in trials)
+    records = (read_plain(files, f"trials/{it}/trial.json") or {} for it in trials)
     trials = (record["trial"] for record in records if record)
     return sorted((it["method"]["method"], it["seed"], it["training"]["epochs"]) for it in trials)
 

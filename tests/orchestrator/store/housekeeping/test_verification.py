@@ -21,10 +21,12 @@ from orchestrator.store.housekeeping.damage import Kind
 from orchestrator.store.housekeeping.verification import Finding, contents, sealed, verify
 from orchestrator.store.leases.lease import create
 from orchestrator.store.leases.records import About
-from orchestrator.store.records.sealed import read_blob, write_blob, write_record
+from orchestrator.store.records.layout import TrialFolder
+from orchestrator.store.records.sealed import read_blob, write_blob
 from orchestrator.store.records.version import VersionError, enter
 from orchestrator.store.trials.result import give_up_weights
 from tests.orchestrator.finished import do_sweep, read_sweep, store_of, to_do
+from tests.orchestrator.plain import write_plain
 from tests.orchestrator.working import contents as bytes_in
 from tests.orchestrator.working import run, small_suite
 
@@ -272,7 +274,7 @@ def test_weights_that_lost_are_nobodys_promise(finished: Finished, tmp_path: Pat
 
 def test_given_up_weights_are_not_missed(finished: Finished, tmp_path: Path) -> None:
     spec = finished.copied(tmp_path)
-    assert give_up_weights(store_of(spec).files, f"trials/{finished.plan.trials[0].id}")
+    assert give_up_weights(store_of(spec).files, TrialFolder.of(finished.plan.trials[0].id))
     assert not found_in(spec.storage)
     assert to_do(spec, finished.plan.trials) == set()
 
@@ -317,7 +319,7 @@ def test_file_that_is_being_replaced_is_not_damaged(tmp_path: Path) -> None:
     enter(files)
     place = "trials/t0123456789abcdef"
     files.write(f"{place}/trial.json", b"")
-    write_record(files, f"{place}/trial.json", {"trial": {}})
+    write_plain(files, f"{place}/trial.json", {"trial": {}})
     attempt = create(
         files, f"{place}/attempts", 1, lasts=60.0, about=About(), is_shared=False, impatient=files
     )
@@ -331,7 +333,7 @@ def test_file_that_is_being_replaced_is_not_damaged(tmp_path: Path) -> None:
         while not is_over.is_set():
             number += 1
             write_blob(files, name, b"%d" % number)
-            write_record(files, f"{attempt.folder}/beat.json", {"count": number})
+            write_plain(files, f"{attempt.folder}/beat.json", {"count": number, "at": ""})
 
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(damage_module, "SECONDS_BETWEEN_LOOKS", 0.002)

@@ -25,7 +25,7 @@ from orchestrator.store.leases import lease
 from orchestrator.store.leases.lease import Lease, LostError, Watch, create, newest, numbers, state
 from orchestrator.store.leases.owner import Owner
 from orchestrator.store.leases.records import About, Cause
-from orchestrator.store.records.sealed import read_record, write_record
+from tests.orchestrator.plain import read_plain, write_plain
 from tests.orchestrator.working import IN_MEMORY, contents, fork, started
 
 PLACE = "trials/t1/attempts"
@@ -82,10 +82,10 @@ def elsewhere(files: LocalFiles, number: int) -> None:
 
 def edit(files: LocalFiles, number: int, change: Callable[[dict[str, Any]], object]) -> None:
     name = f"{PLACE}/{number:06d}/lease.json"
-    record = read_record(files, name)
+    record = read_plain(files, name)
     assert record is not None
     change(record)
-    write_record(files, name, record)
+    write_plain(files, name, record)
 
 
 # --- one of many

@@ -17,15 +17,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.store import LocalFiles
-from orchestrator.store.records.sealed import (
-    peek_record,
-    read_blob,
-    read_record,
-    write_blob,
-    write_record,
-)
+from orchestrator.store.records.record import Plain, Record, Text
+from orchestrator.store.records.sealed import read_blob, write_blob
 
-RECORD = {"attempt": "x", "seconds": 0.1 + 0.2, "rows": [1, 2.5e-7, None], "name": "Ünïcode"}
+
+class Example(Record):
+    """A record of no meaning."""
+
+    attempt: str
+    seconds: float
+    settings: Plain
+    name: Text
+
+
+RECORD = Example(
+    attempt="x",
+    seconds=0.1 + 0.2,
+    settings={"several": [1, 2.5e-7, None]},
+    name="Ünïcode, and \udcff that is none",
+)
 
 
 @st.composite
@@ -47,9 +57,9 @@ def damages(draw: st.DrawFn) -> Callable[[bytes], bytes]:
 def test_damaged_record_is_never_taken_for_another(damage: Callable[[bytes], bytes]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         files = LocalFiles(Path(folder))
-        write_record(files, "it.json", RECORD)
+        RECORD.write(files, "it.json")
         files.write("it.json", damage(files.read("it.json") or b""))
-        found = read_record(files, "it.json")
+        found = Example.read(files, "it.json")
         # a last digit or the letter of an exponent may change and mean the same number
         assert found in (None, RECORD)
         assert files.names("") == (["it.json"] if found else ["it.json.damaged"])
@@ -79,18 +89,18 @@ def test_foreign_content_is_no_record(
     files = LocalFiles(tmp_path)
     files.write("a/it.json", content)
     with caplog.at_level(logging.WARNING):
-        assert read_record(files, "a/it.json") is None
+        assert Example.read(files, "a/it.json") is None
     assert "a/it.json is set aside as a/it.json.damaged" in caplog.text
     assert files.read("a/it.json.damaged") == content
 
 
 def test_record_whose_name_stays_taken_is_not_set_aside(tmp_path: Path) -> None:
     files = LocalFiles(tmp_path)
-    assert peek_record(files, "it.json") is None
-    write_record(files, "it.json", RECORD)
-    assert peek_record(files, "it.json") == RECORD
+    assert Example.peek(files, "it.json") is None
+    RECORD.write(files, "it.json")
+    assert Example.peek(files, "it.json") == RECORD
     files.write("it.json", b"{")
-    assert peek_record(files, "it.json") is None
+    assert Example.peek(files, "it.json") is None
     assert files.names("") == ["it.json"]
     assert not files.create("it.json", b"another")
 

@@ -27,11 +27,11 @@ from orchestrator.store import LocalFiles
 from orchestrator.store.leases import lease
 from orchestrator.store.leases.lease import Lease, LeaseState, create
 from orchestrator.store.leases.records import About, Beat, Ended
-from orchestrator.store.records.sealed import read_record, write_record
 from orchestrator.store.records.version import enter
 from orchestrator.store.sweeps import starts
 from orchestrator.store.sweeps.starts import HeldError, all_starts, begun, place
 from orchestrator.sweep import app
+from tests.orchestrator.plain import read_plain, write_plain
 from tests.orchestrator.working import fork, started
 
 LASTS = 1.5
@@ -80,10 +80,10 @@ def other(tmp_path: Path) -> Iterator[Callable[..., BaseProcess]]:
 def edit(files: LocalFiles, number: int, **changes: Any) -> None:
     """Change who a start's record says it is."""
     name = f"{place('front')}/{number:06d}/lease.json"
-    record = read_record(files, name)
+    record = read_plain(files, name)
     assert record is not None
     record["owner"] |= changes
-    write_record(files, name, record)
+    write_plain(files, name, record)
 
 
 def how_they_ended(files: LocalFiles) -> list[str]:

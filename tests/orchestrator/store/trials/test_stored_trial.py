@@ -27,8 +27,9 @@ from orchestrator.store import Attempt, LocalFiles, Store, StoredTrial
 from orchestrator.store.leases import lease
 from orchestrator.store.leases.lease import LostError, Watch
 from orchestrator.store.leases.records import About
-from orchestrator.store.records.sealed import read_record, write_blob
-from orchestrator.store.trials.attempt import Origin
+from orchestrator.store.records.sealed import write_blob
+from orchestrator.store.trials.records import Evaluated, Origin, Trained
+from tests.orchestrator.plain import read_plain
 from tests.orchestrator.working import IN_MEMORY, MakeTrial
 from trainer.config import Trial
 from trainer.evaluation.outcomes import Outcomes
@@ -109,7 +110,7 @@ def weights(value: float) -> Weights:
 
 
 def published(attempt: Attempt, value: float, *, keeps_last: bool = False) -> bool:
-    return attempt.publish(weights(value), {"epochs": 3, "seconds": 1.5}, keeps_last=keeps_last)
+    return attempt.publish(weights(value), Trained(epochs=3, seconds=1.5), keeps_last=keeps_last)
 
 
 def value_of(stored: StoredTrial) -> float | None:
@@ -341,7 +342,7 @@ def test_publishing_ends_the_training(
     progress = stored.progress("")
     assert progress.trained
     assert progress.result is not None
-    assert (progress.result["attempt"], progress.result["seconds"]) == (2, 1.5)
+    assert (progress.result.attempt, progress.result.seconds) == (2, 1.5)
     assert value_of(stored) == 7.0
     assert [row["epoch"] for row in stored.rows()] == [1, 2, 3]
     last = "attempts/000002/checkpoints/000003-000000.pt"
@@ -424,10 +425,10 @@ def test_outcomes_come_back_as_they_were(
     attempt = begin()
     published(attempt, 1.0)
     kept = outcomes_of([True, False, False])
-    attempt.keep_outcomes("e1", kept, {"seconds": 0.5, "accuracies": kept.accuracies()})
+    attempt.keep_outcomes("e1", kept, Evaluated(seconds=0.5, accuracies=kept.accuracies()))
     record = stored.evaluation("e1")
     assert record is not None
-    assert record["accuracies"] == kept.accuracies()
+    assert record.accuracies == kept.accuracies()
     assert stored.progress("e1").evaluation == record
     assert stored.evaluation("e2") is None
     assert stored.outcomes("e2") is None
@@ -438,7 +439,7 @@ def test_outcomes_come_back_as_they_were(
     flip_a_bit(folder / "attempts/000001/outcomes/e1.npz")
     assert stored.outcomes("e1") is None
     assert stored.evaluation("e1") is None, "without its bits an evaluation is none"
-    begin().keep_outcomes("e1", kept, {"seconds": 0.5, "accuracies": kept.accuracies()})
+    begin().keep_outcomes("e1", kept, Evaluated(seconds=0.5, accuracies=kept.accuracies()))
     assert stored.outcomes("e1") is not None
 
 
@@ -447,7 +448,7 @@ def test_evaluation_of_weights_that_are_gone_is_none(
 ) -> None:
     attempt, kept = begin(), outcomes_of([True] * 3)
     published(attempt, 1.0)
-    attempt.keep_outcomes("e1", kept, {"seconds": 0.5, "accuracies": kept.accuracies()})
+    attempt.keep_outcomes("e1", kept, Evaluated(seconds=0.5, accuracies=kept.accuracies()))
     (folder / "attempts/000001/weights.pt").unlink()
     assert stored.progress("e1").evaluation is None
 
@@ -520,7 +521,7 @@ def test_trial_that_is_given_up_is_lost_to_whoever_is_at_work(
         lambda: attempt.keep_last_steps([{"epoch": 1}]),
         lambda: attempt.go_on_from(origin),
         lambda: published(attempt, 1.0),
-        lambda: attempt.keep_outcomes("e1", kept, {"seconds": 0.5}),
+        lambda: attempt.keep_outcomes("e1", kept, Evaluated(seconds=0.5)),
     ]
     with attempt.kept(lambda: None):
         for write in writes:
@@ -562,8 +563,8 @@ def test_trial_is_described_once(stored: StoredTrial, trial: Trial, folder: Path
     stored.describe(trial)
     before = (folder / "trial.json").stat().st_mtime_ns
     stored.describe(trial)
-    about = read_record(LocalFiles(folder), "trial.json")
-    assert about == {"trial": trial.record(), "family": trial.family}
+    about = read_plain(LocalFiles(folder), "trial.json")
+    assert about == {"version": 2, "trial": trial.record(), "family": trial.family}
     assert (folder / "trial.json").stat().st_mtime_ns == before
     (member,) = (folder.parent.parent / "families" / trial.family).iterdir()
     assert member.name == f"000003-{trial.id}"
@@ -654,7 +655,7 @@ class TrialAmongWorkers(RuleBasedStateMachine):
                 kept = outcomes_of([True, False, True])
                 with suppress(LostError):
                     attempt.keep_outcomes(
-                        "e1", kept, {"seconds": 0.5, "accuracies": kept.accuracies()}
+                        "e1", kept, Evaluated(seconds=0.5, accuracies=kept.accuracies())
                     )
                     assert self._stored.evaluation("e1") is not None
 
