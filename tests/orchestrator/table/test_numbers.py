@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from orchestrator.table.columns import Kind
+from orchestrator.table.columns import ColumnKind
 from orchestrator.table.numbers import READERS, read_numbers, read_whole_numbers, read_yes_or_no
 
 
@@ -17,7 +17,7 @@ def column(*cells: Any, dtype: Any = None) -> pd.Series[Any]:
 
 
 def test_every_kind_of_column_has_its_reader() -> None:
-    assert set(READERS) == set(Kind)
+    assert set(READERS) == set(ColumnKind)
 
 
 @pytest.mark.parametrize("cells", [(1, 2.5, None), ("1", "2.5", None), ("1", 2.5, np.nan)])
