@@ -87,4 +87,4 @@ constraints: .venv/docs ## Write constraints.txt from what is installed now
 	mv constraints.tmp constraints.txt && rm constraints.new
 
 clean: ## Remove the environment and caches; results under runs/ stay
-	rm -rf .venv .peers .pytest_cache .mypy_cache .ruff_cache .hypothesis build site *.egg-info
+	rm -rf .venv .peers .coverage* coverage.json .pytest_cache .mypy_cache .ruff_cache .hypothesis build site *.egg-info
