@@ -32,6 +32,7 @@ from trainer.data import Dataset, DataSettings, fingerprint, load
 from trainer.device.precision import slowness
 from trainer.input.own_code import OwnCodeError
 from trainer.input.problems import BadInput, Problem
+from trainer.terminal.console import print_line
 from trainer.training.first_pass import is_own, tried_model, try_attack, try_method
 from trainer.training.loop import new_model
 from trainer.training.step import refuse_unfit_parts
@@ -274,9 +275,10 @@ def local_resources(spec: SweepSpec, console: Console) -> Resources:
             raise spec.document.fail(
                 "resources.gpu", f"must be at most {gpus} on this machine, got {resources.gpu:g}"
             )
-        console.print(
+        print_line(
+            console,
             f"resources.gpu is {resources.gpu:g}, but this machine has no GPU: "
-            f"trials run on the CPU"
+            f"trials run on the CPU",
         )
         return resources.model_copy(update={"gpu": 0.0})
     return resources

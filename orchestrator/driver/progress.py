@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from orchestrator.plan.plan import PlannedTrial
 from orchestrator.terminal.units import duration
+from trainer.terminal.console import print_line
+from trainer.terminal.progress import Bar, progress_bar
 
 QUIET_SECONDS = 30.0
 """Seconds between lines of progress where there is no terminal to draw on."""
@@ -89,8 +90,7 @@ class Display:
         self._console = console
         self._tally = tally
         self._shown_at = time.monotonic()
-        self._bar: Progress | None = None
-        self._task = TaskID(0)
+        self._bar: Bar | None = None
 
     @contextmanager
     def shown(self) -> Iterator[None]:
@@ -98,18 +98,17 @@ class Display:
         if not self._console.is_terminal:
             yield
             return
-        columns = (BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-        with Progress(*columns, console=self._console, transient=True) as bar:
+        with progress_bar(
+            1.0, lambda _: str(self._tally), console=self._console, says_elapsed=True
+        ) as bar:
             self._bar = bar
-            self._task = bar.add_task(str(self._tally), total=1.0)
             yield
         self._bar = None
 
     def update(self) -> None:
         """Show that the tally has changed."""
         if self._bar is not None:
-            share = self._tally.share
-            self._bar.update(self._task, completed=share, description=str(self._tally))
+            self._bar.reach(self._tally.share)
         elif time.monotonic() - self._shown_at >= QUIET_SECONDS:
             self._shown_at = time.monotonic()
-            self._console.print(str(self._tally))
+            print_line(self._console, str(self._tally))

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from trainer.terminal.console import terminal
 
@@ -30,16 +38,27 @@ class Bar:
 
 
 @contextmanager
-def progress_bar(total: float, describe: Callable[[float], str]) -> Iterator[Bar]:
-    """Show a bar on stderr for the time of the block, if that is a terminal.
+def progress_bar(
+    total: float,
+    describe: Callable[[float], str],
+    *,
+    console: Console | None = None,
+    says_elapsed: bool = False,
+) -> Iterator[Bar]:
+    """Show a bar for the time of the block, if the console is a terminal.
 
     Args:
         total: what is to be done, in any unit.
         describe: says beside the bar how much of it is done.
+        console: where the bar is shown; None: on stderr.
+        says_elapsed: whether the time so far is shown, where `describe` says what is left.
     """
-    console = terminal(stderr=True)
-    columns = (BarColumn(), TextColumn("{task.description}", markup=False), TimeRemainingColumn())
+    console = terminal(stderr=True) if console is None else console
+    time = TimeElapsedColumn() if says_elapsed else TimeRemainingColumn()
+    columns = (BarColumn(), TextColumn("{task.description}", markup=False), time)
     with Progress(
         *columns, console=console, transient=True, disable=not console.is_terminal
     ) as drawn:
-        yield Bar(drawn, drawn.add_task("", total=total), describe)
+        bar = Bar(drawn, drawn.add_task("", total=total), describe)
+        bar.reach(0.0)
+        yield bar

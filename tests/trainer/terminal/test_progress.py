@@ -7,7 +7,6 @@ import io
 import pytest
 from rich.console import Console
 
-from trainer.terminal import progress
 from trainer.terminal.progress import progress_bar
 
 
@@ -22,11 +21,15 @@ def test_nothing_is_shown_where_there_is_no_terminal(capsys: pytest.CaptureFixtu
     assert capsys.readouterr() == ("", "")
 
 
-def test_it_says_how_much_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("says_elapsed", [False, True])
+def test_it_says_how_much_is_done(says_elapsed: bool) -> None:
+    """And from its beginning, before anything is done."""
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=80)
-    monkeypatch.setattr(progress, "terminal", lambda *, stderr: console)
-    with progress_bar(4, told) as bar:
+    with progress_bar(4, told, console=console, says_elapsed=says_elapsed) as bar:
         bar.reach(2)
         bar.advance(1)
     assert "[3 of 4]" in screen.getvalue()
+    with progress_bar(4, told, console=console, says_elapsed=says_elapsed):
+        pass
+    assert "[0 of 4]" in screen.getvalue()
