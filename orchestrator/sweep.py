@@ -231,7 +231,7 @@ def _outcome_record(spec: SweepSpec, outcome: Outcome, code: int) -> dict[str, A
         "name": spec.name,
         "exit_code": code,
         "counts": outcome.plan.counts(),
-        "front": front_record(outcome.front) | suite_facts(spec, outcome.plan),
+        "front": front_record(outcome.front) | suite_facts(coverage(spec, outcome.plan)),
         "files": [f"{outcome.folder}/{name}" for name in outcome.files],
         "tracking": redacted(tracking_uri(spec.tracking, spec.storage)),
     }

@@ -39,15 +39,15 @@ class Footprint:
     free: int | None  # bytes in the storage; None: nobody can tell
     stored: int | None  # bytes in the storage already, where the budget counts them
 
-    def warnings(self, spec: SweepSpec) -> list[str]:
-        """Say what will not fit."""
-        needed, cap = self.bytes, spec.policy.budget.disk_gb
+    def warnings(self, storage: str, cap: float | None) -> list[str]:
+        """Say what will not fit into the storage, nor under the budget's cap (10^9 bytes)."""
+        needed = self.bytes
         if needed is None:
             return []
         told = []
         if self.free is not None and needed > self.free:
             told.append(
-                f"the trials to run take about {size_text(needed)}, and {spec.storage} has "
+                f"the trials to run take about {size_text(needed)}, and {storage} has "
                 f"{size_text(self.free)} free: make room, or give another storage"
             )
         if cap is not None and self.stored is not None and self.stored + needed > 1e9 * cap:

@@ -13,7 +13,7 @@ from orchestrator.costs.budget import Usage
 from orchestrator.costs.footprint import Footprint, examples_evaluated, examples_trained, footprint
 from orchestrator.costs.passes_ahead import most_passes_of_evaluation, most_passes_of_training
 from orchestrator.plan.plan import Plan, PlannedTrial
-from orchestrator.spec.policy import Resources
+from orchestrator.spec.policy import BudgetSettings, Resources
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Files
 from orchestrator.terminal.units import count_text, duration, size_text
@@ -113,19 +113,19 @@ class PassesLeft:
 
 
 def forecast(
-    spec: SweepSpec, plan: Plan, used: Usage, files: Files, *, stored: int | None
+    spec: SweepSpec, plan: Plan, used: Usage, files: Files, *, slots: int, stored: int | None
 ) -> Forecast:
     """Forecast the rest of a plan as the store has it, given what the sweep has used.
 
-    As many trials will run at once as do now; where none does, as many as this machine has room
-    for.
+    As many trials will run at once as do now, or `slots` where none does.
 
     Args:
+        slots: trials that a start runs at once: see `room_here`.
         stored: bytes in the storage, where the budget counts them.
     """
     pending = plan.pending(retry_failed=False)
     running = plan.counts().get("running", 0)
-    at_once = min(running or room_here(spec.policy.resources), len(pending)) if pending else 1
+    at_once = min(running or slots, len(pending)) if pending else 1
     basis, seconds = _seconds(plan, pending)
     per_trial = spec.policy.resources
     gpus = per_trial.gpu
@@ -146,9 +146,12 @@ def forecast(
         used=used,
         **left,
         at_once=at_once,
-        passes=_passes(spec, plan, pending),
+        passes=_passes(spec.suite, plan, pending),
         footprint=room,
-        warnings=(*room.warnings(spec), *_over_budget(spec, used, left)),
+        warnings=(
+            *room.warnings(spec.storage, spec.policy.budget.disk_gb),
+            *_over_budget(spec.policy.budget, used, left),
+        ),
     )
 
 
@@ -160,9 +163,11 @@ def room_here(resources: Resources) -> int:
     return max(1, int(room))
 
 
-def _over_budget(spec: SweepSpec, used: Usage, left: Mapping[str, float | None]) -> Iterator[str]:
+def _over_budget(
+    budget: BudgetSettings, used: Usage, left: Mapping[str, float | None]
+) -> Iterator[str]:
     for name, more in left.items():
-        cap, so_far = getattr(spec.policy.budget, name), getattr(used, name)
+        cap, so_far = getattr(budget, name), getattr(used, name)
         if cap is not None and more is not None and so_far + more > cap:
             yield (
                 f"budget.{name} is {cap:g}, {so_far:.3g} are used, and the trials to run take "
@@ -194,7 +199,7 @@ def _seconds(plan: Plan, pending: Iterable[PlannedTrial]) -> tuple[dict[str, int
     return dict(bases), total
 
 
-def _passes(spec: SweepSpec, plan: Plan, pending: Sequence[PlannedTrial]) -> PassesLeft:
+def _passes(suite: Suite, plan: Plan, pending: Sequence[PlannedTrial]) -> PassesLeft:
     trained, evaluated = _Pace(), _Pace()
     for planned in plan.trials:
         result, evaluation = planned.progress.result, planned.evaluation
@@ -208,7 +213,7 @@ def _passes(spec: SweepSpec, plan: Plan, pending: Sequence[PlannedTrial]) -> Pas
         (_, cell), *_ = _likenesses(planned)
         if cell not in an_epoch:
             an_epoch[cell] = _of_an_epoch(planned.trial)
-            a_suite[cell] = _of_a_suite(planned.trial, spec.suite)
+            a_suite[cell] = _of_a_suite(planned.trial, suite)
     return PassesLeft(
         training=_sum(
             _told_or_judged(an_epoch, trained, planned, planned.epochs_left)

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from orchestrator.costs.budget import usage
 from orchestrator.costs.footprint import bytes_stored
-from orchestrator.costs.forecast import Forecast, forecast
+from orchestrator.costs.forecast import Forecast, forecast, room_here
 from orchestrator.driver.preflight import check_storage, ready
 from orchestrator.plan.manifest import read_manifest
 from orchestrator.plan.plan import Plan, PlannedTrial, with_republished
@@ -74,7 +74,8 @@ def show_plan(
         is_capped = spec.policy.budget.disk_gb is not None
         stored = bytes_stored(files) if is_capped else None
         used = usage(all_starts(files, spec.name))
-        coming = forecast(spec, plan, used, files, stored=stored)
+        slots = 1 if is_local else room_here(spec.policy.resources)
+        coming = forecast(spec, plan, used, files, slots=slots, stored=stored)
     if as_json:
         print_json(_record(spec, plan, coming))
         return
@@ -146,7 +147,7 @@ def _record(spec: SweepSpec, plan: Plan, coming: Forecast) -> dict[str, Any]:
     }
     if spec.auto_precision is not None:
         record["precision"] = asdict(spec.auto_precision)
-    return record | suite_facts(spec, plan)
+    return record | suite_facts(coverage(spec, plan))
 
 
 def _columns(spec: SweepSpec, rows: Sequence[PlannedTrial]) -> list[Column]:

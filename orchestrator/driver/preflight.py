@@ -28,8 +28,11 @@ from orchestrator.store import Progress, Store
 from orchestrator.store.files.contract import Files
 from orchestrator.store.files.local import LocalFiles
 from trainer.attacks import Attack
+from trainer.config import Trial
 from trainer.data import Dataset, DataSettings, fingerprint, load
 from trainer.device.precision import slowness
+from trainer.evaluation.suite import Suite
+from trainer.input.document import Document
 from trainer.input.own_code import OwnCodeError
 from trainer.input.problems import BadInput, Problem
 from trainer.terminal.console import print_line
@@ -91,14 +94,16 @@ def ready(
     plan = grown(recorded, spec, store, fresh, fingerprint_of=fingerprint_of)
     pending = plan.pending(retry_failed=retry_failed)
     is_here = bool(pending) and address is None
-    resources = local_resources(spec, console) if is_here else spec.policy.resources
+    resources = spec.policy.resources
+    if is_here:
+        resources = local_resources(resources, spec.document, console)
     check_temporary_folder()
     if is_here and not is_local:
         parent_folder(os.environ)
     shapes = check_content(
         spec, [each for each in pending if each.trial.data not in away], resources
     )
-    _warn_of_radii(spec, shapes)
+    _warn_of_radii([cell.trial for cell in (*spec.cells, *spec.probes)], spec.suite, shapes)
     if spec.reevaluation is None and not resources.gpu:
         _warn_of_slowness(pending)
     return Ready(recorded=recorded, plan=plan, pending=pending, resources=resources)
@@ -173,7 +178,7 @@ def _check_networks(
         with blamed_on("model", spec), _on_this_cpu(resources):
             model = tried_model(trial, dataset)
             if spec.policy.halve_batch:
-                _refuse_halving(spec, model)
+                _refuse_halving(spec.document, model)
 
 
 def _check_methods_and_attacks(
@@ -184,13 +189,13 @@ def _check_methods_and_attacks(
     def check(key: str, attack: Attack) -> None:
         if type(attack) not in tried and is_own(attack):
             tried.add(type(attack))
-            with _refused(spec, key), _on_this_cpu(resources):
+            with _refused(spec.document, key), _on_this_cpu(resources):
                 try_attack(attack, new_model(trials[0].trial, dataset, CPU), dataset)
 
     for label, rungs in spec.suite.categories.items():
         check(f"evaluation.{label}", rungs.attack)
     for planned in trials:
-        with _refused(spec, f"methods.{planned.method}"), _on_this_cpu(resources):
+        with _refused(spec.document, f"methods.{planned.method}"), _on_this_cpu(resources):
             try_method(planned.trial.method)
         for label, attack in planned.trial.attacks.items():
             check(f"training.attacks.{label}", attack)
@@ -198,7 +203,9 @@ def _check_methods_and_attacks(
             check(f"validation.attacks.{label}", attack)
 
 
-def _warn_of_radii(spec: SweepSpec, shapes: Mapping[DataSettings, Shape]) -> None:
+def _warn_of_radii(
+    trials: Sequence[Trial], suite: Suite, shapes: Mapping[DataSettings, Shape]
+) -> None:
     """Warn of what is odd about the radii of the sweep's attacks, once each.
 
     Args:
@@ -209,10 +216,9 @@ def _warn_of_radii(spec: SweepSpec, shapes: Mapping[DataSettings, Shape]) -> Non
         published = IMAGES.get(data.name)
         return shapes.get(data, published.shape if published else None)
 
-    trials = [cell.trial for cell in (*spec.cells, *spec.probes)]
     of_training = (line for trial in trials for line in trial.radius_warnings(shape(trial.data)))
     tested_on = dict.fromkeys(shape(trial.data) for trial in trials)
-    of_suite = (line for its in tested_on for line in spec.suite.radius_warnings(its))
+    of_suite = (line for its in tested_on for line in suite.radius_warnings(its))
     for line in dict.fromkeys((*of_training, *of_suite)):
         logger.warning("%s", line)
 
@@ -225,13 +231,13 @@ def _warn_of_slowness(pending: Sequence[PlannedTrial]) -> None:
 
 
 @contextmanager
-def _refused(spec: SweepSpec, key: str) -> Iterator[None]:
+def _refused(document: Document, key: str) -> Iterator[None]:
     try:
         yield
     except BadInput:
         raise
     except ValueError as error:
-        raise spec.document.fail(key, str(error)) from error
+        raise document.fail(key, str(error)) from error
 
 
 @contextmanager
@@ -246,33 +252,33 @@ def _on_this_cpu(resources: Resources) -> Iterator[None]:
         logger.warning("%s; this was on the CPU, and trials run on a GPU: they go on", error)
 
 
-def _refuse_halving(spec: SweepSpec, model: nn.Module) -> None:
+def _refuse_halving(document: Document, model: nn.Module) -> None:
     try:
         refuse_unfit_parts(model, 2)
     except BadInput as error:
-        raise spec.document.fail(
+        raise document.fail(
             "halve_batch",
             "must be false for a network with BatchNorm: the statistics of a batch's parts are "
             "not those of the whole; lower training.batch_size instead",
         ) from error
 
 
-def local_resources(spec: SweepSpec, console: Console) -> Resources:
-    """Return what a trial occupies on this machine: without a GPU here, none.
+def local_resources(resources: Resources, document: Document, console: Console) -> Resources:
+    """Return what a trial occupies on this machine, of what the sweep file says: without a GPU
+    here, none.
 
     Raises:
         BadInput: more than there is.
     """
-    resources = spec.policy.resources
     cores = os.cpu_count() or 1
     if resources.cpu > cores:
-        raise spec.document.fail(
+        raise document.fail(
             "resources.cpu", f"must be at most {cores} on this machine, got {resources.cpu:g}"
         )
     gpus = torch.cuda.device_count()
     if resources.gpu > gpus:
         if gpus:
-            raise spec.document.fail(
+            raise document.fail(
                 "resources.gpu", f"must be at most {gpus} on this machine, got {resources.gpu:g}"
             )
         print_line(

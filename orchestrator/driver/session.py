@@ -219,7 +219,16 @@ def conclude(
     write_manifest(files, spec, plan)
     table = trials_table(spec, plan)
     with tempfile.TemporaryDirectory(prefix="front-") as staging:
-        results = write_results(spec, plan, table, files, Path(staging))
+        results = write_results(
+            plan,
+            table,
+            files,
+            folder=spec.folder,
+            staging=Path(staging),
+            objectives=spec.objectives,
+            reference_point=spec.reference_point,
+            covered=coverage(spec, plan),
+        )
         theirs = starts_elsewhere(files, spec.name, start)
         track_trials(tracker, store, plan, table, theirs=theirs)
         if spec.reevaluation is None and spec.policy.retention.weights == "front":

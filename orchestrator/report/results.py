@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,10 @@ from orchestrator.figures.placement import PLACEMENTS
 from orchestrator.pareto.front import Front, extract_front
 from orchestrator.plan.plan import Plan
 from orchestrator.report.front_files import copy_into, write_front
-from orchestrator.results.reevaluation import coverage
+from orchestrator.results.reevaluation import Coverage
 from orchestrator.results.table_files import write_csv
-from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Files
+from orchestrator.table.objectives import Objective
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,29 +29,47 @@ class Results:
 
 
 def write_results(
-    spec: SweepSpec, plan: Plan, table: pd.DataFrame, files: Files, staging: Path
+    plan: Plan,
+    table: pd.DataFrame,
+    files: Files,
+    *,
+    folder: str,
+    staging: Path,
+    objectives: Sequence[Objective],
+    reference_point: Sequence[float],
+    covered: Coverage | None,
 ) -> Results:
-    """Make the tables and pictures in a local folder, then copy each whole into the storage."""
+    """Make the tables and pictures in a local folder, then copy each whole into the storage.
+
+    Args:
+        table: of the plan's trials.
+        folder: that of the storage in which they are to lie.
+        staging: the local one, empty.
+        objectives, reference_point: by which the front is drawn, and its hypervolume measured.
+        covered: what the plan covers under another suite than the sweep's own; None under its own.
+    """
     trials = staging / "trials.csv"
     write_csv(table, trials)
     front = extract_front(
         table,
-        objectives=spec.objectives,
-        reference_point=spec.reference_point,
+        objectives=objectives,
+        reference_point=reference_point,
         keep_collapsed=False,
     )
-    facts = suite_facts(spec, plan)
     paths = write_front(
-        front, staging, placement=PLACEMENTS[0], note=_note(spec, plan), facts=facts
+        front,
+        staging,
+        placement=PLACEMENTS[0],
+        note=_note(plan, covered),
+        facts=suite_facts(covered),
     )
     staged = (trials, *paths)
-    copy_into(staged, files, spec.folder)
+    copy_into(staged, files, folder)
     return Results(front=front, staged=staged)
 
 
-def suite_facts(spec: SweepSpec, plan: Plan) -> dict[str, Any]:
+def suite_facts(covered: Coverage | None) -> dict[str, Any]:
     """What `front.json` says under `suite`; empty where that is the sweep's own."""
-    covered = coverage(spec, plan)
     return {} if covered is None else {"suite": covered.record()}
 
 
@@ -68,13 +87,14 @@ def missing(plan: Plan) -> str:
     return f"{reasons.total()} of {len(plan.asked_for())} trials missing: {why}"
 
 
-def _note(spec: SweepSpec, plan: Plan) -> str:
+def _note(plan: Plan, covered: Coverage | None) -> str:
     """Small print of the picture: the data, how far each category's attack reaches, what is
     missing; for another suite a second line says on how many trials it was tried."""
     evaluations = [planned.evaluation for planned in plan.trials if planned.evaluation]
     reach = evaluations[0].reach if evaluations else {}
-    said = [spec.cells[0].trial.data.name, *(f"{k} {v}" for k, v in reach.items()), missing(plan)]
+    data = plan.trials[0].trial.data.name
+    said = [data, *(f"{k} {v}" for k, v in reach.items()), missing(plan)]
     note = ", ".join(part for part in said if part)
-    if (covered := coverage(spec, plan)) is not None:
+    if covered is not None:
         note += "\n" + "; ".join(text for _, text in covered.lines())
     return note

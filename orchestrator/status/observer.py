@@ -15,7 +15,7 @@ from typing import Any
 
 from orchestrator.costs.budget import SECONDS_BETWEEN_WEIGHINGS, Usage, usage
 from orchestrator.costs.footprint import bytes_stored
-from orchestrator.costs.forecast import Forecast, forecast
+from orchestrator.costs.forecast import Forecast, forecast, room_here
 from orchestrator.pareto.front import Front, extract_front
 from orchestrator.plan.manifest import read_manifest
 from orchestrator.plan.plan import Plan, PlannedTrial, grown, make_plan, refreshed
@@ -174,7 +174,14 @@ class Observer:
                 reference_point=spec.reference_point,
                 keep_collapsed=False,
             ),
-            forecast=forecast(spec, plan, used, files, stored=self._weigh()),
+            forecast=forecast(
+                spec,
+                plan,
+                used,
+                files,
+                slots=room_here(spec.policy.resources),
+                stored=self._weigh(),
+            ),
             kept_bytes=_kept_bytes(plan),
             search=search_standing(spec, plan),
         )

@@ -79,7 +79,8 @@ def by_title(plan: Plan) -> dict[str, PlannedTrial]:
 
 
 def told(spec: SweepSpec, plan: Plan, store: Store, used: Usage = NOTHING_USED) -> Forecast:
-    return forecast(spec, plan, used, store.files, stored=None)
+    slots = room_here(spec.policy.resources)
+    return forecast(spec, plan, used, store.files, slots=slots, stored=None)
 
 
 @pytest.fixture
