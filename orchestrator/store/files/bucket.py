@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, ClientError
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import ObjectStore
 
@@ -130,7 +130,7 @@ class BucketFiles:
         what = f"cannot {verb} {self.url}/{name}"
         try:
             yield self._connected(ANSWER_SECONDS + size // BYTES_PER_SECOND)
-        except BotoCoreError as error:
+        except (BotoCoreError, ClientError) as error:
             raise no_keys(error, what) from None
         except (BaseError, FileNotFoundError) as error:
             raise explained(error, what, self._scheme) from None

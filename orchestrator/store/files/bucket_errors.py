@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from botocore.exceptions import (
     BotoCoreError,
+    ClientError,
     ConnectionError,
     HTTPClientError,
     NoCredentialsError,
@@ -85,14 +86,14 @@ def is_conflict(error: Exception) -> bool:
 def explained(error: Exception, what: str, scheme: str) -> OSError:
     """Turn an error of obstore's into one of the store's; `what` could not be done, and where."""
     said, code = str(error), _first(_CODE, error)
-    status = int(_first(_STATUS, error) or 0)
+    status, keys = int(_first(_STATUS, error) or 0), _keys(scheme)
     if not status or "token request" in said:
-        return _unanswered(said, what, scheme)
+        return _unanswered(said, what, scheme, status)
     if code in _ABSENT or (status == 404 and "Bulk delete" in said):
         return AbsentError(f"{what}: there is none")
     if status == 507 or code in _FULL:  # insufficient storage
         return FullError(f"{what}: the server is full ({code}); make room on it or in the quota")
-    if remedy := _keys(scheme) if status == 401 or code in _UNKNOWN_KEYS else REMEDIES.get(code):
+    if remedy := keys if status == 401 or code in _UNKNOWN_KEYS else REMEDIES.get(code):
         return RefusedError(f"{what}: {code}; {remedy}")
     if status in {408, 429} or status >= 500 or code in _BUSY:
         return UnreachableError(f"{what}: the server is in trouble or busy ({status} {code})")
@@ -100,22 +101,23 @@ def explained(error: Exception, what: str, scheme: str) -> OSError:
     return RefusedError(f"{what}: the server refuses with {status} {code} ({message})")
 
 
-def no_keys(error: BotoCoreError, what: str) -> OSError:
+def no_keys(error: BotoCoreError | ClientError, what: str) -> OSError:
     """Turn an error of boto3's, which looks for keys, into one of the store's."""
     said = redacted(str(error))
-    if isinstance(error, (ConnectionError, HTTPClientError)):
+    answer = error.response["ResponseMetadata"] if isinstance(error, ClientError) else {}
+    is_in_trouble = answer.get("HTTPStatusCode", 0) >= 500
+    if is_in_trouble or isinstance(error, (ConnectionError, HTTPClientError)):
         return UnreachableError(f"{what}: no keys now: {said}; see that the network is up")
     if isinstance(error, (NoCredentialsError, PartialCredentialsError)):
         return RefusedError(f"{what}: there are no keys; {_keys('s3')}")
     return RefusedError(f"{what}: {said}; see the AWS_* variables and ~/.aws/config")
 
 
-def _unanswered(said: str, what: str, scheme: str) -> OSError:
+def _unanswered(said: str, what: str, scheme: str, status: int) -> OSError:
     """Turn what obstore says without an answer of the bucket's server into one of the store's."""
     if "token request" in said:  # to the machine's own server, where there are no keys
-        return RefusedError(
-            f"{what}: there are no keys, and this machine has no role; {_keys(scheme)}"
-        )
+        kind = RefusedError if 400 <= status < 500 else UnreachableError
+        return kind(f"{what}: there are no keys, and no role of the machine's; {_keys(scheme)}")
     if "Received redirect" in said:
         return RefusedError(f"{what}: the bucket is in another region; {_REGION}")
     if "HTTP error" not in said:

@@ -77,7 +77,7 @@ def scripts() -> Iterator[list[Script]]:
             self.wfile.write(body)
             self.close_connection = script.lost_bytes > 0
 
-        do_GET = do_PUT = do_DELETE = answer  # noqa: N815 (the names that the server looks for)
+        do_GET = do_PUT = do_DELETE = do_POST = answer  # noqa: N815 (the names that the server looks for)
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
@@ -229,6 +229,40 @@ def test_fork_is_refused_rather_than_left_to_wait_without_end(script: Script, fi
     )
 
 
+# --- Google's buckets, of which there is no server to test against
+
+
+def test_buckets_of_googles(
+    script: Script, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    account = {"gcs_base_url": os.environ["AWS_ENDPOINT_URL"], "disable_oauth": True}
+    account |= {"client_email": "", "private_key": "", "private_key_id": ""}
+    (tmp_path / "account.json").write_text(json.dumps(account))
+    monkeypatch.setenv("GOOGLE_SERVICE_ACCOUNT", str(tmp_path / "account.json"))
+    files = open_files("gs://bucket/some/where")
+    assert files.read("a/it") == b"content"
+    script.answers = [(200, ""), (412, "PreconditionFailed"), (200, "")]
+    assert files.create("a/it", b"1")
+    assert script.headers["x-goog-if-generation-match"] == "0"
+    script.answers = [(412, "PreconditionFailed"), (200, "")]
+    assert not files.create("a/it", b"1")
+    for status, code, error, said in (
+        (404, "NoSuchBucket", RefusedError, "cannot read gs://bucket/some/where/a/it: NoSuchBu"),
+        (403, "AccessDenied", RefusedError, "let these keys list the bucket"),
+        (401, "AuthenticationRequired", RefusedError, "set GOOGLE_APPLICATION_CREDENTIALS"),
+        (429, "TooManyRequests", UnreachableError, "in trouble or busy"),
+    ):
+        script.answers = [(status, code)]
+        with pytest.raises(error, match=said):
+            files.read("a/it")
+    script.answers = [(404, "NoSuchKey")]
+    assert files.read("a/it") is None
+    files.remove("a/it")
+    monkeypatch.setenv("GOOGLE_SERVICE_ACCOUNT", str(tmp_path / "nowhere.json"))
+    with pytest.raises(RefusedError, match=r"nowhere\.json.*set GOOGLE_APPLICATION_CREDENTIALS"):
+        open_files("gs://bucket").read("a/it")
+
+
 # --- conditional writes
 
 
@@ -309,6 +343,36 @@ def test_profile_has_keys_and_a_place(
     assert open_files("s3://bucket").read("a/it") == b"content"
     assert re.search(r"Credential=AKIDPROFILE/\d+/eu-north-1/s3/", script.headers["authorization"])
     assert script.headers["x-amz-security-token"] == "its own"
+
+
+@pytest.mark.parametrize(
+    ("status", "expected", "said"),
+    [
+        (403, RefusedError, r"AssumeRole operation.*see the AWS_\* variables and ~/.aws/config"),
+        (500, UnreachableError, "no keys now: .*AssumeRole operation.*see that the network is up"),
+    ],
+)
+def test_role_that_is_not_given(
+    script: Script,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    *,
+    status: int,
+    expected: type[OSError],
+    said: str,
+) -> None:
+    config = ["[profile lab]", "role_arn = arn:aws:iam::123456789012:role/lab"]
+    config += ["source_profile = own", "max_attempts = 1", "region = us-east-1"]
+    config += ["[profile own]", f"aws_access_key_id = {KEY}", f"aws_secret_access_key = {SECRET}"]
+    (tmp_path / "config").write_text("\n".join(config))
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_PROFILE", "lab")
+    script.answers = [(status, "AccessDenied")]
+    with pytest.raises(expected, match=said):
+        open_files("s3://bucket").read("a/it")
+    assert [method for method, _ in script.seen[:1]] == ["POST"]
 
 
 def self_signed(folder: Path) -> Path:
