@@ -44,18 +44,18 @@ class Footprint:
         needed = self.bytes
         if needed is None:
             return []
-        told = []
+        found = []
         if self.free is not None and needed > self.free:
-            told.append(
+            found.append(
                 f"the trials to run take about {size_text(needed)}, and {storage} has "
                 f"{size_text(self.free)} free: make room, or give another storage"
             )
         if cap is not None and self.stored is not None and self.stored + needed > 1e9 * cap:
-            told.append(
+            found.append(
                 f"budget.disk_gb is {cap:g}, {size_text(self.stored)} are used, and the trials to "
                 f"run take about {size_text(needed)} more: the sweep will stop at the cap"
             )
-        return told
+        return found
 
 
 def footprint(

@@ -83,13 +83,13 @@ class Forecast:
     def _left(self) -> str:
         if self.core_hours is None or self.gpu_hours is None or self.hours is None:
             return f"{self.trials} trials; how long is not known before one is done"
-        judged = ", ".join(f"{count} by their {basis}" for basis, count in self.basis.items())
+        bases = ", ".join(f"{count} by their {basis}" for basis, count in self.basis.items())
         gpu = f", {self.gpu_hours:.3g} GPU-hours" if self.gpu_hours else ""
         in_all = self.used.core_hours + self.core_hours
         return (
             f"about {self.core_hours:.3g} core-hours{gpu}, {duration(3600 * self.hours)} with "
             f"{self.at_once} at once; in all {in_all:.3g} core-hours "
-            f"({self.trials} trials, judged by those done: {judged})"
+            f"({self.trials} trials, judged by those done: {bases})"
         )
 
 
@@ -188,11 +188,11 @@ def _seconds(plan: Plan, pending: Iterable[PlannedTrial]) -> tuple[dict[str, int
     bases: Counter[str] = Counter()
     total = 0.0
     for planned in pending:
-        judged = [evaluation.of(planned, 1)]
+        estimates = [evaluation.of(planned, 1)]
         if planned.epochs_left:
-            judged.append(training.of(planned, planned.epochs_left))
-        known = [each for each in judged if each is not None]
-        if len(known) < len(judged):
+            estimates.append(training.of(planned, planned.epochs_left))
+        known = [each for each in estimates if each is not None]
+        if len(known) < len(estimates):
             return {}, None
         bases[max((basis for basis, _ in known), key=_ORDER.index)] += 1
         total += sum(seconds for _, seconds in known)
@@ -216,11 +216,13 @@ def _passes(suite: Suite, plan: Plan, pending: Sequence[PlannedTrial]) -> Passes
             a_suite[cell] = _of_a_suite(planned.trial, suite)
     return PassesLeft(
         training=_sum(
-            _told_or_judged(an_epoch, trained, planned, planned.epochs_left)
+            _stated_or_estimated(an_epoch, trained, planned, planned.epochs_left)
             for planned in pending
             if planned.epochs_left
         ),
-        evaluation=_sum(_told_or_judged(a_suite, evaluated, planned, 1) for planned in pending),
+        evaluation=_sum(
+            _stated_or_estimated(a_suite, evaluated, planned, 1) for planned in pending
+        ),
     )
 
 
@@ -236,15 +238,15 @@ def _of_a_suite(trial: Trial, suite: Suite) -> float | None:
     return None if passes is None else passes.total
 
 
-def _told_or_judged(
-    told: Mapping[str, float | None], pace: _Pace, planned: PlannedTrial, units: int
+def _stated_or_estimated(
+    stated: Mapping[str, float | None], pace: _Pace, planned: PlannedTrial, units: int
 ) -> float | None:
     """Return what a trial's settings say, or else an estimate from its cell or its method."""
     (_, cell), *_ = _likenesses(planned)
-    if (of_one := told[cell]) is not None:
+    if (of_one := stated[cell]) is not None:
         return units * of_one
-    judged = pace.of(planned, units)
-    return None if judged is None or judged[0] == "sweep" else judged[1]
+    estimate = pace.of(planned, units)
+    return None if estimate is None or estimate[0] == "sweep" else estimate[1]
 
 
 def _sum(values: Iterable[float | None]) -> int | None:

@@ -93,7 +93,7 @@ def start(
             patience=PATIENCE_SECONDS,
         )
         store = Store(files, direct)
-        looked = ready(
+        checked = ready(
             spec,
             store,
             direct,
@@ -102,11 +102,11 @@ def start(
             retry_failed=retry_failed,
             console=console,
         )
-        policy = spec.policy.model_copy(update={"resources": looked.resources})
+        policy = spec.policy.model_copy(update={"resources": checked.resources})
         site = opened.enter_context(
             Site(address=address, is_local=is_local, resources=policy.resources, requests=requests)
         )
-        if looked.pending:
+        if checked.pending:
             site.join()
         meter = Meter(policy.resources)
         relay = OrderRelay(
@@ -137,8 +137,8 @@ def start(
             precision=spec.auto_precision if spec.reevaluation is None else None,
             console=console,
         )
-        plan, pending = looked.plan, looked.pending
-        if (whole := grow(spec, looked.recorded, store)) is not looked.recorded:
+        plan, pending = checked.plan, checked.pending
+        if (whole := grow(spec, checked.recorded, store)) is not checked.recorded:
             plan, pending = whole, whole.pending(retry_failed=retry_failed)
         mend(plan, store)
         write_manifest(files, spec, plan)

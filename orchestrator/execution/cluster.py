@@ -15,7 +15,7 @@ from ray.tune.execution import class_cache
 
 from orchestrator.execution.address import NoClusterError, check_address
 from orchestrator.execution.cluster_watch import watched_cluster
-from orchestrator.execution.session import heard_here_alone, own_folder, own_token
+from orchestrator.execution.session import listening_on_loopback, own_folder, own_token
 from orchestrator.spec.auto_precision import Decision, decided_by
 from orchestrator.spec.policy import Resources
 from trainer.device.allocator import ENVIRONMENT
@@ -78,9 +78,9 @@ def _start(folder: Path) -> None:
             "trials run on this machine alone; for the cluster of RAY_ADDRESS, give --address %s",
             redacted(there),
         )
-    os.environ.update(_unsaid(ENVIRONMENT))  # by inheritance: no worker is started twice
+    os.environ.update(_unset(ENVIRONMENT))  # by inheritance: no worker is started twice
     try:
-        with heard_here_alone():
+        with listening_on_loopback():
             ray.init(
                 address="local",
                 include_dashboard=False,
@@ -102,7 +102,7 @@ def _join(address: str) -> None:
     try:
         ray.init(
             address=address,
-            runtime_env={"env_vars": _unsaid(ENVIRONMENT)},
+            runtime_env={"env_vars": _unset(ENVIRONMENT)},
             log_to_driver=False,
             logging_level=logging.ERROR,
         )
@@ -124,7 +124,7 @@ def _keep_keys() -> None:
     class_cache.ENV_VARS_TO_PROPAGATE.intersection_update(kept)
 
 
-def _unsaid(environment: Mapping[str, str]) -> dict[str, str]:
+def _unset(environment: Mapping[str, str]) -> dict[str, str]:
     """Keep the variables that the environment does not set: Ray refuses those set twice."""
     return {name: value for name, value in environment.items() if name not in os.environ}
 

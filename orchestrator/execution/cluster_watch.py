@@ -51,7 +51,7 @@ class Part:
 
     name: str
     address: str
-    patience: float  # seconds
+    longest_silence: float  # seconds
     may_be_slow: bool  # on this machine: busy where it does not answer, gone where it refuses
     answered_at: float
 
@@ -86,7 +86,7 @@ def _watch(parts: list[Part], is_over: threading.Event) -> None:
     while not is_over.wait(SECONDS_BETWEEN_LOOKS):
         for part in parts:
             silence = part.silence()
-            if silence > part.patience and not is_over.is_set():
+            if silence > part.longest_silence and not is_over.is_set():
                 logger.error(
                     "the Ray cluster is lost: %s (%s) has not answered for %.0f s; what is done "
                     "is kept, the same command goes on",

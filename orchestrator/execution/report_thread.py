@@ -9,22 +9,22 @@ from queue import SimpleQueue
 
 from trainer.training.loop import EpochRow
 
-Tell = Callable[[EpochRow], None]
+Report = Callable[[EpochRow], None]
 
 
 @contextmanager
-def told_in_a_thread(tell: Tell) -> Iterator[Tell]:
-    """Make `tell` return at once; when the block ends, all has been passed on, in order.
+def reported_in_a_thread(report: Report) -> Iterator[Report]:
+    """Make `report` return at once; when the block ends, all has been passed on, in order.
 
-    Where `tell` breaks off, what comes after is passed on to nobody, and nobody is held up.
+    Where `report` breaks off, what comes after is passed on to nobody, and nobody is held up.
     """
     news: SimpleQueue[EpochRow | None] = SimpleQueue()
 
-    def tell_all() -> None:
+    def report_all() -> None:
         while (row := news.get()) is not None:
-            tell(row)
+            report(row)
 
-    thread = threading.Thread(target=tell_all, name="telling", daemon=True)
+    thread = threading.Thread(target=report_all, name="reports", daemon=True)
     thread.start()
     try:
         yield news.put

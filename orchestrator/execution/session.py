@@ -94,7 +94,7 @@ def own_folder(environment: Mapping[str, str]) -> Iterator[Path]:
 
 
 @contextmanager
-def heard_here_alone() -> Iterator[None]:
+def listening_on_loopback() -> Iterator[None]:
     """Make a Ray that is started within the block listen on the loopback interface alone.
 
     Ray does so wherever it takes its machine to be in no cluster: on macOS and Windows by itself,

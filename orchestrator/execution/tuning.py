@@ -24,7 +24,7 @@ from ray.tune.search import Searcher
 
 from orchestrator.execution.backend import RealTime, Workload, failure_by
 from orchestrator.execution.queue import Queue
-from orchestrator.execution.report_thread import told_in_a_thread
+from orchestrator.execution.report_thread import reported_in_a_thread
 from orchestrator.execution.silence import end_worker
 from orchestrator.plan.plan import PlannedTrial
 from orchestrator.spec.policy import Policy, Resources
@@ -141,7 +141,7 @@ def work_on_trial(config: dict[str, Any], *, assignment: Assignment) -> None:
     work = json.loads(config[WORK])
     # Tune holds whoever reports until the command has heard it, which may stand still; a row is
     # nested, away from Tune's own keys.
-    with told_in_a_thread(lambda row: tune.report({"row": row})) as report:
+    with reported_in_a_thread(lambda row: tune.report({"row": row})) as report:
         ending = carry_out(
             read_trial(Document.from_plain(work["trial"], config[TRIAL])),
             read_suite(Document.from_plain(assignment.suite, "suite")),

@@ -1,4 +1,4 @@
-"""News told apart: nobody waits for who listens, and all is told in order."""
+"""Reports by a thread of their own: nobody waits for who receives them, and all come in order."""
 
 from __future__ import annotations
 
@@ -7,46 +7,46 @@ import threading
 
 import pytest
 
-from orchestrator.execution.report_thread import told_in_a_thread
+from orchestrator.execution.report_thread import reported_in_a_thread
 from trainer.training.loop import EpochRow
 
 ROWS: list[EpochRow] = [{"epoch": float(epoch)} for epoch in range(5)]
 
 
-def test_who_tells_does_not_wait_for_who_listens_and_at_the_end_all_is_told_in_order() -> None:
-    listens = threading.Event()
-    heard: list[EpochRow] = []
+def test_who_reports_does_not_wait_and_at_the_end_all_has_come_in_order() -> None:
+    receives = threading.Event()
+    received: list[EpochRow] = []
 
-    def hear(row: EpochRow) -> None:
-        assert listens.wait(60)
-        heard.append(row)
+    def receive(row: EpochRow) -> None:
+        assert receives.wait(60)
+        received.append(row)
 
-    with told_in_a_thread(hear) as tell:
+    with reported_in_a_thread(receive) as report:
         for row in ROWS:
-            tell(row)
-        assert heard == []
-        listens.set()
-    assert heard == ROWS
+            report(row)
+        assert received == []
+        receives.set()
+    assert received == ROWS
 
 
-def test_all_is_told_before_what_went_wrong_goes_on() -> None:
-    heard: list[EpochRow] = []
-    with pytest.raises(ZeroDivisionError), told_in_a_thread(heard.append) as tell:
+def test_all_has_come_before_what_went_wrong_goes_on() -> None:
+    received: list[EpochRow] = []
+    with pytest.raises(ZeroDivisionError), reported_in_a_thread(received.append) as report:
         for row in ROWS:
-            tell(row)
+            report(row)
         raise ZeroDivisionError
-    assert heard == ROWS
+    assert received == ROWS
 
 
-def test_where_the_telling_breaks_off_nobody_is_held_up() -> None:
-    heard: list[EpochRow] = []
+def test_where_the_receiver_breaks_off_nobody_is_held_up() -> None:
+    received: list[EpochRow] = []
 
-    def hear_one(row: EpochRow) -> None:
-        if heard:
+    def receive_one(row: EpochRow) -> None:
+        if received:
             sys.exit(0)  # as Tune ends who reports to it
-        heard.append(row)
+        received.append(row)
 
-    with told_in_a_thread(hear_one) as tell:
+    with reported_in_a_thread(receive_one) as report:
         for row in ROWS:
-            tell(row)
-    assert heard == ROWS[:1]
+            report(row)
+    assert received == ROWS[:1]
