@@ -31,6 +31,7 @@ from trainer.evaluation.score_sheet import (
 from trainer.evaluation.self_check import self_checked
 from trainer.evaluation.suite import Suite, evaluate, examples_of, origin_of, read_suite
 from trainer.input.document import Document
+from trainer.input.whole_file import write_whole
 from trainer.terminal.console import terminal
 from trainer.terminal.door import door, refusing
 from trainer.terminal.json_text import print_json
@@ -110,11 +111,11 @@ def main(
         outcomes = _read_same(path, task.origin)
         if outcomes is not None and outcomes.warnings is None:  # of before evaluations were checked
             outcomes = task.checked(outcomes)
-            _write(path, outcomes.to_bytes())
+            write_whole(path, outcomes.to_bytes())
     if outcomes is None:
         with refusing(*WRONG):
             outcomes = task.evaluate()
-        _write(path, outcomes.to_bytes())
+        write_whole(path, outcomes.to_bytes())
         typer.echo(f"bits are in {path}", err=True)
     else:
         typer.echo(f"bits are those of {path}; remove it to attack again", err=True)
@@ -210,12 +211,6 @@ def _read_same(path: Path, origin: Origin) -> Outcomes | None:
     except (FileNotFoundError, DamagedError):
         return None
     return outcomes if outcomes.origin == origin else None
-
-
-def _write(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f".{path.name}")
-    temporary.write_bytes(data)
-    temporary.replace(path)
 
 
 def _print_record(

@@ -29,6 +29,7 @@ from orchestrator.tracking.database import database_uri
 from orchestrator.tracking.names import text, valid_name
 from orchestrator.tracking.tracker import TrackedTrial, Tracker
 from trainer.input.redaction import HIDDEN, is_secret_name, redacted
+from trainer.input.whole_file import written_whole
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -345,13 +346,12 @@ def _make_database(path: Path) -> None:
     MLflow's schema, MLflow refuses what is left ever after."""
     from mlflow import MlflowClient  # noqa: PLC0415 (seconds of import, off the main thread)
 
-    unfinished = path.with_name(f"{path.name}.unfinished")
     path.parent.mkdir(parents=True, exist_ok=True)
-    for left in list(path.parent.iterdir()):
-        if left.name.startswith(unfinished.name):  # SQLite's journal of it too
-            left.unlink()
-    MlflowClient(tracking_uri=database_uri(str(unfinished))).search_experiments(max_results=1)
-    unfinished.rename(path)
+    with written_whole(path) as unfinished:
+        for left in list(path.parent.iterdir()):
+            if left.name.startswith(unfinished.name):  # SQLite's journal of it too
+                left.unlink()
+        MlflowClient(tracking_uri=database_uri(str(unfinished))).search_experiments(max_results=1)
 
 
 def _is_refusal(error: Exception) -> bool:

@@ -23,6 +23,7 @@ from trainer.data.selection import share_of_each_class
 from trainer.data.settings import DataSettings
 from trainer.data.source import Pictures
 from trainer.data.split import Split
+from trainer.input.whole_file import written_whole
 
 if TYPE_CHECKING:
     import torch
@@ -188,8 +189,11 @@ def _decoded(paths: Sequence[Path], cache: Path) -> Tensor:
 
 
 def _write(paths: Sequence[Path], cache: Path) -> None:
-    unfinished = cache.with_name(f"{cache.name}.part")
-    with unfinished.open("wb") as file, ThreadPoolExecutor() as threads:
+    with (
+        written_whole(cache) as unfinished,
+        unfinished.open("wb") as file,
+        ThreadPoolExecutor() as threads,
+    ):
         for start in range(0, len(paths), _BATCH):
             for image in threads.map(_decode, paths[start : start + _BATCH]):
                 file.write(image)
@@ -197,7 +201,6 @@ def _write(paths: Sequence[Path], cache: Path) -> None:
             _logger.info("Caltech-256: decoded %d of %d images into %s", done, len(paths), cache)
         file.flush()
         os.fsync(file.fileno())  # a crash of the machine must not leave the name without bytes
-    unfinished.replace(cache)
 
 
 def _decode(path: Path) -> bytes:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from trainer.input.checksum import checksum_line, checksum_path
 from trainer.input.problems import BadInput, Problem
+from trainer.input.whole_file import write_whole
 from trainer.training.last_steps import LastSteps
 from trainer.training.loop import EpochRow
 from trainer.weights import own_weights
@@ -75,9 +76,8 @@ class TrainingFolder:
         return path
 
     def _write(self, name: str, data: bytes) -> Path:
-        temporary, path = self._path / f".{name}", self._path / name
-        temporary.write_bytes(data)
-        temporary.replace(path)
+        path = self._path / name
+        write_whole(path, data)
         return path
 
 

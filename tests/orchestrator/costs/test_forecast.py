@@ -23,6 +23,7 @@ from orchestrator.spec.policy import Resources
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import LocalFiles, Store
 from orchestrator.store.records.version import enter
+from orchestrator.store.trials.records import Evaluation, Result
 from orchestrator.sweep import app
 from orchestrator.terminal.units import count_text, size_text
 from orchestrator.worker.trial import Ending
@@ -33,6 +34,7 @@ from trainer.attacks import ATTACKS
 from trainer.attacks.pixel import PGD
 from trainer.config import Trial
 from trainer.data import load
+from trainer.passes import Passes
 from trainer.weights.checkpoint import Checkpoint
 
 SWEEP = """\
@@ -60,13 +62,13 @@ NOTHING_USED = Usage()
 
 
 def trained(planned: PlannedTrial, *, seconds: float, epochs: int = 4) -> PlannedTrial:
-    result = {"seconds": seconds, "epochs": epochs, "bytes": 60_000, "attempt": 1}
+    result = Result(seconds=seconds, epochs=epochs, bytes=60_000, attempt=1)
     return replace(planned, progress=replace(planned.progress, result=result))
 
 
 def done(planned: PlannedTrial, *, training: float, evaluation: float) -> PlannedTrial:
     its = trained(planned, seconds=training)
-    record = {"seconds": evaluation, "bytes": 900, "attempt": 1}
+    record = Evaluation(seconds=evaluation, bytes=900, attempt=1, at="")
     return replace(its, progress=replace(its.progress, evaluation=record))
 
 
@@ -249,7 +251,9 @@ def test_networks_that_were_trained_tell_their_size(read: Read, store: Store) ->
     smaller = footprint(spec, [known, *others], others, store.files, at_once=1, stored=None)
     larger_known = replace(
         known,
-        progress=replace(known.progress, result={**(known.progress.result or {}), "bytes": 1e6}),
+        progress=replace(
+            known.progress, result=Result(seconds=1, epochs=4, bytes=1_000_000, attempt=1)
+        ),
     )
     larger = footprint(spec, [larger_known, *others], others, store.files, at_once=1, stored=None)
     assert smaller.bytes is not None
@@ -354,7 +358,7 @@ def test_passes_of_an_attack_of_ones_own_are_judged_by_its_method(
     assert told(spec, plan, store).passes.training is None
     assert "not known of training, up to" in dict(told(spec, plan, store).lines())["passes"]
     first = by_title(plan)["unsaid seed=0"]
-    result = {"seconds": 1, "epochs": 4, "bytes": 1, "attempt": 1, "passes": {"forward": 999}}
+    result = Result(seconds=1, epochs=4, bytes=1, attempt=1, passes=Passes(forward=999))
     one = replace(first, progress=replace(first.progress, result=result, epochs_done=4))
     passes = told(spec, with_trials(plan, {first.title: one}), store).passes
     others = told(read(SWEEP), make_plan(read(SWEEP), store), store).passes.training

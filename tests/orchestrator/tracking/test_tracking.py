@@ -153,7 +153,7 @@ def test_a_database_whose_maker_was_killed_is_made_anew(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Half of MLflow's schema it would refuse ever after."""
-    unfinished = tmp_path / "mlflow.db.unfinished"
+    unfinished = tmp_path / ".mlflow.db.unfinished"
     with subprocess.Popen([sys.executable, "-c", TELLS, str(tmp_path)]) as maker:
         while not (unfinished.exists() and unfinished.stat().st_size):
             assert maker.poll() is None

@@ -109,7 +109,7 @@ def test_trial_is_trained_and_evaluated(trial: MakeTrial, suite: Suite, store: S
     assert outcomes.warnings == ()
     assert progress.result.epochs == 3
     assert progress.result.seconds == sum(row["seconds"] for row in stored.rows())
-    assert progress.result.passes == _passes(forward=3 * 160, weight_backward=3 * 160)
+    assert progress.result.passes == Passes(forward=3 * 160, weight_backward=3 * 160)
     validated = stored.rows()[-1]["validation/passes/forward"]
     assert progress.result.validation_passes.forward == validated > 0
     most = most_passes_of_evaluation(suite, 60)
@@ -123,16 +123,12 @@ def test_trial_is_trained_and_evaluated(trial: MakeTrial, suite: Suite, store: S
     assert (attempt.ended.how, attempt.ended.epoch) == ("done", 3)
 
 
-def _passes(**kinds: int) -> dict[str, int]:
-    return Passes(**kinds).record()
-
-
 def test_passes_of_a_course_are_those_of_its_last_row() -> None:
     """So that rows of earlier epochs may be lost; without the last one, nobody knows."""
     first, second = (
         {"epoch": epoch, **Passes(forward=epoch).columns("passes/")} for epoch in (1, 2)
     )
-    assert passes_of_training([second], 2)["passes"] == _passes(forward=2)
+    assert passes_of_training([second], 2)["passes"] == Passes(forward=2)
     for rows in ([first], [], [{"epoch": 2.0}]):
         assert passes_of_training(rows, 2) == {"passes": None, "validation_passes": None}
 

@@ -275,7 +275,7 @@ def test_caltech_is_decoded_once(tmp_path: Path, caplog: pytest.LogCaptureFixtur
         f"Caltech-256: decoded 10 of 10 images into {next((tmp_path / 'cache').glob('*.uint8'))}"
     ]
     assert torch.equal(first.train.stored, second.train.stored)
-    assert not list((tmp_path / "cache").glob("*.part"))
+    assert not list((tmp_path / "cache").glob("*.unfinished"))
 
 
 def test_another_photograph_is_another_fingerprint_and_another_map(tmp_path: Path) -> None:

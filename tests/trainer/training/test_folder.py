@@ -96,7 +96,7 @@ def test_a_file_that_cannot_be_written_leaves_the_one_before(tmp_path: Path) -> 
     folder = TrainingFolder(tmp_path)
     folder.add(row(1))
     before = (tmp_path / "epochs.csv").read_bytes()
-    (tmp_path / ".epochs.csv").mkdir()  # in the way of the temporary file
+    (tmp_path / ".epochs.csv.unfinished").mkdir()  # in the way of the temporary file
     with pytest.raises(OSError, match="epochs"):
         folder.add(row(2))
     assert (tmp_path / "epochs.csv").read_bytes() == before
