@@ -104,7 +104,10 @@ def main(
         bool, typer.Option("--retry-failed", help="Run failed trials again as well.")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show the plan and what is done; run nothing.")
+        bool,
+        typer.Option(
+            "--dry-run", help="Show the plan, drawn trials too, and what is done; run nothing."
+        ),
     ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON document; all else goes to stderr.")

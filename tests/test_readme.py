@@ -50,6 +50,16 @@ def test_the_sweep_file_reads(tmp_path: Path) -> None:
     assert methods == ["standard", *["pgd"] * 3, "average", *["pareto"] * 3, "pareto_absolute"]
 
 
+def test_the_search_reads(tmp_path: Path) -> None:
+    (example,) = (block for block in blocks("yaml") if block.startswith("search:"))
+    path = tmp_path / "drawn.yaml"
+    path.write_text(f"data: digits\n{example}")
+    spec = read_spec(str(path), [], {})
+    sizes = {label: method.size for label, method in spec.space.methods.items()}
+    assert sizes == {"pgd": None, "pareto": None, "average": 3}
+    assert spec.search.trials == 40
+
+
 def test_exit_codes_are_those_of_the_command() -> None:
     stated = re.findall(r"^\| (\d+)(?:, (\d+))? \|", README, re.MULTILINE)
     codes = {int(code) for row in stated for code in row if code}
@@ -73,7 +83,7 @@ def test_the_readers_own_attack_and_method_train(tmp_path: Path) -> None:
         f"from orchestrator.search.stopping import Decision, Rule\n\n{rule}"
     )
     attack_yaml, method_yaml, rule_yaml = (
-        block for block in blocks("yaml") if not block.startswith("name:")
+        block for block in blocks("yaml") if not block.startswith(("name:", "search:"))
     )
     halves = method_yaml.removeprefix("methods: {").removesuffix("}\n")
     own = attack_yaml.replace("methods: {", f"methods: {{{halves}, ")

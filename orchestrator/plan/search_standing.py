@@ -32,7 +32,7 @@ class SearchStanding:
             methods = ", ".join(f"{count} {method}" for method, count in self.by_method.items())
             said = f"{said} ({methods})"
         rest = self.trials - self.proposed
-        return f"{said}; {rest} more are proposed as results come" if rest else said
+        return f"{said}; {rest} to come, which no forecast counts" if rest else said
 
 
 def search_standing(spec: SweepSpec, plan: Plan) -> SearchStanding | None:

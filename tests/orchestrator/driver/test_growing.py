@@ -120,6 +120,11 @@ def test_random_trials_are_shown_run_and_added_to(tmp_path: Path) -> None:
     second = table(tmp_path)
     assert list(second["trial_id"][:5]) == list(first["trial_id"])
     assert len(second) == 7
+    (tmp_path / "weak.yaml").write_text("{examples: 32, pgd: {epsilon: 0.1, ladder: [1]}}")
+    weak = ["--evaluate", str(tmp_path / "weak.yaml"), "--set", "search.trials=6"]
+    assert run(tmp_path, *weak).exit_code == 0
+    (tried,) = (tmp_path / "runs/sweeps/sweep/suites").glob("weak-*/trials.csv")
+    assert list(pd.read_csv(tried)["trial_id"]) == list(second["trial_id"])
     arguments = [str(tmp_path / "sweep.yaml"), "--storage", str(tmp_path / "runs")]
     said = CliRunner().invoke(status_app, [*arguments, "--set", "search.trials=8"]).stdout
-    assert "random: 6 of 8 trials proposed (6 pgd); 2 more" in said
+    assert "random: 6 of 8 trials proposed (6 pgd); 2 to come" in said
