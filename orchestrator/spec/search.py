@@ -17,7 +17,7 @@ StrategyName = Literal["grid", "random"]
 
 
 class SearchSettings(Settings):
-    """Which trials there are, and in which order they are thought of."""
+    """How the cells of a sweep are chosen."""
 
     strategy: StrategyName = Field(
         "grid", description="grid: every point of the lists; random: drawn from lists and ranges"
@@ -87,7 +87,7 @@ def _check_trials(
     fixed = len(known) - 1
     least = (fixed + len(drawn)) * len(seeds)
     sizes = [method.size for method in drawn]
-    most, of_all = max_trials, "max_trials"
+    most, of_all = max_trials, "or raise max_trials"
     if None not in sizes:
         there_are = (fixed + sum(size for size in sizes if size is not None)) * len(seeds)
         if there_are < max_trials:
