@@ -6,10 +6,12 @@ the others take theirs up, and ask again when these are not enough.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pandas as pd
 
 from orchestrator.plan.plan import Plan, grown
-from orchestrator.plan.proposed import search_id, trials_left, wanted
+from orchestrator.plan.proposed import cells_with_seeds, search_id, trials_left, wanted
 from orchestrator.results.trials_table import trials_table
 from orchestrator.search.strategies import STRATEGIES
 from orchestrator.search.strategy import Known, KnownTrial
@@ -23,15 +25,14 @@ def observe(spec: SweepSpec, plan: Plan) -> Known:
     """Gather what a strategy may know of a sweep, from its plan as it stands."""
     names = columns_of_numbers(spec.suite, (*spec.cells, *spec.probes), spec.settings)
     rows = trials_table(spec, plan)[names].to_dict("records")
-    cell = {"fingerprint": "", "seed": spec.seeds[0]}
     return Known(
         space=spec.space,
         seed=spec.search.seed,
         seeds=spec.seeds,
         objectives=spec.objectives,
+        cells=frozenset(cell for cell, _ in _there(spec, plan)),
         trials=tuple(
             KnownTrial(
-                cell=planned.trial.model_copy(update=cell).id,
                 method=planned.method,
                 settings=planned.settings,
                 seed=planned.trial.seed,
@@ -52,13 +53,12 @@ def proposed(spec: SweepSpec, plan: Plan) -> tuple[Proposal, ...]:
     most = trials_left(spec, plan.proposals)
     if not most or spec.reevaluation is not None:
         return ()
-    known = observe(spec, plan)
-    chosen = STRATEGIES[spec.search.strategy](known, most=most)
-    there = {(trial.cell, trial.seed) for trial in known.trials}
+    chosen = STRATEGIES[spec.search.strategy](observe(spec, plan), most=most)
+    chosen = wanted(spec, (*plan.proposals, *chosen))[len(plan.proposals) :]
+    there = set(_there(spec, plan))
     fresh = []
-    for proposal in wanted(spec, (*plan.proposals, *chosen))[len(plan.proposals) :]:
-        cell = spec.space.cell(spec.space.methods[proposal.method], dict(proposal.point)).id
-        its_trials = {(cell, seed) for seed in proposal.seeds}
+    for proposal, (cell, seeds) in zip(chosen, cells_with_seeds(spec, chosen), strict=True):
+        its_trials = {(cell.id, seed) for seed in seeds}
         if not its_trials <= there:
             fresh.append(proposal)
             there |= its_trials
@@ -83,3 +83,10 @@ def grow(spec: SweepSpec, plan: Plan, store: Store) -> Plan:
         ours = proposed(spec, plan)
         if not ours or record_proposals(files, spec.name, search, there.next_number, ours):
             return grown(plan, spec, store, ours)
+
+
+def _there(spec: SweepSpec, plan: Plan) -> Iterator[tuple[str, int]]:
+    """Yield the cells' ids and seeds of a plan."""
+    cells = [(cell, spec.seeds) for cell in spec.cells]
+    cells += cells_with_seeds(spec, plan.proposals)
+    yield from ((cell.id, seed) for cell, seeds in cells for seed in seeds)

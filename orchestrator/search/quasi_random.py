@@ -32,12 +32,11 @@ MOST_REPEATS = 10_000
 
 def propose(known: Known, *, most: int) -> Sequence[Proposal]:
     """Propose the next cells, as many as there may be."""
-    tried = {trial.cell for trial in known.trials}
     proposals: list[Proposal] = []
     for cell, method, point in _in_turn(known.space, known.seed):
         if (len(proposals) + 1) * len(known.seeds) > most:
             break
-        if cell not in tried:
+        if cell not in known.cells:
             proposals.append(Proposal(method=method, point=point, seeds=known.seeds))
     return proposals
 

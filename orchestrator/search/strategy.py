@@ -22,7 +22,6 @@ from orchestrator.table.objectives import Objective
 class KnownTrial:
     """A trial of the sweep, as a strategy sees it."""
 
-    cell: str  # id, equal for trials that differ in their seed alone
     method: str  # label in the sweep file
     settings: Mapping[str, Any]  # by setting that varies in the sweep; None: plays no part
     seed: int
@@ -38,7 +37,8 @@ class Known:
     seed: int  # of what it draws
     seeds: tuple[int, ...]  # with which each cell is tried
     objectives: tuple[Objective, ...]
-    trials: tuple[KnownTrial, ...]  # done or not; those of the file's own cells come first
+    cells: frozenset[str]  # ids of those that the sweep has by now
+    trials: tuple[KnownTrial, ...]  # of these, done or not
 
 
 class Strategy(Protocol):

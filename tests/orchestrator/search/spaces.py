@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from orchestrator.search.strategy import Known, KnownTrial
+from orchestrator.search.strategy import Known
 from orchestrator.spec.search import SearchSettings, read_search
 from orchestrator.spec.space import Space
 from orchestrator.store.sweeps.records import Proposal
@@ -34,22 +34,14 @@ def known_in(
     seed: int = 0,
     seeds: tuple[int, ...] = (0,),
 ) -> Known:
-    """What is known once some proposals are in the plan and none is done."""
+    """What is known of a sweep that has some proposals and no result yet."""
     return Known(
         space=space,
         seed=seed,
         seeds=seeds,
         objectives=(),
-        trials=tuple(
-            KnownTrial(
-                cell=space.cell(space.methods[it.method], dict(it.point)).id,
-                method=it.method,
-                settings=it.point,
-                seed=each,
-                status="pending",
-                values={},
-            )
-            for it in proposals
-            for each in it.seeds
+        cells=frozenset(
+            space.cell(space.methods[it.method], dict(it.point)).id for it in proposals
         ),
+        trials=(),
     )

@@ -172,7 +172,12 @@ def test_bad_axis(read: Read, written: str, message: str) -> None:
             *(40, 2, "pareto: {rho: 0.5, vary: {training.epochs: {min: 1, max: 9}}}"),
             "at most 18, which is all that the lists and ranges hold, got 40",
         ),
-        (20_000, 1, f"pareto: {{vary: {{rho: {RHO}}}}}", "at most 10000, or raise max_trials, got 20000"),
+        (
+            20_000,
+            1,
+            f"pareto: {{vary: {{rho: {RHO}}}}}",
+            "at most 10000, or raise max_trials, got 20000",
+        ),
     ],
 )
 def test_bad_number_of_trials(
