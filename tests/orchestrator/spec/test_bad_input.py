@@ -322,7 +322,10 @@ BAD_FILES = [
         f"{GOOD}model: {{name: cnn, channels: [1, 1, 1, 1]}}\n",
         "4: model.channels: must be at most 3 convolutions for images of 8x8, …, got 4; leave …",
     ),
-    (f"{GOOD}storage: ''\n", "4: storage: must be a folder, or s3://BUCKET/PREFIX, got '' (…"),
+    (
+        f"{GOOD}storage: ''\n",
+        "4: storage: must be a folder, or s3://BUCKET/PREFIX (or gs://, az://), got '' (…",
+    ),
     (
         f"{GOOD}storage: sweep.yaml\n",
         "4: storage: must be a folder that can be written, got …/sweep.yaml",
