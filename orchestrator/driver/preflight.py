@@ -18,9 +18,9 @@ from torch import nn
 from orchestrator.execution.address import check_address
 from orchestrator.execution.session import parent_folder
 from orchestrator.plan.network_sizes import IMAGES
-from orchestrator.plan.plan import Plan, PlannedTrial, blamed_on, grown
+from orchestrator.plan.plan import Plan, PlannedTrial, blamed_on
 from orchestrator.results.reevaluation import plan_start, refuse_nothing_to_evaluate
-from orchestrator.search.growth import proposed
+from orchestrator.search.growth import foreseen
 from orchestrator.spec.arguments import check_version
 from orchestrator.spec.policy import Resources
 from orchestrator.spec.sweep_spec import SweepSpec
@@ -90,8 +90,7 @@ def ready(
     check_storage(spec, place)
     recorded = plan_start(spec, store, fingerprint_of=fingerprint_of, settled=settled)
     refuse_nothing_to_evaluate(spec, recorded, store.files)
-    fresh = proposed(spec, recorded)
-    plan = grown(recorded, spec, store, fresh, fingerprint_of=fingerprint_of)
+    plan = foreseen(spec, recorded, store, retry_failed=retry_failed, fingerprint_of=fingerprint_of)
     pending = plan.pending(retry_failed=retry_failed)
     is_here = bool(pending) and address is None
     resources = spec.policy.resources

@@ -29,7 +29,7 @@ from orchestrator.plan.plan import Plan, PlannedTrial
 from orchestrator.report.results import Results, write_results
 from orchestrator.results.reevaluation import Coverage, coverage, plan_start
 from orchestrator.results.trials_table import trials_table
-from orchestrator.search.growth import grow
+from orchestrator.search.growth import grow_to_work
 from orchestrator.spec.arguments import command
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Store
@@ -138,8 +138,9 @@ def start(
             console=console,
         )
         plan, pending = checked.plan, checked.pending
-        if (whole := grow(spec, checked.recorded, store)) is not checked.recorded:
-            plan, pending = whole, whole.pending(retry_failed=retry_failed)
+        larger = grow_to_work(spec, checked.recorded, store, retry_failed=retry_failed)
+        if larger is not checked.recorded:
+            plan, pending = larger, larger.pending(retry_failed=retry_failed)
         mend(plan, store)
         write_manifest(files, spec, plan)
         relay.look_at_budget(lease)
@@ -169,7 +170,7 @@ def start(
                 is_stopped=relay.is_stopped,
                 seconds_in_touch=lambda: lease.steady,
                 keep_signals=requests.keep,
-                more=GrowingPlan(spec, plan, store, listener).more,
+                more=GrowingPlan(spec, plan, store, listener, retry_failed=retry_failed).more,
             )
             with listener.shown():
                 site.back_end().run(workload)

@@ -6,7 +6,8 @@ the others take theirs up, and ask again when these are not enough.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import pandas as pd
 
@@ -19,6 +20,7 @@ from orchestrator.spec.sweep_spec import SweepSpec, columns_of_numbers
 from orchestrator.store import Store
 from orchestrator.store.sweeps.proposals import read_proposals, record_proposals
 from orchestrator.store.sweeps.records import Proposal
+from trainer.data import DataSettings
 
 
 def observe(spec: SweepSpec, plan: Plan) -> Known:
@@ -83,6 +85,51 @@ def grow(spec: SweepSpec, plan: Plan, store: Store) -> Plan:
         ours = proposed(spec, plan)
         if not ours or record_proposals(files, spec.name, search, there.next_number, ours):
             return grown(plan, spec, store, ours)
+
+
+def foreseen(
+    spec: SweepSpec,
+    plan: Plan,
+    store: Store,
+    *,
+    retry_failed: bool,
+    fingerprint_of: Callable[[DataSettings], str],
+) -> Plan:
+    """Return a plan with what `grow_to_work` would propose now; nothing is recorded.
+
+    Args:
+        fingerprint_of: gives a data set's fingerprint, from its settings.
+
+    Raises:
+        BadInput: a strategy proposes what is no trial, or the data of one are not there.
+    """
+
+    def step(plan: Plan) -> Plan:
+        return grown(plan, spec, store, proposed(spec, plan), fingerprint_of=fingerprint_of)
+
+    return _until_there_is_work(step, plan, retry_failed=retry_failed)
+
+
+def grow_to_work(spec: SweepSpec, plan: Plan, store: Store, *, retry_failed: bool) -> Plan:
+    """Return a plan with what comes next, as `grow` does, and again where all of that is done
+    already: trials are shared with other sweeps.
+
+    Raises:
+        BadInput: a strategy proposes what is no trial, or the data of one are not there.
+    """
+    step = partial(grow, spec, store=store)
+    return _until_there_is_work(step, plan, retry_failed=retry_failed)
+
+
+def _until_there_is_work(step: Callable[[Plan], Plan], plan: Plan, *, retry_failed: bool) -> Plan:
+    while True:
+        before = {planned.id for planned in plan.trials}
+        larger = step(plan)
+        if larger is plan or any(
+            planned.id not in before for planned in larger.pending(retry_failed=retry_failed)
+        ):
+            return larger
+        plan = larger
 
 
 def _there(spec: SweepSpec, plan: Plan) -> Iterator[tuple[str, int]]:

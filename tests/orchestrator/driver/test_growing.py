@@ -39,8 +39,8 @@ def run(folder: Path, *options: str) -> Result:
     return CliRunner().invoke(sweep.app, [*arguments, "--local"])
 
 
-def table(folder: Path) -> pd.DataFrame:
-    return pd.read_csv(folder / "runs/sweeps/sweep/trials.csv")
+def table(folder: Path, name: str = "sweep") -> pd.DataFrame:
+    return pd.read_csv(folder / f"runs/sweeps/{name}/trials.csv")
 
 
 class NextToTheBest:
@@ -93,6 +93,10 @@ def test_a_strategy_that_looks_at_results_is_stopped_and_goes_on(
     named = members(files, "sweep")
     assert named is not None
     assert set(named) == set(ours["trial_id"])
+    again = run(broken, "--set", "name=again")  # which finds each trial done as it chooses it
+    assert again.exit_code == 0
+    assert list(table(broken, "again")["trial_id"]) == list(ours["trial_id"])
+    assert "to run" not in again.output
 
 
 def test_random_trials_are_shown_run_and_added_to(tmp_path: Path) -> None:
@@ -120,11 +124,14 @@ def test_random_trials_are_shown_run_and_added_to(tmp_path: Path) -> None:
     second = table(tmp_path)
     assert list(second["trial_id"][:5]) == list(first["trial_id"])
     assert len(second) == 7
+    capped = ["--set", "search.trials=8", "--set", "budget.hours=1e-9"]
+    assert run(tmp_path, *capped).exit_code == 5
+    assert list(table(tmp_path)["status"]) == ["done"] * 7 + ["pending"] * 2
     (tmp_path / "weak.yaml").write_text("{examples: 32, pgd: {epsilon: 0.1, ladder: [1]}}")
     weak = ["--evaluate", str(tmp_path / "weak.yaml"), "--set", "search.trials=6"]
     assert run(tmp_path, *weak).exit_code == 0
     (tried,) = (tmp_path / "runs/sweeps/sweep/suites").glob("weak-*/trials.csv")
     assert list(pd.read_csv(tried)["trial_id"]) == list(second["trial_id"])
     arguments = [str(tmp_path / "sweep.yaml"), "--storage", str(tmp_path / "runs")]
-    said = CliRunner().invoke(status_app, [*arguments, "--set", "search.trials=8"]).stdout
-    assert "random: 6 of 8 trials proposed (6 pgd); 2 to come" in said
+    said = CliRunner().invoke(status_app, [*arguments, "--set", "search.trials=9"]).stdout
+    assert "random: 8 of 9 trials proposed (8 pgd); 1 to come" in said
