@@ -209,6 +209,13 @@ def _show_outcome(spec: SweepSpec, outcome: Outcome, console: Console) -> None:
     ]
     if len(pruned) > SHOWN_ENDS:
         said.append(("pruned", f"and {len(pruned) - SHOWN_ENDS} more, see trials.csv"))
+    parents = {planned.id: planned for planned in outcome.plan.trials}
+    stranded = outcome.plan.stranded(retry_failed=False)
+    for planned in stranded[:SHOWN_ENDS]:
+        waits = ", ".join(f"{it}, which is {parents[it].status}" for it in planned.waits_for)
+        said.append(("waiting", f"{planned.id} ({names[planned.id]}): for its parent {waits}"))
+    if len(stranded) > SHOWN_ENDS:
+        said.append(("waiting", f"and {len(stranded) - SHOWN_ENDS} more, see trials.csv"))
     print_titled(console, said)
     show(outcome.front, console)
     show_files(outcome.folder, outcome.files, console)

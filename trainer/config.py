@@ -77,6 +77,14 @@ class ValidationSettings(Settings):
     examples: Count = Field(512, description="validation images used, at most")
 
 
+class Start(Settings):
+    """Weights from which a training starts, in place of those that its seed initialises."""
+
+    trial: Annotated[str, Field(pattern="^t[0-9a-f]{16}$")] = Field(
+        description="id of the trial whose final weights they are"
+    )
+
+
 class _Which(Settings):
     fingerprint: str = Field(description="hash of the data set's own content")
     seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(description="of init, order and starts")
@@ -94,6 +102,9 @@ class Trial(_Which):
     training: TrainingSettings
     validation: ValidationSettings
     validation_attacks: dict[str, SerializeAsAny[Attack]]
+    start: Start | None = Field(
+        None, description="another trial's weights to start from; its id is content of this one"
+    )
 
     def content(self) -> dict[str, Any]:
         """Return all that determines the result, with kinds and versions of attacks and method."""
@@ -110,6 +121,11 @@ class Trial(_Which):
     def id(self) -> str:
         """Name of the trial in the store: `t` and 16 hexadecimal digits."""
         return content_id("t", self.content())
+
+    @property
+    def parents(self) -> tuple[str, ...]:
+        """Ids of the trials from whose weights this one starts: they must be trained before it."""
+        return () if self.start is None else (self.start.trial,)
 
     @property
     def family(self) -> str:
@@ -136,6 +152,7 @@ class Trial(_Which):
         """Return everything, provenance too, in the form that `read_trial` takes."""
         training = self.training.model_dump(mode="json")
         validation = self.validation.model_dump(mode="json")
+        start = {} if self.start is None else {"start": self.start.model_dump(mode="json")}
         return {
             "data": self.data.model_dump(mode="json"),
             "fingerprint": self.fingerprint,
@@ -144,6 +161,7 @@ class Trial(_Which):
             "training": training | {"attacks": _recorded_attacks(self.attacks)},
             "validation": validation | {"attacks": _recorded_attacks(self.validation_attacks)},
             "seed": self.seed,
+            **start,
         }
 
 
@@ -206,7 +224,7 @@ def read_trial(document: Document) -> Trial:
     """Read the trial that a document describes, every default already in it.
 
     Sections: `data`, `fingerprint`, `model`, `method` (with `method: KIND` inside), `training`
-    and `validation` (each with `attacks` by label), `seed`.
+    and `validation` (each with `attacks` by label), `seed`; and `start`, which may be missing.
 
     Raises:
         BadInput: what is wrong, where.
@@ -235,6 +253,7 @@ def read_trial(document: Document) -> Trial:
         training=training.without("attacks").read_as(TrainingSettings),
         validation=validation.without("attacks").read_as(ValidationSettings),
         validation_attacks=read_attacks(validation.section("attacks")),
+        start=document.section("start").read_as(Start) if "start" in document else None,
     )
 
 

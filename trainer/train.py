@@ -144,6 +144,11 @@ def _read(path: str | None, assignments: list[str]) -> Trial:
     plain = {"method": {"method": "standard"}, "seed": 0, "fingerprint": ""}
     defaults = Document.from_plain(plain, "default")
     trial = read_trial(with_preset(document).merged_over(defaults))
+    if trial.start is not None:
+        message = (
+            "must stand in a sweep file: another trial's weights are in a sweep's storage alone"
+        )
+        raise document.fail("start", f"{message}; leave it out here")
     with own_code("the code of the data set"):
         return trial.model_copy(update={"fingerprint": fingerprint(trial.data)})
 

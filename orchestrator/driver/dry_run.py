@@ -133,6 +133,7 @@ def _record(spec: SweepSpec, plan: Plan, coming: Forecast) -> dict[str, Any]:
             "todo": planned.todo,
             "left_out": planned.left_out,
             "settings": dict(planned.settings),
+            "parents": list(planned.parents),
         }
         for planned in plan.trials
     ]

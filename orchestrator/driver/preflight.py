@@ -15,6 +15,7 @@ import torch
 from rich.console import Console
 from torch import nn
 
+from orchestrator.driver.parentage import check_parents
 from orchestrator.execution.address import check_address
 from orchestrator.execution.session import parent_folder
 from orchestrator.plan.network_sizes import IMAGES
@@ -99,6 +100,7 @@ def ready(
     check_temporary_folder()
     if is_here and not is_local:
         parent_folder(os.environ)
+    check_parents(spec, plan, pending, store.files, away=away)
     shapes = check_content(
         spec, [each for each in pending if each.trial.data not in away], resources
     )

@@ -18,7 +18,7 @@ from orchestrator.plan.plan import PlannedTrial
 from orchestrator.spec.policy import Policy
 from orchestrator.store import Failure, Store
 from orchestrator.store.leases import lease
-from orchestrator.worker.trial import failure_kind
+from orchestrator.worker.failures import failure_kind
 from trainer.evaluation.suite import Suite
 from trainer.training.loop import EpochRow
 

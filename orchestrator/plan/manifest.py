@@ -77,6 +77,7 @@ def _entry(planned: PlannedTrial) -> ManifestEntry:
         settings=dict(planned.settings),
         epochs=planned.trial.training.epochs,
         status=planned.status,
+        parents=planned.parents or None,
         result=planned.progress.result if evaluation else None,
         # The suite is the same for all, and the specification has it.
         evaluation=evaluation and evaluation.model_copy(update={"suite": None}),

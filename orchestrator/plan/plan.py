@@ -8,8 +8,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
+from orchestrator.plan.parents import Parents, with_parents, within_reach
+from orchestrator.plan.planned_trial import (
+    FINISHED,
+    NOTHING,
+    PlannedTrial,
+    Sibling,
+    Status,
+)
 from orchestrator.plan.proposed import cells_with_seeds, recorded
 from orchestrator.search.stopping import Pruning, pruning_in_force
 from orchestrator.spec.space import Cell
@@ -18,108 +26,29 @@ from orchestrator.store import Files, Progress, Store
 from orchestrator.store.records.layout import FAMILIES, TRIALS, FileKind
 from orchestrator.store.sweeps.records import Proposal
 from orchestrator.store.trials.purpose import came_for
-from orchestrator.store.trials.records import Evaluation
 from orchestrator.table.setting_values import value_text
 from trainer.config import Trial
 from trainer.data import DataSettings, fingerprint
 from trainer.input.own_code import own_code
-from trainer.input.settings import content_id
+from trainer.input.settings import content_id, plain
 
-Status = Literal["pending", "running", "done", "failed", "stopped", "pruned"]
-
-FINISHED: frozenset[Status] = frozenset({"done", "pruned"})
-"""Statuses of trials of which nothing is left to do, and nothing went wrong."""
-
-NOTHING = Progress(result=None, evaluation=None, epochs_done=0, steps_done=0, lease=None)
-"""Progress of a trial that nobody has begun."""
+__all__ = [
+    "FINISHED",
+    "NOTHING",
+    "FrontBefore",
+    "Plan",
+    "PlannedTrial",
+    "Sibling",
+    "Status",
+    "blamed_on",
+    "make_plan",
+    "mapped",
+    "refreshed",
+    "with_republished",
+]
 
 LOOKS_AT_ONCE = 10
 """Parallel reads of a storage behind a server: as many as the client keeps connections."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class PlannedTrial:
-    """A trial of the sweep and how far it has come."""
-
-    id: str
-    trial: Trial
-    method: str  # label in the sweep file
-    settings: Mapping[str, Any]  # by setting that varies in the sweep; None: plays no part
-    is_reference: bool  # a standard trial that scores are taken against
-    progress: Progress
-    sibling: Sibling | None  # a shorter one, where this one has not begun
-    trains: bool  # False: if it has weights they are evaluated, and else it is left alone
-    left_out: str | None  # why it is left alone, in a word or two
-    is_republished: bool = False  # its result is lost, and its weights are whole
-    parents: tuple[str, ...] = ()  # ids of trials from whose weights its training starts
-    pruning: Pruning | None = None  # by which it is ended under the sweep's rules
-
-    @property
-    def evaluation(self) -> Evaluation | None:
-        """Record of the trial's evaluation under the sweep's suite; None where there is none."""
-        return self.progress.evaluation
-
-    @property
-    def status(self) -> Status:
-        """Status of the trial, as the store has it."""
-        if self.progress.evaluation is not None:
-            return "done"
-        if self.progress.failure is not None:
-            return "failed"
-        if self.progress.is_held:
-            return "running"
-        if self.pruning is not None:
-            return "pruned"
-        was_begun = self.progress.has_begun and self.progress.lease is not None
-        return "stopped" if was_begun else "pending"
-
-    @property
-    def title(self) -> str:
-        """Name of the trial for people, such as `pareto rho=0.4 seed=1`."""
-        settings = [f"{k}={value_text(v)}" for k, v in self.settings.items() if v is not None]
-        return " ".join([self.method, *settings, f"seed={self.trial.seed}"])
-
-    @property
-    def epochs_left(self) -> int:
-        """Epochs of training that are left."""
-        epochs = self.trial.training.epochs
-        done = self.progress.epochs_done
-        if self.sibling is not None and self.sibling.is_usable:
-            done = self.sibling.epochs
-        is_over = self.progress.trained or self.is_republished or self.pruning is not None
-        return 0 if is_over else epochs - done
-
-    @property
-    def todo(self) -> str:
-        """What is left to do, in words."""
-        if self.status in {"done", "failed", "pruned"} or self.left_out is not None:
-            return ""
-        if self.is_republished:
-            return "its whole weights are published again; evaluation if that is gone too"
-        if not self.epochs_left:
-            return "evaluation"
-        epochs = self.trial.training.epochs
-        of_all = "" if self.epochs_left == epochs else f" of {epochs}"
-        todo = f"{self.epochs_left}{of_all} epochs, evaluation"
-        if self.sibling is None:
-            return todo
-        if self.sibling.is_usable:
-            return f"{todo}; goes on from {self.sibling.id}"
-        return f"{todo}; anew: {self.sibling.reason}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sibling:
-    """A shorter trial, otherwise equal, from which a longer one might go on."""
-
-    id: str
-    epochs: int  # that are saved where it is used
-    reason: str | None  # why it cannot be
-
-    @property
-    def is_usable(self) -> bool:
-        """Whether going on from this sibling saves any epochs."""
-        return self.reason is None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,10 +81,21 @@ class Plan:
         return dict(Counter(planned.status for planned in self.trials))
 
     def pending(self, *, retry_failed: bool) -> tuple[PlannedTrial, ...]:
-        """Return the trials to work on; a failed one is tried again only on request, or if it
-        failed by no fault of its own (a worker lost, data not there)."""
+        """Return the trials to work on, none before its parents; a failed one is tried again only
+        on request, or if it failed by no fault of its own (a worker lost, data not there)."""
         wanted = {"pending", "running", "stopped"} | ({"failed"} if retry_failed else set())
-        return tuple(t for t in self.asked_for() if t.status in wanted or _may_be_luck(t))
+        chosen = (t for t in self.asked_for() if t.status in wanted or _may_be_luck(t))
+        return within_reach(chosen)
+
+    def stranded(self, *, retry_failed: bool) -> tuple[PlannedTrial, ...]:
+        """Return the trials that wait for parents which are not to be trained: they failed."""
+        reached = {planned.id for planned in self.pending(retry_failed=retry_failed)}
+        waiting = (planned for planned in self.asked_for() if planned.waits_for)
+        return tuple(
+            planned
+            for planned in waiting
+            if planned.id not in reached and planned.status in {"pending", "stopped"}
+        )
 
     def asked_for(self) -> tuple[PlannedTrial, ...]:
         """Return the trials that are not left out."""
@@ -259,7 +199,9 @@ def grown(
     trials = (*plan.trials, *added.trials)
     return replace(
         plan,
-        trials=tuple(sorted(trials, key=lambda planned: spec.seeds.index(planned.trial.seed))),
+        trials=with_parents(
+            sorted(trials, key=lambda planned: spec.seeds.index(planned.trial.seed))
+        ),
         proposals=(*plan.proposals, *proposals),
     )
 
@@ -292,7 +234,7 @@ def refreshed(plan: Plan, store: Store, spec: SweepSpec) -> Plan:
                 pruning = pruning_in_force(spec.rules, past, stored.rows, stored.evaluations)
         return replace(planned, progress=progress, sibling=sibling, pruning=pruning)
 
-    return replace(plan, trials=mapped(look, plan.trials, store.files))
+    return replace(plan, trials=with_parents(mapped(look, plan.trials, store.files)))
 
 
 def _with_siblings(plan: Plan, store: Store) -> Plan:
@@ -306,7 +248,7 @@ def _with_siblings(plan: Plan, store: Store) -> Plan:
         members = families.get(planned.trial.family, ())
         return replace(planned, sibling=_sibling(planned.trial, members, store))
 
-    return replace(plan, trials=mapped(look, plan.trials, store.files))
+    return replace(plan, trials=with_parents(mapped(look, plan.trials, store.files)))
 
 
 def _named(
@@ -316,21 +258,31 @@ def _named(
 ) -> Iterator[PlannedTrial]:
     """Yield the trials of cells with seeds, with no progress known yet."""
     fingerprints: dict[DataSettings, str] = {}
-    cells = []
-    for cell, seeds in wanted:
-        data = cell.trial.data
+
+    def found(data: DataSettings) -> str:
         if data not in fingerprints:
             with blamed_on("data", spec):
                 fingerprints[data] = fingerprint_of(data)
-        trial = cell.trial.model_copy(update={"fingerprint": fingerprints[data]})
+        return fingerprints[data]
+
+    parents = Parents(found)
+    cells = []
+    for cell, seeds in wanted:
+        trial = cell.trial.model_copy(update={"fingerprint": found(cell.trial.data)})
         cells.append((cell, seeds, trial, trial.content()))
     for seed in spec.seeds:
         for cell, seeds, trial, content in cells:
             if seed not in seeds:
                 continue
+            own: dict[str, Any] = {"seed": seed}
+            if (start := parents.start(cell, seed)) is not None:
+                own |= {"start": start}
+            id_ = content_id("t", content | plain(own))  # as `Trial.id`, at a tenth its cost
+            planned = trial.model_copy(update=own)
             yield PlannedTrial(
-                id=content_id("t", content | {"seed": seed}),  # as `Trial.id`, at a tenth its cost
-                trial=trial.model_copy(update={"seed": seed}),
+                id=id_,
+                trial=planned,
+                parents=planned.parents,
                 method=cell.method,
                 settings=cell.settings,
                 is_reference=cell is spec.cells[0],

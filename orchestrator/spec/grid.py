@@ -12,16 +12,19 @@ from trainer.input.document import Document
 def read_cells(
     document: Document, space: Space, methods: Iterable[MethodSpace]
 ) -> tuple[Cell, ...]:
-    """Read the standard reference, then every point of the methods' grids, each trial once.
+    """Read the standard reference, then every point of the methods' grids, each trial once, and
+    none before the one from whose weights it starts.
 
     Raises:
         BadInput: what is wrong, where.
     """
+    spaces = (space.reference, *methods)
+    read = [space.cell(method, point) for method in spaces for point in method.points()]
+    check_starts(document, read, known=read)
     cells: dict[str, Cell] = {}
-    for method in (space.reference, *methods):
-        for point in method.points():
-            cell = space.cell(method, point)
-            cells.setdefault(cell.id, cell)
+    for cell in read:
+        for each in (*cell.ancestors, cell):
+            cells.setdefault(each.id, each)
     first, *others = cells.values()
     if any((cell.method, cell.settings) == (REFERENCE, first.settings) for cell in others):
         raise document.fail(
@@ -30,6 +33,22 @@ def read_cells(
             "another one needs another name, such as short: {method: standard, ...}",
         )
     return tuple(cells.values())
+
+
+def check_starts(document: Document, cells: Iterable[Cell], *, known: Iterable[Cell]) -> None:
+    """Check that cells start from the weights of none but known ones, whatever else is drawn.
+
+    Raises:
+        BadInput: one starts from another.
+    """
+    ids = {cell.id for cell in known}
+    for cell in cells:
+        if cell.start is not None and cell.start.id not in ids:
+            raise document.fail(
+                f"methods.{cell.method}",
+                f"must start from a cell that is in the sweep whatever is drawn, got one of "
+                f"{cell.start.method}, which varies; give that cell a section of its own",
+            )
 
 
 def check_grid(document: Document, space: Space, *, seeds: Sequence[int], max_trials: int) -> None:

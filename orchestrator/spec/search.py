@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from orchestrator.spec.grid import check_grid, read_cells
+from orchestrator.spec.grid import check_grid, check_starts, read_cells
 from orchestrator.spec.space import Cell, Space, read_space
 from trainer.input.document import Document
 from trainer.input.problems import shown
@@ -45,6 +45,7 @@ def read_search(
     space = space.of_kinds()
     fixed = (method for method in space.methods.values() if method.size == 1)
     cells, probes = read_cells(document, space, fixed), _read_probes(document, space)
+    check_starts(document, probes, known=cells)
     _check_trials(document, search, space, cells, seeds=seeds, max_trials=max_trials)
     return space, cells, probes
 

@@ -6,12 +6,14 @@ import itertools
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from orchestrator.spec.axes import Axis, Override, Range, read_axis
-from trainer.config import Trial, read_trial
+from orchestrator.spec.start import START, Named, read_named, the_one, value_of_start
+from trainer.config import Start, Trial, read_trial
 from trainer.input.document import Document
 from trainer.input.problems import BadInput, label_problem
 from trainer.input.yaml_nodes import Plain
@@ -33,6 +35,12 @@ class Cell:
     method: str  # label in the sweep file
     trial: Trial  # of the first seed; its fingerprint is not yet known
     settings: Mapping[str, Any]  # by setting that varies anywhere in the sweep; None: not in use
+    start: Cell | None = None  # from whose weights it starts, seed by seed; its id is the trial's
+
+    @property
+    def ancestors(self) -> tuple[Cell, ...]:
+        """The cells from whose weights it starts, in turn, the eldest first."""
+        return () if self.start is None else (*self.start.ancestors, self.start)
 
     @cached_property
     def id(self) -> str:
@@ -85,6 +93,19 @@ class MethodSpace:
                 return place + key.removeprefix(path)
         return key
 
+    @contextmanager
+    def blamed(self, overrides: Sequence[Override]) -> Iterator[None]:
+        """Raise what is wrong with a trial in the block under the keys of the sweep file."""
+        try:
+            yield
+        except BadInput as error:
+            raise BadInput(
+                *(
+                    replace(each, key=self.key_in_sweep(each.key, overrides))
+                    for each in error.problems
+                )
+            ) from error
+
 
 @dataclass(frozen=True, kw_only=True)
 class Space:
@@ -95,6 +116,7 @@ class Space:
     methods: Mapping[str, MethodSpace]  # by label
     paths: Mapping[str, tuple[str, ...]]  # in a trial's document, of each setting that varies
     _read: dict[str, Cell] = field(default_factory=dict, repr=False, compare=False)
+    _trials: dict[str, Trial] = field(default_factory=dict, repr=False, compare=False)
 
     def cell(self, method: MethodSpace, point: Point) -> Cell:
         """Return the cell at a point of a method; its data's folder is absolute, since a worker's
@@ -103,14 +125,73 @@ class Space:
         Raises:
             BadInput: the trial's own rules, where the values were written.
         """
-        # Read once, since that is what takes time; a method may have the reference's label.
-        place = json.dumps([method is self.reference, method.label, point])
+        return self._cell(method, point, heirs=())
+
+    def _cell(self, method: MethodSpace, point: Point, heirs: tuple[Named, ...]) -> Cell:
+        """Return the cell at a point, from which the cells that `heirs` name start in turn."""
+        place = self._place(method, point)
         if place not in self._read:
-            trial = self._trial(method, point)
-            record = trial.record()
-            settings = {key: value_at(record, path) for key, path in self.paths.items()}
-            self._read[place] = Cell(method=method.label, trial=trial, settings=settings)
+            self._read[place] = self._read_cell(method, point, heirs)
         return self._read[place]
+
+    def _place(self, method: MethodSpace, point: Point) -> str:
+        """Name a point, to read it once: that is what takes time. A method may have the
+        reference's label."""
+        return json.dumps([method is self.reference, method.label, point])
+
+    def _read_cell(self, method: MethodSpace, point: Point, heirs: tuple[Named, ...]) -> Cell:
+        trial = self._trial(method, point, ())
+        start = self._start(method, point)
+        parent = None if start is None else self._parent(method, point, trial, start, heirs)
+        if parent is not None:
+            trial = trial.model_copy(update={"start": Start(trial=parent.id)})
+        record = trial.record()
+        settings = {
+            key: value_of_start(start, path) if path[0] == START else value_at(record, path)
+            for key, path in self.paths.items()
+        }
+        return Cell(method=method.label, trial=trial, settings=settings, start=parent)
+
+    def _parent(
+        self,
+        method: MethodSpace,
+        point: Point,
+        trial: Trial,
+        start: Document,
+        heirs: tuple[Named, ...],
+    ) -> Cell | None:
+        """Return the cell that `start` names, from which the trial at a point starts.
+
+        Raises:
+            BadInput: no cell has that name, or several; it starts from this one in turn; or it is
+                of another network.
+        """
+        with method.blamed(method.overrides(point)):
+            named = read_named(start)
+            if named is None:
+                return None
+            if named in heirs:
+                names = " from ".join(map(str, (*heirs[heirs.index(named) :], named)))
+                raise start.fail("from", f"must not lead back to itself, got {names}")
+            spaces = (self.reference, *self.methods.values())
+            found = the_one(named, start, spaces, partial(_path, self.base), self._trial)
+        parent = self._cell(*found, heirs=(*heirs, named))
+        if parent.trial.model != trial.model:
+            with method.blamed(method.overrides(point)):
+                raise start.fail(
+                    "from",
+                    f"must name a cell of the same network, whose weights fit, got {named} with "
+                    f"{parent.trial.model.content()} where this one has {trial.model.content()}",
+                )
+        return parent
+
+    def _start(self, method: MethodSpace, point: Point) -> Document | None:
+        """Return what a method's section says of the start at a point."""
+        document = Document.from_plain({}, method.where)
+        for override in method.overrides(point):
+            if override.path[0] == START:
+                document = override.value.under(*override.path).merged_over(document)
+        return document.section(START) if START in document else None
 
     def of_kinds(self) -> Space:
         """Return the space with each range of whole numbers where its setting takes no others.
@@ -122,7 +203,7 @@ class Space:
         for label, method in self.methods.items():
             axes = dict(method.axes)
             if any(isinstance(axis, Range) for axis in axes.values()):
-                record = self._trial(method, method.lowest).record()
+                record = self._trial(method, method.lowest, ()).record()
                 axes = {
                     key: axis.of_kind(value_at(record, axis.path))
                     if isinstance(axis, Range)
@@ -130,22 +211,25 @@ class Space:
                     for key, axis in axes.items()
                 }
             methods[label] = replace(method, axes=axes)
-        return replace(self, methods=methods, _read={})
+        return replace(self, methods=methods, _read={}, _trials={})
 
-    def _trial(self, method: MethodSpace, point: Point) -> Trial:
-        document, overrides = self.base, method.overrides(point)
+    def _trial(self, method: MethodSpace, point: Point, more: tuple[Override, ...]) -> Trial:
+        """Return the trial at a point, under further settings and apart from where it starts."""
+        if more:
+            return self._read_trial(method, point, more)
+        place = self._place(method, point)
+        if place not in self._trials:
+            self._trials[place] = self._read_trial(method, point, ())
+        return self._trials[place]
+
+    def _read_trial(self, method: MethodSpace, point: Point, more: tuple[Override, ...]) -> Trial:
+        document, overrides = self.base, (*method.overrides(point), *more)
         for override in overrides:
-            document = override.value.under(*override.path).merged_over(document)
+            if override.path[0] != START:
+                document = override.value.under(*override.path).merged_over(document)
         kind = Document.from_plain({"method": {"method": method.label}}, method.where)
-        try:
+        with method.blamed(overrides):
             trial = read_trial(document.merged_over(kind))
-        except BadInput as error:
-            raise BadInput(
-                *(
-                    replace(each, key=method.key_in_sweep(each.key, overrides))
-                    for each in error.problems
-                )
-            ) from error
         root = str(trial.data.root_folder).replace("$", "$$")  # which is a text with variables
         return trial.model_copy(update={"data": trial.data.model_copy(update={"root": root})})
 
@@ -215,9 +299,12 @@ def _path(base: Document, value: Document, key: str) -> tuple[str, ...]:
     """Return where the value at `key` of a method's section belongs in a trial's document.
 
     A key that begins with an attack's label (`pgd.epsilon`) sets the attack of training, one
-    that begins with a section (`training.epochs`) that section, any other the method.
+    that begins with a section (`training.epochs`) that section, `start` from where it starts, any
+    other the method.
     """
     first, *rest = key.split(".")
+    if first == START:
+        return tuple(key.split(".", maxsplit=2))
     attacks = base.section("training.attacks").keys()
     if rest and first in attacks:
         return ("training", "attacks", first, *rest)

@@ -73,6 +73,8 @@ class TrialSnapshot:
             "host": self.host,
             "failure": None if failure is None else vars(failure),
             "pruned": None if planned.pruning is None else planned.pruning.record(),
+            "parents": list(planned.parents),
+            "waits_for": list(planned.waits_for),
         }
 
 

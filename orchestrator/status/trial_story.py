@@ -25,6 +25,8 @@ REMEDIES: Mapping[FailureKind, str] = {
     "hung": "raise limits.silent_minutes if a step may take so long",
     "worker_lost": "see that its machine stays up and has memory enough",
     "data": "put the data files that the sweep was planned on on every machine",
+    "parent": "see to the trial from whose weights it starts, which the next start trains again "
+    "where they were damaged",
 }
 """What a person can do about each kind of failure."""
 
@@ -126,6 +128,8 @@ def _origin(attempt: LeaseState, planned: PlannedTrial, files: Files) -> str:
         return f"from attempt {origin.attempt} {whose}with {len(origin.rows)} epochs done"
     if result is not None and result.attempt < attempt.number:
         return "to evaluate what was trained"
+    if planned.parents:
+        return f"from the weights of {', '.join(planned.parents)}"
     return "from the beginning"
 
 
@@ -137,10 +141,9 @@ def _next(spec: SweepSpec, snapshot: SweepSnapshot, planned: PlannedTrial) -> It
     elif status == "pruned" and planned.pruning is not None:
         label = planned.pruning.rule
         yield f"nothing is left to do while stopping.{label} ends it"
-        yield (
-            f"under a weaker rule, or with --set stopping.{label}=null, the next start goes on "
-            f"from its checkpoint of epoch {planned.progress.epochs_done}"
-        )
+        done = planned.progress.epochs_done
+        goes_on = f"goes on from its checkpoint of epoch {done}" if done else "takes it up"
+        yield f"under a weaker rule, or with --set stopping.{label}=null, the next start {goes_on}"
     elif failure is not None:
         yield REMEDIES[failure.kind]
         again = "with --retry-failed" if failure.is_deterministic else "by itself"
@@ -158,10 +161,15 @@ def _next(spec: SweepSpec, snapshot: SweepSnapshot, planned: PlannedTrial) -> It
 
 def _waits(spec: SweepSpec, snapshot: SweepSnapshot, planned: PlannedTrial) -> Iterator[str]:
     pending = snapshot.plan.pending(retry_failed=False)
-    waiting = [other for other in pending if other.status != "running"]
-    before = [other.id for other in waiting].index(planned.id)
+    waiting = [other.id for other in pending if other.status != "running"]
     yield f"to do: {planned.todo}"
-    yield f"before it in the order: {before} others"
+    for parent in snapshot.plan.trials if planned.waits_for else ():
+        if parent.id in planned.waits_for:
+            yield f"waits for its parent {parent.id} ({parent.title}), which is {parent.status}"
+    if planned.id not in waiting:
+        yield "its parent is not to be trained by itself: see status --why of that"
+        return
+    yield f"before it in the order: {waiting.index(planned.id)} others"
     if snapshot.paused is not None:
         yield f"the sweep is paused since {snapshot.paused.since}: {command('resume', spec)}"
     if reached := snapshot.used.reached(spec.policy.budget):

@@ -11,7 +11,7 @@ import platform
 import socket
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -24,17 +24,16 @@ from orchestrator.spec.policy import Policy
 from orchestrator.store import Attempt, Store, StoredTrial
 from orchestrator.store.files.contract import FullError, UnreachableError
 from orchestrator.store.leases.lease import LeaseState, LostError
-from orchestrator.store.leases.records import About, Environment, FailureKind, Pruned
+from orchestrator.store.leases.records import About, Environment, Pruned
 from orchestrator.store.sweeps.orders import Orders
 from orchestrator.store.trials.purpose import came_for
 from orchestrator.store.trials.records import Evaluated, Trained, Warned
+from orchestrator.worker.failures import ParentError, failure_kind
 from orchestrator.worker.supervision import (
     PrunedError,
     StoppedError,
     Supervision,
-    TimeLimitError,
 )
-from trainer.answers import NotFiniteError
 from trainer.config import Trial
 from trainer.data import Dataset, DataSettings, MissingData, fingerprint, load
 from trainer.evaluation.self_check import self_checked
@@ -166,6 +165,7 @@ def _begun(
     return _Task(
         trial=trial,
         suite=suite,
+        store=store,
         stored=stored,
         attempt=attempt,
         supervision=supervision,
@@ -210,6 +210,7 @@ class _Task:
 
     trial: Trial
     suite: Suite
+    store: Store
     stored: StoredTrial
     attempt: Attempt
     supervision: Supervision
@@ -262,6 +263,7 @@ class _Task:
                 device=self.device,
                 reporter=self.supervision,
                 resume=checkpoint,
+                start=self._start() if checkpoint is None else None,
                 micro_batches=self.micro_batches,
             )
         except DivergedError as error:
@@ -275,6 +277,23 @@ class _Task:
         )
         was_degraded = origin is not None and origin.degraded
         self._publish(weights, degraded=self.micro_batches > 1 or was_degraded)
+
+    def _start(self) -> Weights | None:
+        """Read the weights from which the trial starts; None where these are its seed's.
+
+        Raises:
+            ParentError: they are not there (any more), or damaged.
+        """
+        if self.trial.start is None:
+            return None
+        parent = self.trial.start.trial
+        weights = self.store.trial(parent).weights()
+        if weights is None:
+            raise ParentError(
+                f"the weights of {parent}, from which it starts, must be in the store: they are "
+                f"damaged, were given up, or are not trained yet"
+            )
+        return weights
 
     def _publish_again(self) -> bool:
         """Publish again weights that are whole but that no result names any more; whether there are
@@ -303,6 +322,7 @@ class _Task:
             **passes_of_training(rows, epochs),
             collapsed=None if collapsed is None else bool(collapsed),
             degraded=degraded,
+            parents=self.trial.parents or None,
             provenance=provenance(self.device),
         )
         keeps_last = self.supervision.keeps_last_checkpoint
@@ -352,26 +372,3 @@ def _dataset(settings: DataSettings, expected: str, device: torch.device) -> Dat
             f"(fingerprint {expected[:12]}), got {found[:12]}; put the same files on every machine"
         )
     return load(settings, device)
-
-
-def failure_kind(error: BaseException) -> FailureKind:
-    """Return the kind of failure that an error is recorded as: see `orchestrator.store.Failure`."""
-    if isinstance(error, (DivergedError, NotFiniteError)):
-        return "diverged"
-    if isinstance(error, TimeLimitError):
-        return "time_limit"
-    if any(map(_is_of_memory, _with_causes(error))):
-        return "out_of_memory"
-    return "data" if isinstance(error, MissingData) else "exception"
-
-
-def _is_of_memory(error: BaseException) -> bool:
-    is_said = "can't allocate memory" in str(error)  # torch's RuntimeError on the CPU
-    return is_said or isinstance(error, (torch.OutOfMemoryError, MemoryError))
-
-
-def _with_causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an error and its causes: what runs out of memory may raise something else in turn."""
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__

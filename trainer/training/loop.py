@@ -21,7 +21,7 @@ from trainer.randomness import derive_seed
 from trainer.training.epoch_sums import EpochSums
 from trainer.training.last_steps import LastSteps, StepLog
 from trainer.training.step import Descent, refuse_unfit_parts
-from trainer.weights.checkpoint import Checkpoint
+from trainer.weights.checkpoint import Checkpoint, Weights
 
 EpochRow = dict[str, float]
 """One epoch's facts by name: `epoch` (from 1), `time` (Unix seconds), `seconds`,
@@ -94,6 +94,7 @@ def train(
     reporter: Reporter,
     resume: Checkpoint | None,
     micro_batches: int,
+    start: Weights | None = None,
 ) -> nn.Module:
     """Train to the trial's last epoch, from the beginning or from a checkpoint.
 
@@ -102,19 +103,24 @@ def train(
     random number is derived from seed, epoch and step.
 
     Args:
+        resume: a checkpoint of the trial, from which it goes on.
+        start: weights of another trial, of the same network, from which it begins where there is no
+            checkpoint: the optimiser, the schedule and the count of passes begin anew.
         micro_batches: parts in which each step's attacks, forward and backward passes are
             computed, for want of memory; 1 computes it whole. The step descends the mean loss
             over the whole batch all the same, so that the parts differ from it by rounding
             alone (and by dropout's masks). Validation is in batches of a part's size.
 
     Raises:
-        BadInput: a checkpoint of another trial, or parts of batches that BatchNorm must see
-            whole.
+        BadInput: a checkpoint of another trial, weights of another network, none where the trial
+            starts from some, or parts of batches that BatchNorm must see whole.
         DivergedError: a loss, a weight, a buffer (BatchNorm's running statistics) or a logit on
             clean validation images is NaN or infinite; every checkpoint so far is finite.
     """
     model = new_model(trial, dataset, device)
     refuse_unfit_parts(model, micro_batches)
+    if resume is None:
+        _load_start(trial, start, model)
     run = _Run(trial, dataset.train, model, micro_batches)
     if resume is not None:
         run.restore(resume)
@@ -126,6 +132,15 @@ def train(
         row |= run.passes.columns()
         reporter.epoch_done({"epoch": done, **row}, run.checkpoint)
     return model
+
+
+def _load_start(trial: Trial, start: Weights | None, model: nn.Module) -> None:
+    """Load the weights from which a trial starts, where it does not do so from its seed's."""
+    if start is not None:
+        start.load_into(model, where=f"weights of {', '.join(trial.parents) or 'the start'}")
+    elif trial.start is not None:
+        message = f"must be at hand, which are those of {trial.start.trial}"
+        raise BadInput(Problem("weights to start from", "", message))
 
 
 class _Run:

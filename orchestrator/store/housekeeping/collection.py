@@ -27,6 +27,8 @@ from orchestrator.store.records.layout import (
     by_folder,
 )
 from orchestrator.store.records.read_only import ReadOnly
+from orchestrator.store.trials.records import Description
+from orchestrator.store.trials.result import trained_facts
 from trainer.input.problems import InputError
 
 UNFINISHED_SECONDS = 3600.0
@@ -63,7 +65,7 @@ def survey(files: Files, *, unreferenced: bool) -> Survey:
     with ThreadPoolExecutor(READERS) as pool:
         leases = dict(zip(sizes, pool.map(lambda it: at_work(looked, it), sizes), strict=True))
         idle = [trial_id for trial_id, lease in leases.items() if lease is None]
-        unnamed = _unnamed(looked, idle, run) if unreferenced else set()
+        unnamed = _unnamed(looked, idle, run, sizes) if unreferenced else set()
         kept = [trial_id for trial_id in idle if trial_id not in unnamed]
         found = pool.map(lambda it: garbage_of_trial(looked, TrialFolder.of(it), sizes[it]), kept)
         garbage = [item for items in found for item in items]
@@ -102,8 +104,14 @@ def _turn(item: Garbage) -> tuple[str, int, bool, str]:
     return item.place, rank, "/attempts/" in item.name, item.name
 
 
-def _unnamed(files: Files, trial_ids: Iterable[str], run: Iterable[str]) -> set[str]:
-    """Find trials that no sweep names. One that a longer trial could go on from counts as named
+def _unnamed(
+    files: Files,
+    trial_ids: Iterable[str],
+    run: Iterable[str],
+    sizes: Mapping[str, Mapping[str, int]],
+) -> set[str]:
+    """Find trials that no sweep names, and from whose weights none that one names is still to
+    start. One that a longer trial could go on from counts as named
     while any sweep has trials to do: these are not in the store yet."""
     for sweep in run:
         raise UncertainError(
@@ -121,10 +129,28 @@ def _unnamed(files: Files, trial_ids: Iterable[str], run: Iterable[str]) -> set[
             )
         named |= found.keys()
         is_all_done &= all(member.is_finished for member in found.values())
+    named |= _awaited(files, named, sizes)
     unnamed = {it for it in trial_ids if _TRIAL_ID.fullmatch(it)} - named
     if is_all_done:
         return unnamed
     return {it for it in unnamed if not is_prolongable(files, TrialFolder.of(it))}
+
+
+def _awaited(
+    files: Files, trial_ids: Iterable[str], sizes: Mapping[str, Mapping[str, int]]
+) -> set[str]:
+    """Find the parents of trials that are not trained yet, and theirs in turn."""
+    found: set[str] = set()
+    left = list(trial_ids)
+    while left:
+        trial_id = left.pop()
+        place, its_sizes = TrialFolder.of(trial_id), sizes.get(trial_id, {})
+        if its_sizes and trained_facts(files, place, its_sizes) is None:
+            about = Description.peek(files, place.description)
+            parents = set() if about is None else {*about.parents} - found
+            found |= parents
+            left += parents
+    return found
 
 
 def _of_unnamed(

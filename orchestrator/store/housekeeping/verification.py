@@ -96,6 +96,7 @@ def verify(
         yield from _gone(files, its_sizes, dry_run=dry_run)
         yield from _undescribed(files, trial_id, its_sizes, families, is_named=trial_id in named)
         yield from _lost_epochs(files, TrialFolder.of(trial_id), its_sizes)
+        yield from _parentless(files, trial_id, its_sizes, by_trial)
         yield from _left_over(files, trial_id, its_sizes)
     for name in families:
         trial_id = name.rpartition("-")[2]
@@ -169,6 +170,27 @@ def _lost_epochs(files: Files, place: TrialFolder, sizes: Mapping[str, int]) -> 
         name = attempt.row(epoch)
         if epoch not in before and name not in sizes:
             yield Finding(name=name, kind=Kind.LOST, consequence=consequence(name))
+
+
+def _parentless(
+    files: Files,
+    trial_id: str,
+    sizes: Mapping[str, int],
+    by_trial: Mapping[str, Mapping[str, int]],
+) -> Iterator[Finding]:
+    """Find a trial's parents, from whose weights it starts, of which nothing is there any more."""
+    place = TrialFolder.of(trial_id)
+    about = Description.peek(files, place.description)
+    for parent in () if about is None else about.parents:
+        name = TrialFolder.of(parent).description
+        if parent in by_trial or files.read(name) is not None:
+            continue
+        if trained_facts(ReadOnly(files), place, sizes) is not None:
+            said = f"what {trial_id} started from is lost for good; its own result stands"
+            yield Finding(name=name, kind=Kind.LOST, consequence=said)
+        else:
+            said = f"{trial_id} starts from its weights: the next start trains it again first"
+            yield Finding(name=name, kind=Kind.GONE, consequence=said)
 
 
 def _left_over(files: Files, trial_id: str, sizes: Mapping[str, int]) -> Iterator[Finding]:

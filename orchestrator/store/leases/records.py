@@ -8,7 +8,7 @@ from orchestrator.store.leases.owner import Owner
 from orchestrator.store.records.record import Part, Plain, Record, Text
 
 FailureKind = Literal[
-    "diverged", "exception", "out_of_memory", "time_limit", "hung", "worker_lost", "data"
+    "diverged", "exception", "out_of_memory", "time_limit", "hung", "worker_lost", "data", "parent"
 ]
 
 

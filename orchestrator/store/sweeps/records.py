@@ -84,6 +84,9 @@ class ManifestEntry(Part):
 
     epochs: int = 0
     status: str
+    parents: Annotated[tuple[str, ...] | None, Several] = None
+    """Ids of the trials from whose weights it starts; None where it starts from its seed's."""
+
     result: Result | None = None
     """Of a trial that is done."""
 

@@ -80,6 +80,12 @@ class Description(Record):
     def seed(self) -> int | None:
         return _whole(_at(self.trial, "seed"))
 
+    @property
+    def parents(self) -> tuple[str, ...]:
+        """Ids of the trials from whose weights it starts."""
+        parent = _text(_at(self.trial, "start", "trial"))
+        return () if parent is None else (parent,)
+
 
 def _at(plain: Any, *path: str) -> Any:
     """Return what settings have at a path; None where they have nothing there."""
@@ -120,6 +126,10 @@ class Trained(Record):
     """Whether any of its steps was taken in micro-batches."""
 
     provenance: Environment = Environment()
+
+    parents: Annotated[tuple[str, ...] | None, Several] = None
+    """Ids of the trials from whose weights it started, whose passes are not among its own; None
+    where it started from its seed's."""
 
 
 class Result(Trained):

@@ -53,7 +53,7 @@ class Failure:
     @property
     def is_deterministic(self) -> bool:
         """Whether the same trial would fail again; it is then run again only on request."""
-        return self.kind not in {"worker_lost", "data"}
+        return self.kind not in {"worker_lost", "data", "parent"}
 
     @property
     def is_retried(self) -> bool:

@@ -222,6 +222,7 @@ def test_dry_run_tells_the_plan_and_writes_nothing(
         "todo": "4 epochs, evaluation",
         "left_out": None,
         "settings": {"rho": 0.2},
+        "parents": [],
     }
     assert [path.name for path in tmp_path.iterdir()] == ["sweep.yaml"]
 

@@ -27,7 +27,8 @@ from orchestrator.store.leases.lease import Watch
 from orchestrator.store.leases.records import About
 from orchestrator.store.sweeps.orders import Orders
 from orchestrator.store.trials.records import Trained
-from orchestrator.worker.trial import Ending, carry_out, failure_kind, passes_of_training
+from orchestrator.worker.failures import failure_kind
+from orchestrator.worker.trial import Ending, carry_out, passes_of_training
 from tests.orchestrator.plain import read_plain, write_plain
 from tests.orchestrator.working import (
     CPU,

@@ -1,0 +1,66 @@
+"""Checks of trials that start from the weights of others, before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable
+from functools import cache
+
+import torch
+
+from orchestrator.plan.plan import Plan, PlannedTrial, blamed_on
+from orchestrator.spec.sweep_spec import SweepSpec
+from orchestrator.store.files.contract import Files
+from orchestrator.store.records.layout import TrialFolder
+from orchestrator.store.trials.result import published
+from trainer.data import DataSettings, load
+
+CPU = torch.device("cpu")
+
+
+def check_parents(
+    spec: SweepSpec,
+    plan: Plan,
+    pending: Iterable[PlannedTrial],
+    files: Files,
+    *,
+    away: Container[DataSettings],
+) -> None:
+    """Check that there are weights to start from, or will be, and that they fit.
+
+    Args:
+        pending: the trials to work on.
+        away: data sets that are to be downloaded: trials on them are not checked.
+
+    Raises:
+        BadInput: a parent's weights were given up, or it takes images of another shape, or tells
+            another number of classes apart.
+    """
+    by_id = {planned.id: planned for planned in plan.trials}
+
+    @cache
+    def kind(data: DataSettings) -> tuple[tuple[int, int, int], int]:
+        with blamed_on("data", spec):
+            dataset = load(data, CPU)
+        return dataset.image_shape, dataset.num_classes
+
+    for planned in pending:
+        for parent in map(by_id.__getitem__, planned.parents if planned.needs_parents else ()):
+            place = TrialFolder.of(parent.id)
+            if parent.progress.trained and published(files, place) is None:
+                raise spec.document.fail(
+                    f"methods.{planned.method}",
+                    f"must start from weights that are there, and those of {parent.id} "
+                    f"({parent.title}) were given up (retention.weights is front); delete "
+                    f"{files.url}/{place.dropped} to have them trained again",
+                )
+            one, other = parent.trial.data, planned.trial.data
+            if one == other or one in away or other in away:
+                continue
+            if kind(one) != kind(other):
+                (shape, classes), (own_shape, own_classes) = kind(one), kind(other)
+                raise spec.document.fail(
+                    f"methods.{planned.method}",
+                    f"must start from a network for the same images and classes, got {parent.title}"
+                    f" on images of {shape} and {classes} classes, where its own are "
+                    f"{own_shape} and {own_classes}",
+                )

@@ -1,0 +1,124 @@
+"""A trial of a sweep, how far it has come, and what is left to do of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from orchestrator.search.stopping import Pruning
+from orchestrator.store import Progress
+from orchestrator.store.trials.records import Evaluation
+from orchestrator.table.setting_values import value_text
+from trainer.config import Trial
+
+Status = Literal["pending", "running", "done", "failed", "stopped", "pruned"]
+
+FINISHED: frozenset[Status] = frozenset({"done", "pruned"})
+"""Statuses of trials of which nothing is left to do, and nothing went wrong."""
+
+NOTHING = Progress(result=None, evaluation=None, epochs_done=0, steps_done=0, lease=None)
+"""Progress of a trial that nobody has begun."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedTrial:
+    """A trial of the sweep and how far it has come."""
+
+    id: str
+    trial: Trial
+    method: str  # label in the sweep file
+    settings: Mapping[str, Any]  # by setting that varies in the sweep; None: plays no part
+    is_reference: bool  # a standard trial that scores are taken against
+    progress: Progress
+    sibling: Sibling | None  # a shorter one, where this one has not begun
+    trains: bool  # False: if it has weights they are evaluated, and else it is left alone
+    left_out: str | None  # why it is left alone, in a word or two
+    is_republished: bool = False  # its result is lost, and its weights are whole
+    parents: tuple[str, ...] = ()  # ids of trials from whose weights its training starts
+    waits_for: tuple[str, ...] = ()  # those of the parents that are still to be trained
+    pruning: Pruning | None = None  # by which it is ended under the sweep's rules
+
+    @property
+    def evaluation(self) -> Evaluation | None:
+        """Record of the trial's evaluation under the sweep's suite; None where there is none."""
+        return self.progress.evaluation
+
+    @property
+    def status(self) -> Status:
+        """Status of the trial, as the store has it."""
+        if self.progress.evaluation is not None:
+            return "done"
+        if self.progress.failure is not None:
+            return "failed"
+        if self.progress.is_held:
+            return "running"
+        if self.pruning is not None:
+            return "pruned"
+        was_begun = self.progress.has_begun and self.progress.lease is not None
+        return "stopped" if was_begun else "pending"
+
+    @property
+    def title(self) -> str:
+        """Name of the trial for people, such as `pareto rho=0.4 seed=1`."""
+        settings = [f"{k}={value_text(v)}" for k, v in self.settings.items() if v is not None]
+        return " ".join([self.method, *settings, f"seed={self.trial.seed}"])
+
+    @property
+    def epochs_left(self) -> int:
+        """Epochs of training that are left."""
+        epochs = self.trial.training.epochs
+        done = self.progress.epochs_done
+        if self.sibling is not None and self.sibling.is_usable:
+            done = self.sibling.epochs
+        is_over = self.progress.trained or self.is_republished or self.pruning is not None
+        return 0 if is_over else epochs - done
+
+    @property
+    def needs_parents(self) -> bool:
+        """Whether the trial is still to start from its parents' weights."""
+        goes_on = self.progress.has_begun or self.is_republished
+        is_saved = self.sibling is not None and self.sibling.is_usable
+        return bool(self.parents) and self.trains and not goes_on and not is_saved
+
+    @property
+    def todo(self) -> str:
+        """What is left to do, in words."""
+        if self.status in {"done", "failed", "pruned"} or self.left_out is not None:
+            return ""
+        if self.is_republished:
+            return "its whole weights are published again; evaluation if that is gone too"
+        if not self.epochs_left:
+            return "evaluation"
+        if self.needs_parents:
+            return self._todo_from_parents()
+        epochs = self.trial.training.epochs
+        of_all = "" if self.epochs_left == epochs else f" of {epochs}"
+        todo = f"{self.epochs_left}{of_all} epochs, evaluation"
+        if self.sibling is None:
+            return todo
+        goes_on = f"goes on from {self.sibling.id}"
+        return f"{todo}; {goes_on if self.sibling.is_usable else f'anew: {self.sibling.reason}'}"
+
+    def _todo_from_parents(self) -> str:
+        if self.waits_for:
+            awaited = ", ".join(self.waits_for)
+            return (
+                f"waits for {awaited}, then {self.epochs_left} epochs from its weights, evaluation"
+            )
+        whose = ", ".join(self.parents)
+        return f"{self.epochs_left} epochs from the weights of {whose}, evaluation"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sibling:
+    """A shorter trial, otherwise equal, from which a longer one might go on."""
+
+    id: str
+    epochs: int  # that are saved where it is used
+    reason: str | None  # why it cannot be
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether going on from this sibling saves any epochs."""
+        return self.reason is None
