@@ -18,7 +18,7 @@ import pandas as pd
 import typer
 from rich.console import Console
 
-from orchestrator.exit_codes import CODES
+from orchestrator.exit_codes import exit_codes
 from orchestrator.figures.placement import PLACEMENTS, Placement
 from orchestrator.pareto.front import Front, extract_front, settings_columns
 from orchestrator.report.front_files import (
@@ -56,7 +56,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.command()
-@door(CODES)
+@door(exit_codes)
 def main(
     table_path: Annotated[
         Path,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from orchestrator.driver.preflight import check_storage
-from orchestrator.exit_codes import CODES
+from orchestrator.exit_codes import exit_codes
 from orchestrator.spec.arguments import (
     Assignments,
     SpecPath,
@@ -25,7 +25,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.command()
-@door(CODES)
+@door(exit_codes)
 def main(spec_path: SpecPath, *, storage: Storage = None, assignments: Assignments = None) -> None:
     """Ask every start of a paused sweep to go on; a sweep that nobody runs is not started."""
     spec = read_sweep(spec_path, storage, assignments)

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from orchestrator.driver.dry_run import show_plan
 from orchestrator.driver.session import Outcome, start
-from orchestrator.exit_codes import CODES
+from orchestrator.exit_codes import exit_codes
 from orchestrator.front import show, show_files
 from orchestrator.plan.plan import FINISHED, Plan
 from orchestrator.report.front_files import front_record
@@ -29,7 +29,7 @@ from orchestrator.tracking import OFF, tracking_uri
 from trainer.input.problems import BadInput, Problem
 from trainer.input.redaction import redacted
 from trainer.terminal.console import print_titled, terminal
-from trainer.terminal.door import door
+from trainer.terminal.door import Codes, door
 from trainer.terminal.exit_code import ExitCode
 from trainer.terminal.json_text import print_json
 
@@ -42,15 +42,18 @@ LOCAL_AND_ADDRESS = (
 BROKE_OFF = "the sweep broke off; what is done is kept, the same command goes on"
 SHOWN_ENDS = 10
 
-IN_A_SWEEP = {**CODES, RefusedError: ExitCode.LOST}
-"""Exit codes of a sweep: a storage that refuses it at its start is bad input, and told as such."""
+
+def _codes() -> Codes:
+    """Return the exit codes of errors: a storage that refuses a sweep under way is no bad input,
+    of which nothing was started; one that refuses its start is told as such."""
+    return {**exit_codes(), RefusedError: ExitCode.LOST}
 
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.command()
-@door(IN_A_SWEEP, broke_off=BROKE_OFF)
+@door(_codes, broke_off=BROKE_OFF)
 def main(
     spec_path: Annotated[str, typer.Argument(metavar="SPEC", help="The sweep's YAML file.")],
     *,

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from orchestrator.exit_codes import CODES
+from orchestrator.exit_codes import exit_codes
 from orchestrator.front import show, show_files
 from orchestrator.spec.arguments import (
     Assignments,
@@ -38,7 +38,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.command()
-@door(CODES)
+@door(exit_codes)
 def main(
     spec_path: SpecPath,
     *,

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.exit_codes import CODES
+from orchestrator.exit_codes import exit_codes
 from orchestrator.store.files.by_url import open_files
 from orchestrator.store.files.contract import Files, UnreachableError
 from orchestrator.store.housekeeping.collection import remove, survey
@@ -42,7 +42,7 @@ app = typer.Typer(
 
 
 @app.command("ls")
-@door(CODES, level=logging.ERROR)
+@door(exit_codes, level=logging.ERROR)
 def list_trials(
     storage: Storage = "runs",
     *,
@@ -61,7 +61,7 @@ def list_trials(
 
 
 @app.command("verify")
-@door(CODES, level=logging.ERROR)
+@door(exit_codes, level=logging.ERROR)
 def verify_files(
     storage: Storage = "runs",
     *,
@@ -88,7 +88,7 @@ def verify_files(
 
 
 @app.command("gc")
-@door(CODES, level=logging.ERROR)
+@door(exit_codes, level=logging.ERROR)
 def collect_garbage(
     storage: Storage = "runs",
     *,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -10,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from orchestrator.execution.address import NoClusterError
-from orchestrator.exit_codes import CODES
+from orchestrator.exit_codes import exit_codes
 from orchestrator.results.table_files import TableError
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store.files.contract import FullError, RefusedError, UnreachableError
@@ -22,6 +24,8 @@ from orchestrator.table.objectives import ObjectiveError
 from tests.orchestrator.finished import read_sweep, store_of
 from trainer.input.problems import BadInput, Problem
 from trainer.terminal.door import code_of
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
@@ -43,7 +47,7 @@ from trainer.terminal.door import code_of
     ],
 )
 def test_each_kind_has_its_code(error: Exception, code: int | None) -> None:
-    assert code_of(error, CODES) == code
+    assert code_of(error, exit_codes()) == code
 
 
 MIDWAY = {
@@ -118,3 +122,12 @@ def test_a_sweep_under_way_that_is_refused_goes_on_later(
         "error: keys have expired; the sweep broke off; what is done is kept, the same command "
         "goes on\n",
     )
+
+
+@pytest.mark.slow
+def test_a_command_that_needs_no_store_does_not_import_one_for_its_exit_codes() -> None:
+    script = "import sys, orchestrator.front; print([m for m in sys.modules if 'store' in m])"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert "orchestrator" not in done.stdout

@@ -7,7 +7,7 @@ A command raises what is wrong, and prints no error itself. What the caller can 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import typer
@@ -22,15 +22,21 @@ logger = logging.getLogger(__name__)
 Codes = Mapping[type[Exception], ExitCode]
 """Exit codes by the class of what is raised; a subclass without one has its nearest parent's."""
 
-CODES: Codes = {InputError: ExitCode.BAD_INPUT}
-
 _NO_ERRORS = (typer.Exit, typer.Abort, BrokenPipeError)
 """What typer itself knows how to end with; the last is by whoever reads what is printed."""
 
 
+def own_codes() -> Codes:
+    """Return the exit codes of errors that any command may raise."""
+    return {InputError: ExitCode.BAD_INPUT}
+
+
 @contextmanager
 def door(
-    codes: Codes = CODES, *, level: int = logging.WARNING, broke_off: str | None = None
+    codes: Callable[[], Codes] = own_codes,
+    *,
+    level: int = logging.WARNING,
+    broke_off: str | None = None,
 ) -> Iterator[None]:
     """Run a block, or as a decorator a whole command, as every command is run.
 
@@ -39,6 +45,7 @@ def door(
     traceback, and is `ExitCode.LOST`. SIGINT ends with 130, as typer has it.
 
     Args:
+        codes: gives the exit codes, and is asked when something was raised.
         broke_off: what is said where the command was lost: what broke off, and what remains.
     """
     log_to_stderr(level)
@@ -47,7 +54,7 @@ def door(
     except _NO_ERRORS:
         raise
     except Exception as error:
-        code = code_of(error, codes)
+        code = code_of(error, codes())
         if code is None:
             logger.exception("%s", broke_off or "broke off by an error of its own")
             raise typer.Exit(ExitCode.LOST) from None

@@ -11,7 +11,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from trainer.input.problems import BadInput, InputError, Problem
-from trainer.terminal.door import CODES, Codes, code_of, door, failed, refusing
+from trainer.terminal.door import Codes, code_of, door, failed, own_codes, refusing
 from trainer.terminal.exit_code import ExitCode
 
 
@@ -23,7 +23,7 @@ class AwayError(OSError):
     """Something that may come back."""
 
 
-AWAY: Codes = {**CODES, AwayError: ExitCode.LOST}
+AWAY: Codes = {**own_codes(), AwayError: ExitCode.LOST}
 
 
 def ended(
@@ -33,7 +33,7 @@ def ended(
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
     @app.command()
-    @door(codes, broke_off=broke_off)
+    @door(lambda: codes, broke_off=broke_off)
     def main() -> None:
         body()
 
