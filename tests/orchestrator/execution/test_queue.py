@@ -17,7 +17,7 @@ from orchestrator.execution.queue import Queue
 from orchestrator.plan.plan import PlannedTrial
 from orchestrator.store import Attempt, Failure, FailureKind, LocalFiles, Store
 from orchestrator.store.leases import lease
-from orchestrator.store.leases.records import About
+from orchestrator.store.leases.records import About, Pruned
 from orchestrator.worker.trial import Ending
 from tests.orchestrator.plain import read_plain, write_plain
 from tests.orchestrator.working import (
@@ -513,6 +513,21 @@ def test_trial_is_left_where_its_parent_was_stopped(
     assert queue.next() is None
     assert queue.is_over()
     assert f"trial {b} is left: its parent {a} was stopped before it was trained" in caplog.text
+
+
+def test_trial_is_left_where_a_stopping_rule_ended_its_parent(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    a, b, _ = scene.ids
+    queue = scene.queue(a, b, parents={b: (a,)})
+    assert handed_out_by(queue) == (a, 1)
+    attempt = scene.begin(a, 1)
+    attempt.note(pruned=Pruned(rule="collapse", settings={}, reason="one class", numbers={}))
+    attempt.end("pruned")
+    assert queue.ended(a, Ending.PRUNED)
+    assert queue.next() is None
+    assert queue.is_over()
+    assert f"trial {b} is left: its parent {a} was ended early by a stopping rule" in caplog.text
 
 
 @pytest.mark.parametrize("is_queued", [True, False])
