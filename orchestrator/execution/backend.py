@@ -50,7 +50,8 @@ class Workload:
 
     `more` is asked, in the thread that runs the workload, whenever a trial could be taken up and
     none is ready. What it gives joins the queue; where it gives nothing it is asked again once a
-    trial has ended, and the workload is over when nothing runs or waits and nothing more comes.
+    trial has ended here, and every few seconds, since others may have ended elsewhere. The workload
+    is over when nothing runs or waits and nothing more comes.
     """
 
     trials: Sequence[PlannedTrial]

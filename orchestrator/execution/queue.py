@@ -84,9 +84,8 @@ class Queue:
             more=workload.more,
         )
 
-    @property
     def is_ready(self) -> bool:
-        """Whether a trial waits that can be handed out now."""
+        """Whether a trial waits that can be handed out now; where none does, more are asked for."""
         return self._find() is not None
 
     def is_over(self) -> bool:

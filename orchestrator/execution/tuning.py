@@ -98,7 +98,7 @@ class RayTune(RealTime):
 
         queue = Queue.of(workload, self.clock)
         while not queue.is_over() and not workload.is_stopped():
-            if is_paused() or not queue.is_ready:
+            if is_paused() or not queue.is_ready():
                 self.sleep(SECONDS_BETWEEN_LOOKS)
                 continue
             with tempfile.TemporaryDirectory(prefix="sweep-") as scratch:

@@ -132,11 +132,11 @@ def test_trials_come_in_the_plans_order(
     make: Callable[..., Queue], trials: dict[str, Trial]
 ) -> None:
     queue = make()
-    assert queue.is_ready
+    assert queue.is_ready()
     assert drained(queue) == [(trial_id, 1) for trial_id in trials]
     assert queue.out == set(trials)
     assert queue.is_over()
-    assert not queue.is_ready
+    assert not queue.is_ready()
     assert queue.next() is None
 
 
@@ -144,7 +144,7 @@ def test_asking_whether_anything_is_ready_changes_nothing(
     make: Callable[..., Queue], trials: dict[str, Trial]
 ) -> None:
     queue = make()
-    assert [queue.is_ready for _ in range(3)] == [True] * 3
+    assert [queue.is_ready() for _ in range(3)] == [True] * 3
     assert queue.out == set()
     assert drained(queue) == [(trial_id, 1) for trial_id in trials]
 
@@ -250,7 +250,7 @@ def test_failure_of_whoever_was_faster_is_not_ours_to_retry(
     assert not queue.ended(a, Ending.BUSY)
     theirs.fail("diverged", "NaN", "")
     clock.now += queue_module.SECONDS_BETWEEN_LOOKS
-    assert queue.is_ready
+    assert queue.is_ready()
     begin(b, 1).fail("exception", "KeyError", "")
     assert drained(queue) == []
     assert queue.is_over()
