@@ -18,6 +18,7 @@ from orchestrator.store import Store
 from orchestrator.store.__main__ import app as store_app
 from orchestrator.store.files.by_url import open_files
 from orchestrator.store.housekeeping.inventory import inventory
+from orchestrator.store.leases.records import Pruned
 from orchestrator.sweep import app as sweep_app
 from tests.orchestrator.working import result_of
 
@@ -94,12 +95,12 @@ def test_a_pruned_trial_is_finished_and_goes_on_without_the_rule(
     assert progress.lease is not None
     assert progress.lease.ended is not None
     assert progress.lease.ended.how == "pruned"
-    assert progress.pruned == {
-        "rule": "collapse",
-        "settings": {"rule": "collapse", "epochs": 2},
-        "reason": "right on one class at most from epoch 1 to 2",
-        "numbers": {"first_epoch": 1.0, "last_epoch": 2.0, "epochs": 2.0},
-    }
+    assert progress.pruned == Pruned(
+        rule="collapse",
+        settings={"rule": "collapse", "epochs": 2},
+        reason="right on one class at most from epoch 1 to 2",
+        numbers={"first_epoch": 1.0, "last_epoch": 2.0, "epochs": 2.0},
+    )
     assert not store.trial(it.id).evaluations()
 
     # nothing is left to do, by whichever of the commands that look
