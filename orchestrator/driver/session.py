@@ -34,7 +34,7 @@ from orchestrator.spec.arguments import command
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Store
 from orchestrator.store.files.by_url import open_files
-from orchestrator.store.files.retrying import Patient
+from orchestrator.store.files.retrying import RetryingFiles
 from orchestrator.store.records.version import enter
 from orchestrator.store.sweeps.claims import RunClaims
 from orchestrator.store.sweeps.starts import begun
@@ -44,7 +44,7 @@ from trainer.training.signals import noted
 
 logger = logging.getLogger(__name__)
 
-PATIENCE_SECONDS = 600.0
+LONGEST_OUTAGE_SECONDS = 600.0
 """Seconds for which an unreachable storage is waited for before the start gives up."""
 
 
@@ -86,11 +86,11 @@ def start(
     """
     direct = open_files(spec.storage)
     with noted() as requests, ExitStack() as opened:
-        files = Patient(
+        files = RetryingFiles(
             direct,
-            tell=logger.warning,
-            is_given_up=lambda: requests.stop is not None,
-            patience=PATIENCE_SECONDS,
+            warn=logger.warning,
+            is_cancelled=lambda: requests.stop is not None,
+            longest_outage=LONGEST_OUTAGE_SECONDS,
         )
         store = Store(files, direct)
         checked = ready(
@@ -168,7 +168,7 @@ def start(
                 start=lease.folder,
                 listener=listener,
                 is_stopped=relay.is_stopped,
-                seconds_in_touch=lambda: lease.steady,
+                seconds_in_touch=lambda: lease.seconds_in_touch,
                 keep_signals=requests.keep,
                 more=GrowingPlan(spec, plan, store, listener, retry_failed=retry_failed).more,
             )

@@ -66,7 +66,7 @@ def work_on(planned: PlannedTrial, number: int, workload: Workload) -> Ending:
             start=workload.start,
             node=NODE,
             read_orders=partial(orders.read, workload.store.files, workload.sweep, workload.start),
-            give_up=partial(os._exit, ExitCode.LOST),
+            end_process=partial(os._exit, ExitCode.LOST),
         ),
         number=number,
         device=fresh(workload.policy.resources),

@@ -12,7 +12,7 @@ from orchestrator.execution.backend import Workload, no_more
 from orchestrator.plan.plan import PlannedTrial
 from orchestrator.search.stopping import Pruning, Rules, pruning_in_force, restored
 from orchestrator.store import Failure, Progress, Store, StoredTrial
-from orchestrator.store.leases.lease import LeaseState, Watch
+from orchestrator.store.leases.lease import LeaseState, SilenceTimer
 from orchestrator.worker.trial import Ending
 
 logger = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ class Queue:
         self._retries = retries
         self._clock = clock
         self._more = more
-        self._watch = Watch()
+        self._timer = SilenceTimer()
         self._tries: Counter[str] = Counter()
         self._attempts: dict[str, int] = {}  # newest that is known here
         self._looked: dict[str, float] = {}
@@ -119,7 +119,7 @@ class Queue:
             if lease is not None
             and lease.number == self._attempts[trial_id]  # not of another, before or after
             and not lease.is_over
-            and min(self._watch.silence(lease), seconds_in_touch()) > longest
+            and min(self._timer.silence(lease), seconds_in_touch()) > longest
         ]
 
     def ended(self, trial_id: str, ending: Ending) -> bool:
@@ -154,7 +154,7 @@ class Queue:
             return self.ended(trial_id, Ending.FAILED)
         tries = self._tries[trial_id] + 1
         message = f"its worker died {tries} times, last: {failure.message}"
-        stored.give_up(failure.kind, message, failure.details)
+        stored.record_failure(failure.kind, message, failure.details)
         self._close(trial_id)
         return True
 
@@ -201,7 +201,7 @@ class Queue:
         if not self._is_due(planned):
             return None
         stored = self._store.trial(planned.id)
-        number = stored.next_attempt(self._watch, self._lease)
+        number = stored.next_attempt(self._timer, self._lease)
         if number is None:
             self._looked[planned.id] = self._clock()
             return None
@@ -237,7 +237,7 @@ class Queue:
                 return False
             self._looked[planned.id] = self._clock()
             stored = self._store.trial(parent)
-            is_held = stored.next_attempt(self._watch, self._lease) is None
+            is_held = stored.next_attempt(self._timer, self._lease) is None
             progress = stored.progress(self._suite_id)  # after it, as above
             if progress.trained:
                 self._trained.add(parent)

@@ -30,7 +30,7 @@ from orchestrator.plan.plan import PlannedTrial
 from orchestrator.spec.policy import Policy, Resources
 from orchestrator.store import Failure, Store
 from orchestrator.store.files.by_url import open_files
-from orchestrator.store.files.retrying import Patient
+from orchestrator.store.files.retrying import RetryingFiles
 from orchestrator.store.leases.lease import utc_now
 from orchestrator.store.sweeps import orders
 from orchestrator.worker.fresh import fresh
@@ -54,7 +54,7 @@ SECONDS_BETWEEN_LOOKS = 0.5
 SECONDS_BETWEEN_LOOKS_AT_WORKERS = 2.0
 """Seconds between two looks at the workers' signs of life."""
 
-PATIENCE_SECONDS = 600.0
+LONGEST_OUTAGE_SECONDS = 600.0
 """Seconds for which a worker waits for an unreachable storage."""
 
 
@@ -134,8 +134,11 @@ def work_on_trial(config: dict[str, Any], *, assignment: Assignment) -> None:
     policy = Policy.model_validate(assignment.policy)
     device = fresh(policy.resources)
     files = open_files(assignment.storage)
-    waiting = Patient(
-        files, tell=logger.warning, is_given_up=lambda: False, patience=PATIENCE_SECONDS
+    waiting = RetryingFiles(
+        files,
+        warn=logger.warning,
+        is_cancelled=lambda: False,
+        longest_outage=LONGEST_OUTAGE_SECONDS,
     )
     read_orders = partial(orders.read, files, assignment.sweep, assignment.start)
     work = json.loads(config[WORK])
@@ -153,7 +156,7 @@ def work_on_trial(config: dict[str, Any], *, assignment: Assignment) -> None:
                 start=assignment.start,
                 node=ray.util.get_node_ip_address(),
                 read_orders=read_orders,
-                give_up=partial(os._exit, 1),
+                end_process=partial(os._exit, 1),
             ),
             number=config[ATTEMPT],
             device=device,

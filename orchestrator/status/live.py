@@ -16,7 +16,7 @@ from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.status.display import MOST_ROWS, chosen, columns, hidden, summary, sweep_lines
 from orchestrator.status.observer import Observer, SweepSnapshot
 from orchestrator.store.files.contract import UnreachableError
-from orchestrator.store.leases.lease import Watch
+from orchestrator.store.leases.lease import SilenceTimer
 from trainer.terminal.console import print_line
 from trainer.terminal.table import terminal_table, titled
 
@@ -69,11 +69,11 @@ def _looks(
 ) -> Iterator[tuple[SweepSnapshot, str]]:
     """Yield how far the sweep is, and why it could not be read if so, until it is over."""
     snapshot, trouble = first, ""
-    watch, was_run = Watch(), False
+    timer, was_run = SilenceTimer(), False
     while True:
         yield snapshot, trouble
         lasts = spec.policy.lease
-        is_run = any(not watch.is_free(start, lasts) for start in snapshot.runners)
+        is_run = any(not timer.is_free(start, lasts) for start in snapshot.runners)
         was_run = was_run or is_run
         if not is_run and (was_run or not snapshot.plan.pending(retry_failed=False)):
             return

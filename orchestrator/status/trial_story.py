@@ -13,7 +13,7 @@ from orchestrator.status.observer import SweepSnapshot, silent_since
 from orchestrator.store import Failure, FailureKind, Files, Store
 from orchestrator.store.leases.lease import LeaseState
 from orchestrator.store.records.layout import AttemptFolder, TrialFolder
-from orchestrator.store.trials.records import Origin
+from orchestrator.store.trials.records import Predecessor
 
 REMEDIES: Mapping[FailureKind, str] = {
     "diverged": "lower training.optimiser.learning_rate or lengthen training.epsilon_warmup, which "
@@ -120,7 +120,7 @@ def _how(attempt: LeaseState, spec: SweepSpec, snapshot: SweepSnapshot, *, is_ne
 
 
 def _origin(attempt: LeaseState, planned: PlannedTrial, files: Files) -> str:
-    origin = Origin.read(files, AttemptFolder(attempt.folder).origin)
+    origin = Predecessor.read(files, AttemptFolder(attempt.folder).origin)
     result = planned.progress.result
     if origin is not None:
         is_own = origin.trial == planned.id

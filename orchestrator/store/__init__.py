@@ -42,15 +42,15 @@ __all__ = [
 class Store:
     """Trials by id, in `files`."""
 
-    def __init__(self, files: Files, impatient: Files | None = None) -> None:
+    def __init__(self, files: Files, direct: Files | None = None) -> None:
         """Open a store over a file layer.
 
         Args:
-            impatient: the same files for signs of life, which must not wait where `files` does.
+            direct: the same files for signs of life, which must not wait where `files` does.
         """
         self.files = files
-        self._impatient = impatient or files
+        self._direct = direct or files
 
     def trial(self, trial_id: str) -> StoredTrial:
         """Return the trial's place, whether or not anything is in it."""
-        return StoredTrial(self.files, trial_id, self._impatient)
+        return StoredTrial(self.files, trial_id, self._direct)

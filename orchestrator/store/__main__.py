@@ -13,7 +13,7 @@ from orchestrator.exit_codes import exit_codes
 from orchestrator.store.files.by_url import open_files
 from orchestrator.store.files.contract import Files, UnreachableError
 from orchestrator.store.housekeeping.collection import remove, survey
-from orchestrator.store.housekeeping.garbage import Garbage, Kind
+from orchestrator.store.housekeeping.garbage import Garbage, GarbageKind
 from orchestrator.store.housekeeping.inventory import Entry, inventory
 from orchestrator.store.housekeeping.verification import Finding, contents, sealed, verify
 from orchestrator.store.records.version import VersionError, look
@@ -183,7 +183,7 @@ def _show_garbage(
     garbage: tuple[Garbage, ...], left_alone: tuple[str, ...], *, deleted: bool
 ) -> None:
     said: list[tuple[str, str]] = []
-    for kind in Kind:
+    for kind in GarbageKind:
         items = [item for item in garbage if item.kind is kind]
         if items:
             said.append((kind, f"{len(items)} files, {size_text(_bytes(items))}"))

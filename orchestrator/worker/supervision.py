@@ -53,7 +53,7 @@ class Supervision:
         spent: float,
         decide: Callable[[Sequence[EpochRow]], Pruning | None],
         report: Callable[[EpochRow], None],
-        give_up: Callable[[], None],
+        end_process: Callable[[], None],
     ) -> None:
         """Supervise one attempt.
 
@@ -63,7 +63,7 @@ class Supervision:
             spent: seconds of the attempts before.
             decide: asks the stopping rules by the rows so far.
             report: is given each epoch's row once it is kept.
-            give_up: ends a process whose trial hangs; that is recorded by then.
+            end_process: ends a process whose trial hangs; that is recorded by then.
         """
         self._attempt = attempt
         self._policy = policy
@@ -72,16 +72,16 @@ class Supervision:
         self._spent = spent
         self._decide = decide
         self._report = report
-        self._give_up = give_up
+        self._end_process = end_process
         self._orders = Orders()
         self._checkpoints_written = 0
         self._rested = 0.0
-        self._came_by = self._saved = clock()
+        self._checked_in = self._saved = clock()
 
     def tick(self) -> None:
         """Read the orders, and end the process if its trial hangs; the lease's thread calls it."""
         self._orders = self._read_orders()
-        silence = clock() - self._came_by
+        silence = clock() - self._checked_in
         limit = 60 * self._policy.limits.silent_minutes
         if silence > limit and not self._orders.paused:
             message = (
@@ -90,9 +90,9 @@ class Supervision:
             )
             logger.error("the trial of %s hangs: %s", self._attempt.folder, message)
             self._attempt.fail("hung", message, "")
-            self._give_up()
+            self._end_process()
 
-    def come_by(self, checkpoint: Callable[[], Checkpoint] | None) -> None:
+    def check_in(self, checkpoint: Callable[[], Checkpoint] | None) -> None:
         """Obey orders and limits, and save a checkpoint that is due; the trial's thread calls it.
 
         Args:
@@ -101,7 +101,7 @@ class Supervision:
         Raises:
             StoppedError, TimeLimitError, LostError: the trial is to end here.
         """
-        self._came_by = clock()
+        self._checked_in = clock()
         self._attempt.check()
         limit = self._policy.limits.hours
         if limit is not None and self._spent + self._attempt.elapsed - self._rested > 3600 * limit:
@@ -124,7 +124,7 @@ class Supervision:
 
     def step_done(self, checkpoint: Callable[[], Checkpoint]) -> None:
         """Obey orders and limits after a step: see `trainer.training.loop.Reporter`."""
-        self.come_by(checkpoint)
+        self.check_in(checkpoint)
 
     def epoch_done(self, row: EpochRow, checkpoint: Callable[[], Checkpoint]) -> None:
         """Keep an epoch's row and checkpoint, report, and end the trial where a rule says so: see
@@ -142,7 +142,7 @@ class Supervision:
         self._report(row)
         if pruning is not None:
             raise PrunedError(pruning)
-        self.come_by(None if is_due else checkpoint)
+        self.check_in(None if is_due else checkpoint)
 
     def goes_on_from(self, rows: Sequence[EpochRow]) -> None:
         """Ask the stopping rules about the epochs before, which may have had others.
@@ -157,7 +157,7 @@ class Supervision:
     def evaluated(self, done: int, count: int) -> None:
         """Note the progress of an evaluation: see `trainer.evaluation.suite.evaluate`."""
         self._attempt.note(evaluated=done / count)
-        self.come_by(None)
+        self.check_in(None)
 
     def _save(self, checkpoint: Checkpoint) -> None:
         self._attempt.keep_checkpoint(checkpoint)
@@ -169,8 +169,8 @@ class Supervision:
         while self._orders.paused and not self._orders.stop:
             self._attempt.note(paused=True, rested=self._rested)
             time.sleep(SECONDS_BETWEEN_LOOKS)
-            self._came_by = clock()
-            self._rested = before + self._came_by - began
+            self._checked_in = clock()
+            self._rested = before + self._checked_in - began
             self._attempt.check()
         self._attempt.note(paused=False, rested=self._rested)
         if self._orders.stop:

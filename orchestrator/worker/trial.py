@@ -73,7 +73,7 @@ class Mission:
     start: str  # folder of the start that it works for
     node: str  # address of the machine within the cluster
     read_orders: Callable[[], Orders]
-    give_up: Callable[[], None]  # ends the process
+    end_process: Callable[[], None]  # ends the process
 
 
 def carry_out(
@@ -160,7 +160,7 @@ def _begun(
         spent=sum(_worked(state) for state in past),
         decide=lambda rows: decide(rules, rows, evaluations),
         report=report,
-        give_up=mission.give_up,
+        end_process=mission.end_process,
     )
     return _Task(
         trial=trial,
@@ -222,7 +222,7 @@ class _Task:
         """Train and evaluate the trial as far as is left, and return how that ended."""
         try:
             with self.attempt.kept(self.supervision.tick):
-                self.supervision.come_by(None)
+                self.supervision.check_in(None)
                 self._complete()
         except _NoWeightsError:
             logger.warning(

@@ -21,7 +21,7 @@ from hypothesis import settings
 from orchestrator.store.files import bucket, bucket_clients
 from orchestrator.store.files.by_url import open_files
 from orchestrator.store.files.contract import Files, RefusedError, UnreachableError
-from orchestrator.store.files.retrying import Patient
+from orchestrator.store.files.retrying import RetryingFiles
 from orchestrator.store.records.version import VersionError, enter, look
 from tests.integration.s3_server import S3Server, s3_server
 from tests.orchestrator.store.files.contract import (
@@ -142,8 +142,10 @@ def test_store_is_marked(files: Files) -> None:
 # --- outages
 
 
-def waiting(files: Files, told: list[str], patience: float = 120) -> Patient:
-    return Patient(files, tell=told.append, is_given_up=lambda: False, patience=patience)
+def waiting(files: Files, told: list[str], longest_outage: float = 120) -> RetryingFiles:
+    return RetryingFiles(
+        files, warn=told.append, is_cancelled=lambda: False, longest_outage=longest_outage
+    )
 
 
 VERBS: dict[str, Callable[[Files], object]] = {

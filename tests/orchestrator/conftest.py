@@ -11,7 +11,7 @@ import pytest
 
 from orchestrator.spec.sweep_spec import SweepSpec, read_spec
 from orchestrator.store import Attempt, LocalFiles, Store
-from orchestrator.store.leases.lease import Watch
+from orchestrator.store.leases.lease import SilenceTimer
 from orchestrator.store.leases.records import About
 from orchestrator.store.records.version import enter
 from orchestrator.store.trials.records import Evaluated, Trained
@@ -54,7 +54,7 @@ def begin(store: Store) -> Begin:
         enter(store.files)
         stored = store.trial(trial.id)
         stored.describe(trial)
-        number = stored.next_attempt(Watch(), 60.0)
+        number = stored.next_attempt(SilenceTimer(), 60.0)
         assert number is not None, "another attempt is under way"
         attempt = stored.begin(trial, number, lasts=60.0, about=About())
         assert attempt is not None

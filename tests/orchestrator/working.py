@@ -83,7 +83,7 @@ def mission(
     *,
     trains: bool = True,
     read_orders: Callable[[], Orders] = Orders,
-    give_up: Callable[[], None] = never,
+    end_process: Callable[[], None] = never,
 ) -> Mission:
     """What a worker knows, who is asked for nothing unless the test says so."""
     return Mission(
@@ -93,7 +93,7 @@ def mission(
         start="sweeps/front/starts/000001",
         node="127.0.0.1",
         read_orders=read_orders,
-        give_up=give_up,
+        end_process=end_process,
     )
 
 

@@ -14,7 +14,12 @@ from itertools import groupby
 from orchestrator.store.files.contract import Files
 from orchestrator.store.files.local import LocalFiles
 from orchestrator.store.housekeeping.activity import at_work, is_run
-from orchestrator.store.housekeeping.garbage import Garbage, Kind, garbage_of_trial, is_prolongable
+from orchestrator.store.housekeeping.garbage import (
+    Garbage,
+    GarbageKind,
+    garbage_of_trial,
+    is_prolongable,
+)
 from orchestrator.store.housekeeping.membership import all_sweeps, members
 from orchestrator.store.leases.lease import LeaseState
 from orchestrator.store.records.layout import (
@@ -92,7 +97,7 @@ def remove(files: Files, garbage: Iterable[Garbage]) -> Iterator[Garbage]:
             files.remove(item.name)
             kinds.add(item.kind)
             yield item
-        if Kind.UNREFERENCED in kinds and isinstance(files, LocalFiles):
+        if GarbageKind.UNREFERENCED in kinds and isinstance(files, LocalFiles):
             files.remove_empty_folders(place)
 
 
@@ -165,11 +170,11 @@ def _of_unnamed(
     }
     for name, size in of_families.items():
         place = TrialFolder.of(name.rpartition("-")[2]).path
-        yield Garbage(name=name, bytes=size, kind=Kind.UNREFERENCED, place=place)
+        yield Garbage(name=name, bytes=size, kind=GarbageKind.UNREFERENCED, place=place)
     for trial_id in unnamed:
         for name, size in sizes[trial_id].items():
             place = TrialFolder.of(trial_id).path
-            yield Garbage(name=name, bytes=size, kind=Kind.UNREFERENCED, place=place)
+            yield Garbage(name=name, bytes=size, kind=GarbageKind.UNREFERENCED, place=place)
 
 
 def _of_sweeps(files: Files, run: Iterable[str], busy: Iterable[LeaseState]) -> Iterator[Garbage]:
@@ -179,9 +184,9 @@ def _of_sweeps(files: Files, run: Iterable[str], busy: Iterable[LeaseState]) -> 
         if sweep in run:
             continue
         for name, size in sizes.items():
-            kind = Kind.DAMAGED if name.endswith(".damaged") else None
+            kind = GarbageKind.DAMAGED if name.endswith(".damaged") else None
             if FileKind.ORDERS.match(name) and not needed & {None, name.rpartition("/")[0]}:
-                kind = Kind.ORDERS
+                kind = GarbageKind.ORDERS
             if kind is not None:
                 yield Garbage(name=name, bytes=size, kind=kind, place=SweepFolder.of(sweep).path)
 
@@ -191,13 +196,13 @@ def _of_root(files: Files) -> Iterator[Garbage]:
     for name in files.names(""):
         if name.endswith(".damaged"):
             size = len(files.read(name) or b"")
-            yield Garbage(name=name, bytes=size, kind=Kind.DAMAGED, place="")
+            yield Garbage(name=name, bytes=size, kind=GarbageKind.DAMAGED, place="")
     if isinstance(files, LocalFiles):
         for name, size in files.unfinished(UNFINISHED_SECONDS).items():
             folder, *rest = name.split("/")
             is_owned = folder in {TRIALS, SWEEPS} and len(rest) > 1
             place = f"{folder}/{rest[0]}" if is_owned else ""
-            yield Garbage(name=name, bytes=size, kind=Kind.UNFINISHED, place=place)
+            yield Garbage(name=name, bytes=size, kind=GarbageKind.UNFINISHED, place=place)
 
 
 _TRIAL_ID = re.compile(r"t[0-9a-f]{16}")

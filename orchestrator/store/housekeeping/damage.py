@@ -25,7 +25,7 @@ from orchestrator.store.sweeps.records import (
     Proposed,
     RunClaim,
 )
-from orchestrator.store.trials.records import Description, Evaluation, Origin, Result, Row
+from orchestrator.store.trials.records import Description, Evaluation, Predecessor, Result, Row
 from trainer.input.checksum import checksum_line
 
 SECONDS_BETWEEN_LOOKS = 0.5
@@ -35,7 +35,7 @@ LOOKS, LOOKS_AT_WORK = 2, 60
 """Looks before a file is taken for damaged; more of a trial at work, whose write may be slow."""
 
 
-class Kind(StrEnum):
+class FaultKind(StrEnum):
     """What is wrong with a file."""
 
     DAMAGED = "damaged"  # its checksum does not agree
@@ -51,7 +51,7 @@ class Damage:
     """A file that is not whole."""
 
     name: str
-    kind: Kind
+    kind: FaultKind
 
 
 RECORDS: Mapping[FileKind, type[Record]] = {
@@ -62,7 +62,7 @@ RECORDS: Mapping[FileKind, type[Record]] = {
     FileKind.LEASE: LeaseRecord,
     FileKind.BEAT: Beat,
     FileKind.ENDED: Ended,
-    FileKind.ORIGIN: Origin,
+    FileKind.ORIGIN: Predecessor,
     FileKind.ROW: Row,
     FileKind.PLAN: ManifestRecord,
     FileKind.PRECISION: KeptPrecision,
@@ -107,7 +107,7 @@ def _judged_record(files: Files, name: str) -> Damage | None:
     data = files.read(name)
     if data is None or RECORDS[kind].of(data, f"{files.url}/{name}") is not None:
         return None
-    wrong = Kind.DAMAGED if data.rstrip().endswith(b"}") else Kind.TRUNCATED
+    wrong = FaultKind.DAMAGED if data.rstrip().endswith(b"}") else FaultKind.TRUNCATED
     return Damage(name=name, kind=wrong)
 
 
@@ -117,8 +117,8 @@ def _judged_blob(files: Files, name: str) -> Damage | None:
         return None
     line = files.read(f"{name}.sha256")
     if line is None:
-        return Damage(name=name, kind=Kind.UNSEALED)
+        return Damage(name=name, kind=FaultKind.UNSEALED)
     if line.split(b" ")[0] == checksum_line(name, data).split(b" ")[0]:
         return None
     has_end = data[-22:].startswith(b"PK\5\6")  # of an archive, as NumPy and PyTorch write
-    return Damage(name=name, kind=Kind.DAMAGED if has_end else Kind.TRUNCATED)
+    return Damage(name=name, kind=FaultKind.DAMAGED if has_end else FaultKind.TRUNCATED)

@@ -22,7 +22,7 @@ from orchestrator.store.trials.result import trained_facts
 from trainer.schedule import OptimiserSettings
 
 
-class Kind(StrEnum):
+class GarbageKind(StrEnum):
     """Why a file is garbage."""
 
     UNFINISHED = "unfinished"  # its writer was killed
@@ -40,7 +40,7 @@ class Garbage:
 
     name: str
     bytes: int
-    kind: Kind
+    kind: GarbageKind
     place: str  # folder of the trial or sweep that it belongs to; empty: neither
 
 
@@ -54,13 +54,13 @@ def garbage_of_trial(files: Files, place: TrialFolder, sizes: Mapping[str, int])
     kinds = {}
     for name in sizes:
         if name.endswith(".damaged"):
-            kinds[name] = Kind.DAMAGED
+            kinds[name] = GarbageKind.DAMAGED
         elif name.endswith(".sha256") and name.removesuffix(".sha256") not in sizes:
-            kinds[name] = Kind.UNFINISHED
+            kinds[name] = GarbageKind.UNFINISHED
     if trained_facts(files, place, sizes) is not None:
-        kinds |= dict.fromkeys(_superseded(files, sizes), Kind.SUPERSEDED)
-        kinds |= dict.fromkeys(_idle_checkpoints(files, place, sizes), Kind.CHECKPOINT)
-        kinds |= dict.fromkeys(_old_beats(files, sizes), Kind.BEAT)
+        kinds |= dict.fromkeys(_superseded(files, sizes), GarbageKind.SUPERSEDED)
+        kinds |= dict.fromkeys(_idle_checkpoints(files, place, sizes), GarbageKind.CHECKPOINT)
+        kinds |= dict.fromkeys(_old_beats(files, sizes), GarbageKind.BEAT)
     return [
         Garbage(name=name, bytes=sizes[name], kind=kind, place=place.path)
         for name, kind in kinds.items()

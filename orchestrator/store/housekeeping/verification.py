@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from orchestrator.store.files.contract import Files
 from orchestrator.store.housekeeping.activity import at_work
 from orchestrator.store.housekeeping.consequences import TRAINED, consequence
-from orchestrator.store.housekeeping.damage import Damage, Kind, is_blob, is_record, judged
+from orchestrator.store.housekeeping.damage import Damage, FaultKind, is_blob, is_record, judged
 from orchestrator.store.housekeeping.membership import all_sweeps, members
 from orchestrator.store.housekeeping.references import (
     blob_named_by,
@@ -34,7 +34,7 @@ from orchestrator.store.records.layout import (
 from orchestrator.store.records.read_only import ReadOnly
 from orchestrator.store.records.sealed import set_aside
 from orchestrator.store.records.version import damaged_marks, enter
-from orchestrator.store.trials.records import Description, Origin
+from orchestrator.store.trials.records import Description, Predecessor
 from orchestrator.store.trials.result import retract, trained_facts
 
 READERS = 4
@@ -46,13 +46,13 @@ class Finding:
     """A file that is not as it should be."""
 
     name: str
-    kind: Kind
+    kind: FaultKind
     consequence: str  # for people; empty where there is none
 
     @property
     def is_damage(self) -> bool:
         """Whether something must be made again, or was nearly lost."""
-        return self.kind not in {Kind.ORPHAN, Kind.LOST}
+        return self.kind not in {FaultKind.ORPHAN, FaultKind.LOST}
 
 
 def contents(files: Files) -> dict[str, int]:
@@ -78,7 +78,7 @@ def verify(
         VersionError: the mark and its copy are both damaged.
     """
     for name in damaged_marks(files):
-        kind = Kind.GONE if files.read(name) is None else Kind.DAMAGED
+        kind = FaultKind.GONE if files.read(name) is None else FaultKind.DAMAGED
         yield Finding(name=name, kind=kind, consequence="it is made again from the other one")
     if not dry_run:
         enter(files)
@@ -101,7 +101,7 @@ def verify(
     for name in families:
         trial_id = name.rpartition("-")[2]
         if trial_id not in by_trial and not files.sizes(TrialFolder.of(trial_id).path):
-            yield Finding(name=name, kind=Kind.ORPHAN, consequence="there is no such trial")
+            yield Finding(name=name, kind=FaultKind.ORPHAN, consequence="there is no such trial")
 
 
 def _below(folder: str, sizes: Mapping[str, int]) -> dict[str, int]:
@@ -131,7 +131,7 @@ def _gone(files: Files, sizes: Mapping[str, int], *, dry_run: bool) -> Iterator[
             continue  # written, or given up, since the listing
         if not dry_run:
             _take_back(files, name, "what it names is gone")
-        yield Finding(name=name, kind=Kind.GONE, consequence=_without_blob(name))
+        yield Finding(name=name, kind=FaultKind.GONE, consequence=_without_blob(name))
 
 
 def _undescribed(
@@ -152,10 +152,10 @@ def _undescribed(
     if is_there or at_work(ReadOnly(files), trial_id) is not None or files.read(name) is not None:
         return
     if is_named:
-        yield Finding(name=name, kind=Kind.GONE, consequence=consequence(name))
+        yield Finding(name=name, kind=FaultKind.GONE, consequence=consequence(name))
     elif about is None:
         said = "nothing says what trial it is, and no sweep names it"
-        yield Finding(name=place.path, kind=Kind.ORPHAN, consequence=said)
+        yield Finding(name=place.path, kind=FaultKind.ORPHAN, consequence=said)
 
 
 def _lost_epochs(files: Files, place: TrialFolder, sizes: Mapping[str, int]) -> Iterator[Finding]:
@@ -164,12 +164,12 @@ def _lost_epochs(files: Files, place: TrialFolder, sizes: Mapping[str, int]) -> 
     if result is None:
         return
     attempt = place.attempt(result.attempt)
-    origin = Origin.peek(files, attempt.origin)
+    origin = Predecessor.peek(files, attempt.origin)
     before = {int(row["epoch"]) for row in (origin.rows if origin else ())}
     for epoch in range(1, result.epochs + 1):
         name = attempt.row(epoch)
         if epoch not in before and name not in sizes:
-            yield Finding(name=name, kind=Kind.LOST, consequence=consequence(name))
+            yield Finding(name=name, kind=FaultKind.LOST, consequence=consequence(name))
 
 
 def _parentless(
@@ -187,10 +187,10 @@ def _parentless(
             continue
         if trained_facts(ReadOnly(files), place, sizes) is not None:
             said = f"what {trial_id} started from is lost for good; its own result stands"
-            yield Finding(name=name, kind=Kind.LOST, consequence=said)
+            yield Finding(name=name, kind=FaultKind.LOST, consequence=said)
         else:
             said = f"{trial_id} starts from its weights: the next start trains it again first"
-            yield Finding(name=name, kind=Kind.GONE, consequence=said)
+            yield Finding(name=name, kind=FaultKind.GONE, consequence=said)
 
 
 def _left_over(files: Files, trial_id: str, sizes: Mapping[str, int]) -> Iterator[Finding]:
@@ -205,7 +205,7 @@ def _left_over(files: Files, trial_id: str, sizes: Mapping[str, int]) -> Iterato
             found[name] = "no trial has such a file"
     if found and at_work(ReadOnly(files), trial_id) is None:  # else it may be on its way
         for name, why in found.items():
-            yield Finding(name=name, kind=Kind.ORPHAN, consequence=why)
+            yield Finding(name=name, kind=FaultKind.ORPHAN, consequence=why)
 
 
 def _take_back(files: Files, record: str | None, reason: str) -> None:

@@ -115,7 +115,7 @@ def newest(files: Files, place: str) -> LeaseState | None:
     return state(files, place, found[-1]) if found else None
 
 
-class Watch:
+class SilenceTimer:
     """Listens to the leases of others, by this process's own clock."""
 
     def __init__(self) -> None:
@@ -148,15 +148,15 @@ class Lease:
         lasts: float,
         *,
         is_shared: bool,
-        impatient: Files,
+        direct: Files,
     ) -> None:
         """Hold the lease of a number that this process has just created: see `create`."""
         self._files = files
-        self._impatient = impatient
+        self._direct = direct
         self._place = place
         self._lasts = lasts
         self._is_shared = is_shared
-        self._began = self._renewed = self._steady_since = clock()
+        self._began = self._renewed = self._in_touch_since = clock()
         self._is_full = False  # the store, as the last sign of life found it
         self._facts: Facts = {}
         self._beats = 0
@@ -171,10 +171,10 @@ class Lease:
         return clock() - self._began
 
     @property
-    def steady(self) -> float:
+    def seconds_in_touch(self) -> float:
         """Seconds for which the store has taken every sign of life in time; 0 while it does not."""
         is_late = clock() - self._renewed > self._lasts / 2
-        return 0.0 if is_late else clock() - self._steady_since
+        return 0.0 if is_late else clock() - self._in_touch_since
 
     def note(self, **facts: Unpack[Facts]) -> None:
         """Add to the next beat how the work goes."""
@@ -195,15 +195,15 @@ class Lease:
     def renew(self) -> None:
         """Give a sign of life, unless a successor is there."""
         began = clock()
-        found = [] if self._is_shared else numbers(self._impatient, self._place)
+        found = [] if self._is_shared else numbers(self._direct, self._place)
         if found and found[-1] > self.number:
             self._loss = f"is succeeded by {found[-1]:06d}"
         if self._loss is None:
             self._beats += 1
             beat = Beat(**self._facts, count=self._beats, elapsed=self.elapsed, at=utc_now())
-            beat.write(self._impatient, LeaseFolder(self.folder).beat)
+            beat.write(self._direct, LeaseFolder(self.folder).beat)
             if began - self._renewed > self._lasts / 2:
-                self._steady_since = began
+                self._in_touch_since = began
             self._renewed = began
             if self._is_full:
                 self._is_full = False
@@ -251,13 +251,13 @@ def create(
     lasts: float,
     about: About,
     is_shared: bool,
-    impatient: Files,
+    direct: Files,
 ) -> Lease | None:
     """Create the lease of that number; None where the number is another's.
 
     Args:
         is_shared: whether it leaves the place to lower numbers as well.
-        impatient: the same files for signs of life, which must not wait where `files` does.
+        direct: the same files for signs of life, which must not wait where `files` does.
     """
     record = LeaseRecord(
         owner=Owner.here(),
@@ -266,7 +266,7 @@ def create(
         lasts=lasts,
         about=about,
     )
-    lease = Lease(files, place, number, lasts, is_shared=is_shared, impatient=impatient)
+    lease = Lease(files, place, number, lasts, is_shared=is_shared, direct=direct)
     return lease if record.create(files, LeaseFolder(lease.folder).lease) else None
 
 

@@ -245,7 +245,10 @@ class FileKind(StrEnum):
 
     def match(self, name: str) -> re.Match[str] | None:
         """Take a file's name apart; None where it is of another kind."""
-        return re.fullmatch(self, name)
+        return _PATTERNS[self].fullmatch(name)
+
+
+_PATTERNS = {kind: re.compile(kind) for kind in FileKind}
 
 
 def kind_of(name: str) -> FileKind | None:

@@ -54,14 +54,14 @@ def only_read(files: Files) -> Iterator[ReadOnly]:
     """View files for the time of the block, in which the log does not say, as it would otherwise,
     that what is damaged was set aside."""
 
-    def is_told(_: object) -> bool:
+    def is_logged(_: object) -> bool:
         return False
 
-    sealed.logger.addFilter(is_told)
+    sealed.logger.addFilter(is_logged)
     try:
         yield ReadOnly(files)
     finally:
-        sealed.logger.removeFilter(is_told)
+        sealed.logger.removeFilter(is_logged)
 
 
 def _refused(name: str) -> AssertionError:

@@ -16,7 +16,7 @@ from orchestrator.store import Files
 from orchestrator.store.leases.lease import (
     Lease,
     LeaseState,
-    Watch,
+    SilenceTimer,
     create,
     numbers,
     state,
@@ -48,7 +48,7 @@ def all_starts(files: Files, sweep: str) -> list[LeaseState]:
 @contextmanager
 def begun(
     files: Files,
-    impatient: Files,
+    direct: Files,
     sweep: str,
     *,
     joins: bool,
@@ -62,7 +62,7 @@ def begun(
     watched for as long as its lease lasts: it gives a sign of life, or is succeeded.
 
     Args:
-        impatient: the same files for signs of life, which must not wait where `files` does.
+        direct: the same files for signs of life, which must not wait where `files` does.
         joins: share the sweep with whoever runs it.
         on_tick: called every second from a thread of its own.
         address: that of the cluster on which it runs, for whoever is to start it again.
@@ -70,7 +70,7 @@ def begun(
     Raises:
         HeldError: who holds it, on which host, since when.
     """
-    watch = Watch()
+    timer = SilenceTimer()
     lease = None
     while lease is None:
         number = max(numbers(files, place(sweep)), default=0) + 1
@@ -81,26 +81,28 @@ def begun(
             lasts=lasts,
             about=About(joins=joins, address=address),
             is_shared=True,
-            impatient=impatient,
+            direct=direct,
         )
     how = "refused"
     try:
         with lease.kept(lambda: on_tick(lease)):  # alive to others also while it waits
             if not joins:
-                _wait_for_others(files, sweep, lease, watch, lasts)
+                _wait_for_others(files, sweep, lease, timer, lasts)
             how = "over"
             yield lease
     finally:
         lease.end(how)
 
 
-def _wait_for_others(files: Files, sweep: str, lease: Lease, watch: Watch, lasts: float) -> None:
+def _wait_for_others(
+    files: Files, sweep: str, lease: Lease, timer: SilenceTimer, lasts: float
+) -> None:
     """Wait for the starts before this one to be over; raise `HeldError` where one of them runs."""
     before = [other for other in all_starts(files, sweep) if other.number < lease.number]
     first_seen = {other.number: other.beats for other in before}
     while before:
         looked_at = [state(files, place(sweep), other.number) for other in before]
-        before = [other for other in looked_at if not watch.is_free(other, lasts)]
+        before = [other for other in looked_at if not timer.is_free(other, lasts)]
         for other in looked_at:
             if other not in before:
                 _close(files, other)
@@ -111,7 +113,7 @@ def _wait_for_others(files: Files, sweep: str, lease: Lease, watch: Watch, lasts
                     f"sweep {sweep!r} is run by {other.owner or 'another start'} since "
                     f"{other.since}; wait for it, stop it, or share its work with --join"
                 )
-            if watch.silence(other) < SECONDS_BETWEEN_LOOKS:
+            if timer.silence(other) < SECONDS_BETWEEN_LOOKS:
                 logger.warning(
                     "sweep %r was run by %s since %s, of which nothing is known from here: "
                     "waiting up to %g s for a sign of life",

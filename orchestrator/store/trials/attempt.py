@@ -12,7 +12,14 @@ from orchestrator.store.leases.lease import Lease, utc_now
 from orchestrator.store.leases.records import Cause, Facts, FailureKind
 from orchestrator.store.records.layout import AttemptFolder, FileKind, TrialFolder
 from orchestrator.store.records.sealed import remove_blob, write_blob
-from orchestrator.store.trials.records import Evaluated, Evaluation, Origin, Result, Row, Trained
+from orchestrator.store.trials.records import (
+    Evaluated,
+    Evaluation,
+    Predecessor,
+    Result,
+    Row,
+    Trained,
+)
 from trainer.config import Trial
 from trainer.evaluation.outcomes import Outcomes
 from trainer.input.redaction import redacted, redacted_lines
@@ -62,7 +69,7 @@ class Attempt:
         """Add to the next sign of life how the work goes."""
         self._lease.note(**facts)
 
-    def go_on_from(self, origin: Origin) -> None:
+    def go_on_from(self, origin: Predecessor) -> None:
         """Record where the attempt goes on from, with the rows of the epochs before."""
         self.rows = list(origin.rows)
         self.check()

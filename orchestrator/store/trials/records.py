@@ -182,7 +182,7 @@ class Evaluation(Evaluated):
     """Time in UTC (ISO 8601), by the clock of who evaluated it."""
 
 
-class Origin(Record):
+class Predecessor(Record):
     """The attempt that another goes on from, and what is known of its epochs."""
 
     trial: str

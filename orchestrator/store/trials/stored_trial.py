@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.store.files.contract import Files
 from orchestrator.store.leases.lease import (
     LeaseState,
-    Watch,
+    SilenceTimer,
     create,
     newest,
     numbers,
@@ -28,7 +28,7 @@ from orchestrator.store.records.layout import (
 )
 from orchestrator.store.records.sealed import read_blob, set_aside
 from orchestrator.store.trials.attempt import Attempt, cause
-from orchestrator.store.trials.records import Description, Evaluation, Origin, Result, Row
+from orchestrator.store.trials.records import Description, Evaluation, Predecessor, Result, Row
 from orchestrator.store.trials.result import published, retract, trained_facts
 from trainer.config import TrainingSettings, Trial
 from trainer.data import DataSettings
@@ -109,10 +109,10 @@ class Progress:
 class StoredTrial:
     """What the store holds of one trial."""
 
-    def __init__(self, files: Files, trial_id: str, impatient: Files) -> None:
+    def __init__(self, files: Files, trial_id: str, direct: Files) -> None:
         """Stand for the trial of that id: see `Store`."""
         self._files = files
-        self._impatient = impatient
+        self._direct = direct
         self._place = TrialFolder.of(trial_id)
         self.id = trial_id
 
@@ -154,10 +154,10 @@ class StoredTrial:
             end = Ended.after(lease.last_said, how="done", at=utc_now())
             end.create(self._files, LeaseFolder(lease.folder).ended)
 
-    def next_attempt(self, watch: Watch, lasts: float) -> int | None:
+    def next_attempt(self, timer: SilenceTimer, lasts: float) -> int | None:
         """Return the number under which an attempt may begin now; None while another is at work."""
         held = newest(self._files, self._place.attempts)
-        if held is not None and not watch.is_free(held, lasts):
+        if held is not None and not timer.is_free(held, lasts):
             return None
         return 1 if held is None else held.number + 1
 
@@ -170,11 +170,11 @@ class StoredTrial:
             lasts=lasts,
             about=about,
             is_shared=False,
-            impatient=self._impatient,
+            direct=self._direct,
         )
         return None if lease is None else Attempt(self._files, self._place, lease, trial)
 
-    def give_up(self, kind: FailureKind, message: str, details: str) -> None:
+    def record_failure(self, kind: FailureKind, message: str, details: str) -> None:
         """Record a failure that no worker could record; whoever still works on the trial loses
         it."""
         held = newest(self._files, self._place.attempts)
@@ -186,7 +186,7 @@ class StoredTrial:
             lasts=1.0,
             about=NOTHING_SAID,
             is_shared=False,
-            impatient=self._impatient,
+            direct=self._direct,
         )
         if lease is not None:
             lease.end("failed", failure=cause(kind, message, details))
@@ -204,13 +204,13 @@ class StoredTrial:
         first = min(numbers(self._files, self._place.attempts), default=None)
         return None if first is None else state(self._files, self._place.attempts, first).since
 
-    def resume_point(self, trial: Trial) -> tuple[Checkpoint | None, Origin | None]:
+    def resume_point(self, trial: Trial) -> tuple[Checkpoint | None, Predecessor | None]:
         """Find the farthest good checkpoint: of the trial, or else of a shorter sibling whose steps
         so far were the same."""
         if (found := self._farthest_good()) is not None:
             return found
         for sibling in shorter_siblings(self._files, trial) if _is_prolongable(trial) else ():
-            shorter = StoredTrial(self._files, sibling, self._impatient)
+            shorter = StoredTrial(self._files, sibling, self._direct)
             if (found := shorter._farthest_good()) is not None:
                 return found
         return None, None
@@ -238,7 +238,7 @@ class StoredTrial:
             retract(self._files, self._place, "its weights are gone or damaged")
         return None
 
-    def unpublished(self, trial: Trial) -> tuple[Weights, Origin] | None:
+    def unpublished(self, trial: Trial) -> tuple[Weights, Predecessor] | None:
         """Read the whole weights of an attempt that no result names, and its rows: its result was
         lost, or it was killed before writing one."""
         found = map(FileKind.WEIGHTS.match, self._files.sizes(self._place.attempts))
@@ -249,7 +249,7 @@ class StoredTrial:
             with suppress(DamagedError):
                 weights = Weights.from_bytes(data)
                 if _is_of(weights.trial, trial):
-                    return weights, Origin(
+                    return weights, Predecessor(
                         trial=self.id,
                         attempt=number,
                         degraded=self._is_degraded(number),
@@ -288,7 +288,7 @@ class StoredTrial:
 
     def _attempt_rows(self, number: int) -> list[EpochRow]:
         place = self._place.attempt(number)
-        origin = Origin.read(self._files, place.origin)
+        origin = Predecessor.read(self._files, place.origin)
         names = (f"{place.rows}/{name}" for name in self._files.names(place.rows))
         own = [Row.read(self._files, name) for name in names if FileKind.ROW.match(name)]
         rows = [*(origin.rows if origin else ()), *(row.facts() for row in own if row is not None)]
@@ -296,11 +296,11 @@ class StoredTrial:
 
     def _is_degraded(self, number: int) -> bool:
         """Whether any step of an attempt, or before it, was taken in micro-batches."""
-        origin = Origin.read(self._files, self._place.attempt(number).origin)
+        origin = Predecessor.read(self._files, self._place.attempt(number).origin)
         about = state(self._files, self._place.attempts, number).about
         return (origin is not None and origin.degraded) or about.micro_batches > 1
 
-    def _farthest_good(self) -> tuple[Checkpoint, Origin] | None:
+    def _farthest_good(self) -> tuple[Checkpoint, Predecessor] | None:
         for epochs_done, steps_done, number in sorted(
             _points(self._files.sizes(self._place.path)), reverse=True
         ):
@@ -322,7 +322,7 @@ class StoredTrial:
                     epochs_done,
                 )
             degraded = self._is_degraded(number)
-            return checkpoint, Origin(
+            return checkpoint, Predecessor(
                 trial=self.id, attempt=number, degraded=degraded, rows=tuple(rows)
             )
         return None

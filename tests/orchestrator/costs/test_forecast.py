@@ -409,7 +409,7 @@ def test_dry_run_counts_and_foretells(
         Checkpoint(epochs_done=1, steps_done=0, model={}, optimiser={}, weighting={}, epoch={})
     )
     attempt.end("stopped")
-    store.trial(third.id).give_up("hung", "no step", "")
+    store.trial(third.id).record_failure("hung", "no step", "")
     before = contents(tmp_path)
     result = CliRunner().invoke(app, ["sweep.yaml", "--dry-run"])
     assert result.exit_code == 0, result.output

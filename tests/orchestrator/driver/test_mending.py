@@ -17,7 +17,7 @@ from orchestrator.plan.plan import make_plan
 from orchestrator.results.trials_table import trials_table
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store.housekeeping import damage as damage_module
-from orchestrator.store.housekeeping.damage import Kind
+from orchestrator.store.housekeeping.damage import FaultKind
 from orchestrator.store.housekeeping.verification import Finding, contents, verify
 from orchestrator.store.records.layout import TrialFolder
 from orchestrator.store.sweeps.starts import begun
@@ -160,8 +160,10 @@ def test_start_and_verification_come_to_rest(
     assert is_anew or not any(trained.values())
     assert everything(spec) == everything(finished)
     rest = verified(spec)
-    assert {finding.kind for finding in rest} <= {Kind.LOST, Kind.ORPHAN}
-    is_lost = [finding.name.endswith(path.name) for finding in rest if finding.kind is Kind.LOST]
+    assert {finding.kind for finding in rest} <= {FaultKind.LOST, FaultKind.ORPHAN}
+    is_lost = [
+        finding.name.endswith(path.name) for finding in rest if finding.kind is FaultKind.LOST
+    ]
     assert is_lost == ([True] if kind in LOST and not is_anew else [])
     assert next_start(spec) == {}
 
@@ -180,7 +182,7 @@ def test_lost_description_is_told_until_the_next_start(spec: SweepSpec) -> None:
     path.unlink()
     for _ in range(2):
         (finding,) = verified(spec)
-        assert (finding.name, finding.kind, finding.is_damage) == (name, Kind.GONE, True)
+        assert (finding.name, finding.kind, finding.is_damage) == (name, FaultKind.GONE, True)
         assert "the next start of a sweep that has the trial makes it again" in finding.consequence
     next_start(spec)
     assert verified(spec) == []

@@ -20,7 +20,7 @@ from orchestrator.spec.policy import LimitSettings
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import LocalFiles
 from orchestrator.store.housekeeping.collection import survey
-from orchestrator.store.housekeeping.garbage import Kind
+from orchestrator.store.housekeeping.garbage import GarbageKind
 from orchestrator.store.housekeeping.verification import contents as files_in
 from orchestrator.store.housekeeping.verification import verify
 from orchestrator.store.leases.records import About
@@ -352,7 +352,7 @@ def test_worker_that_dies_while_it_evaluates_fails_that_evaluation(spec: SweepSp
         first.trial, 2, lasts=60.0, about=About(evaluates=strong.suite.id, sweep="small")
     )
     assert attempt is not None
-    stored.give_up("hung", "it was silent", "")
+    stored.record_failure("hung", "it was silent", "")
     attempts = stored.past_attempts()
     assert [each.number for each in came_for(attempts, strong.suite.id)] == [2, 3]
     assert [each.number for each in came_for(attempts, None)] == [1]
@@ -484,7 +484,7 @@ def test_store_is_whole_afterwards_and_keeps_what_the_suite_left(tried: Tried) -
     files = store_of(tried.spec).files
     found = verify(files, files_in(files), dry_run=True, on_read=lambda name: None)
     assert list(found) == []
-    assert {item.kind for item in survey(files, unreferenced=True).garbage} == {Kind.BEAT}
+    assert {item.kind for item in survey(files, unreferenced=True).garbage} == {GarbageKind.BEAT}
 
 
 def test_damage_is_found_in_what_a_reevaluation_records(tried: Tried, tmp_path: Path) -> None:

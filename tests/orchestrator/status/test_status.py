@@ -322,7 +322,7 @@ def test_of_many_trials_those_come_first_that_are_not_simply_done_or_pending(
     spec = read(SWEEP + f"seeds: {list(range(20))}\n")
     planned = trials(spec, store)
     assert len(planned) == 60
-    store.trial(planned[-1].id).give_up("hung", "no step for 1800 s", "")
+    store.trial(planned[-1].id).record_failure("hung", "no step for 1800 s", "")
     rows = [line for line in read_out().splitlines() if line.startswith("t") and "pareto" in line]
     assert rows[0].split()[0] == planned[-1].id
     assert rows[0].split()[-1] == "hung"

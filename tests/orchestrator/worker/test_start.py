@@ -11,7 +11,7 @@ import torch
 from orchestrator.spec.policy import Policy
 from orchestrator.store import Store
 from orchestrator.store.records.layout import TrialFolder
-from orchestrator.store.trials.records import Origin
+from orchestrator.store.trials.records import Predecessor
 from orchestrator.store.trials.result import give_up_weights
 from orchestrator.worker.trial import Ending
 from tests.orchestrator.working import (
@@ -135,7 +135,7 @@ def test_a_longer_child_goes_on_from_a_shorter_of_the_same_parent_alone(
     run(parent, suite, store)
     run(short, suite, store)
     assert run(long, suite, store) == (Ending.DONE, [2])
-    origin = Origin.read(store.files, TrialFolder.of(long.id).attempt(1).origin)
+    origin = Predecessor.read(store.files, TrialFolder.of(long.id).attempt(1).origin)
     assert origin is not None
     assert origin.trial == short.id
     assert run(other, suite, store) == (Ending.DONE, [1, 2])

@@ -88,7 +88,7 @@ class Supervised:
             spent=spent,
             decide=lambda rows: self.pruning if len(rows) == self.prunes_after else None,
             report=self.rows.append,
-            give_up=self._end_process,
+            end_process=self._end_process,
         )
 
     def _end_process(self) -> None:

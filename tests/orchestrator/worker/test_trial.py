@@ -23,7 +23,7 @@ from orchestrator.spec.policy import Policy
 from orchestrator.store import Failure, LocalFiles, Store
 from orchestrator.store.files.contract import UnreachableError
 from orchestrator.store.leases import lease
-from orchestrator.store.leases.lease import Watch
+from orchestrator.store.leases.lease import SilenceTimer
 from orchestrator.store.leases.records import About
 from orchestrator.store.sweeps.orders import Orders
 from orchestrator.store.trials.records import Trained
@@ -425,14 +425,14 @@ def test_hanging_trial_is_recorded_and_its_process_ends(
 ) -> None:
     it = trial(own(METHOD.format(line="time.sleep(60)")))
     policy = Policy(lease=2.0, limits={"silent_minutes": 0.005})
-    hanging = mission(policy, give_up=partial(os._exit, 1))
+    hanging = mission(policy, end_process=partial(os._exit, 1))
     worker = started(run, it, suite, store, hanging)
     worker.join(20)
     assert worker.exitcode == 1
     failure = failure_of(it, store)
     assert failure.kind == "hung"
     assert failure.message.endswith("s (limits.silent_minutes is 0.005)")
-    assert store.trial(it.id).next_attempt(Watch(), 600.0) == 2
+    assert store.trial(it.id).next_attempt(SilenceTimer(), 600.0) == 2
 
 
 @pytest.mark.parametrize(
@@ -464,7 +464,7 @@ def test_owner_that_stood_still_lets_its_successor_be(
     while slow.steps < 6:
         time.sleep(0.01)
     os.kill(worker.pid, signal.SIGSTOP)
-    watch = Watch()
+    watch = SilenceTimer()
     while store.trial(it.id).next_attempt(watch, 600.0) is None:
         time.sleep(0.05)
     assert run(it, suite, store) == (Ending.DONE, [2, 3])
@@ -660,7 +660,7 @@ def test_trial_that_diverges_after_it_was_lost_writes_nothing_of_it(
     it = trial(own(LATE))
 
     def lose() -> None:
-        store.trial(it.id).give_up("worker_lost", "it is late", "")
+        store.trial(it.id).record_failure("worker_lost", "it is late", "")
         time.sleep(0.5)  # until it has heard of it
 
     importlib.import_module("own_code").AT_LAST_STEP.append(lose)

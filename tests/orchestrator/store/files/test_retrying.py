@@ -14,7 +14,7 @@ import pytest
 from orchestrator.store.files import retrying
 from orchestrator.store.files.contract import MARK, Files, FullError, UnreachableError
 from orchestrator.store.files.local import LocalFiles
-from orchestrator.store.files.retrying import Patient
+from orchestrator.store.files.retrying import RetryingFiles
 from tests.orchestrator.disks import small_disk
 
 VERBS: dict[str, Callable[[Files], object]] = {
@@ -51,7 +51,7 @@ def later(seconds: float, do: Callable[[], object]) -> threading.Timer:
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_waits_for_a_share_and_goes_on(share: LocalFiles, verb: str) -> None:
     told: list[str] = []
-    files = Patient(share, tell=told.append, is_given_up=never, patience=30)
+    files = RetryingFiles(share, warn=told.append, is_cancelled=never, longest_outage=30)
     away = share.root.rename(share.root.with_name("away"))
     timer = later(0.25, lambda: away.rename(share.root))
     assert VERBS[verb](files) == OUTCOMES.get(verb)
@@ -67,7 +67,7 @@ def test_every_verb_waits_for_a_share_and_goes_on(share: LocalFiles, verb: str) 
 
 def test_patience_ends(share: LocalFiles) -> None:
     told: list[str] = []
-    files = Patient(share, tell=told.append, is_given_up=never, patience=0.5)
+    files = RetryingFiles(share, warn=told.append, is_cancelled=never, longest_outage=0.5)
     share.root.rename(share.root.with_name("away"))
     began = time.monotonic()
     with pytest.raises(UnreachableError, match="the mark of the storage, is gone"):
@@ -81,11 +81,13 @@ def test_wait_that_is_given_up_ends_at_once(
     share: LocalFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retrying, "FIRST_PAUSE", 100.0)
-    is_given_up = threading.Event()
-    files = Patient(share, tell=lambda _: None, is_given_up=is_given_up.is_set, patience=1000)
+    is_cancelled = threading.Event()
+    files = RetryingFiles(
+        share, warn=lambda _: None, is_cancelled=is_cancelled.is_set, longest_outage=1000
+    )
     share.root.rename(share.root.with_name("away"))
     began = time.monotonic()
-    timer = later(0.3, is_given_up.set)
+    timer = later(0.3, is_cancelled.set)
     for _ in range(2):  # in the middle of a pause, and with the wish known from the start
         with pytest.raises(UnreachableError):
             files.write("a/it", b"new")
@@ -106,7 +108,9 @@ def test_pauses_grow_up_to_the_longest(share: LocalFiles, monkeypatch: pytest.Mo
     monkeypatch.setattr(share, "read", read)
     share.root.rename(share.root.with_name("away"))
     with pytest.raises(UnreachableError):
-        Patient(share, tell=lambda _: None, is_given_up=never, patience=1.5).read("a/it")
+        RetryingFiles(share, warn=lambda _: None, is_cancelled=never, longest_outage=1.5).read(
+            "a/it"
+        )
     first, *others = [after - before for before, after in pairwise(tries)]
     assert first >= 0.1
     assert min(others) >= 0.2
@@ -114,7 +118,7 @@ def test_pauses_grow_up_to_the_longest(share: LocalFiles, monkeypatch: pytest.Mo
 
 
 def test_what_no_wait_mends_is_raised_at_once(share: LocalFiles) -> None:
-    files = Patient(share, tell=pytest.fail, is_given_up=never, patience=60)
+    files = RetryingFiles(share, warn=pytest.fail, is_cancelled=never, longest_outage=60)
     (share.root / "d").write_bytes(b"")
     with pytest.raises(NotADirectoryError):
         files.write("d/it", b"")
@@ -132,7 +136,9 @@ def test_full_disk_pauses_until_there_is_room(disk: Path, monkeypatch: pytest.Mo
     told: list[str] = []
     ballast = disk / "ballast"
     ballast.write_bytes(bytes(800_000))
-    files = Patient(LocalFiles(disk), tell=told.append, is_given_up=never, patience=0.0)
+    files = RetryingFiles(
+        LocalFiles(disk), warn=told.append, is_cancelled=never, longest_outage=0.0
+    )
     timer = later(1.2, ballast.unlink)
     files.write("it", bytes(500_000))
     timer.join()
@@ -145,7 +151,9 @@ def test_full_disk_pauses_until_there_is_room(disk: Path, monkeypatch: pytest.Mo
 
 
 def test_full_disk_is_not_waited_for_once_the_sweep_is_to_stop(disk: Path) -> None:
-    files = Patient(LocalFiles(disk), tell=lambda _: None, is_given_up=lambda: True, patience=60)
+    files = RetryingFiles(
+        LocalFiles(disk), warn=lambda _: None, is_cancelled=lambda: True, longest_outage=60
+    )
     with pytest.raises(FullError):
         files.write("it", bytes(2**21))
     assert files.sizes("") == {}
@@ -156,7 +164,7 @@ def test_one_trouble_after_another_is_waited_for_anew(disk: Path) -> None:
     share = LocalFiles(disk)
     share.write(MARK, b"1")
     told: list[str] = []
-    files = Patient(share, tell=told.append, is_given_up=never, patience=0.3)
+    files = RetryingFiles(share, warn=told.append, is_cancelled=never, longest_outage=0.3)
     timer = later(0.6, lambda: subprocess.run(["umount", "--lazy", str(disk)], check=True))
     with pytest.raises(UnreachableError):
         files.write("it", bytes(2**21))

@@ -21,7 +21,7 @@ from orchestrator.plan.manifest import write_manifest
 from orchestrator.plan.plan import make_plan
 from orchestrator.store import Attempt, LocalFiles, Store
 from orchestrator.store.housekeeping.collection import UncertainError, remove, survey
-from orchestrator.store.housekeeping.garbage import Garbage, Kind
+from orchestrator.store.housekeeping.garbage import Garbage, GarbageKind
 from orchestrator.store.housekeeping.membership import members, sweeps_by_trial
 from orchestrator.store.leases.lease import create
 from orchestrator.store.leases.records import About
@@ -49,7 +49,7 @@ def collect(files: LocalFiles, *, unreferenced: bool = False) -> list[Garbage]:
     return list(remove(files, survey(files, unreferenced=unreferenced).garbage))
 
 
-def by_kind(garbage: list[Garbage]) -> dict[Kind, set[str]]:
+def by_kind(garbage: list[Garbage]) -> dict[GarbageKind, set[str]]:
     """The last part of the names of each kind."""
     return {
         kind: {Path(item.name).name for item in garbage if item.kind is kind}
@@ -223,11 +223,13 @@ def test_what_lost_is_superseded(files: LocalFiles, small_trial: MakeTrial) -> N
     act(store, trial, 3, {**DONE, "to": 2, "weights": "none", "suites": []})
     garbage = collect(files)
     assert by_kind(garbage) == {
-        Kind.SUPERSEDED: {"weights.pt", "weights.pt.sha256", "e2.npz", "e2.npz.sha256"},
-        Kind.CHECKPOINT: {f"00000{n}-000000.pt{end}" for n in (1, 2) for end in ("", ".sha256")},
-        Kind.BEAT: {"beat.json"},
+        GarbageKind.SUPERSEDED: {"weights.pt", "weights.pt.sha256", "e2.npz", "e2.npz.sha256"},
+        GarbageKind.CHECKPOINT: {
+            f"00000{n}-000000.pt{end}" for n in (1, 2) for end in ("", ".sha256")
+        },
+        GarbageKind.BEAT: {"beat.json"},
     }
-    assert {item.name.split("/")[3] for item in garbage if item.kind is Kind.SUPERSEDED} == {
+    assert {item.name.split("/")[3] for item in garbage if item.kind is GarbageKind.SUPERSEDED} == {
         "000001"
     }
     left = [name.partition("attempts/")[2] for name in files.sizes("trials")]
@@ -307,7 +309,9 @@ def test_writes_are_given_an_hour(files: LocalFiles, small_trial: MakeTrial, hou
     path.write_bytes(b"12345")
     os.utime(path, (time.time(), time.time() - 3600 * hours))
     garbage = collect(files)
-    assert [(item.kind, item.bytes) for item in garbage] == [(Kind.UNFINISHED, 5)] * (hours > 1)
+    assert [(item.kind, item.bytes) for item in garbage] == [(GarbageKind.UNFINISHED, 5)] * (
+        hours > 1
+    )
     assert path.exists() == (hours < 1)
 
 
@@ -334,7 +338,7 @@ def start(files: LocalFiles, number: int, *, joins: bool = False) -> Any:
         lasts=600.0,
         about=About(joins=joins),
         is_shared=True,
-        impatient=files,
+        direct=files,
     )
     assert lease is not None
     lease.renew()
@@ -403,7 +407,7 @@ def gone(shared: LocalFiles) -> list[tuple[str, int, int]]:
     """Method, seed and epochs of each trial that is removed."""
     before = told_of(shared.names("trials"), shared)
     garbage = collect(shared, unreferenced=True)
-    assert {item.kind for item in garbage} <= {Kind.UNREFERENCED, Kind.BEAT}
+    assert {item.kind for item in garbage} <= {GarbageKind.UNREFERENCED, GarbageKind.BEAT}
     after = told_of(shared.names("trials"), shared)
     return [it for it in before if it not in after]
 

@@ -17,7 +17,7 @@ from orchestrator.plan.plan import make_plan
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import LocalFiles
 from orchestrator.store.housekeeping import damage as damage_module
-from orchestrator.store.housekeeping.damage import Kind
+from orchestrator.store.housekeeping.damage import FaultKind
 from orchestrator.store.housekeeping.verification import Finding, contents, sealed, verify
 from orchestrator.store.leases.lease import create
 from orchestrator.store.leases.records import About
@@ -153,50 +153,55 @@ def test_whatever_is_damaged_is_named_alone(finished: Finished, data: st.DataObj
         (
             "attempts/*/weights.pt",
             lambda it: it[:-30],
-            Kind.TRUNCATED,
+            FaultKind.TRUNCATED,
             "the trial is trained again",
         ),
         (
             "attempts/*/weights.pt",
             lambda it: flip(it, 9, 1),
-            Kind.DAMAGED,
+            FaultKind.DAMAGED,
             "the trial is trained again",
         ),
         (
             "attempts/*/outcomes/*.npz",
             lambda it: b"",
-            Kind.TRUNCATED,
+            FaultKind.TRUNCATED,
             "the trial is evaluated again",
         ),
-        ("evaluations/*.json", lambda it: it[:-9], Kind.TRUNCATED, "the trial is evaluated again"),
+        (
+            "evaluations/*.json",
+            lambda it: it[:-9],
+            FaultKind.TRUNCATED,
+            "the trial is evaluated again",
+        ),
         (
             "attempts/*/rows/000001.json",
             lambda it: flip(it, 40, 1),
-            Kind.DAMAGED,
+            FaultKind.DAMAGED,
             "what was told of epochs is lost for good; training and result stand",
         ),
         (
             "result.json",
             lambda it: b"",
-            Kind.TRUNCATED,
+            FaultKind.TRUNCATED,
             "its weights are published again if they are whole; else the trial is trained again",
         ),
         (
             "trial.json",
             lambda it: it[:40],
-            Kind.TRUNCATED,
+            FaultKind.TRUNCATED,
             "the next start of a sweep that has the trial makes it again",
         ),
         (
             "attempts/*/weights.pt.sha256",
             lambda it: b"",
-            Kind.DAMAGED,
+            FaultKind.DAMAGED,
             "the trial is trained again",
         ),
         (
             "attempts/*/weights.pt.sha256",
             lambda it: flip(it, 3, 1),
-            Kind.DAMAGED,
+            FaultKind.DAMAGED,
             "the trial is trained again",
         ),
     ],
@@ -207,7 +212,7 @@ def test_damage_is_told_with_its_kind_and_what_comes_of_it(
     pattern: str,
     damage: Callable[[bytes], bytes],
     *,
-    kind: Kind,
+    kind: FaultKind,
     consequence: str,
 ) -> None:
     spec = finished.copied(tmp_path)
@@ -242,7 +247,7 @@ def test_blob_without_checksum_is_set_aside(finished: Finished, tmp_path: Path) 
     path = next((tmp_path / "runs").rglob("weights.pt.sha256"))
     path.unlink()
     (finding,) = found_in(spec.storage)
-    assert (Path(finding.name).name, finding.kind) == ("weights.pt", Kind.UNSEALED)
+    assert (Path(finding.name).name, finding.kind) == ("weights.pt", FaultKind.UNSEALED)
     assert to_do(spec, finished.plan.trials) == {trial_of(finding.name)}
 
 
@@ -256,7 +261,7 @@ def test_record_of_what_is_gone_is_taken_back(
     path = next((tmp_path / "runs").rglob(pattern))
     path.unlink()
     first, second = found_in(spec.storage)
-    assert (first.kind, second.kind) == (Kind.GONE, Kind.ORPHAN)
+    assert (first.kind, second.kind) == (FaultKind.GONE, FaultKind.ORPHAN)
     assert Path(first.name).match(promise)
     assert second.name.endswith(f"{path.name}.sha256")
     assert to_do(spec, finished.plan.trials) == {trial_of(first.name)}
@@ -306,7 +311,7 @@ def test_left_overs_are_no_damage(finished: Finished, tmp_path: Path) -> None:
     before = bytes_in(tmp_path / "runs")
     findings = found_in(spec.storage)
     assert {finding.name for finding in findings} == left
-    assert {finding.kind for finding in findings} == {Kind.ORPHAN}
+    assert {finding.kind for finding in findings} == {FaultKind.ORPHAN}
     assert bytes_in(tmp_path / "runs") == before
 
 
@@ -321,7 +326,7 @@ def test_file_that_is_being_replaced_is_not_damaged(tmp_path: Path) -> None:
     files.write(f"{place}/trial.json", b"")
     write_plain(files, f"{place}/trial.json", {"trial": {}})
     attempt = create(
-        files, f"{place}/attempts", 1, lasts=60.0, about=About(), is_shared=False, impatient=files
+        files, f"{place}/attempts", 1, lasts=60.0, about=About(), is_shared=False, direct=files
     )
     assert attempt is not None
     name = f"{attempt.folder}/checkpoints/000001-000000.pt"

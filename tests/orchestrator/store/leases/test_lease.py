@@ -22,7 +22,15 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from orchestrator.store import LocalFiles
 from orchestrator.store.files.contract import UnreachableError
 from orchestrator.store.leases import lease
-from orchestrator.store.leases.lease import Lease, LostError, Watch, create, newest, numbers, state
+from orchestrator.store.leases.lease import (
+    Lease,
+    LostError,
+    SilenceTimer,
+    create,
+    newest,
+    numbers,
+    state,
+)
 from orchestrator.store.leases.owner import Owner
 from orchestrator.store.leases.records import About, Cause
 from tests.orchestrator.plain import read_plain, write_plain
@@ -58,9 +66,7 @@ CAUSE = Cause(kind="data", message="asked", details="")
 
 
 def take(files: LocalFiles, number: int, lasts: float = LASTS, place: str = PLACE) -> Lease | None:
-    return create(
-        files, place, number, lasts=lasts, about=About(), is_shared=False, impatient=files
-    )
+    return create(files, place, number, lasts=lasts, about=About(), is_shared=False, direct=files)
 
 
 def taken(files: LocalFiles, number: int, lasts: float = LASTS) -> Lease:
@@ -69,7 +75,7 @@ def taken(files: LocalFiles, number: int, lasts: float = LASTS) -> Lease:
     return mine
 
 
-def is_free(files: LocalFiles, watch: Watch) -> bool:
+def is_free(files: LocalFiles, watch: SilenceTimer) -> bool:
     held = newest(files, PLACE)
     assert held is not None
     return watch.is_free(held, LASTS)
@@ -147,7 +153,7 @@ class OneAtWork(RuleBasedStateMachine):
         self._offset = 0.0
         self._clock = lease.clock
         lease.clock = lambda: self._now + self._offset
-        self._watches = [Watch() for _ in WORKERS]
+        self._watches = [SilenceTimer() for _ in WORKERS]
         self._seen: dict[int, int] = {}
         self._leases: dict[int, Lease] = {}
 
@@ -230,7 +236,7 @@ class OneAtWork(RuleBasedStateMachine):
     @invariant()
     def place_is_free_in_the_end(self) -> None:
         self._be(0)
-        watch, now = Watch(), self._now
+        watch, now = SilenceTimer(), self._now
         held = newest(self._files, PLACE)
         if held is not None:
             watch.is_free(held, LASTS)
@@ -290,7 +296,7 @@ def holder(tmp_path: Path) -> Iterator[BaseProcess]:
 def test_killed_owners_place_is_free_at_once(
     files: LocalFiles, holder: BaseProcess, *, is_reaped: bool
 ) -> None:
-    assert not is_free(files, Watch())
+    assert not is_free(files, SilenceTimer())
     process = holder.pid
     assert process is not None
     os.kill(process, signal.SIGKILL)
@@ -299,7 +305,7 @@ def test_killed_owners_place_is_free_at_once(
     else:
         os.waitid(os.P_PID, process, os.WEXITED | os.WNOWAIT)
         assert Path(f"/proc/{process}").exists()
-    assert is_free(files, Watch())
+    assert is_free(files, SilenceTimer())
     owner = state(files, PLACE, 1).owner
     assert owner is not None
     assert (owner.is_here(), owner.is_gone()) == (False, True)
@@ -335,7 +341,7 @@ def test_own_process_is_here() -> None:
 
 
 def test_silent_owner_on_another_machine_is_waited_for(files: LocalFiles, clock: Clock) -> None:
-    theirs, watch = taken(files, 1), Watch()
+    theirs, watch = taken(files, 1), SilenceTimer()
     elsewhere(files, 1)
     theirs.renew()
     clock.now += 1e6  # nobody was looking
@@ -344,11 +350,11 @@ def test_silent_owner_on_another_machine_is_waited_for(files: LocalFiles, clock:
     assert not is_free(files, watch)
     clock.now += 0.1
     assert is_free(files, watch)
-    assert not is_free(files, Watch()), "who has only just come must wait as well"
+    assert not is_free(files, SilenceTimer()), "who has only just come must wait as well"
 
 
 def test_owner_that_beats_keeps_its_place(files: LocalFiles, clock: Clock) -> None:
-    theirs, watch = taken(files, 1), Watch()
+    theirs, watch = taken(files, 1), SilenceTimer()
     elsewhere(files, 1)
     for _ in range(10):
         theirs.renew()
@@ -365,7 +371,7 @@ def test_what_the_owners_calendar_says_changes_nothing(
     sign = "+" if hours < 0 else "-"
     wrong = f"2026-01-01T00:00:00{sign}01:00"
     monkeypatch.setattr(lease, "utc_now", lambda: wrong)
-    theirs, watch = taken(files, 1), Watch()
+    theirs, watch = taken(files, 1), SilenceTimer()
     elsewhere(files, 1)
     theirs.renew()
     assert state(files, PLACE, 1).since == state(files, PLACE, 1).beat.at == wrong
@@ -381,7 +387,7 @@ def test_what_the_owners_calendar_says_changes_nothing(
 
 def test_a_lease_lasts_as_long_as_its_owner_said(files: LocalFiles, clock: Clock) -> None:
     taken(files, 1, lasts=5.0)
-    watch = Watch()
+    watch = SilenceTimer()
     assert not is_free(files, watch)
     clock.now += 5.1
     assert is_free(files, watch)
@@ -398,7 +404,7 @@ def test_ended_lease_is_free_at_once_and_says_how(files: LocalFiles, clock: Cloc
     assert found.ended is not None
     assert (found.ended.how, found.ended.failure) == ("stopped", CAUSE)
     assert (found.ended.epoch, found.seconds) == (3, 12.5)
-    assert is_free(files, Watch())
+    assert is_free(files, SilenceTimer())
 
 
 # --- owners that are cut off, or stand still
@@ -498,7 +504,7 @@ def test_owner_hears_of_its_successor_with_its_next_beat(files: LocalFiles) -> N
 
 def test_shared_place_has_many_owners(files: LocalFiles) -> None:
     leases = [
-        create(files, PLACE, n, lasts=60, about=About(), is_shared=True, impatient=files)
+        create(files, PLACE, n, lasts=60, about=About(), is_shared=True, direct=files)
         for n in (1, 2, 3)
     ]
     for mine in leases:
@@ -538,7 +544,7 @@ def test_owner_that_stood_still_is_succeeded_and_writes_no_more(
     assert beats.wait(10)
     assert process.pid is not None
     os.kill(process.pid, signal.SIGSTOP)
-    watch, began = Watch(), time.monotonic()
+    watch, began = SilenceTimer(), time.monotonic()
     while not is_free(files, watch):
         time.sleep(0.01)
     assert time.monotonic() - began >= 0.6
@@ -580,7 +586,7 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
 def test_damaged_record_of_one_at_work_neither_frees_nor_locks_its_place(
     files: LocalFiles, clock: Clock, damage: Callable[[bytes], bytes], name: str
 ) -> None:
-    mine, watch = taken(files, 1), Watch()
+    mine, watch = taken(files, 1), SilenceTimer()
     mine.renew()
     assert not is_free(files, watch)
     files.write(f"{mine.folder}/{name}", damage(files.read(f"{mine.folder}/{name}") or b""))
@@ -599,7 +605,7 @@ def test_damaged_record_of_one_at_work_neither_frees_nor_locks_its_place(
 def test_damaged_end_is_as_silence(
     files: LocalFiles, clock: Clock, damage: Callable[[bytes], bytes]
 ) -> None:
-    mine, watch = taken(files, 1), Watch()
+    mine, watch = taken(files, 1), SilenceTimer()
     mine.end("done")
     name = f"{mine.folder}/ended.json"
     files.write(name, damage(files.read(name) or b""))
@@ -612,7 +618,7 @@ def test_who_died_as_it_took_a_number_is_waited_for(files: LocalFiles, clock: Cl
     folder = files.root / PLACE / "000001"
     folder.mkdir(parents=True)
     (folder / ".writing-0123456789abcdef").write_bytes(b"{")
-    watch = Watch()
+    watch = SilenceTimer()
     assert not is_free(files, watch)
     clock.now += LASTS + 1
     assert is_free(files, watch)

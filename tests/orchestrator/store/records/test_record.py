@@ -15,7 +15,7 @@ from orchestrator.store.records.layout import FileKind, kind_of
 from orchestrator.store.records.record import NewerRecordError, Record
 from orchestrator.store.records.sealed import sealed
 from orchestrator.store.sweeps.records import ManifestRecord, Pause
-from orchestrator.store.trials.records import Description, Evaluation, Origin, Result, Row
+from orchestrator.store.trials.records import Description, Evaluation, Predecessor, Result, Row
 from tests.orchestrator.plain import read_plain, write_plain
 from trainer.passes import Passes
 
@@ -30,7 +30,7 @@ LEAST: dict[type[Record], dict[str, Any]] = {
     Description: {"trial": {}},
     Result: {"attempt": 1, "bytes": 10, "epochs": 2, "seconds": 1.5},
     Evaluation: {"attempt": 1, "bytes": 1, "seconds": 0.5, "at": NOW},
-    Origin: {"trial": "t1", "attempt": 1, "rows": []},
+    Predecessor: {"trial": "t1", "attempt": 1, "rows": []},
     Row: {"epoch": 1},
     ManifestRecord: {"suite": "e1", "fingerprints": {}, "trials": []},
     Pause: {"by": OWNER, "since": NOW},
@@ -47,7 +47,7 @@ MORE: dict[type[Record], dict[str, Any]] = {
     Description: {"trial": {"method": {"method": "pareto"}, "seed": None}, "family": "f1"},
     Result: {"passes": PASSES, "collapsed": None, "degraded": True, "provenance": {"host": "h"}},
     Evaluation: {"accuracies": {"worst_pgd": 1}, "warnings": [{"code": "c", "message": "m"}]},
-    Origin: {"rows": [{"epoch": 1, "seconds": 0.5}], "degraded": True},
+    Predecessor: {"rows": [{"epoch": 1, "seconds": 0.5}], "degraded": True},
     Row: {"loss/rt": 2.5, "passes/forward": 10048},
     ManifestRecord: {
         "trials": [{"id": "t1", "method": "m", "status": "done", "settings": {"rho": None}}],
@@ -72,8 +72,8 @@ WRONG: list[tuple[type[Record], dict[str, Any]]] = [
     (Result, {"passes": {"sideways": 1}}),
     (Evaluation, {"accuracies": 1}),
     (Evaluation, {"accuracies": {"worst_pgd": "1"}}),
-    (Origin, {"rows": {}}),
-    (Origin, {"rows": [{"epoch": "1"}]}),
+    (Predecessor, {"rows": {}}),
+    (Predecessor, {"rows": [{"epoch": "1"}]}),
     (Row, {"epoch": 1.5}),
     (Row, {"loss/rt": "2.5"}),
     (ManifestRecord, {"trials": [{"id": "t1"}]}),

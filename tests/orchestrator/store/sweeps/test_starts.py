@@ -188,9 +188,7 @@ def test_silent_start_on_another_machine_is_waited_for_once(
 def test_damaged_start_holds_its_sweep_no_longer_than_a_silent_one(
     files: LocalFiles, damage: bytes
 ) -> None:
-    lost = create(
-        files, place("front"), 1, lasts=9e9, about=About(), is_shared=True, impatient=files
-    )
+    lost = create(files, place("front"), 1, lasts=9e9, about=About(), is_shared=True, direct=files)
     assert lost is not None
     files.write(f"{lost.folder}/lease.json", damage)
     began = time.monotonic()
@@ -347,7 +345,7 @@ def test_meter_counts_what_trials_occupy(clock: Clock) -> None:
 
 def a_start(files: LocalFiles, number: int) -> Lease:
     mine = create(
-        files, place("front"), number, lasts=60.0, about=About(), is_shared=True, impatient=files
+        files, place("front"), number, lasts=60.0, about=About(), is_shared=True, direct=files
     )
     assert mine is not None
     return mine

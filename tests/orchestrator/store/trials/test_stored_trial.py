@@ -25,10 +25,10 @@ from hypothesis.stateful import (
 
 from orchestrator.store import Attempt, LocalFiles, Store, StoredTrial
 from orchestrator.store.leases import lease
-from orchestrator.store.leases.lease import LostError, Watch
+from orchestrator.store.leases.lease import LostError, SilenceTimer
 from orchestrator.store.leases.records import About
 from orchestrator.store.records.sealed import write_blob
-from orchestrator.store.trials.records import Evaluated, Origin, Trained
+from orchestrator.store.trials.records import Evaluated, Predecessor, Trained
 from tests.orchestrator.plain import read_plain
 from tests.orchestrator.working import IN_MEMORY, MakeTrial
 from trainer.config import Trial
@@ -184,7 +184,7 @@ def test_new_attempt_goes_on_with_the_rows_so_far(
     assert second.rows == stored.rows() == [row(epoch) for epoch in (1, 2, 3, 4)]
     checkpoint, origin = stored.resume_point(trial)
     assert checkpoint is not None
-    assert origin == Origin(
+    assert origin == Predecessor(
         trial=trial.id, attempt=2, degraded=False, rows=tuple(row(n) for n in (1, 2, 3, 4))
     )
 
@@ -487,11 +487,11 @@ def test_failures_are_kept_without_secrets(
         assert failure is not None
         assert failure.message == "no answer of db://me:***@host/x?token=***"
         assert failure.details == f"Traceback ...\n  {failure.message}"
-        stored.give_up("worker_lost", message, f"Traceback ...\n  {message}")
+        stored.record_failure("worker_lost", message, f"Traceback ...\n  {message}")
 
 
 def test_attempt_begins_only_after_the_one_before(stored: StoredTrial, trial: Trial) -> None:
-    watch = Watch()
+    watch = SilenceTimer()
     assert stored.next_attempt(watch, LASTS) == 1
     first = stored.begin(trial, 1, lasts=LASTS, about=About(sweep="front"))
     assert first is not None
@@ -508,13 +508,13 @@ def test_trial_that_is_given_up_is_lost_to_whoever_is_at_work(
 ) -> None:
     attempt = begin()
     with attempt.kept(lambda: None):
-        stored.give_up("worker_lost", "its worker died 3 times", "its last words")
+        stored.record_failure("worker_lost", "its worker died 3 times", "its last words")
     failure = stored.progress("").failure
     assert failure is not None
     assert (failure.kind, failure.details) == ("worker_lost", "its last words")
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     kept = outcomes_of([True] * 3)
-    origin = Origin(trial="t1", attempt=1, degraded=False, rows=())
+    origin = Predecessor(trial="t1", attempt=1, degraded=False, rows=())
     writes: list[Callable[[], object]] = [
         lambda: attempt.keep_row(row(1)),
         lambda: attempt.keep_checkpoint(state_after(1)),
@@ -587,7 +587,7 @@ class TrialAmongWorkers(RuleBasedStateMachine):
         self._now = 0.0
         self._clock = lease.clock
         lease.clock = lambda: self._now
-        self._watches = [Watch(), Watch()]
+        self._watches = [SilenceTimer(), SilenceTimer()]
         self._at_work: dict[int, Attempt] = {}
         self._reached: dict[int, int] = {}  # epochs by worker
         self._checkpoints: set[tuple[int, int]] = set()  # all that were ever written
