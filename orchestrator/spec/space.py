@@ -12,7 +12,7 @@ from functools import cached_property, partial
 from typing import Any
 
 from orchestrator.spec.axes import Axis, Override, Range, read_axis
-from orchestrator.spec.start import START, Named, read_named, the_one, value_of_start
+from orchestrator.spec.start import START, CellName, find_cell, read_cell_name, value_of_start
 from trainer.config import Start, Trial, read_trial
 from trainer.input.document import Document
 from trainer.input.problems import BadInput, label_problem
@@ -127,7 +127,7 @@ class Space:
         """
         return self._cell(method, point, heirs=())
 
-    def _cell(self, method: MethodSpace, point: Point, heirs: tuple[Named, ...]) -> Cell:
+    def _cell(self, method: MethodSpace, point: Point, heirs: tuple[CellName, ...]) -> Cell:
         """Return the cell at a point, from which the cells that `heirs` name start in turn."""
         place = self._place(method, point)
         if place not in self._read:
@@ -139,7 +139,7 @@ class Space:
         reference's label."""
         return json.dumps([method is self.reference, method.label, point])
 
-    def _read_cell(self, method: MethodSpace, point: Point, heirs: tuple[Named, ...]) -> Cell:
+    def _read_cell(self, method: MethodSpace, point: Point, heirs: tuple[CellName, ...]) -> Cell:
         trial = self._trial(method, point, ())
         start = self._start(method, point)
         parent = None if start is None else self._parent(method, point, trial, start, heirs)
@@ -158,7 +158,7 @@ class Space:
         point: Point,
         trial: Trial,
         start: Document,
-        heirs: tuple[Named, ...],
+        heirs: tuple[CellName, ...],
     ) -> Cell | None:
         """Return the cell that `start` names, from which the trial at a point starts.
 
@@ -167,14 +167,14 @@ class Space:
                 of another network.
         """
         with method.blamed(method.overrides(point)):
-            named = read_named(start)
+            named = read_cell_name(start)
             if named is None:
                 return None
             if named in heirs:
                 names = " from ".join(map(str, (*heirs[heirs.index(named) :], named)))
                 raise start.fail("from", f"must not lead back to itself, got {names}")
             spaces = (self.reference, *self.methods.values())
-            found = the_one(named, start, spaces, partial(_path, self.base), self._trial)
+            found = find_cell(named, start, spaces, partial(_path, self.base), self._trial)
         parent = self._cell(*found, heirs=(*heirs, named))
         if parent.trial.model != trial.model:
             with method.blamed(method.overrides(point)):

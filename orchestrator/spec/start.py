@@ -36,7 +36,7 @@ it starts."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Named:
+class CellName:
     """A cell as `from` names it: its method, and settings that tell it from the method's others."""
 
     method: str
@@ -46,7 +46,7 @@ class Named:
         return " ".join([self.method, *(f"{k}={shown(v.value)}" for k, v in self.settings.items())])
 
 
-def read_named(start: Document) -> Named | None:
+def read_cell_name(start: Document) -> CellName | None:
     """Read what `start` says; None where it says that a trial starts from no other's weights.
 
     Raises:
@@ -61,18 +61,18 @@ def read_named(start: Document) -> Named | None:
     if named.value is None:
         return None
     if isinstance(named.value, str):
-        return Named(method=named.value, settings={})
+        return CellName(method=named.value, settings={})
     method = named.section("method").value
     if not isinstance(method, str):
         raise named.fail("method", f"must be the label of a method, got {shown(method)}")
-    return Named(method=method, settings=dict(named.without("method").items()))
+    return CellName(method=method, settings=dict(named.without("method").items()))
 
 
 def value_of_start(start: Document | None, path: tuple[str, ...]) -> Any:
     """Return what a table has of the place `path` in `start`: a name where that is a whole cell."""
     if start is None or start.value is None:
         return None
-    named = read_named(start)
+    named = read_cell_name(start)
     if named is None:
         return None
     if len(path) < len(("start", "from", "setting")):
@@ -81,8 +81,8 @@ def value_of_start(start: Document | None, path: tuple[str, ...]) -> Any:
     return None if setting is None else setting.value
 
 
-def the_one(
-    named: Named,
+def find_cell(
+    named: CellName,
     start: Document,
     methods: Iterable[C],
     path_of: Callable[[Document, str], tuple[str, ...]],
@@ -113,7 +113,7 @@ def the_one(
         read(space, point, ()).id: (space, point)
         for space in spaces
         for point in space.points()
-        if _is_there(named, space, point, path_of, read)
+        if _has_name(named, space, point, path_of, read)
     }
     if len(found) == 1:
         return next(iter(found.values()))
@@ -128,14 +128,14 @@ def the_one(
     )
 
 
-def _is_there(
-    named: Named,
+def _has_name(
+    named: CellName,
     space: C,
     point: dict[str, Plain],
     path_of: Callable[[Document, str], tuple[str, ...]],
     read: ReadTrial[C],
 ) -> bool:
-    """Whether the cell at a point has all the settings that a name gives."""
+    """Whether the cell at a point has all the settings of a name."""
     given = dict(named.settings)
     for key in space.axes.keys() & given.keys():
         if not _are_equal(given.pop(key).value, point[key]):

@@ -167,7 +167,7 @@ def _waits(spec: SweepSpec, snapshot: SweepSnapshot, planned: PlannedTrial) -> I
         if parent.id in planned.waits_for:
             yield f"waits for its parent {parent.id} ({parent.title}), which is {parent.status}"
     if planned.id not in waiting:
-        yield "its parent is not to be trained by itself: see status --why of that"
+        yield f"that one is not tried again by itself: --why {planned.waits_for[0]} says what to do"
         return
     yield f"before it in the order: {waiting.index(planned.id)} others"
     if snapshot.paused is not None:

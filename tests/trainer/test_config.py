@@ -69,6 +69,16 @@ def test_golden_ids(name: str, data: str, method: dict[str, object]) -> None:
     assert trial_of(data=data, method=method).id == GOLDEN_IDS[name]
 
 
+def test_a_trial_from_anothers_weights_has_that_ones_id_in_its_own() -> None:
+    alone = trial_of(data="digits", method={"method": "standard"})
+    assert "start" not in alone.content(), "no id of before there were any has changed"
+    derived = trial_of(data="digits", method={"method": "standard"}, start={"trial": alone.id})
+    assert derived.id == "t85737ef61e59974b"  # golden
+    assert again(derived) == derived
+    problem = problem_of(data="digits", method={"method": "standard"}, start={"trial": "pgd"})
+    assert "start.trial" in problem
+
+
 def test_a_family_differs_in_its_length_alone() -> None:
     sections: dict[str, Any] = {"data": "digits", "method": {"method": "pareto", "rho": 0.4}}
     trial = trial_of(**sections)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.search.stopping.collapse import Collapse
@@ -149,6 +149,7 @@ def pruning_in_force(
         read_rows: reads the trial's rows; called where none of the rules is the one that ended it.
         read_evaluations: likewise its evaluations.
     """
-    if past.settings in recorded(rules).values():  # it would decide the same on the same rows
-        return past
+    for label, record in recorded(rules).items():
+        if record == past.settings:  # it would decide the same on the same rows
+            return replace(past, rule=label)
     return decide(rules, read_rows(), read_evaluations()) if rules else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -112,7 +113,7 @@ def test_a_decision_counts_while_the_current_rules_would_make_it() -> None:
     assert past is not None
     past = Pruning(**json.loads(json.dumps(past.record())))
     same = rules_of(other={"rule": "collapse", "epochs": 3})
-    assert pruning_in_force(same, past, unread, dict) == past
+    assert pruning_in_force(same, past, unread, dict) == replace(past, rule="other")
     assert pruning_in_force({}, past, unread, dict) is None
     weaker = rules_of(collapse={"epochs": 4})
     assert pruning_in_force(weaker, past, lambda: course, dict) is None
