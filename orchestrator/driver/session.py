@@ -18,7 +18,7 @@ from orchestrator.driver.growing import GrowingPlan
 from orchestrator.driver.listener import RunListener
 from orchestrator.driver.mending import mend
 from orchestrator.driver.order_relay import OrderRelay
-from orchestrator.driver.preflight import ready
+from orchestrator.driver.preflight import Ready, ready
 from orchestrator.driver.retention import keep_front_alone
 from orchestrator.driver.site import Site
 from orchestrator.driver.tracked_trials import starts_elsewhere, track_front, track_trials
@@ -129,20 +129,7 @@ def start(
                 address=address,
             )
         )
-        keep_decisions(
-            files,
-            sweep=spec.name,
-            folder=spec.folder,
-            resolved=spec.resolved_yaml(),
-            precision=spec.auto_precision if spec.reevaluation is None else None,
-            console=console,
-        )
-        plan, pending = checked.plan, checked.pending
-        larger = grow_to_work(spec, checked.recorded, store, retry_failed=retry_failed)
-        if larger is not checked.recorded:
-            plan, pending = larger, larger.pending(retry_failed=retry_failed)
-        mend(plan, store)
-        write_manifest(files, spec, plan)
+        plan, pending = keep(spec, checked, store, console, retry_failed=retry_failed)
         relay.look_at_budget(lease)
         is_to_run = bool(pending) and not relay.is_stopped()
         if is_to_run:
@@ -186,6 +173,33 @@ def start(
             budget=relay.budget_reached,
             tracked=is_tracked,
         )
+
+
+def keep(
+    spec: SweepSpec, checked: Ready, store: Store, console: Console, *, retry_failed: bool
+) -> tuple[Plan, Sequence[PlannedTrial]]:
+    """Keep what a start has decided and found, for all that come after it: the precision, the
+    resolved specification, what its search proposes first, lost descriptions, the manifest. Return
+    the plan that comes of it, and its trials to work on.
+
+    Raises:
+        DecidedOtherwiseError: another start has decided what the precision is.
+    """
+    keep_decisions(
+        store.files,
+        sweep=spec.name,
+        folder=spec.folder,
+        resolved=spec.resolved_yaml(),
+        precision=spec.auto_precision if spec.reevaluation is None else None,
+        console=console,
+    )
+    plan, pending = checked.plan, checked.pending
+    larger = grow_to_work(spec, checked.recorded, store, retry_failed=retry_failed)
+    if larger is not checked.recorded:
+        plan, pending = larger, larger.pending(retry_failed=retry_failed)
+    mend(plan, store)
+    write_manifest(store.files, spec, plan)
+    return plan, pending
 
 
 def announce(

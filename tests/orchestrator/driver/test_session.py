@@ -9,15 +9,18 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from orchestrator.driver.session import Outcome, start
+from orchestrator.driver.preflight import Ready
+from orchestrator.driver.session import Outcome, keep, start
 from orchestrator.driver.site import Site
 from orchestrator.execution.address import NoClusterError
 from orchestrator.execution.backend import RealTime, Workload
+from orchestrator.results.reevaluation import plan_start
+from orchestrator.spec.policy import Resources
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import LocalFiles
 from orchestrator.store.records.version import enter
 from orchestrator.store.sweeps.starts import HeldError, all_starts, begun
-from tests.orchestrator.finished import do_sweep, read_sweep
+from tests.orchestrator.finished import do_sweep, read_sweep, store_of
 from tests.orchestrator.working import contents
 
 
@@ -146,3 +149,15 @@ def test_finished_sweep_asks_for_no_back_end(spec: SweepSpec, stand_in: StandIn)
     outcome, said = begin(spec)
     assert (its.workloads, said) == ([], "")
     assert outcome.plan.counts() == {"done": 2}
+
+
+def test_what_is_found_before_anything_runs_is_kept(spec: SweepSpec) -> None:
+    store = store_of(spec)
+    enter(store.files)
+    plan = plan_start(spec, store)
+    checked = Ready(recorded=plan, plan=plan, pending=plan.trials, resources=Resources())
+    console = Console(width=200)
+    with console.capture() as said:
+        assert keep(spec, checked, store, console, retry_failed=False) == (plan, plan.trials)
+    assert said.get() == ""
+    assert set(contents(Path(spec.storage) / spec.folder)) == {"spec.yaml", "plan.json"}
