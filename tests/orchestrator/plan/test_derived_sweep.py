@@ -18,8 +18,8 @@ from orchestrator.spec.sweep_spec import read_spec
 from orchestrator.store import Store
 from orchestrator.store.files.by_url import open_files
 from orchestrator.store.housekeeping.collection import survey
-from orchestrator.store.housekeeping.damage import Kind
-from orchestrator.store.housekeeping.garbage import Kind as Garbage
+from orchestrator.store.housekeeping.damage import FaultKind
+from orchestrator.store.housekeeping.garbage import GarbageKind
 from orchestrator.store.housekeeping.verification import contents, verify
 from orchestrator.store.records.layout import TrialFolder
 from orchestrator.store.trials.result import give_up_weights
@@ -116,7 +116,7 @@ def test_housekeeping_knows_what_depends_on_what(sweep: Callable[..., dict[str, 
     table = f"trial_id,method,seed,status\n{child.id},tuned,0,pending\n"
     Path("runs/sweeps/small/trials.csv").write_text(table)
     garbage = survey(files, unreferenced=True).garbage
-    unnamed = {item.place for item in garbage if item.kind is Garbage.UNREFERENCED}
+    unnamed = {item.place for item in garbage if item.kind is GarbageKind.UNREFERENCED}
     assert f"trials/{trials['standard'].id}" in unnamed
     assert f"trials/{parent.id}" not in unnamed
 
@@ -127,7 +127,7 @@ def test_housekeeping_knows_what_depends_on_what(sweep: Callable[..., dict[str, 
         for finding in verify(files, contents(files), dry_run=True, on_read=lambda name: None)
     }
     finding = found[f"trials/{parent.id}/trial.json"]
-    assert finding.kind is Kind.GONE
+    assert finding.kind is FaultKind.GONE
     assert finding.consequence.startswith(f"{child.id} starts from its weights")
 
 

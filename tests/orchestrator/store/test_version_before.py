@@ -35,8 +35,10 @@ from orchestrator.status import __main__ as status
 from orchestrator.store import Store
 from orchestrator.store import __main__ as store_command
 from orchestrator.store.files.by_url import open_files
+from orchestrator.store.records.layout import TrialFolder
 from tests.integration.in_process import nothing_to_run
 from tests.integration.stored import table, times_of
+from tests.orchestrator.plain import read_plain, write_plain
 
 ARCHIVE = Path(__file__).with_name("version_before.tar.gz")
 
@@ -126,6 +128,24 @@ def test_all_commands_that_read_it_do(folder: Path, tmp_path: Path) -> None:
     assert states["t25c7200916d9e636"] == "failed: diverged"
     assert sum(state == "done" for state in states.values()) == 8
     assert json.loads(said(store_command.app, "gc", folder / "runs", "--json"))["garbage"]
+
+
+def test_a_record_of_a_newer_version_ends_a_command_and_stays(folder: Path) -> None:
+    files = open_files(str(folder / "runs"))
+    name = TrialFolder.of("td4f90c5d34831b3a").result
+    before = files.read(name)
+    plain = read_plain(files, name)
+    assert before is not None
+    assert plain is not None
+    write_plain(files, name, {**plain, "version": 3})
+    newer = files.read(name)
+    for words in (["ls"], ["verify"], ["gc"]):
+        done = CliRunner().invoke(store_command.app, [*words, files.url])
+        assert done.exit_code == 2, done.output
+        assert f"{name} must be of a version that this one can read, got 3" in done.stderr
+        assert "Traceback" not in done.output
+    assert files.read(name) == newer
+    files.write(name, before)
 
 
 @pytest.mark.slow
