@@ -1,13 +1,16 @@
-"""How far a sweep's search is: how many of its trials are proposed, of which methods."""
+"""How far a sweep's search is: what of its trials is proposed, and what the others will be like."""
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from orchestrator.plan.plan import Plan
-from orchestrator.plan.proposed import trials_proposed
+from orchestrator.plan.planned_trial import NOTHING, PlannedTrial
+from orchestrator.plan.proposed import trials_left, trials_proposed
 from orchestrator.spec.search import StrategyName
 from orchestrator.spec.sweep_spec import SweepSpec
 
@@ -32,7 +35,7 @@ class SearchStanding:
             methods = ", ".join(f"{count} {method}" for method, count in self.by_method.items())
             said = f"{said} ({methods})"
         rest = self.trials - self.proposed
-        return f"{said}; {rest} to come, which no forecast counts" if rest else said
+        return f"{said}, {rest} to come" if rest else said
 
 
 def search_standing(spec: SweepSpec, plan: Plan) -> SearchStanding | None:
@@ -47,3 +50,24 @@ def search_standing(spec: SweepSpec, plan: Plan) -> SearchStanding | None:
         proposed=trials_proposed(spec, plan.proposals),
         by_method=dict(Counter(methods)),
     )
+
+
+def yet_to_come(spec: SweepSpec, plan: Plan) -> Iterator[PlannedTrial]:
+    """Yield trials in the place of those that a search is still to propose, to foresee what these
+    will take: at the lowest and the highest point of each method in turn."""
+    count = 0 if spec.reevaluation is not None else trials_left(spec, plan.proposals)
+    drawn = [method for method in spec.space.methods.values() if method.size != 1]
+    ends = [(method, point) for method in drawn for point in (method.lowest, method.highest)]
+    for method, point in itertools.islice(itertools.cycle(ends), count):
+        cell = spec.space.cell(method, point)
+        yield PlannedTrial(
+            id=cell.id,
+            trial=cell.trial,
+            method=cell.method,
+            settings=cell.settings,
+            is_reference=False,
+            progress=NOTHING,
+            sibling=None,
+            trains=True,
+            left_out=None,
+        )

@@ -19,6 +19,7 @@ from orchestrator.costs.footprint import bytes_stored, footprint
 from orchestrator.costs.forecast import Forecast, forecast, room_here
 from orchestrator.plan.network_sizes import IMAGES, bytes_of_weights
 from orchestrator.plan.plan import Plan, PlannedTrial, make_plan
+from orchestrator.search.growth import grow
 from orchestrator.spec.policy import Resources
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import LocalFiles, Store
@@ -468,3 +469,34 @@ def test_room_on_a_drive_that_is_not_there_is_not_known(
     """A path of Windows may have nothing around it that exists."""
     monkeypatch.setattr(Path, "exists", lambda path: False)
     assert footprint(spec, (), plan.trials, store.files, at_once=1, stored=None).free is None
+
+
+# --- trials that a search is still to propose
+
+
+def test_what_is_still_to_be_proposed_counts_as_what_it_will_be_like(
+    read: Read, store: Store
+) -> None:
+    spec = read(
+        "data: digits\ntraining: {epochs: 4}\nsearch: {strategy: random, trials: 6}\n"
+        "methods: {pareto: {vary: {rho: {min: 0.1, max: 0.9}}}}\n"
+    )
+    few = make_plan(spec, store)
+    before = told(spec, few, store)
+    after = told(spec, grow(spec, few, store), store)
+    assert before.trials == after.trials == 6 + 1
+    assert before.passes == after.passes
+    standard = few.trials[0]
+    partly = with_trials(few, {standard.title: done(standard, training=100, evaluation=10)})
+    assert told(spec, partly, store).core_hours == pytest.approx(6 * 110 / 3600)
+
+
+def test_of_a_range_that_costs_differently_both_ends_count(read: Read, store: Store) -> None:
+    spec = read(
+        "data: digits\nsearch: {strategy: random, trials: 4}\n"
+        "methods: {pareto: {rho: 0.5, vary: {training.epochs: {min: 2, max: 6}}}}\n"
+    )
+    plan = make_plan(spec, store)
+    standard = plan.trials[0]
+    partly = with_trials(plan, {standard.title: done(standard, training=40, evaluation=0)})
+    assert told(spec, partly, store).core_hours == pytest.approx(10 * (2 + 6 + 2 + 6) / 3600)

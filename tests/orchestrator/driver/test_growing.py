@@ -134,4 +134,4 @@ def test_random_trials_are_shown_run_and_added_to(tmp_path: Path) -> None:
     assert list(pd.read_csv(tried)["trial_id"]) == list(second["trial_id"])
     arguments = [str(tmp_path / "sweep.yaml"), "--storage", str(tmp_path / "runs")]
     said = CliRunner().invoke(status_app, [*arguments, "--set", "search.trials=9"]).stdout
-    assert "random: 8 of 9 trials proposed (8 pgd); 1 to come" in said
+    assert "random: 8 of 9 trials proposed (8 pgd), 1 to come" in said

@@ -77,14 +77,25 @@ def test_a_plan_that_has_grown_is_the_plan_of_what_is_recorded(read: Read, store
     assert str(standing) == "random: 8 of 8 trials proposed (2 flow, 4 pgd, 2 average)"
 
 
+def test_a_plan_of_trials_that_start_from_others_grows_alike(read: Read, store: Store) -> None:
+    spec = read(SWEEP.replace("  pgd: {vary", "  pgd: {start: {from: flow}, vary"))
+    after = grow(spec, make_plan(spec, store), store)
+    assert ids(after) == ids(make_plan(spec, store))
+    flow = {planned.trial.seed: planned.id for planned in after.trials if planned.method == "flow"}
+    parents = [(it.parents, it.trial.seed) for it in after.trials if it.method == "pgd"]
+    assert parents == [((flow[seed],), seed) for seed in (0, 0, 1, 1)]
+    more = read(spec.resolved_yaml(), "search.trials=12")
+    plan = make_plan(more, store)
+    assert len({*ids(grow(more, plan, store))} - {*ids(plan)}) == 4
+
+
 def test_more_trials_are_the_same_and_the_difference(read: Read, store: Store) -> None:
     few = grow(read(SWEEP), make_plan(read(SWEEP), store), store)
     more = read(SWEEP, "search.trials=14")
     plan = make_plan(more, store)
     assert ids(plan) == ids(few)
     assert str(search_standing(more, plan)) == (
-        "random: 8 of 14 trials proposed (2 flow, 4 pgd, 2 average); "
-        "6 to come, which no forecast counts"
+        "random: 8 of 14 trials proposed (2 flow, 4 pgd, 2 average), 6 to come"
     )
     many = grow(more, plan, store)
     assert set(ids(few)) < set(ids(many))
