@@ -80,7 +80,7 @@ def show_plan(
         print_json(_record(spec, plan, coming))
         return
     rows = chosen(plan.trials, MOST_ROWS)
-    print_table(console, _columns(spec, rows), more="--json")
+    print_table(console, _columns(spec.settings, rows), more="--json")
     counts = ", ".join(f"{count} {status}" for status, count in plan.counts().items())
     said = [("sweep", f"{spec.name}: {counts}")]
     if (search := search_standing(spec, plan)) is not None:
@@ -151,7 +151,7 @@ def _record(spec: SweepSpec, plan: Plan, coming: Forecast) -> dict[str, Any]:
     return record | suite_facts(coverage(spec, plan))
 
 
-def _columns(spec: SweepSpec, rows: Sequence[PlannedTrial]) -> list[Column]:
+def _columns(settings: Sequence[str], rows: Sequence[PlannedTrial]) -> list[Column]:
     return [
         Column(name="trial_id", cells=[it.id for it in rows], importance=9, stays=True),
         Column(
@@ -159,7 +159,7 @@ def _columns(spec: SweepSpec, rows: Sequence[PlannedTrial]) -> list[Column]:
         ),
         *(
             setting_column(name, [it.settings[name] for it in rows], importance=5)
-            for name in spec.settings
+            for name in settings
         ),
         Column(
             name="seed", cells=[str(it.trial.seed) for it in rows], importance=6, is_number=True
