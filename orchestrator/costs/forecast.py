@@ -124,8 +124,7 @@ def forecast(
         slots: trials that a start runs at once: see `room_here`.
         stored: bytes in the storage, where the budget counts them.
     """
-    known = plan.pending(retry_failed=False)
-    pending = (*known, *yet_to_come(spec, plan))
+    pending = (*plan.pending(retry_failed=False), *yet_to_come(spec, plan))
     running = plan.counts().get("running", 0)
     at_once = min(running or slots, len(pending)) if pending else 1
     basis, seconds = _seconds(plan, pending)
@@ -134,7 +133,7 @@ def forecast(
     if used.core_hours and not used.gpu_hours:  # it runs where there is no GPU, as it may
         gpus = 0.0
     hours = None if seconds is None else seconds / 3600
-    room = footprint(spec, plan.trials, known, files, at_once=at_once, stored=stored)
+    room = footprint(spec, plan.trials, pending, files, at_once=at_once, stored=stored)
     core_hours = None if hours is None else hours * per_trial.cpu
     gpu_hours = None if hours is None else hours * gpus
     left = {
