@@ -39,7 +39,7 @@ test-integration: .venv/installed ## Run the tests against real servers, faults 
 
 coverage: .venv/installed ## Say what the quick and slow tests reach, room by room (half an hour)
 	$(PYTEST) -m "not integration and not long" $(TOGETHER) --cov --cov-report=json:coverage.json
-	$(BIN)/python -m workshop.reached coverage.json --missing
+	$(BIN)/python -m tests.workshop.reached coverage.json --missing
 
 test-long: .venv/installed ## Run what is rare and takes long, by hand
 	$(PYTEST) -m long -s
@@ -52,7 +52,7 @@ peers: .venv/installed ## Ask other attack libraries again and print the tables 
 	$(BIN)/python -m tests.peers.tables --data $(DATA)
 
 docs: .venv/docs ## Build the documentation as a site of plain files (site/index.html)
-	$(BIN)/python -m workshop.site site
+	$(BIN)/python -m tests.workshop.site site
 
 # Tests of FILE: those of its own name where it lies, else all that lie there.
 ITS_TESTS = $(or $(wildcard tests/$(dir $(FILE))test_$(notdir $(FILE))),$(wildcard tests/$(dir $(FILE))test_*.py))

@@ -12,8 +12,8 @@ from graphlib import CycleError, TopologicalSorter
 
 import pytest
 
-from workshop.picture import PICTURE
-from workshop.rooms import MODULES, ROOMS, ROOT, room_of
+from tests.workshop.picture import PICTURE
+from tests.workshop.rooms import MODULES, ROOMS, ROOT, room_of
 
 MAX_LINES = 400
 
@@ -106,7 +106,7 @@ def test_a_room_imports_the_rooms_that_it_is_said_to(room: str) -> None:
 
 def test_the_picture_shows_every_room() -> None:
     shown = re.findall(r'data-room="([\w.]+)"', PICTURE.read_text())
-    remedy = "place it in workshop/picture.py, then: python -m workshop.picture"
+    remedy = "place it in tests/workshop/picture.py, then: python -m tests.workshop.picture"
     assert sorted(shown) == sorted(ROOMS), remedy
 
 

@@ -46,7 +46,7 @@ def test_coverage_is_measured_over_both_tiers_and_told_by_room() -> None:
     tests, told = done.stdout.splitlines()
     assert '-m "not integration and not long"' in tests
     assert "--cov --cov-report=json:coverage.json" in tests
-    assert told.endswith("-m workshop.reached coverage.json --missing")
+    assert told.endswith("-m tests.workshop.reached coverage.json --missing")
 
 
 def test_hooks_run_what_lint_runs() -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from itertools import combinations
 
-from workshop.picture import LINE, PICTURE, boxes, drawn
-from workshop.rooms import ROOMS, ROOT
+from tests.workshop.picture import LINE, PICTURE, boxes, drawn
+from tests.workshop.rooms import ROOMS, ROOT
 
 
 def test_the_picture_is_as_it_is_drawn() -> None:
-    assert PICTURE.read_text() == drawn(), "python -m workshop.picture draws it anew"
+    assert PICTURE.read_text() == drawn(), "python -m tests.workshop.picture draws it anew"
 
 
 def test_each_box_says_its_room() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from workshop.reached import Reached, by_room, missing, table
-from workshop.rooms import ROOMS
+from tests.workshop.reached import Reached, by_room, missing, table
+from tests.workshop.rooms import ROOMS
 
 
 def part(lines: int, reached: int, **missing: list[Any]) -> dict[str, Any]:

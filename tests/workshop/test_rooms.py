@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from workshop.rooms import MODULES, PACKAGES, ROOMS, modules_of, room_of
+from tests.workshop.rooms import MODULES, PACKAGES, ROOMS, modules_of, room_of
 
 
 def test_a_room_is_read_with_what_it_does_and_imports() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-main = importlib.import_module("workshop.site.__main__")
+main = importlib.import_module("tests.workshop.site.__main__")
 PAGE = '<h1 id="a">A</h1>'
 
 

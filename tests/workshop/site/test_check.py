@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from workshop.site.check import problems
-from workshop.site.references import link_names
+from tests.workshop.site.check import problems
+from tests.workshop.site.references import link_names
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from workshop.rooms import MODULES, ROOT, modules_of
+from tests.workshop.rooms import MODULES, ROOT, modules_of
 
 HERE = Path(__file__).parent
 SETTINGS = HERE / "settings.yaml"

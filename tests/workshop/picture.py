@@ -1,4 +1,4 @@
-"""The picture of the house, `docs/house.svg`: `python -m workshop.picture` draws it anew.
+"""The picture of the house, `docs/house.svg`: `python -m tests.workshop.picture` draws it anew.
 
 Rooms are boxes, from the top down; the line of data runs through them, from the sweep file at the
 left to the front at the right, and the store lies below. Colours follow the reader's light or dark
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
 
-from workshop.rooms import ROOT
+from tests.workshop.rooms import ROOT
 
 PICTURE = ROOT / "docs" / "house.svg"
 
@@ -247,7 +247,7 @@ def drawn() -> str:
         f'width="{width}" height="{height:g}" role="img" aria-labelledby="house">',
         '<title id="house">The house: rooms of orchestrator and trainer, the line of data through '
         "them, the store below</title>",
-        "<!-- Drawn by `python -m workshop.picture`. -->",
+        "<!-- Drawn by `python -m tests.workshop.picture`. -->",
         f"<style>{STYLE}</style>",
         '<defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="9" '
         'markerHeight="9" markerUnits="userSpaceOnUse" orient="auto-start-reverse">'

@@ -1,4 +1,4 @@
-"""Build the documentation: `python -m workshop.site FOLDER`; any warning is an error."""
+"""Build the documentation: `python -m tests.workshop.site FOLDER`; any warning is an error."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from workshop.rooms import ROOT
-from workshop.site.check import problems
-from workshop.site.pages import lay_out
-from workshop.site.references import link_names
+from tests.workshop.rooms import ROOT
+from tests.workshop.site.check import problems
+from tests.workshop.site.pages import lay_out
+from tests.workshop.site.references import link_names
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _WARNING = re.compile(r"^(griffe|mkdocstrings|autorefs|warning|error)\b", re.MULTILINE | re.I)

@@ -1,4 +1,4 @@
-"""What the tests reach, room by room: `python -m workshop.reached coverage.json`.
+"""What the tests reach, room by room: `python -m tests.workshop.reached coverage.json`.
 
 `make coverage` writes the file. A branch is a way on from a line that has several; the table has
 the shares of lines and of branches, then with `--missing` the lines and the ways that no test took.
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workshop.rooms import MODULES, ROOMS, ROOT, modules_of
+from tests.workshop.rooms import MODULES, ROOMS, ROOT, modules_of
 
 
 @dataclass(frozen=True, kw_only=True)
