@@ -47,8 +47,13 @@ NAMES_TAG = "pareto.names"  # JSON: labels by the names that stand for them, whe
 _PARENT_TAG = "mlflow.parentRunId"
 
 _EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # which pages its UI shows
-_STATUS = {"done": "FINISHED", "failed": "FAILED", "stopped": "KILLED", "running": "RUNNING"}
-_STATUS["pruned"] = "KILLED"  # before its end, which FINISHED would hide; a tag says by what
+_STATUS = {
+    "done": "FINISHED",
+    "failed": "FAILED",
+    "stopped": "KILLED",
+    "pruned": "KILLED",  # before its end, which FINISHED would hide; a tag says by what
+    "running": "RUNNING",
+}
 _MAX_METRICS, _MAX_PARAMS, _MAX_VALUE = 900, 90, 500  # under the server's limits for a request
 _MAX_TAG = 8000
 _FAILURES_TO_GIVE_UP = 3  # one after the other
