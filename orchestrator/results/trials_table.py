@@ -7,7 +7,7 @@ empty means not applicable, or not known for want of a result.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,6 @@ from orchestrator.store.files.by_url import open_files
 from orchestrator.store.records.read_only import only_read
 from orchestrator.store.trials.records import Evaluation, Result
 from orchestrator.table.columns import ColumnKind, columns_under, measured_numbers
-from trainer.passes import Passes
 
 DTYPES = {ColumnKind.FRACTION: "float64", ColumnKind.NUMBER: "float64", ColumnKind.WHOLE: "Int64"}
 """Types of measured numbers, which may be empty in any row, or in all."""
@@ -118,12 +117,6 @@ def _over_equal_data(constants: pd.Series[float], plan: Plan) -> pd.Series[float
         for planned in plan.trials
     ]
     return pd.Series(filled, index=constants.index, dtype=float)
-
-
-def _total(record: Mapping[str, Any]) -> int | None:
-    """Sum up passes of all kinds; None where they were not counted, or nothing was done yet."""
-    passes = Passes.read(record.get("passes"))
-    return None if passes is None else passes.total
 
 
 def _setting_column(values: Sequence[Any]) -> pd.Series[Any]:

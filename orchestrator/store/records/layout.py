@@ -200,22 +200,6 @@ def members_of(family: str) -> str:
     return f"{FAMILIES}/{family}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Member:
-    """What the name of an entry in a family says, in the order in which entries sort."""
-
-    family: str
-    epochs: int
-    trial: str
-
-    @classmethod
-    def read(cls, name: str) -> Member:
-        """Take apart what `member` returned."""
-        _, family, entry = name.split("/")
-        epochs, _, trial = entry.partition("-")
-        return cls(family=family, epochs=int(epochs), trial=trial)
-
-
 class FileKind(StrEnum):
     """Kinds of files in the store that have a checksum, or mean something by their name alone."""
 

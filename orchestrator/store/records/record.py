@@ -11,7 +11,7 @@ In the file stands what is not None, after the version, in the order of the clas
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, InstanceOf, Strict, ValidationError
 
@@ -22,15 +22,11 @@ Plain = dict[str, Any]
 """Settings as values of JSON, such as those of a trial: whoever needs them reads them by the class
 of these settings, which has versions of its own."""
 
-Number = int | float
-
 Several = Strict(False)
 """Mark of a tuple, which is a list in JSON."""
 
 Text = InstanceOf[str]
 """A text that may hold what is no Unicode, as a file's name in an error's message may."""
-
-Rows = Annotated[tuple[dict[str, Number], ...], Several]
 
 
 class NewerRecordError(RefusedError):

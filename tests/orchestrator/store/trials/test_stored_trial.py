@@ -710,7 +710,7 @@ class TrialAmongWorkers(RuleBasedStateMachine):
             assert found.accuracies() == outcomes_of([True, False, True]).accuracies()
         record = self._stored.evaluation("e1")
         if record is not None:
-            assert record["accuracies"] == outcomes_of([True, False, True]).accuracies()
+            assert record.accuracies == outcomes_of([True, False, True]).accuracies()
             assert found is not None
 
     def teardown(self) -> None:
