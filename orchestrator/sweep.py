@@ -17,7 +17,8 @@ from orchestrator.driver.dry_run import show_plan
 from orchestrator.driver.session import Outcome, start
 from orchestrator.exit_codes import exit_codes
 from orchestrator.front import show, show_files
-from orchestrator.plan.plan import FINISHED, Plan
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.planned_trial import FINISHED
 from orchestrator.report.front_files import front_record
 from orchestrator.report.results import missing, suite_facts
 from orchestrator.results.reevaluation import coverage, reevaluated

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from orchestrator.plan.manifest import read_manifest
 from orchestrator.plan.network_sizes import IMAGES, bytes_of_weights, network_id
-from orchestrator.plan.plan import PlannedTrial
+from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.spec.policy import RetentionSettings
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store.files.contract import Files

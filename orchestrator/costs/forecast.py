@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from orchestrator.costs.budget import Usage
 from orchestrator.costs.footprint import Footprint, examples_evaluated, examples_trained, footprint
 from orchestrator.costs.passes_ahead import most_passes_of_evaluation, most_passes_of_training
-from orchestrator.plan.plan import Plan, PlannedTrial
-from orchestrator.plan.search_standing import yet_to_come
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.planned_trial import PlannedTrial
+from orchestrator.plan.search_progress import yet_to_come
 from orchestrator.spec.policy import BudgetSettings, Resources
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Files

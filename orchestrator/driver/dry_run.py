@@ -19,8 +19,9 @@ from orchestrator.costs.footprint import bytes_stored
 from orchestrator.costs.forecast import Forecast, forecast, room_here
 from orchestrator.driver.preflight import check_storage, ready
 from orchestrator.plan.manifest import read_manifest
-from orchestrator.plan.plan import Plan, PlannedTrial, with_republished
-from orchestrator.plan.search_standing import search_standing
+from orchestrator.plan.plan import Plan, with_republished
+from orchestrator.plan.planned_trial import PlannedTrial
+from orchestrator.plan.search_progress import search_progress
 from orchestrator.report.results import suite_facts
 from orchestrator.results.reevaluation import coverage
 from orchestrator.search.stopping import recorded
@@ -83,7 +84,7 @@ def show_plan(
     print_table(console, _columns(spec.settings, rows), more="--json")
     counts = ", ".join(f"{count} {status}" for status, count in plan.counts().items())
     said = [("sweep", f"{spec.name}: {counts}")]
-    if (search := search_standing(spec, plan)) is not None:
+    if (search := search_progress(spec, plan)) is not None:
         said.append(("search", str(search)))
     if (covered := coverage(spec, plan)) is not None:
         said += covered.lines()
@@ -137,7 +138,7 @@ def _record(spec: SweepSpec, plan: Plan, coming: Forecast) -> dict[str, Any]:
         }
         for planned in plan.trials
     ]
-    search = search_standing(spec, plan)
+    search = search_progress(spec, plan)
     record = {
         "name": spec.name,
         "counts": plan.counts(),

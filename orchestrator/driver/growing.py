@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from orchestrator.driver.listener import RunListener
 from orchestrator.plan.manifest import write_manifest
-from orchestrator.plan.plan import Plan, PlannedTrial, refreshed
+from orchestrator.plan.plan import Plan, refreshed
+from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.plan.proposed import trials_left
 from orchestrator.search.growth import grow_to_work
 from orchestrator.spec.sweep_spec import SweepSpec

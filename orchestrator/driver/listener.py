@@ -8,7 +8,8 @@ from rich.console import Console
 
 from orchestrator.costs.budget import Meter
 from orchestrator.driver.progress import Display, Tally
-from orchestrator.plan.plan import Plan, PlannedTrial
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.store import Store
 from orchestrator.tracking import TrackedTrial, Tracker
 from trainer.training.loop import EpochRow

@@ -7,7 +7,8 @@ from functools import cache
 
 import torch
 
-from orchestrator.plan.plan import Plan, PlannedTrial, blamed_on
+from orchestrator.plan.plan import Plan, blamed_on
+from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store.files.contract import Files
 from orchestrator.store.records.layout import TrialFolder

@@ -19,7 +19,8 @@ from orchestrator.driver.parentage import check_parents
 from orchestrator.execution.address import check_address
 from orchestrator.execution.session import parent_folder
 from orchestrator.plan.network_sizes import IMAGES
-from orchestrator.plan.plan import Plan, PlannedTrial, blamed_on
+from orchestrator.plan.plan import Plan, blamed_on
+from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.results.reevaluation import plan_start, refuse_nothing_to_evaluate
 from orchestrator.search.growth import foreseen
 from orchestrator.spec.arguments import check_version

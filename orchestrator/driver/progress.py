@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from rich.console import Console
 
-from orchestrator.plan.plan import PlannedTrial
+from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.terminal.units import duration
 from trainer.terminal.console import print_line
 from trainer.terminal.progress import Bar, progress_bar

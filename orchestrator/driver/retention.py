@@ -7,7 +7,8 @@ from collections.abc import Set
 
 import yaml
 
-from orchestrator.plan.plan import FINISHED, Plan
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.planned_trial import FINISHED
 from orchestrator.spec.space import REFERENCE
 from orchestrator.store import Files, Store
 from orchestrator.store.housekeeping.activity import at_work

@@ -25,7 +25,8 @@ from orchestrator.driver.tracked_trials import starts_elsewhere, track_front, tr
 from orchestrator.execution.backend import Workload
 from orchestrator.pareto.front import Front
 from orchestrator.plan.manifest import write_manifest
-from orchestrator.plan.plan import Plan, PlannedTrial
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.report.results import Results, write_results
 from orchestrator.results.reevaluation import Coverage, coverage, plan_start
 from orchestrator.results.trials_table import trials_table

@@ -9,7 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 from orchestrator.pareto.front import Front
-from orchestrator.plan.plan import Plan, PlannedTrial
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.store import Files, Store
 from orchestrator.store.sweeps.starts import all_starts
 from orchestrator.table.columns import measured_numbers

@@ -9,7 +9,7 @@ from functools import partial
 
 from orchestrator.execution.backend import RealTime, Workload, failure_by
 from orchestrator.execution.queue import Queue
-from orchestrator.plan.plan import PlannedTrial
+from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.store.sweeps import orders
 from orchestrator.worker.fresh import fresh
 from orchestrator.worker.trial import Ending, Mission, carry_out

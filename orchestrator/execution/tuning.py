@@ -26,7 +26,7 @@ from orchestrator.execution.backend import RealTime, Workload, failure_by
 from orchestrator.execution.queue import Queue
 from orchestrator.execution.report_thread import reported_in_a_thread
 from orchestrator.execution.silence import end_worker
-from orchestrator.plan.plan import PlannedTrial
+from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.spec.policy import Policy, Resources
 from orchestrator.store import Failure, Store
 from orchestrator.store.files.by_url import open_files

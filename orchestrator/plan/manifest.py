@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from orchestrator.plan.network_sizes import bytes_by_network
-from orchestrator.plan.plan import NOTHING, Plan, PlannedTrial
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.planned_trial import NOTHING, PlannedTrial
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Files, Progress
 from orchestrator.store.records.layout import SweepFolder

@@ -12,11 +12,9 @@ from typing import Any
 
 from orchestrator.plan.parents import Parents, with_parents, within_reach
 from orchestrator.plan.planned_trial import (
-    FINISHED,
     NOTHING,
     PlannedTrial,
     Sibling,
-    Status,
 )
 from orchestrator.plan.proposed import cells_with_seeds, recorded
 from orchestrator.search.stopping import Pruning, pruning_in_force
@@ -31,21 +29,6 @@ from trainer.config import Trial
 from trainer.data import DataSettings, fingerprint
 from trainer.input.own_code import own_code
 from trainer.input.settings import content_id, plain
-
-__all__ = [
-    "FINISHED",
-    "NOTHING",
-    "FrontBefore",
-    "Plan",
-    "PlannedTrial",
-    "Sibling",
-    "Status",
-    "blamed_on",
-    "make_plan",
-    "mapped",
-    "refreshed",
-    "with_republished",
-]
 
 LOOKS_AT_ONCE = 10
 """Parallel reads of a storage behind a server: as many as the client keeps connections."""

@@ -16,7 +16,8 @@ from types import MappingProxyType
 from typing import Any
 
 from orchestrator.plan.manifest import read_manifest
-from orchestrator.plan.plan import FrontBefore, Plan, PlannedTrial, make_plan, mapped
+from orchestrator.plan.plan import FrontBefore, Plan, make_plan, mapped
+from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.results.trials_table import trials_table
 from orchestrator.spec.arguments import command
 from orchestrator.spec.sweep_spec import Reevaluation, SweepSpec, columns_of_numbers, safe_file_name

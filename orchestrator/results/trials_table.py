@@ -15,7 +15,8 @@ import pandas as pd
 
 from orchestrator.pareto.front import on_front
 from orchestrator.plan.manifest import read_manifest
-from orchestrator.plan.plan import Plan, PlannedTrial, make_plan
+from orchestrator.plan.plan import Plan, make_plan
+from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Store
 from orchestrator.store.files.by_url import open_files

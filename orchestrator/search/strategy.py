@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from orchestrator.plan.plan import Status
+from orchestrator.plan.planned_trial import Status
 from orchestrator.spec.space import Space
 from orchestrator.store.sweeps.records import Proposal
 from orchestrator.table.objectives import Objective

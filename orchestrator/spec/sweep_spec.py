@@ -58,7 +58,7 @@ def safe_file_name(name: str) -> str:
     return name
 
 
-def _place(storage: str) -> str:
+def _checked_storage(storage: str) -> str:
     if not storage:
         raise ValueError("must be a folder, or s3://BUCKET/PREFIX (or gs://, az://), got ''")
     try:
@@ -71,11 +71,11 @@ def _place(storage: str) -> str:
 def _uri(tracking: str) -> str:
     if not is_understood(tracking):
         raise ValueError(f"must be {OFF}, {EMBEDDED} or a URI such as http://HOST:5000")
-    _located(tracking)
+    _with_variables_expanded(tracking)
     return tracking
 
 
-def _located(tracking: str) -> str:
+def _with_variables_expanded(tracking: str) -> str:
     """Expand variables in what leads to a file; in a server's URI a `$` is a `$`."""
     for scheme in ("sqlite:///", "file://"):
         if tracking.startswith(scheme):
@@ -83,7 +83,7 @@ def _located(tracking: str) -> str:
     return tracking
 
 
-def _each_once(seeds: tuple[int, ...]) -> tuple[int, ...]:
+def _checked_seeds(seeds: tuple[int, ...]) -> tuple[int, ...]:
     if not seeds or len(set(seeds)) < len(seeds):
         raise ValueError(f"must be at least one and differ from each other, got {list(seeds)}")
     return seeds
@@ -113,13 +113,13 @@ class _SweepFile(Policy):
     seeds: Annotated[
         tuple[Annotated[int, Field(ge=0, lt=2**31)], ...],
         Strict(False),
-        AfterValidator(_each_once),
+        AfterValidator(_checked_seeds),
     ] = Field((0,), description="of every cell; three or more to judge by")
     objectives: Annotated[tuple[str, ...], Strict(False)] = Field(
         DEFAULT_OBJECTIVES, description="columns of trials.csv, or min:COLUMN, max:COLUMN"
     )
     hypervolume: HypervolumeSettings = HypervolumeSettings()
-    storage: Annotated[str, AfterValidator(_place)] = Field(
+    storage: Annotated[str, AfterValidator(_checked_storage)] = Field(
         "runs", description="folder or s3://, gs:// or az://BUCKET/PREFIX that keeps all"
     )
     tracking: Annotated[str, AfterValidator(_uri)] = Field(
@@ -207,19 +207,19 @@ def read_spec(
         tracking = Document.from_plain({"tracking": uri}, TRACKING_VARIABLE)
         document = document.merged_over(tracking)
     elif uri:  # it is meant for other programs too, some of which take folders
-        notes = (_left_aside(uri),)
-    understood = partial(_understood, path, assignments=assignments, notes=notes)
+        notes = (_ignored_uri_note(uri),)
+    read_resolved = partial(_read_resolved, path, assignments=assignments, notes=notes)
     if not _says_auto(document):
-        spec = understood(document)
+        spec = read_resolved(document)
         if not _says_auto(written):
             return spec
         said = spec.cells[0].trial.training.precision  # of the reference, which sets nothing else
         by_hand = AutoPrecision(precision=said, why="--set says so", state="set")
         return replace(spec, auto_precision=by_hand)
-    spec = understood(_with_precision(document, "float32"))
+    spec = read_resolved(_with_precision(document, "float32"))
     known = kept(open_files(spec.storage), spec.name)
     decision = known or decide(spec.policy.resources)
-    spec = understood(_with_precision(document, decision.precision))
+    spec = read_resolved(_with_precision(document, decision.precision))
     state: Literal["kept", "open"] = "open" if known is None else "kept"
     auto = AutoPrecision(precision=decision.precision, why=decision.why, state=state)
     return replace(spec, auto_precision=auto)
@@ -236,7 +236,7 @@ def _with_precision(document: Document, precision: Precision) -> Document:
     return decided.merged_over(document)
 
 
-def _understood(
+def _read_resolved(
     path: str, document: Document, *, assignments: tuple[str, ...], notes: tuple[str, ...]
 ) -> SweepSpec:
     own = document.read_as(_SweepFile)
@@ -280,12 +280,12 @@ def _understood(
         policy=Policy.model_validate(policy | {"stopping": recorded(rules)}),
         rules=rules,
         storage=storage,
-        tracking=_located(own.tracking),
+        tracking=_with_variables_expanded(own.tracking),
         notes=notes,
     )
 
 
-def _left_aside(uri: str) -> str:
+def _ignored_uri_note(uri: str) -> str:
     return (
         f"{TRACKING_VARIABLE} is left aside: it must be {OFF}, {EMBEDDED} or a URI such as "
         f"http://HOST:5000, got {redacted(uri)!r}; runs are kept in the storage, unless "

@@ -18,9 +18,10 @@ from orchestrator.costs.footprint import bytes_stored
 from orchestrator.costs.forecast import Forecast, forecast, room_here
 from orchestrator.pareto.front import Front, extract_front
 from orchestrator.plan.manifest import read_manifest
-from orchestrator.plan.plan import Plan, PlannedTrial, grown, make_plan, refreshed
+from orchestrator.plan.plan import Plan, grown, make_plan, refreshed
+from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.plan.proposed import recorded
-from orchestrator.plan.search_standing import SearchStanding, search_standing
+from orchestrator.plan.search_progress import SearchProgress, search_progress
 from orchestrator.report.front_files import front_record
 from orchestrator.report.results import missing
 from orchestrator.results.trials_table import trials_table
@@ -89,7 +90,7 @@ class SweepSnapshot:
     front: Front  # of what is done
     forecast: Forecast
     kept_bytes: int  # of the weights and outcomes of its trials
-    search: SearchStanding | None  # None: a grid
+    search: SearchProgress | None  # None: a grid
 
     @property
     def used(self) -> Usage:
@@ -185,7 +186,7 @@ class Observer:
                 stored=self._weigh(),
             ),
             kept_bytes=_kept_bytes(plan),
-            search=search_standing(spec, plan),
+            search=search_progress(spec, plan),
         )
 
     def trials(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.plan.plan import PlannedTrial
+from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.spec.arguments import command, last_address
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.status.observer import SweepSnapshot, silent_since

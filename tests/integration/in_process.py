@@ -22,7 +22,7 @@ from orchestrator.driver.site import Site
 from orchestrator.execution.backend import Workload
 from orchestrator.execution.in_process import SECONDS_BETWEEN_LOOKS, InProcess, work_on
 from orchestrator.execution.queue import Queue
-from orchestrator.plan.plan import PlannedTrial
+from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.sweep import app
 from tests.integration.running import USER_CODE, Finished
 from tests.orchestrator.working import fork

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from orchestrator.pareto.front import extract_front
 from orchestrator.plan.manifest import write_manifest
-from orchestrator.plan.plan import Plan, PlannedTrial, make_plan
+from orchestrator.plan.plan import Plan, make_plan
+from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.results.trials_table import trials_table
 from orchestrator.spec.sweep_spec import SweepSpec, read_spec
 from orchestrator.store import Store

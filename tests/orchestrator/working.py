@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from orchestrator.plan.plan import NOTHING, PlannedTrial
+from orchestrator.plan.planned_trial import NOTHING, PlannedTrial
 from orchestrator.spec.policy import Policy
 from orchestrator.store import Store
 from orchestrator.store.leases.lease import numbers

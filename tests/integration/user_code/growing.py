@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from orchestrator.execution.backend import Workload
 from orchestrator.execution.tuning import RayTune
-from orchestrator.plan.plan import PlannedTrial
+from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.sweep import app
 
 run = RayTune.run

@@ -18,7 +18,8 @@ from orchestrator.costs.budget import Usage
 from orchestrator.costs.footprint import bytes_stored, footprint
 from orchestrator.costs.forecast import Forecast, forecast, room_here
 from orchestrator.plan.network_sizes import IMAGES, bytes_of_weights
-from orchestrator.plan.plan import Plan, PlannedTrial, make_plan
+from orchestrator.plan.plan import Plan, make_plan
+from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.search.growth import grow
 from orchestrator.spec.policy import Resources
 from orchestrator.spec.sweep_spec import SweepSpec

@@ -11,7 +11,8 @@ from rich.console import Console
 
 from orchestrator.driver import progress
 from orchestrator.driver.progress import Display, Tally
-from orchestrator.plan.plan import PlannedTrial, make_plan
+from orchestrator.plan.plan import make_plan
+from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Progress, Store
 from orchestrator.store.trials.records import Result

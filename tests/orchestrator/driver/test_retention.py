@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.driver.retention import drop_weights, keep_front_alone
-from orchestrator.plan.plan import NOTHING, make_plan
+from orchestrator.plan.plan import make_plan
+from orchestrator.plan.planned_trial import NOTHING
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import LocalFiles, Store
 from orchestrator.store.housekeeping.verification import contents, verify

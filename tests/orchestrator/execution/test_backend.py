@@ -12,7 +12,7 @@ from orchestrator.execution.backend import BackEnd, Workload
 from orchestrator.execution.in_process import InProcess
 from orchestrator.execution.queue import SECONDS_BETWEEN_LOOKS, Queue
 from orchestrator.execution.tuning import RayTune
-from orchestrator.plan.plan import PlannedTrial
+from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.store import Store
 from orchestrator.worker.trial import Ending
 from tests.orchestrator.execution.workloads import Recorder, workload

@@ -15,7 +15,7 @@ from orchestrator.execution.backend import RealTime, Workload
 from orchestrator.execution.in_process import InProcess
 from orchestrator.execution.queue import Queue
 from orchestrator.execution.tuning import _Relay, failure_of
-from orchestrator.plan.plan import PlannedTrial
+from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.spec.policy import Policy
 from orchestrator.store import FailureKind, Store
 from orchestrator.store.leases.records import About

@@ -14,7 +14,7 @@ import pytest
 from orchestrator.execution import queue as queue_module
 from orchestrator.execution.backend import RealTime, no_more
 from orchestrator.execution.queue import Queue
-from orchestrator.plan.plan import PlannedTrial
+from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.store import Attempt, Failure, FailureKind, LocalFiles, Store
 from orchestrator.store.leases import lease
 from orchestrator.store.leases.records import About, Pruned

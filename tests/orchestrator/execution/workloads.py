@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from orchestrator.execution.backend import Workload, no_more
-from orchestrator.plan.plan import PlannedTrial
+from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.spec.policy import Policy
 from orchestrator.store import Store
 from trainer.evaluation.suite import Suite

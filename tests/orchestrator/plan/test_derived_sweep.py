@@ -13,7 +13,8 @@ import pytest
 from typer.testing import CliRunner
 
 from orchestrator.__main__ import app as pareto_app
-from orchestrator.plan.plan import PlannedTrial, make_plan
+from orchestrator.plan.plan import make_plan
+from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.spec.sweep_spec import read_spec
 from orchestrator.store import Store
 from orchestrator.store.files.by_url import open_files

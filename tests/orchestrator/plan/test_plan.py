@@ -11,7 +11,8 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from orchestrator.plan.plan import Plan, PlannedTrial, make_plan
+from orchestrator.plan.plan import Plan, make_plan
+from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Attempt, Store
 from orchestrator.sweep import app

@@ -13,7 +13,8 @@ import pytest
 from torch import Tensor, nn
 from typer.testing import CliRunner, Result
 
-from orchestrator.plan.plan import Plan, PlannedTrial, make_plan
+from orchestrator.plan.plan import Plan, make_plan
+from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.results.reevaluation import coverage, plan_start, reevaluated
 from orchestrator.results.trials_table import sweep_table
 from orchestrator.spec.policy import LimitSettings

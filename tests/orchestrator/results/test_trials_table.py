@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from orchestrator.pareto.front import cells, extract_front
-from orchestrator.plan.plan import PlannedTrial, make_plan
+from orchestrator.plan.plan import make_plan
+from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.report.front_files import front_record
 from orchestrator.results.table_files import read_table
 from orchestrator.results.trials_table import sweep_table

@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.plan.proposed import search_id
-from orchestrator.plan.search_standing import search_standing
+from orchestrator.plan.search_progress import search_progress
 from orchestrator.search import grid
 from orchestrator.search.growth import grow, observe, proposed
 from orchestrator.search.strategies import STRATEGIES
@@ -55,7 +55,7 @@ def test_a_grid_proposes_nothing(read: Read, store: Store) -> None:
     plan = make_plan(spec, store)
     assert grow(spec, plan, store) is plan
     assert grid.propose(observe(spec, plan), most=10) == ()
-    assert search_standing(spec, plan) is None
+    assert search_progress(spec, plan) is None
     assert rounds(store) == []
 
 
@@ -72,9 +72,9 @@ def test_a_plan_that_has_grown_is_the_plan_of_what_is_recorded(read: Read, store
     ]
     assert grow(spec, after, store) is after
     assert len(rounds(store)) == 1
-    standing = search_standing(spec, after)
-    assert standing is not None
-    assert str(standing) == "random: 8 of 8 trials proposed (2 flow, 4 pgd, 2 average)"
+    progress = search_progress(spec, after)
+    assert progress is not None
+    assert str(progress) == "random: 8 of 8 trials proposed (2 flow, 4 pgd, 2 average)"
 
 
 def test_a_plan_of_trials_that_start_from_others_grows_alike(read: Read, store: Store) -> None:
@@ -94,7 +94,7 @@ def test_more_trials_are_the_same_and_the_difference(read: Read, store: Store) -
     more = read(SWEEP, "search.trials=14")
     plan = make_plan(more, store)
     assert ids(plan) == ids(few)
-    assert str(search_standing(more, plan)) == (
+    assert str(search_progress(more, plan)) == (
         "random: 8 of 14 trials proposed (2 flow, 4 pgd, 2 average), 6 to come"
     )
     many = grow(more, plan, store)

@@ -21,7 +21,8 @@ from typer.testing import CliRunner
 
 from orchestrator.pareto.front import extract_front
 from orchestrator.plan.manifest import write_manifest
-from orchestrator.plan.plan import PlannedTrial, make_plan
+from orchestrator.plan.plan import make_plan
+from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.report.front_files import front_record
 from orchestrator.results.trials_table import trials_table
 from orchestrator.spec.sweep_spec import SweepSpec

@@ -16,7 +16,7 @@ from orchestrator.spec.sweep_spec import SweepSpec
 
 
 @dataclass(frozen=True, kw_only=True)
-class SearchStanding:
+class SearchProgress:
     """How far a search is. The standard references are not counted."""
 
     strategy: StrategyName
@@ -26,7 +26,7 @@ class SearchStanding:
     by_method: dict[str, int]  # of the trials proposed
 
     def record(self) -> dict[str, Any]:
-        """The standing as values of JSON."""
+        """The progress as values of JSON."""
         return asdict(self)
 
     def __str__(self) -> str:
@@ -38,12 +38,12 @@ class SearchStanding:
         return f"{said}, {rest} to come" if rest else said
 
 
-def search_standing(spec: SweepSpec, plan: Plan) -> SearchStanding | None:
+def search_progress(spec: SweepSpec, plan: Plan) -> SearchProgress | None:
     """Count what a sweep's search has proposed by a plan; None where it is a grid."""
     if spec.search.trials is None:
         return None
     methods = (planned.method for planned in plan.trials if not planned.is_reference)
-    return SearchStanding(
+    return SearchProgress(
         strategy=spec.search.strategy,
         seed=spec.search.seed,
         trials=spec.search.trials,
