@@ -15,17 +15,20 @@ import typer
 def json_text(record: Any) -> str:
     """Return values, mappings, sequences and dataclasses as JSON for people and programs.
 
-    A NaN is null and an infinity its text, since JSON has neither; a time is UTC in ISO 8601.
+    A NaN is null and an infinity its text, since JSON has neither; a time is UTC in ISO 8601. What
+    is no Unicode, as a file's name may be, is escaped.
 
     Raises:
         TypeError: a value of another type.
     """
-    return json.dumps(_plain(record), indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(_plain(record), indent=2, ensure_ascii=False, allow_nan=False)
+    return text.encode(errors="backslashreplace").decode()  # \udcff, as JSON writes it too
 
 
 def print_json(record: Any) -> None:
-    """Print values as one JSON document on standard output."""
-    typer.echo(json_text(record))
+    """Print values as one JSON document on standard output, in UTF-8 whatever the terminal's
+    encoding is."""
+    typer.echo(json_text(record).encode())
 
 
 def _plain(value: Any) -> Any:

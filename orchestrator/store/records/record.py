@@ -11,9 +11,9 @@ In the file stands what is not None, after the version, in the order of the clas
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, InstanceOf, Strict, ValidationError
+from pydantic import BaseModel, ConfigDict, PlainValidator, Strict, ValidationError
 
 from orchestrator.store.files.contract import Files, RefusedError
 from orchestrator.store.records.sealed import opened, sealed, set_aside
@@ -25,8 +25,16 @@ of these settings, which has versions of its own."""
 Several = Strict(False)
 """Mark of a tuple, which is a list in JSON."""
 
-Text = InstanceOf[str]
-"""A text that may hold what is no Unicode, as a file's name in an error's message may."""
+
+def _escaped(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"must be a text, got {value!r}")
+    return value.encode(errors="backslashreplace").decode()
+
+
+Text = Annotated[str, PlainValidator(_escaped)]
+"""A text in which what is no Unicode, as a file's name in an error's message may be, stands as its
+escape: neither tables nor a terminal take it otherwise."""
 
 
 class NewerRecordError(RefusedError):

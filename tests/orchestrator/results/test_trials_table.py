@@ -183,6 +183,14 @@ def test_one_evaluation_says_what_a_constant_has_of_all_on_its_images(
     assert constants.isna().tolist() == [False] * 2 + [True] * 6
 
 
+def test_failure_that_is_no_unicode_is_told_by_escapes(
+    spec: SweepSpec, planned: dict[str, PlannedTrial], begin: Begin
+) -> None:
+    begin(planned["flow seed=1"].trial).fail("data", "cannot read 001_\udcff.jpg", "")
+    told = sweep_table(spec)["failure"].dropna().tolist()
+    assert told == [r"data: cannot read 001_\udcff.jpg"]
+
+
 def test_failure_that_was_overcome_is_not_told(
     spec: SweepSpec, planned: dict[str, PlannedTrial], begin: Begin, finish: Finish
 ) -> None:

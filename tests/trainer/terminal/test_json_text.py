@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -42,11 +44,12 @@ def read(text: str) -> Any:
             datetime(2026, 1, 2, 3, tzinfo=timezone(timedelta(hours=2))),
             "2026-01-02T01:00:00+00:00",
         ),
+        ({"a name \udcff": "\ud800 \\ud800"}, {"a name \udcff": "\ud800 \\ud800"}),
         ({"none": None, "yes": True, "text": "a\nb"}, {"none": None, "yes": True, "text": "a\nb"}),
     ],
 )
 def test_of_each_kind(value: Any, expected: Any) -> None:
-    assert read(json_text(value)) == expected
+    assert read(json_text(value).encode().decode()) == expected
 
 
 def test_floats_read_back_equal() -> None:
@@ -65,3 +68,11 @@ def test_what_is_no_value_is_an_error() -> None:
 def test_document_is_printed_alone(capsys: pytest.CaptureFixture[str]) -> None:
     print_json({"a": 1})
     assert capsys.readouterr() == ('{\n  "a": 1\n}\n', "")
+
+
+def test_document_is_utf_8_whatever_the_terminal_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="cp1252"))
+    print_json(["ρ = 0.4"])
+    sys.stdout.flush()
+    assert read(written.getvalue().decode()) == ["ρ = 0.4"]

@@ -120,6 +120,14 @@ def test_whole_numbers_stay_whole() -> None:
     assert Result.model_validate({**LEAST[Result], "passes": PASSES}).passes == Passes(**PASSES)
 
 
+def test_what_is_no_unicode_is_read_as_its_escape() -> None:
+    failure = {"kind": "data", "message": "no \udcff here", "details": ""}
+    ended = Ended.of(sealed({**LEAST[Ended], "failure": failure}), "it.json")
+    assert ended is not None
+    assert ended.failure is not None
+    assert ended.failure.message == r"no \udcff here"
+
+
 def test_what_a_record_has_beyond_its_class_is_passed_over() -> None:
     assert read(Result, {**LEAST[Result], "colour": "red"}) == read(Result, LEAST[Result])
 
