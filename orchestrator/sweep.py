@@ -26,6 +26,7 @@ from orchestrator.spec.auto_precision import DecidedOtherwiseError, Decision, de
 from orchestrator.spec.policy import Resources
 from orchestrator.spec.sweep_spec import SweepSpec, read_spec
 from orchestrator.store.files.contract import RefusedError
+from orchestrator.store.records.record import NewerRecordError
 from orchestrator.tracking import OFF, tracking_uri
 from trainer.input.problems import BadInput, Problem
 from trainer.input.redaction import redacted
@@ -46,8 +47,13 @@ SHOWN_ENDS = 10
 
 def _codes() -> Codes:
     """Return the exit codes of errors: a storage that refuses a sweep under way is no bad input,
-    of which nothing was started; one that refuses its start is told as such."""
-    return {**exit_codes(), RefusedError: ExitCode.LOST}
+    of which nothing was started; one that refuses its start is told as such. With a record of a
+    newer version the same command never goes on."""
+    return {
+        **exit_codes(),
+        RefusedError: ExitCode.LOST,
+        NewerRecordError: ExitCode.BAD_INPUT,
+    }
 
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)

@@ -27,6 +27,7 @@ from typer import Typer
 from typer.testing import CliRunner
 
 from orchestrator import front, resume
+from orchestrator import sweep as sweep_command
 from orchestrator.plan.plan import make_plan
 from orchestrator.results.table_files import write_csv
 from orchestrator.results.trials_table import sweep_table
@@ -139,11 +140,16 @@ def test_a_record_of_a_newer_version_ends_a_command_and_stays(folder: Path) -> N
     assert plain is not None
     write_plain(files, name, {**plain, "version": 3})
     newer = files.read(name)
-    for words in (["ls"], ["verify"], ["gc"]):
-        done = CliRunner().invoke(store_command.app, [*words, files.url])
+    start = [*map(str, place(folder, "small")), "--local", "--tracking-uri", "none"]
+    for app, words in (
+        *((store_command.app, [word, files.url]) for word in ("ls", "verify", "gc")),
+        (sweep_command.app, start),
+    ):
+        done = CliRunner().invoke(app, words)
         assert done.exit_code == 2, done.output
         assert f"{name} must be of a version that this one can read, got 3" in done.stderr
         assert "Traceback" not in done.output
+        assert "goes on" not in done.output
     assert files.read(name) == newer
     files.write(name, before)
 
