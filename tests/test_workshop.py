@@ -13,10 +13,15 @@ import yaml
 ROOT = Path(__file__).parents[1]
 
 
-def check(module: str, *options: str) -> subprocess.CompletedProcess[str]:
-    command = ["make", *options, "check", f"FILE={module}", "--assume-old=.venv/installed"]
+def make(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run make by itself, though the tests may have been started by another one."""
+    command = ["make", *arguments, "--assume-old=.venv/installed"]
     alone = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     return subprocess.run(command, cwd=ROOT, env=alone, capture_output=True, text=True, check=False)
+
+
+def check(module: str, *options: str) -> subprocess.CompletedProcess[str]:
+    return make(*options, "check", f"FILE={module}")
 
 
 @pytest.mark.parametrize(
@@ -41,9 +46,7 @@ def test_check_of_no_module_says_what_it_wants(name: str) -> None:
 
 
 def test_coverage_is_measured_over_both_tiers_and_told_by_room() -> None:
-    command = ["make", "--dry-run", "coverage", "--assume-old=.venv/installed"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    tests, told = done.stdout.splitlines()
+    tests, told = make("--dry-run", "coverage").stdout.splitlines()
     assert '-m "not integration and not long"' in tests
     assert "--cov --cov-report=json:coverage.json" in tests
     assert told.endswith("-m tests.workshop.reached coverage.json --missing")

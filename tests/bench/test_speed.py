@@ -61,6 +61,7 @@ def held(contest: Contest, clock: Clock, rounds: int) -> Any:
     return compete(contest, rounds, clock=clock, round_done=lambda: None)
 
 
+@pytest.mark.slow
 def test_ratio_is_of_medians_and_its_spread_of_single_rounds() -> None:
     clock = Clock()
     contest = Contest(
@@ -80,6 +81,7 @@ def test_ratio_is_of_medians_and_its_spread_of_single_rounds() -> None:
     assert (result.bound.seconds, result.bound.ratio) == ([1, 2, 8], 1)
 
 
+@pytest.mark.slow
 def test_rounds_are_interleaved_and_begin_in_turn() -> None:
     clock, done = Clock(), []
     contest = Contest(

@@ -45,6 +45,7 @@ def trials(tmp_path: Path) -> Path:
 # --- what it writes
 
 
+@pytest.mark.slow
 def test_files_stand_beside_the_table(trials: Path) -> None:
     result = run(trials)
     assert result.exit_code == 0, result.output
@@ -107,6 +108,7 @@ def test_collapsed_trials_are_kept_off_unless_asked_for(trials: Path, tmp_path: 
     assert on[0] <= on[1]
 
 
+@pytest.mark.slow
 def test_front_with_the_union_has_a_floor(tmp_path: Path) -> None:
     """Where the table says what a constant classifier has; and its emptiness has a reason."""
     path = tmp_path / "trials.csv"
@@ -136,6 +138,7 @@ def test_cells_are_means_over_seeds(trials: Path, tmp_path: Path) -> None:
     assert table["robustness_score_std"].isna().tolist() == [False, False, True]
 
 
+@pytest.mark.slow
 def test_parquet_gives_the_same_files(trials: Path, tmp_path: Path) -> None:
     run(trials, "--out", tmp_path / "csv")
     read_table(trials, OBJECTIVES).to_parquet(tmp_path / "trials.parquet")

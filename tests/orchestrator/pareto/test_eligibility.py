@@ -94,6 +94,7 @@ VALUES = st.integers(0, 4).map(lambda k: k / 4)
 ROWS = st.lists(st.tuples(VALUES, VALUES, st.booleans(), VALUES), max_size=10)
 
 
+@pytest.mark.slow
 @given(ROWS)
 def test_keeping_off_never_puts_a_dominated_trial_on(
     rows: list[tuple[float, float, bool, float]],

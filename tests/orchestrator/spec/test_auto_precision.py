@@ -79,6 +79,7 @@ def test_this_machine_decides(
     assert decided_here(Resources.model_validate(resources)).precision == expected
 
 
+@pytest.mark.slow
 def test_the_question_to_gpus_can_be_asked() -> None:
     """Without one here, the answer is no."""
     asked = subprocess.run(

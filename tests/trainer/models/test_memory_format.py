@@ -100,7 +100,9 @@ def test_a_run_goes_on_in_another_layout(
         torch.testing.assert_close(changed.state_dict()[name], weight, rtol=1e-2, atol=1e-4)
 
 
-@pytest.mark.parametrize("network", ["cnn", "preact_resnet18"])
+@pytest.mark.parametrize(
+    "network", ["cnn", pytest.param("preact_resnet18", marks=pytest.mark.slow)]
+)
 def test_both_have_the_same_losses_and_gradients(network: str, small_trial: MakeTrial) -> None:
     """In float64, where nothing is left of rounding: in float32 a ReLU that it turns on or off in
     one of eighteen layers moves the whole gradient by some thousandths."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
@@ -151,6 +152,7 @@ def tables(draw: st.DrawFn) -> list[Column]:
     return [first, *others[:place], state, *others[place:]]
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(columns=tables(), width=st.integers(40, 200))
 def test_of_any_table_nothing_is_cut_and_no_line_is_too_wide(

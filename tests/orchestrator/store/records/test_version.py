@@ -175,6 +175,7 @@ def test_anothers_mark_is_left_alone(tmp_path: Path) -> None:
     assert content(tmp_path) == before
 
 
+@pytest.mark.slow
 def test_no_flipped_bit_is_misread(root: Path) -> None:
     """Neither the version nor the owner, of a mark that has no copy to be judged by."""
     mark = root / "store.json"

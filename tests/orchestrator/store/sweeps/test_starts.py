@@ -305,6 +305,7 @@ def span(minute: int, minutes: int, **facts: float) -> LeaseState:
 spans = st.lists(st.tuples(st.integers(0, 100), st.integers(0, 50)), max_size=6)
 
 
+@pytest.mark.slow
 @given(spans)
 def test_hours_in_which_several_starts_ran_count_once(them: list[tuple[int, int]]) -> None:
     minutes = {minute for begin, length in them for minute in range(begin, begin + length)}
