@@ -25,7 +25,15 @@ def test_cells_are_text() -> None:
         b"method\npgd\n",
         b"trial_id,method\nx1,pgd\n",
         bytes(64),
+        TABLE.replace(b"pgd,", b'"pgd,'),
+        TABLE.replace(b"rt,\n", b'"rt,\n'),
     ],
 )
 def test_what_is_not_whole_has_no_rows(table: bytes) -> None:
     assert plain_rows(table) is None
+
+
+def test_a_cell_may_be_as_long_as_a_message() -> None:
+    rows = plain_rows(TABLE.replace(b"another", 200_000 * b"x"))
+    assert rows is not None
+    assert len(rows[0]["failure"]) > 200_000
