@@ -171,7 +171,7 @@ STORE = Band(
             ("trials", "attempts, results"),
             ("leases", "who is at work"),
             ("records", "sealed shapes"),
-            ("files", "folder or S3"),
+            ("files", "folder, bucket"),
         ),
     ),
 )
