@@ -19,6 +19,7 @@ from botocore.exceptions import (
 )
 
 from orchestrator.store.files.contract import FullError, RefusedError, UnreachableError
+from trainer.input.problems import MAX_MESSAGE, label
 from trainer.input.redaction import redacted
 
 KEYS: Mapping[str, str] = {
@@ -120,6 +121,9 @@ def _unanswered(said: str, what: str, scheme: str, status: int) -> OSError:
         return kind(f"{what}: there are no keys, and no role of the machine's; {_keys(scheme)}")
     if "Received redirect" in said:
         return RefusedError(f"{what}: the bucket is in another region; {_REGION}")
+    if "object with invalid path" in said:  # of somebody else's, which ends every listing
+        which = label(said.partition("\n")[0], most=MAX_MESSAGE)
+        return RefusedError(f"{what}: {which}; remove that object, or give another prefix")
     if "HTTP error" not in said:
         return RefusedError(f"{what}: {redacted(said.partition(chr(10))[0])}; {_keys(scheme)}")
     found = _SERVER.search(said)

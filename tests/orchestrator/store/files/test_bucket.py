@@ -41,6 +41,7 @@ class Script:
     hangs: bool = False
     seconds_per_megabyte: float = 0.0
     lost_bytes: int = 0  # promised and not sent
+    content: bytes = b"content"  # of what is read or listed
 
     def next(self) -> tuple[int, str]:
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
@@ -68,7 +69,7 @@ def scripts() -> Iterator[list[Script]]:
             status, code = script.next()
             body = f"<Error><Code>{code}</Code><Message>so</Message>{SECRET}</Error>".encode()
             if status < 300:
-                body = b"content" if self.command == "GET" else b""
+                body = script.content if self.command == "GET" else b""
             self.send_response(status)
             self.send_header("Content-Length", str(len(body) + script.lost_bytes))
             self.send_header("ETag", '"1"')
@@ -185,6 +186,15 @@ def test_answer_that_breaks_off_is_not_taken_for_whole(script: Script, files: Fi
     script.lost_bytes = 5
     with pytest.raises(UnreachableError, match="AWS_ENDPOINT_URL is right, the server up"):
         files.read("a/it")
+
+
+def test_object_of_anothers_that_ends_listings_is_named(script: Script, files: Files) -> None:
+    key = "<Key>some/where/a//it\x7f</Key><Size>1</Size>"
+    key += "<LastModified>2026-11-28T12:00:00Z</LastModified>"
+    script.content = f"<ListBucketResult><Contents>{key}</Contents></ListBucketResult>".encode()
+    with pytest.raises(RefusedError, match=r"a//it\\x7f.*remove that object, or give") as caught:
+        files.sizes("a")
+    assert "AWS_" not in str(caught.value)
 
 
 def test_server_that_is_not_there_is_away(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
