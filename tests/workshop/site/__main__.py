@@ -44,7 +44,7 @@ def build(site: Path) -> str:
         )
         told = _COLOUR.sub("", done.stdout).partition("\nTraceback (most recent call last)")[0]
         if done.returncode or _WARNING.search(told):
-            return told
+            return told.strip() or f"zensical ended with {done.returncode}\n{done.stdout}".strip()
         for name in _SERVERS_OWN:
             (laid_out / "site" / name).unlink()
         link_names(laid_out / "site")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 main = importlib.import_module("tests.workshop.site.__main__")
+TRACEBACK = "\nTraceback (most recent call last)"
 PAGE = '<h1 id="a">A</h1>'
 
 
@@ -46,7 +47,9 @@ def test_a_site_without_a_fault_takes_the_place_of_the_one_before(
 
 
 FAULTS = [
-    (1, "\x1b[33mWarning:\x1b[0m gone\nTraceback (most recent call last)", PAGE, "Warning: gone"),
+    (1, f"\x1b[33mWarning:\x1b[0m gone{TRACEBACK}", PAGE, "Warning: gone"),
+    (-9, "", PAGE, "zensical ended with -9"),
+    (1, TRACEBACK, PAGE, f"zensical ended with 1\n{TRACEBACK}"),
     (0, "griffe: a.py:1: No type for 'x'", PAGE, "griffe: a.py:1: No type for 'x'"),
     (0, "ERROR - Couldn't load inventory", PAGE, "ERROR - Couldn't load inventory"),
     (0, "", "<a href=gone.html>A</a>", "index.html: links to gone.html, and there is no gone.html"),
@@ -54,7 +57,7 @@ FAULTS = [
 """The generator's exit status, what it says and leaves, and what is told of it."""
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=[told[:6] for *_, told in FAULTS])
+@pytest.mark.parametrize("fault", FAULTS, ids=[str(at) for at, _ in enumerate(FAULTS)])
 def test_a_fault_is_told_and_the_site_of_before_stays(
     fault: tuple[int, str, str, str],
     site: Path,
