@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -27,6 +28,9 @@ BYTES_PER_SECOND = 500_000
 
 CONFLICTS = 10
 """Conflicts of one conditional write with other requests, after which the server counts as away."""
+
+READERS = 32
+"""Empty files that are looked at in parallel."""
 
 _process: int | None = None
 """The process that obstore's threads belong to."""
@@ -49,9 +53,10 @@ class BucketFiles:
         self._prefix = prefix
         self._client: Callable[[int], ObjectStore] | None = None
         self._is_exclusive = False  # known of the server: a conditional write can fail
+        self._empty: set[str] = set()  # names of files that are known to be no folders
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_client": None}
+        return self.__dict__ | {"_client": None, "_empty": set()}
 
     @property
     def url(self) -> str:
@@ -95,8 +100,8 @@ class BucketFiles:
             for entry in found
             if entry["path"].startswith(below)
         }
-        # A folder, as some consoles make them, is listed as if it were an empty file.
-        return {n: size for n, size in sizes.items() if size or self.read(n) is not None}
+        folders = self._folders_among({name for name, size in sizes.items() if not size})
+        return {name: size for name, size in sizes.items() if name not in folders}
 
     def remove(self, name: str) -> None:
         with suppress(AbsentError), self._asked("remove", name) as client:
@@ -107,6 +112,20 @@ class BucketFiles:
             return
         with suppress(AbsentError), self._asked("rename", name) as client:
             client.rename(self._key(name), self._key(other))
+
+    def _folders_among(self, names: set[str]) -> set[str]:
+        """Find folders, as some consoles make them, among names that are listed as empty files.
+
+        There are as many empty files as trials: each is asked for once.
+        """
+        unknown = names - self._empty
+        if not unknown:
+            return set()
+        with ThreadPoolExecutor(READERS) as pool:
+            contents = dict(zip(unknown, pool.map(self.read, unknown), strict=True))
+        folders = {name for name, content in contents.items() if content is None}
+        self._empty |= unknown - folders
+        return folders
 
     def _put_if_absent(self, name: str, data: bytes) -> bool:
         for _ in range(CONFLICTS):

@@ -9,6 +9,7 @@ import pickle
 import re
 import ssl
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -42,6 +43,7 @@ class Script:
     seconds_per_megabyte: float = 0.0
     lost_bytes: int = 0  # promised and not sent
     content: bytes = b"content"  # of what is read or listed
+    seconds: float = 0.0  # before each answer
 
     def next(self) -> tuple[int, str]:
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
@@ -62,6 +64,7 @@ def scripts() -> Iterator[list[Script]]:
             self.rfile.read(size)
             script.seen.append((self.command, self.headers.get("If-None-Match")))
             script.headers = dict(self.headers.items())
+            script.is_over.wait(script.seconds)
             if script.hangs:
                 script.is_over.wait(30)
                 self.close_connection = True
@@ -186,6 +189,21 @@ def test_answer_that_breaks_off_is_not_taken_for_whole(script: Script, files: Fi
     script.lost_bytes = 5
     with pytest.raises(UnreachableError, match="AWS_ENDPOINT_URL is right, the server up"):
         files.read("a/it")
+
+
+def test_empty_files_are_looked_at_together_and_once(script: Script) -> None:
+    """Each trial has one; a folder that a console made looks alike."""
+    rest = "<Size>0</Size><LastModified>2026-11-28T12:00:00Z</LastModified>"
+    entries = (f"<Contents><Key>a/{n}</Key>{rest}</Contents>" for n in range(40))
+    script.content = f"<ListBucketResult>{''.join(entries)}</ListBucketResult>".encode()
+    script.seconds = 0.1
+    files = open_files("s3://bucket")
+    began = time.monotonic()
+    assert files.sizes("a") == {f"a/{n}": 0 for n in range(40)}
+    assert time.monotonic() - began < 2.5
+    assert len(script.seen) == 41
+    assert len(files.sizes("a")) == 40
+    assert len(script.seen) == 42
 
 
 def test_object_of_anothers_that_ends_listings_is_named(script: Script, files: Files) -> None:
