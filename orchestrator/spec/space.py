@@ -141,7 +141,7 @@ class Space:
 
     def _read_cell(self, method: MethodSpace, point: Point, heirs: tuple[CellName, ...]) -> Cell:
         trial = self._trial(method, point, ())
-        start = self._start(method, point)
+        start = self._start(method, point, ())
         parent = None if start is None else self._parent(method, point, trial, start, heirs)
         if parent is not None:
             trial = trial.model_copy(update={"start": Start(trial=parent.id)})
@@ -174,7 +174,7 @@ class Space:
                 names = " from ".join(map(str, (*heirs[heirs.index(named) :], named)))
                 raise start.fail("from", f"must not lead back to itself, got {names}")
             spaces = (self.reference, *self.methods.values())
-            found = find_cell(named, start, spaces, partial(_path, self.base), self._trial)
+            found = find_cell(named, start, spaces, partial(_path, self.base), self._trial_and_start)
         parent = self._cell(*found, heirs=(*heirs, named))
         if parent.trial.model != trial.model:
             with method.blamed(method.overrides(point)):
@@ -185,10 +185,20 @@ class Space:
                 )
         return parent
 
-    def _start(self, method: MethodSpace, point: Point) -> Document | None:
-        """Return what a method's section says of the start at a point."""
+    def _trial_and_start(
+        self, method: MethodSpace, point: Point, more: tuple[Override, ...]
+    ) -> tuple[Trial, Plain]:
+        """Return the trial at a point, under further settings, and what is said of its start."""
+        start = self._start(method, point, more)
+        said = None if start is None or start.value == {"from": None} else start.value
+        return self._trial(method, point, more), said
+
+    def _start(
+        self, method: MethodSpace, point: Point, more: tuple[Override, ...]
+    ) -> Document | None:
+        """Return what a method's section says of the start at a point, under further settings."""
         document = Document.from_plain({}, method.where)
-        for override in method.overrides(point):
+        for override in (*method.overrides(point), *more):
             if override.path[0] == START:
                 document = override.value.under(*override.path).merged_over(document)
         return document.section(START) if START in document else None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -30,9 +32,9 @@ class Cells(Protocol):
 
 C = TypeVar("C", bound=Cells)
 
-ReadTrial = Callable[[C, dict[str, Plain], tuple[Override, ...]], Trial]
-"""A function that reads a method's trial at a point, under further settings and apart from where
-it starts."""
+ReadTrial = Callable[[C, dict[str, Plain], tuple[Override, ...]], tuple[Trial, Plain]]
+"""A function that reads a method's trial at a point, under further settings and apart from where it
+starts, and what its section says of that; None where it starts from no other's weights."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,12 +111,12 @@ def find_cell(
             f"must name a method of the sweep, got {named.method!r}{hint}; there are "
             f"{', '.join(labels)}",
         )
-    found = {
-        read(space, point, ()).id: (space, point)
-        for space in spaces
-        for point in space.points()
-        if _has_name(named, space, point, path_of, read)
-    }
+    found = {}
+    for space in spaces:
+        for point in space.points():
+            if _has_name(named, space, point, path_of, read):
+                trial, its_start = read(space, point, ())
+                found[trial.id, json.dumps(its_start, sort_keys=True)] = (space, point)
     if len(found) == 1:
         return next(iter(found.values()))
     if not found:
@@ -148,7 +150,9 @@ def _has_name(
 
 
 def _are_equal(one: Plain, other: Plain) -> bool:
-    return bool(parse_number(one) == parse_number(other))
+    with suppress(ValueError):  # of a fraction that is none: whoever reads it as a number says so
+        return bool(parse_number(one) == parse_number(other))
+    return False
 
 
 def _offered(spaces: Iterable[Cells], given: Iterable[str]) -> str:

@@ -76,6 +76,7 @@ def test_starts_may_vary_and_follow_one_another(read: Read) -> None:
         ),
         ("{from: {method: pgd, pgd.epsilon: 0.3}}", "there are pgd.epsilon (1/10, 0.2)"),
         ("{from: {method: pgd, training.epochs: 5}}", "got pgd training.epochs=5"),
+        ("{from: {method: pgd, pgd.epsilon: 1/0}}", "must name a cell of the sweep, got pgd"),
         ("{from: pgdd}", "must name a method of the sweep, got 'pgdd'; did you mean 'pgd'?"),
         (
             "{from: pgd}",
@@ -95,6 +96,26 @@ def test_names_of_no_cell_are_refused(read: Read, start: str, message: str) -> N
         read(SWEEP, f"methods.tuned.start={start}")
     assert message in str(raised.value)
     assert "methods.tuned.start" in str(raised.value)
+
+
+def test_cells_that_differ_in_their_start_alone_are_told_apart(read: Read) -> None:
+    """They are the same trial apart from where it starts, and a name means one of them."""
+    either = "methods.either={method: rt, vary: {start.from: [null, standard]}}"
+    with pytest.raises(BadInput, match=r"got either, which are 2; .* start.from \(null, standard"):
+        read(SWEEP, either, "methods.tuned.start.from=either")
+    for start, parent in (("null", None), ("standard", "standard")):
+        spec = read(
+            SWEEP, either, f"methods.tuned.start.from={{method: either, start.from: {start}}}"
+        )
+        (tuned,) = (cell for cell in spec.cells if cell.method == "tuned")
+        assert tuned.start is not None
+        assert tuned.start.settings["start.from"] == parent
+    with pytest.raises(BadInput, match="must name a cell of the sweep, got flow start.from="):
+        read(
+            SWEEP,
+            "methods.flow={}",
+            "methods.tuned.start.from={method: flow, start.from: standard}",
+        )
 
 
 def test_a_circle_is_told_whole(read: Read) -> None:
