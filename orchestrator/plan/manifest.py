@@ -10,17 +10,18 @@ the last one wins.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from orchestrator.plan.network_sizes import bytes_by_network
-from orchestrator.plan.plan import Plan
+from orchestrator.plan.plan import Plan, grown
 from orchestrator.plan.planned_trial import NOTHING, PlannedTrial
 from orchestrator.spec.sweep_spec import SweepSpec
-from orchestrator.store import Files, Progress
+from orchestrator.store import Files, Progress, Store
 from orchestrator.store.records.layout import SweepFolder
-from orchestrator.store.sweeps.records import ManifestEntry, ManifestRecord
-from trainer.data import DataSettings, fingerprint
+from orchestrator.store.sweeps.records import ManifestEntry, ManifestRecord, Proposal
+from trainer.data import DataSettings, MissingData, fingerprint
+from trainer.input.problems import BadInput
 from trainer.input.settings import content_id
 
 
@@ -67,6 +68,27 @@ def read_manifest(files: Files, spec: SweepSpec) -> Manifest:
         settled={entry.id: _settled(entry) for entry in done},
         network_bytes=record.network_bytes,
     )
+
+
+def grown_as_known(
+    plan: Plan, spec: SweepSpec, store: Store, proposals: Sequence[Proposal]
+) -> Plan:
+    """Return a plan with the trials of more proposals, on data as the sweep's last start found
+    them; the same plan while one is on data that no start has told of yet, and that are not here.
+
+    Raises:
+        BadInput: data that are here cannot be read, or a stopping rule of the user's own raised
+            something.
+    """
+    if not proposals:
+        return plan
+    known = read_manifest(store.files, spec)
+    try:
+        return grown(plan, spec, store, proposals, fingerprint_of=known.fingerprint)
+    except BadInput as error:
+        if isinstance(error.__cause__, MissingData):
+            return plan
+        raise
 
 
 def _entry(planned: PlannedTrial) -> ManifestEntry:

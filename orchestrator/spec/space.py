@@ -174,7 +174,9 @@ class Space:
                 names = " from ".join(map(str, (*heirs[heirs.index(named) :], named)))
                 raise start.fail("from", f"must not lead back to itself, got {names}")
             spaces = (self.reference, *self.methods.values())
-            found = find_cell(named, start, spaces, partial(_path, self.base), self._trial_and_start)
+            found = find_cell(
+                named, start, spaces, partial(_path, self.base), self._trial_and_start
+            )
         parent = self._cell(*found, heirs=(*heirs, named))
         if parent.trial.model != trial.model:
             with method.blamed(method.overrides(point)):

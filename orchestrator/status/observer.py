@@ -17,8 +17,8 @@ from orchestrator.costs.budget import SECONDS_BETWEEN_WEIGHINGS, Usage, usage
 from orchestrator.costs.footprint import bytes_stored
 from orchestrator.costs.forecast import Forecast, forecast, room_here
 from orchestrator.pareto.front import Front, extract_front
-from orchestrator.plan.manifest import read_manifest
-from orchestrator.plan.plan import Plan, grown, make_plan, refreshed
+from orchestrator.plan.manifest import grown_as_known, read_manifest
+from orchestrator.plan.plan import Plan, make_plan, refreshed
 from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.plan.proposed import recorded
 from orchestrator.plan.search_progress import SearchProgress, search_progress
@@ -159,7 +159,7 @@ class Observer:
         else:
             plan = refreshed(self._plan, self._store, spec)
             fresh = recorded(spec, files)[len(plan.proposals) :]
-            plan = grown(plan, spec, self._store, fresh)
+            plan = grown_as_known(plan, spec, self._store, fresh)
         self._plan = plan
         starts = all_starts(files, spec.name)
         used = usage(starts)
