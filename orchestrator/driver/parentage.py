@@ -47,7 +47,9 @@ def check_parents(
     for planned in pending:
         for parent in map(by_id.__getitem__, planned.parents if planned.needs_parents else ()):
             place = TrialFolder.of(parent.id)
-            if parent.progress.trained and published(files, place) is None:
+            is_there = published(files, place) is not None
+            # A manifest may still call done what a person has deleted, to be trained again.
+            if parent.progress.trained and not is_there and files.read(place.dropped) is not None:
                 raise spec.document.fail(
                     f"methods.{planned.method}",
                     f"must start from weights that are there, and those of {parent.id} "

@@ -9,6 +9,7 @@ import pytest
 
 from orchestrator.driver import parentage
 from orchestrator.driver.parentage import check_parents
+from orchestrator.plan.manifest import read_manifest, write_manifest
 from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Store
@@ -70,3 +71,10 @@ def test_weights_that_were_given_up_are_none(
     again = make_plan(spec, store, fingerprint_of=lambda data: "some")
     with pytest.raises(ValueError, match=f"those of {parent.id} .* were given up"):
         check_parents(spec, again, again.pending(retry_failed=False), store.files, away=())
+    write_manifest(store.files, spec, again)
+    store.files.remove(TrialFolder.of(parent.id).dropped)  # as the message says
+    settled = read_manifest(store.files, spec).settled
+    known = make_plan(spec, store, fingerprint_of=lambda data: "some", settled=settled)
+    assert known.trials[1].status == "done"
+    pending = known.pending(retry_failed=False)
+    check_parents(spec, known, pending, store.files, away={known.trials[2].trial.data})
