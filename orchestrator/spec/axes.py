@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Self, TypeAlias
 
@@ -50,6 +50,11 @@ class Choices:
         return len(self.overrides)
 
     @property
+    def values(self) -> Sequence[Plain]:
+        """All values."""
+        return self.ends
+
+    @property
     def content(self) -> Plain:
         """The values."""
         return list(self.ends)
@@ -84,6 +89,11 @@ class Range:
     def size(self) -> int | None:
         """Count of whole numbers; None for real ones."""
         return int(self.high) - int(self.low) + 1 if self.is_whole else None
+
+    @property
+    def values(self) -> Sequence[Plain]:
+        """All whole numbers of such a range; of any other the ends alone."""
+        return range(int(self.low), int(self.high) + 1) if self.is_whole else self.ends
 
     @property
     def content(self) -> Plain:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from orchestrator.spec.grid import check_grid, check_starts, read_cells
-from orchestrator.spec.space import Cell, Space, read_space
+from orchestrator.spec.space import Cell, MethodSpace, Space, read_space
 from trainer.input.document import Document
 from trainer.input.problems import shown
 from trainer.input.settings import Count, Settings
@@ -91,6 +91,8 @@ def _check_trials(
     most, of_all = max_trials, "or raise max_trials"
     if None not in sizes:
         there_are = (fixed + sum(size for size in sizes if size is not None)) * len(seeds)
+        if search.trials <= there_are < 2 * search.trials <= 2 * max_trials:  # not far from all
+            there_are = len(_all_ids(space, drawn, known)) * len(seeds)
         if there_are < max_trials:
             most, of_all = there_are, "which is all that the lists and ranges hold"
     problem = ""
@@ -106,6 +108,14 @@ def _check_trials(
         )
     if problem:
         raise document.fail("search.trials", f"{problem}, got {search.trials}")
+
+
+def _all_ids(space: Space, drawn: Iterable[MethodSpace], known: Sequence[Cell]) -> set[str]:
+    """Return the ids of all cells that there can be, but for the reference's: two points may be one
+    cell, and one may be the reference."""
+    cells = (space.cell(method, point) for method in drawn for point in method.all_points())
+    reference, *others = known
+    return {cell.id for cell in (*others, *cells)} - {reference.id}
 
 
 def _read_probes(document: Document, space: Space) -> tuple[Cell, ...]:

@@ -78,6 +78,11 @@ class MethodSpace:
         for values in itertools.product(*(axis.ends for axis in self.axes.values())):
             yield dict(zip(self.axes, values, strict=True))
 
+    def all_points(self) -> Iterator[Point]:
+        """Yield every point, also between the ends of ranges, where these are of whole numbers."""
+        for values in itertools.product(*(axis.values for axis in self.axes.values())):
+            yield dict(zip(self.axes, values, strict=True))
+
     def overrides(self, point: Point) -> tuple[Override, ...]:
         """Return all settings of a trial that the section gives at a point."""
         varying = (axis.override(point[key]) for key, axis in self.axes.items())

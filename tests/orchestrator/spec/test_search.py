@@ -172,6 +172,14 @@ def test_bad_axis(read: Read, written: str, message: str) -> None:
             *(40, 2, "pareto: {rho: 0.5, vary: {training.epochs: {min: 1, max: 9}}}"),
             "at most 18, which is all that the lists and ranges hold, got 40",
         ),
+        (  # the reference is among them
+            *(18, 2, "standard: {vary: {training.epochs: {min: 10, max: 18}}}"),
+            "at most 16, which is all that the lists and ranges hold, got 18",
+        ),
+        (  # two of them are one
+            *(4, 1, "pareto: {vary: {rho: [0.1, 1/10, 0.5]}}, flow: {}"),
+            "at most 3, which is all that the lists and ranges hold, got 4",
+        ),
         (
             20_000,
             1,

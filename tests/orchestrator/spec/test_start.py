@@ -110,7 +110,7 @@ def test_cells_that_differ_in_their_start_alone_are_told_apart(read: Read) -> No
         (tuned,) = (cell for cell in spec.cells if cell.method == "tuned")
         assert tuned.start is not None
         assert tuned.start.settings["start.from"] == parent
-    with pytest.raises(BadInput, match="must name a cell of the sweep, got flow start.from="):
+    with pytest.raises(BadInput, match=r"must name a cell of the sweep, got flow start\.from="):
         read(
             SWEEP,
             "methods.flow={}",
