@@ -75,7 +75,7 @@ def _looks(
         lasts = spec.policy.lease
         is_run = any(not timer.is_free(start, lasts) for start in snapshot.runners)
         was_run = was_run or is_run
-        if not is_run and (was_run or not snapshot.plan.pending(retry_failed=False)):
+        if not is_run and (was_run or not snapshot.forecast.trials):
             return
         time.sleep(SECONDS_BETWEEN_LOOKS)
         try:
