@@ -50,13 +50,15 @@ def with_parents(trials: Sequence[PlannedTrial]) -> tuple[PlannedTrial, ...]:
 
 
 def _beside(planned: PlannedTrial, parents: Iterable[PlannedTrial]) -> PlannedTrial:
-    awaited = [it for it in parents if not it.progress.trained] if planned.needs_parents else []
+    needs = replace(planned, trains=True).needs_parents  # or would, if this start trained anything
+    awaited = [it for it in parents if not it.progress.trained] if needs else []
     pruning = None if planned.progress.pruned is None else planned.pruning  # its own
     for parent in awaited:
         if parent.status == "pruned" and parent.pruning is not None and pruning is None:
             reason = f"its parent {parent.id} is pruned: {parent.pruning.reason}"
             pruning = replace(parent.pruning, reason=reason)
-    return replace(planned, waits_for=tuple(it.id for it in awaited), pruning=pruning)
+    waits_for = tuple(it.id for it in awaited) if planned.trains else ()
+    return replace(planned, waits_for=waits_for, pruning=pruning)
 
 
 def within_reach(trials: Iterable[PlannedTrial]) -> tuple[PlannedTrial, ...]:

@@ -114,7 +114,7 @@ def test_a_failed_parent_strands_what_descends_from_it(
 
 
 def test_a_pruned_parent_prunes_what_descends_from_it(
-    read: Read, store: Store, begin: Begin
+    read: Read, store: Store, begin: Begin, tmp_path: Path
 ) -> None:
     spec = read(SWEEP, "stopping={collapse: {epochs: 1}}")
     attempt = begin(plan_of(spec, store).trials[1].trial)
@@ -135,6 +135,10 @@ def test_a_pruned_parent_prunes_what_descends_from_it(
     free = plan_of(read(SWEEP), store)
     assert [planned.status for planned in free.trials[1:4]] == ["pending"] * 3
     assert with_parents(plan.trials) == plan.trials, "looked at twice, it is the same"
+    suite = tmp_path / "suite.yaml"
+    suite.write_text("{pgd: {epsilon: 0.3, ladder: [1]}}")
+    other = plan_of(reevaluated(spec, str(suite), only_front=False), store)
+    assert [planned.status for planned in other.trials] == [it.status for it in plan.trials]
 
 
 def test_nothing_waits_where_nothing_is_trained(
