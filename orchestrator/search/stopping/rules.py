@@ -113,13 +113,18 @@ def decide(rules: Rules, rows: Sequence[EpochRow], evaluations: Evaluations) -> 
 
     Raises:
         OwnCodeError: the user's own rule raised something.
-        ValueError: it decides by numbers that are not finite.
+        ValueError: it decides by numbers that are not finite, or by anything but a `Decision`.
     """
     for label, rule in rules.items() if rows else ():
         with own_code(f"stopping.{label} the code that it names"):
-            decision: Decision | None = rule.decide(rows, evaluations)
-        if decision is not None:
+            decision: object = rule.decide(rows, evaluations)
+        if isinstance(decision, Decision):
             return _pruning(label, rule, decision)
+        if decision is not None:
+            raise ValueError(
+                f"stopping.{label} must decide by a Decision(reason=..., numbers=...), or None to "
+                f"let the trial go on, got {type(decision).__name__}"
+            )
     return None
 
 

@@ -43,3 +43,10 @@ class Wordless(Rule):
 
     def decide(self, rows: Sequence[EpochRow], evaluations: Evaluations) -> Decision | None:
         return None
+
+
+class Affirming(From):
+    """Decides by what is no decision."""
+
+    def decide(self, rows: Sequence[EpochRow], evaluations: Evaluations) -> Decision | None:
+        return True  # type: ignore[return-value]

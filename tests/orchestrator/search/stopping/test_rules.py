@@ -101,6 +101,8 @@ def test_what_a_rule_of_ones_own_raises_is_told_with_its_line() -> None:
         assert "own_rules.py:" in str(raised.value)
     with pytest.raises(ValueError, match=r"stopping\.mine must decide by finite numbers"):
         decide(rules_of(mine={"rule": f"{OWN}:Endless", "epoch": 1}), rows("x"), {})
+    with pytest.raises(ValueError, match=r"stopping\.mine must decide by a Decision.*, got bool"):
+        decide(rules_of(mine={"rule": f"{OWN}:Affirming", "epoch": 1}), rows("x"), {})
 
 
 def unread() -> list[EpochRow]:
