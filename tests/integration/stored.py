@@ -16,8 +16,9 @@ import torch
 
 
 def record(path: Path) -> dict[str, Any]:
-    """The content of a sealed record."""
+    """The content of a sealed record, without the version of its format."""
     content: dict[str, Any] = json.loads(path.read_text())["record"]
+    content.pop("version", None)
     return content
 
 
