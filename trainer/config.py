@@ -258,20 +258,30 @@ def read_trial(document: Document) -> Trial:
 
 
 def read_attacks(document: Document) -> dict[str, Attack]:
-    """Read attacks by label; a label that is no known attack names its kind under `attack`.
-
-    `null` in place of a mapping takes a preset's attack away.
+    """Read attacks by label: see `read_kinds`, by which `null` takes a preset's attack away.
 
     Raises:
         BadInput: a label that cannot be one, no such attack, or its settings' own rules.
     """
-    attacks = {}
+    return read_kinds(document, ATTACKS, Attack)
+
+
+def read_kinds(
+    document: Document, registry: Mapping[str, type[_S]], base: type[Settings]
+) -> dict[str, _S]:
+    """Read settings by label, each as `read_kind` does; `null` in place of a mapping takes one
+    away, and a label that is no known kind names its kind under the base's name.
+
+    Raises:
+        BadInput: a label that cannot be one, or what `read_kind` raises.
+    """
+    kinds = {}
     for label, section in document.items():
         if problem := label_problem(label):
             raise section.fail("", problem)
         if section.value is not None:
-            attacks[label] = read_kind(section, ATTACKS, Attack, label)
-    return attacks
+            kinds[label] = read_kind(section, registry, base, label)
+    return kinds
 
 
 def read_method(document: Document, attack_labels: Collection[str]) -> Method:

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.search.stopping.collapse import Collapse
 from orchestrator.search.stopping.rule import Decision, Evaluations, Rule, Rules
-from trainer.config import Trial, kind_of, read_kind
+from trainer.config import Trial, kind_of, read_kinds
 from trainer.input.document import Document
 from trainer.input.own_code import own_code
-from trainer.input.problems import label_problem
 from trainer.input.redaction import redacted
 
 if TYPE_CHECKING:
@@ -53,13 +52,7 @@ def read_rules(document: Document) -> dict[str, Rule]:
     Raises:
         BadInput: a label that cannot be one, no such rule, or its settings' own rules.
     """
-    rules = {}
-    for label, section in document.items():
-        if problem := label_problem(label):
-            raise section.fail("", problem)
-        if section.value is not None:
-            rules[label] = read_kind(section, RULES, Rule, label)
-    return rules
+    return read_kinds(document, RULES, Rule)
 
 
 def checked_against(trials: Sequence[Trial], rules: Rules, document: Document) -> list[str]:
