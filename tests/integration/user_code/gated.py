@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from trainer.attacks import PGD
 from trainer.methods import Pareto, Weighting
-from trainer.methods.weighting import ParetoWeighting
+from trainer.methods.pareto import ParetoWeighting
 
 
 class Gated(Pareto):

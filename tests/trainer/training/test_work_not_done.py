@@ -23,7 +23,9 @@ from trainer.attacks import frozen
 from trainer.attacks.ascent import AscentAttack
 from trainer.config import Trial
 from trainer.data import load
-from trainer.methods.weighting import ParetoWeighting, Weighting, WorstWeighting
+from trainer.methods.maximum import WorstWeighting
+from trainer.methods.pareto import ParetoWeighting
+from trainer.methods.weighting import Weighting
 from trainer.training.loop import new_model
 from trainer.training.losses import branch_images, branch_losses, weighed_losses
 from trainer.training.step import Descent
