@@ -21,7 +21,7 @@ from orchestrator.driver.preflight import check_storage, ready
 from orchestrator.plan.manifest import read_manifest
 from orchestrator.plan.plan import Plan, with_republished
 from orchestrator.plan.planned_trial import PlannedTrial
-from orchestrator.plan.search_progress import search_progress
+from orchestrator.plan.search_progress import SearchProgress, search_progress
 from orchestrator.report.results import suite_facts
 from orchestrator.results.reevaluation import coverage
 from orchestrator.search.stopping import recorded
@@ -59,7 +59,7 @@ def show_plan(
     with only_read(place) as files:
         data = _DataHere(files, spec)
         store = Store(files)
-        plan = ready(
+        checked = ready(
             spec,
             store,
             place,
@@ -70,21 +70,22 @@ def show_plan(
             fingerprint_of=data.fingerprint,
             settled=read_manifest(files, spec).settled,
             away=data.away,
-        ).plan
-        plan = with_republished(plan, store)
+        )
+        plan = with_republished(checked.plan, store)
+        search = search_progress(spec, plan, recorded=checked.recorded.proposals)
         is_capped = spec.policy.budget.disk_gb is not None
         stored = bytes_stored(files) if is_capped else None
         used = usage(all_starts(files, spec.name))
         slots = 1 if is_local else room_here(spec.policy.resources)
         coming = forecast(spec, plan, used, files, slots=slots, stored=stored)
     if as_json:
-        print_json(_record(spec, plan, coming))
+        print_json(_record(spec, plan, search, coming))
         return
     rows = chosen(plan.trials, MOST_ROWS)
     print_table(console, _columns(spec.settings, rows), more="--json")
     counts = ", ".join(f"{count} {status}" for status, count in plan.counts().items())
     said = [("sweep", f"{spec.name}: {counts}")]
-    if (search := search_progress(spec, plan)) is not None:
+    if search is not None:
         said.append(("search", str(search)))
     if (covered := coverage(spec, plan)) is not None:
         said += covered.lines()
@@ -124,7 +125,9 @@ class _DataHere:
             ) from None
 
 
-def _record(spec: SweepSpec, plan: Plan, coming: Forecast) -> dict[str, Any]:
+def _record(
+    spec: SweepSpec, plan: Plan, search: SearchProgress | None, coming: Forecast
+) -> dict[str, Any]:
     trials = [
         {
             "trial_id": planned.id,
@@ -138,7 +141,6 @@ def _record(spec: SweepSpec, plan: Plan, coming: Forecast) -> dict[str, Any]:
         }
         for planned in plan.trials
     ]
-    search = search_progress(spec, plan)
     record = {
         "name": spec.name,
         "counts": plan.counts(),

@@ -10,9 +10,12 @@ import pytest
 from typer.testing import CliRunner
 
 from orchestrator.costs.forecast import room_here
+from orchestrator.plan.plan import make_plan
+from orchestrator.search.growth import grow
 from orchestrator.spec.policy import Resources
+from orchestrator.store.records.version import enter
 from orchestrator.sweep import app
-from tests.orchestrator.finished import do_sweep, read_sweep
+from tests.orchestrator.finished import do_sweep, read_sweep, store_of
 
 SHARE = 0.25
 """Cores a trial, so that any machine has room for several."""
@@ -44,3 +47,52 @@ def test_local_trials_take_the_sum_of_their_hours(tmp_path: Path) -> None:
     assert at_once["at_once"] == min(4, room_here(Resources(cpu=SHARE)))
     assert alone["hours"] == pytest.approx(at_once["at_once"] * at_once["hours"])
     assert alone["core_hours"] == at_once["core_hours"]
+
+
+# --- a search
+
+
+DRAWN = ("search.strategy=random", "methods.pgd={vary: {pgd.epsilon: {min: 0.01, max: 0.3}}}")
+
+
+def said_of_search(folder: Path, trials: int, *options: str) -> tuple[str, dict[str, Any]]:
+    """What a dry run says of the search, for people and as JSON."""
+    sets = [*DRAWN, f"search.trials={trials}"]
+    arguments = [str(folder / "small.yaml"), "--storage", str(folder / "runs"), "--dry-run"]
+    arguments += [word for each in sets for word in ("--set", each)]
+    text, as_json = (
+        CliRunner().invoke(app, [*arguments, *options, *more], env={"COLUMNS": "200"})
+        for more in ([], ["--json"])
+    )
+    assert (text.exit_code, as_json.exit_code) == (0, 0), text.output
+    (line,) = (line for line in text.stdout.splitlines() if line.startswith("search"))
+    return line.removeprefix("search").strip(), json.loads(as_json.stdout)["search"]
+
+
+def test_what_a_search_would_propose_is_not_proposed_yet(tmp_path: Path) -> None:
+    spec = read_sweep(tmp_path, "small", *DRAWN, "search.trials=3")
+    line, record = said_of_search(tmp_path, 3)
+    assert line == "random: 0 of 3 trials proposed, 3 would be now (3 pgd)"
+    assert (record["proposed"], record["foreseen"], record["to_come"]) == (0, 3, 0)
+    store = store_of(spec)
+    enter(store.files)
+    grow(spec, make_plan(spec, store), store)
+    line, record = said_of_search(tmp_path, 3)
+    assert line == "random: 3 of 3 trials proposed (3 pgd)"
+    line, record = said_of_search(tmp_path, 5)
+    assert line == "random: 3 of 5 trials proposed, 2 would be now (5 pgd)"
+    assert (record["proposed"], record["foreseen"], record["to_come"]) == (3, 2, 0)
+
+
+@pytest.mark.slow
+def test_under_another_suite_nothing_is_to_come(tmp_path: Path) -> None:
+    spec = read_sweep(tmp_path, "small", *DRAWN, "search.trials=1", "training.epochs=1")
+    store = store_of(spec)
+    enter(store.files)
+    grow(spec, make_plan(spec, store), store)
+    do_sweep(spec)
+    (tmp_path / "weak.yaml").write_text("{examples: 32, pgd: {epsilon: 0.1, ladder: [1]}}")
+    more = ("--set", "training.epochs=1", "--evaluate", str(tmp_path / "weak.yaml"))
+    line, record = said_of_search(tmp_path, 4, *more)
+    assert line == "random: 1 of 4 trials proposed (1 pgd)"
+    assert (record["proposed"], record["foreseen"], record["to_come"]) == (1, 0, 0)

@@ -110,7 +110,9 @@ def test_random_trials_are_shown_run_and_added_to(tmp_path: Path) -> None:
         "strategy": "random",
         "seed": 0,
         "trials": 4,
-        "proposed": 4,
+        "proposed": 0,
+        "foreseen": 4,
+        "to_come": 0,
         "by_method": {"pgd": 4},
     }
     assert not (tmp_path / "runs").exists()
@@ -120,6 +122,12 @@ def test_random_trials_are_shown_run_and_added_to(tmp_path: Path) -> None:
     assert first["pgd.epsilon"][1:].between(0.01, 0.3).all()
     more = shown("--set", "search.trials=6")
     assert more["counts"] == {"done": 5, "pending": 2}
+    assert more["search"] == before["search"] | {
+        "trials": 6,
+        "proposed": 4,
+        "foreseen": 2,
+        "by_method": {"pgd": 6},
+    }
     assert run(tmp_path, "--set", "search.trials=6").exit_code == 0
     second = table(tmp_path)
     assert list(second["trial_id"][:5]) == list(first["trial_id"])
