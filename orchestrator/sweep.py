@@ -18,7 +18,6 @@ from orchestrator.driver.session import Outcome, start
 from orchestrator.exit_codes import exit_codes
 from orchestrator.front import show, show_files
 from orchestrator.plan.plan import Plan
-from orchestrator.plan.planned_trial import FINISHED
 from orchestrator.report.front_files import front_record
 from orchestrator.report.results import missing, suite_facts
 from orchestrator.results.reevaluation import coverage, reevaluated
@@ -27,6 +26,7 @@ from orchestrator.spec.policy import Resources
 from orchestrator.spec.sweep_spec import SweepSpec, read_spec
 from orchestrator.store.files.contract import RefusedError
 from orchestrator.store.records.record import NewerRecordError
+from orchestrator.table.status import FINISHED
 from orchestrator.tracking import OFF, tracking_uri
 from trainer.input.problems import BadInput, Problem
 from trainer.input.redaction import redacted

@@ -8,7 +8,6 @@ from collections.abc import Set
 import yaml
 
 from orchestrator.plan.plan import Plan
-from orchestrator.plan.planned_trial import FINISHED
 from orchestrator.spec.space import REFERENCE
 from orchestrator.store import Files, Store
 from orchestrator.store.housekeeping.activity import at_work
@@ -16,6 +15,7 @@ from orchestrator.store.housekeeping.membership import Member, all_sweeps, membe
 from orchestrator.store.records.layout import SweepFolder, TrialFolder
 from orchestrator.store.trials.result import give_up_weights
 from orchestrator.table.plain_rows import plain_rows
+from orchestrator.table.status import FINISHED
 
 logger = logging.getLogger(__name__)
 

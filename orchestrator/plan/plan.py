@@ -16,7 +16,7 @@ from orchestrator.plan.planned_trial import (
     PlannedTrial,
     Sibling,
 )
-from orchestrator.plan.proposed import cells_with_seeds, recorded
+from orchestrator.plan.proposed import cells_with_seeds, planned_anyway, so_far
 from orchestrator.search.stopping import Pruning, pruning_in_force
 from orchestrator.spec.space import Cell
 from orchestrator.spec.sweep_spec import SweepSpec
@@ -146,8 +146,8 @@ def make_plan(
     Raises:
         BadInput: the data are not there, or cannot be read.
     """
-    proposals = recorded(spec, store.files)
-    cells = [(cell, spec.seeds) for cell in spec.cells]
+    proposals = so_far(spec, store.files)
+    cells = [(cell, spec.seeds) for cell in planned_anyway(spec)]
     cells += cells_with_seeds(spec, proposals)
     trials = {trial.id: trial for trial in _named(spec, cells, fingerprint_of)}
     known = (replace(t, progress=settled[t.id]) if t.id in settled else t for t in trials.values())

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from orchestrator.search.stopping import Pruning
 from orchestrator.store import Progress
 from orchestrator.store.trials.records import Evaluation
 from orchestrator.table.setting_values import value_text
+from orchestrator.table.status import Status
 from trainer.config import Trial
-
-Status = Literal["pending", "running", "done", "failed", "stopped", "pruned"]
-
-FINISHED: frozenset[Status] = frozenset({"done", "pruned"})
-"""Statuses of trials of which nothing is left to do, and nothing went wrong."""
 
 NOTHING = Progress(result=None, evaluation=None, epochs_done=0, steps_done=0, lease=None)
 """Progress of a trial that nobody has begun."""

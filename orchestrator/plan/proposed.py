@@ -1,9 +1,16 @@
-"""Cells that a search has proposed, as a plan takes them in."""
+"""Cells that a search has proposed, as a plan takes them in.
+
+A plan's cells are the few that are tried whatever a strategy proposes, and those that it does. What
+a strategy draws is recorded, so that everybody plans the same; what the grid proposes follows from
+the file, and is asked for again by whoever plans: a driver, a dry run, a look at the status.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+from orchestrator.search.strategies import STRATEGIES
+from orchestrator.search.strategies.strategy import Known, KnownTrial
 from orchestrator.spec.space import Cell
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Files
@@ -26,11 +33,36 @@ def search_id(spec: SweepSpec) -> str:
     return content_id("s", {**settings, "seeds": list(spec.seeds), "methods": methods})
 
 
-def recorded(spec: SweepSpec, files: Files) -> tuple[Proposal, ...]:
-    """Read what a sweep's search has proposed, no more of it than the sweep asks for."""
-    if spec.search.trials is None:
-        return ()
+def so_far(spec: SweepSpec, files: Files) -> tuple[Proposal, ...]:
+    """Return what a sweep's search has proposed, no more of it than the sweep asks for."""
+    if spec.search.follows_from_file:
+        known = known_of(spec, planned_anyway(spec))
+        return tuple(STRATEGIES[spec.search.strategy](known, most=trials_left(spec, ())))
     return wanted(spec, read_proposals(files, spec.name, search_id(spec)).made)
+
+
+def since(spec: SweepSpec, files: Files, proposals: Sequence[Proposal]) -> tuple[Proposal, ...]:
+    """Return what a sweep's search has proposed since it had come to these proposals."""
+    if not trials_left(spec, proposals):
+        return ()
+    return so_far(spec, files)[len(proposals) :]
+
+
+def known_of(spec: SweepSpec, cells: Iterable[Cell], trials: Sequence[KnownTrial] = ()) -> Known:
+    """Gather what a strategy may know of a sweep that has these cells, and trials of them."""
+    return Known(
+        space=spec.space,
+        seed=spec.search.seed,
+        seeds=spec.seeds,
+        objectives=spec.objectives,
+        cells=frozenset(cell.id for cell in cells),
+        trials=tuple(trials),
+    )
+
+
+def planned_anyway(spec: SweepSpec) -> Sequence[Cell]:
+    """Return the cells that are tried whatever is proposed, the standard reference first."""
+    return spec.cells[:1] if spec.search.follows_from_file else spec.cells
 
 
 def wanted(spec: SweepSpec, proposals: Sequence[Proposal]) -> tuple[Proposal, ...]:
@@ -47,14 +79,16 @@ def wanted(spec: SweepSpec, proposals: Sequence[Proposal]) -> tuple[Proposal, ..
 
 def trials_proposed(spec: SweepSpec, proposals: Sequence[Proposal]) -> int:
     """Count a sweep's trials so far, the standard references apart."""
-    return _of_file(spec) + sum(len(proposal.seeds) for proposal in proposals)
+    anyway = (len(planned_anyway(spec)) - 1) * len(spec.seeds)
+    return anyway + sum(len(proposal.seeds) for proposal in proposals)
 
 
 def trials_left(spec: SweepSpec, proposals: Sequence[Proposal]) -> int:
     """Count the trials that are still to be proposed."""
-    if spec.search.trials is None:
-        return 0
-    return max(0, spec.search.trials - trials_proposed(spec, proposals))
+    asked_for = spec.search.trials
+    if asked_for is None:
+        asked_for = (len(spec.cells) - 1) * len(spec.seeds)
+    return max(0, asked_for - trials_proposed(spec, proposals))
 
 
 def cells_with_seeds(
@@ -64,7 +98,3 @@ def cells_with_seeds(
     for proposal in proposals:
         method = spec.space.methods[proposal.method]
         yield spec.space.cell(method, dict(proposal.point)), proposal.seeds
-
-
-def _of_file(spec: SweepSpec) -> int:
-    return (len(spec.cells) - 1) * len(spec.seeds)

@@ -12,10 +12,18 @@ from functools import partial
 import pandas as pd
 
 from orchestrator.plan.plan import Plan, grown
-from orchestrator.plan.proposed import cells_with_seeds, search_id, trials_left, wanted
+from orchestrator.plan.proposed import (
+    cells_with_seeds,
+    known_of,
+    planned_anyway,
+    search_id,
+    trials_left,
+    wanted,
+)
 from orchestrator.results.trials_table import trials_table
 from orchestrator.search.strategies import STRATEGIES
-from orchestrator.search.strategy import Known, KnownTrial
+from orchestrator.search.strategies.strategy import Known, KnownTrial
+from orchestrator.spec.space import Cell
 from orchestrator.spec.sweep_spec import SweepSpec, columns_of_numbers
 from orchestrator.store import Store
 from orchestrator.store.sweeps.proposals import read_proposals, record_proposals
@@ -27,23 +35,17 @@ def observe(spec: SweepSpec, plan: Plan) -> Known:
     """Gather what a strategy may know of a sweep, from its plan as it stands."""
     names = columns_of_numbers(spec.suite, (*spec.cells, *spec.probes), spec.settings)
     rows = trials_table(spec, plan)[names].to_dict("records")
-    return Known(
-        space=spec.space,
-        seed=spec.search.seed,
-        seeds=spec.seeds,
-        objectives=spec.objectives,
-        cells=frozenset(cell for cell, _ in _there(spec, plan)),
-        trials=tuple(
-            KnownTrial(
-                method=planned.method,
-                settings=planned.settings,
-                seed=planned.trial.seed,
-                status=planned.status,
-                values={name: float(row[name]) for name in names if pd.notna(row[name])},
-            )
-            for planned, row in zip(plan.trials, rows, strict=True)
-        ),
-    )
+    trials = [
+        KnownTrial(
+            method=planned.method,
+            settings=planned.settings,
+            seed=planned.trial.seed,
+            status=planned.status,
+            values={name: float(row[name]) for name in names if pd.notna(row[name])},
+        )
+        for planned, row in zip(plan.trials, rows, strict=True)
+    ]
+    return known_of(spec, [cell for cell, _ in _cells(spec, plan)], trials)
 
 
 def proposed(spec: SweepSpec, plan: Plan) -> tuple[Proposal, ...]:
@@ -57,7 +59,7 @@ def proposed(spec: SweepSpec, plan: Plan) -> tuple[Proposal, ...]:
         return ()
     chosen = STRATEGIES[spec.search.strategy](observe(spec, plan), most=most)
     chosen = wanted(spec, (*plan.proposals, *chosen))[len(plan.proposals) :]
-    there = set(_there(spec, plan))
+    there = {(cell.id, seed) for cell, seeds in _cells(spec, plan) for seed in seeds}
     fresh = []
     for proposal, (cell, seeds) in zip(chosen, cells_with_seeds(spec, chosen), strict=True):
         its_trials = {(cell.id, seed) for seed in seeds}
@@ -132,8 +134,7 @@ def _until_there_is_work(step: Callable[[Plan], Plan], plan: Plan, *, retry_fail
         plan = larger
 
 
-def _there(spec: SweepSpec, plan: Plan) -> Iterator[tuple[str, int]]:
-    """Yield the cells' ids and seeds of a plan."""
-    cells = [(cell, spec.seeds) for cell in spec.cells]
-    cells += cells_with_seeds(spec, plan.proposals)
-    yield from ((cell.id, seed) for cell, seeds in cells for seed in seeds)
+def _cells(spec: SweepSpec, plan: Plan) -> Iterator[tuple[Cell, tuple[int, ...]]]:
+    """Yield the cells of a plan with their seeds."""
+    yield from ((cell, spec.seeds) for cell in planned_anyway(spec))
+    yield from cells_with_seeds(spec, plan.proposals)

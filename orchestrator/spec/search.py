@@ -27,6 +27,12 @@ class SearchSettings(Settings):
     )
     seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(0, description="of what is drawn")
 
+    @property
+    def follows_from_file(self) -> bool:
+        """Whether all that the strategy proposes follows from the sweep file, so that nothing of it
+        needs to be recorded."""
+        return self.strategy == "grid"
+
 
 def read_search(
     document: Document, search: SearchSettings, *, seeds: Sequence[int], max_trials: int

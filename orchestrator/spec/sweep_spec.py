@@ -138,7 +138,7 @@ class SweepSpec:
     document: Document  # resolved: with every default of its sections
     search: SearchSettings
     space: Space
-    cells: tuple[Cell, ...]  # that follow from the file alone, the reference first
+    cells: tuple[Cell, ...]  # that follow from the file alone, the reference first: a grid's all
     probes: tuple[Cell, ...]  # at the ends of what the others are drawn from
     settings: tuple[str, ...]  # that vary, in order of appearance
     seeds: tuple[int, ...]

@@ -20,7 +20,7 @@ from orchestrator.pareto.front import Front, extract_front
 from orchestrator.plan.manifest import grown_as_known, read_manifest
 from orchestrator.plan.plan import Plan, make_plan, refreshed
 from orchestrator.plan.planned_trial import PlannedTrial
-from orchestrator.plan.proposed import recorded
+from orchestrator.plan.proposed import since
 from orchestrator.plan.search_progress import SearchProgress, search_progress
 from orchestrator.report.front_files import front_record
 from orchestrator.report.results import missing
@@ -158,7 +158,7 @@ class Observer:
             )
         else:
             plan = refreshed(self._plan, self._store, spec)
-            fresh = recorded(spec, files)[len(plan.proposals) :]
+            fresh = since(spec, files, plan.proposals)
             plan = grown_as_known(plan, spec, self._store, fresh)
         self._plan = plan
         starts = all_starts(files, spec.name)

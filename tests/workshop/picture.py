@@ -104,12 +104,13 @@ ORCHESTRATOR = Band(
             ("report", "files", 10, 10),
         ),
         (
-            ("search", "what is next", 2, 2),
-            ("search.stopping", "ends early", 3, 3),
-            ("tracking", "for MLflow", 4, 4),
+            ("search", "plans grow", 2, 2),
+            ("search.strategies", "what is next", 3, 3),
+            ("search.stopping", "ends early", 4, 4),
             ("table", "columns", 6, 6),
             ("costs", "budgets", 8, 8),
-            ("terminal", "units in words", 9, 10),
+            ("tracking", "for MLflow", 9, 9),
+            ("terminal", "unit words", 10, 10),
         ),
     ),
 )

@@ -14,6 +14,7 @@ from orchestrator.store.files.contract import Files
 from orchestrator.store.records.layout import SWEEPS, SweepFolder
 from orchestrator.store.sweeps.records import ManifestRecord
 from orchestrator.table.plain_rows import plain_rows
+from orchestrator.table.status import FINISHED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +28,7 @@ class Member:
     @property
     def is_finished(self) -> bool:
         """Whether nothing was left to do of it, and nothing had gone wrong."""
-        return self.status in {"done", "pruned"}
+        return self.status in FINISHED
 
 
 def all_sweeps(files: Files) -> list[str]:

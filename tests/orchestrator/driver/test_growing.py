@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from orchestrator import sweep
 from orchestrator.search.strategies import STRATEGIES
-from orchestrator.search.strategy import Known
+from orchestrator.search.strategies.strategy import Known
 from orchestrator.status.__main__ import app as status_app
 from orchestrator.store import LocalFiles, Store
 from orchestrator.store.housekeeping.membership import members

@@ -9,10 +9,9 @@ import pytest
 from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.plan.proposed import search_id
 from orchestrator.plan.search_progress import search_progress
-from orchestrator.search import grid
 from orchestrator.search.growth import grow, observe, proposed
 from orchestrator.search.strategies import STRATEGIES
-from orchestrator.search.strategy import Known
+from orchestrator.search.strategies.strategy import Known
 from orchestrator.spec.search import SearchSettings
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Store
@@ -49,12 +48,11 @@ def test_every_strategy_of_a_file_is_there() -> None:
     assert set(STRATEGIES) == set(field.annotation.__args__)
 
 
-def test_a_grid_proposes_nothing(read: Read, store: Store) -> None:
-    """Its trials follow from the file, and neither are nor were recorded."""
+def test_a_grid_does_not_grow(read: Read, store: Store) -> None:
+    """Its trials follow from the file, are all planned from the first, and are not recorded."""
     spec = read("data: digits\nmethods: {average: {vary: {natural_weight: [0, 0.5]}}}\n")
     plan = make_plan(spec, store)
     assert grow(spec, plan, store) is plan
-    assert grid.propose(observe(spec, plan), most=10) == ()
     assert search_progress(spec, plan) is None
     assert rounds(store) == []
 

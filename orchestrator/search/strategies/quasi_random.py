@@ -13,7 +13,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from orchestrator.search.strategy import Known
+from orchestrator.search.strategies.strategy import Known
 from orchestrator.spec.space import MethodSpace, Point, Space
 from orchestrator.store.sweeps.records import Proposal
 from trainer.input.settings import content_id

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from orchestrator.search.strategy import Known
+from orchestrator.search.strategies.strategy import Known
 from orchestrator.spec.search import SearchSettings, read_search
 from orchestrator.spec.space import Space
 from orchestrator.store.sweeps.records import Proposal

@@ -11,10 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import qmc
 
-from orchestrator.search.quasi_random import points, propose
+from orchestrator.search.strategies.quasi_random import points, propose
 from orchestrator.spec.axes import read_axis
 from orchestrator.spec.space import MethodSpace
-from tests.orchestrator.search.spaces import AVERAGE, METHODS, PARETO, PGD, known_in, space_of
+from tests.orchestrator.search.strategies.spaces import (
+    AVERAGE,
+    METHODS,
+    PARETO,
+    PGD,
+    known_in,
+    space_of,
+)
 from trainer.input.document import Document
 
 SPACE = space_of(METHODS)

@@ -3,7 +3,7 @@
 A strategy is a function without a memory of its own. What was proposed, and what came of it, is in
 the store: each call is given all of it again, whichever start asks, and whatever has been stopped
 since. One that draws at random seeds its draws by `Known.seed`, and gives the same proposals for
-the same knowledge.
+the same knowledge. The grid's proposals are the same whatever is known.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from orchestrator.plan.planned_trial import Status
 from orchestrator.spec.space import Space
 from orchestrator.store.sweeps.records import Proposal
 from orchestrator.table.objectives import Objective
+from orchestrator.table.status import Status
 
 
 @dataclass(frozen=True, kw_only=True)
