@@ -80,11 +80,15 @@ lint: .venv/installed ## Check style and types
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
 	@touch $@
 
+# By files, not by a pipe, in which a command that failed would pass for one that found nothing.
 constraints: .venv/docs ## Write constraints.txt from what is installed now
-	$(BIN)/python -m pip freeze --exclude-editable --exclude pip --exclude setuptools \
-	  | sed -E 's/ @ .*//; s/\+cpu$$//' | sort -f > constraints.new
-	( sed -n '/^#/p' constraints.txt; cat constraints.new ) > constraints.tmp
-	mv constraints.tmp constraints.txt && rm constraints.new
+	$(BIN)/python -m pip freeze --exclude-editable --exclude pip --exclude setuptools > constraints.new
+	sed -E -i.old 's/ @ .*//; s/\+cpu$$//' constraints.new
+	sort -f -o constraints.new constraints.new
+	sed -n '/^#/p' constraints.txt > constraints.tmp
+	cat constraints.new >> constraints.tmp
+	mv constraints.tmp constraints.txt
+	rm constraints.new constraints.new.old
 
 clean: ## Remove the environment and caches; results under runs/ stay
 	rm -rf .venv .peers .coverage* coverage.json .pytest_cache .mypy_cache .ruff_cache .hypothesis build site *.egg-info
