@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 from pathlib import Path
 
@@ -52,6 +53,23 @@ def test_coverage_is_measured_over_both_tiers_and_told_by_room() -> None:
     assert told.endswith("-m tests.workshop.reached coverage.json --missing")
 
 
+@pytest.mark.parametrize("status", [0, 1])
+def test_constraints_are_those_installed_or_stay_as_they_are(tmp_path: Path, status: int) -> None:
+    """Where what lists them fails, what it said until then is not the list."""
+    python = tmp_path / ".venv/bin/python"
+    python.parent.mkdir(parents=True)
+    listed = r"zope==3\nTorch==2.9+cpu\nhere @ file:///here\nabsl==1\n"
+    python.write_text(f"#!/bin/sh\nprintf '{listed}'\nexit {status}\n")
+    python.chmod(0o755)
+    (tmp_path / "constraints.txt").write_text("# why\n# so\nzope==2\n")
+    command = ["make", "-f", str(ROOT / "Makefile"), "constraints", "--assume-old=.venv/docs"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode != 0) == (status != 0), done.stderr
+    lines = (tmp_path / "constraints.txt").read_text().split("\n")
+    assert lines[:2] == ["# why", "# so"]
+    assert lines[2:-1] == (["zope==2"] if status else ["absl==1", "here", "Torch==2.9", "zope==3"])
+
+
 def test_hooks_run_what_lint_runs() -> None:
     (repository,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
     assert [hook["entry"] for hook in repository["hooks"]] == ["make lint"]
@@ -66,7 +84,12 @@ def staged(script: str) -> subprocess.CompletedProcess[str]:
     """Run a script in stages, as `.ci/run` is one."""
     script = f"set -euo pipefail\nsource .ci/stages\n{script}"
     return subprocess.run(
-        ["bash", "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+        ["bash", "-c", script],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        start_new_session=True,  # so that a signal to its group hits it alone
     )
 
 
@@ -91,6 +114,19 @@ def test_the_stage_that_fails_is_the_last_and_told(failure: str) -> None:
     assert "\n== second: FAILED after " in done.stdout
     rows = [line.split() for line in done.stdout.splitlines()[-3:]]
     assert [words for _, *words in rows] == [["passed", "first"], ["FAILED", "second"], ["all"]]
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP"])
+@pytest.mark.parametrize("who", ["-$$", "$$"], ids=["whole group", "script alone"])
+def test_the_stage_that_a_signal_ends_is_not_said_to_have_passed(name: str, who: str) -> None:
+    """As a terminal sends it to the script and to what it runs, or a machine that is to restart."""
+    number = signal.Signals[name].value
+    working = f"(sleep 0.05; kill -{number} -- {who}; sleep 0.05)"
+    done = staged(f"stage first\nstage second\n{working}\nstage third")
+    assert done.returncode == 128 + number
+    assert "\n== second: stopped after " in done.stdout
+    rows = [line.split() for line in done.stdout.splitlines()[-3:]]
+    assert [words for _, *words in rows] == [["passed", "first"], ["stopped", "second"], ["all"]]
 
 
 def test_what_must_hold_is_run_in_stages() -> None:
