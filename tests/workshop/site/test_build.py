@@ -19,6 +19,9 @@ def site(tmp_path: Path) -> Path:
     """One that was built before."""
     (tmp_path / "site").mkdir()
     (tmp_path / "site/index.html").write_text("before")
+    (tmp_path / "site/old").mkdir()
+    (tmp_path / "site/old/page.html").write_text("before")
+    (tmp_path / "site" / main.MADE).write_text("index.html\nold/page.html\n")
     return tmp_path / "site"
 
 
@@ -42,8 +45,43 @@ def test_a_site_without_a_fault_takes_the_place_of_the_one_before(
     generator(monkeypatch, status=0, says="Build started\nNo issues found\n", page=PAGE)
     assert main.main([str(site)]) == 0
     assert capsys.readouterr().out == f"open {site}/index.html\n"
-    assert [path.name for path in site.iterdir()] == ["index.html"]
+    assert {path.name for path in site.iterdir()} == {"index.html", main.MADE}
     assert (site / "index.html").read_text() == PAGE
+    assert main.main([str(site)]) == 0  # nor does that one keep the next from its place
+
+
+@pytest.mark.parametrize("others", [["notes.txt"], ["old/notes.txt", "old/page.html.orig"]])
+def test_a_folder_with_anything_else_is_left_as_it_is(
+    site: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    others: list[str],
+) -> None:
+    generator(monkeypatch, status=0, says="", page=PAGE)
+    for name in others:
+        (site / name).touch()
+    assert main.main([str(site)]) == 2
+    said = f"which has {others[0]} and {len(others) - 1} more; remove it, or give another\n"
+    assert capsys.readouterr().out.endswith(said)
+    assert {path.name for path in site.rglob("*.*")} == {
+        *("index.html", "page.html", main.MADE),
+        *(Path(name).name for name in others),
+    }
+
+
+def test_what_is_no_folder_is_left_as_it_is(
+    site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generator(monkeypatch, status=0, says="", page=PAGE)
+    (tmp_path / "link").symlink_to(site)
+    assert main.main([str(tmp_path / "link")]) == 2
+    assert main.main([str(site / "index.html")]) == 2
+    assert (site / "index.html").read_text() == "before"
+
+
+def test_the_project_is_no_place_for_its_site() -> None:
+    assert "Makefile" in main.not_made(main.ROOT)
+    assert "architecture.md" in main.not_made(main.ROOT / "docs")
 
 
 FAULTS = [
