@@ -20,6 +20,7 @@ from orchestrator.spec.policy import Resources
 from orchestrator.store import Files
 from orchestrator.store.leases.lease import utc_now
 from orchestrator.store.records.layout import SweepFolder
+from orchestrator.store.records.record import NewerRecordError
 from orchestrator.store.sweeps.records import KeptPrecision
 from trainer.device.precision import Precision
 
@@ -65,9 +66,15 @@ class DecidedOtherwiseError(RuntimeError):
 
 def kept(files: Files, sweep: str) -> Decision | None:
     """Read what was decided at the first start; None if there was none, or the storage does not
-    answer, which whoever uses it next will report. Nothing is written."""
+    answer, which whoever uses it next will report. Nothing is written.
+
+    Raises:
+        NewerRecordError: a newer version of the project decided, and nobody else will report it.
+    """
     try:
         found = KeptPrecision.peek(files, SweepFolder.of(sweep).precision)
+    except NewerRecordError:
+        raise
     except OSError:
         return None
     return None if found is None else Decision(precision=found.precision, why=found.why)

@@ -29,6 +29,7 @@ from orchestrator.spec.policy import Resources
 from orchestrator.spec.sweep_spec import SweepSpec, read_spec
 from orchestrator.status.__main__ import app as status_app
 from orchestrator.store import LocalFiles
+from orchestrator.store.records.sealed import sealed
 from tests.orchestrator.conftest import Read
 from tests.orchestrator.finished import SPEC, do_sweep
 from trainer.device.precision import Precision
@@ -210,6 +211,22 @@ def test_a_damaged_record_is_set_aside_and_made_again(tmp_path: Path) -> None:
 def test_a_storage_that_cannot_say_is_left_to_those_who_use_it(tmp_path: Path) -> None:
     (tmp_path / "sweeps").write_text("a file where a folder belongs")
     assert kept(LocalFiles(tmp_path), "sweep") is None
+
+
+def test_a_record_of_a_newer_version_is_refused_by_every_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No other reader of it would say so to those who only look."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "small.yaml").write_text(
+        SPEC.format(name="small").replace("epochs: 2,", "epochs: 2, precision: auto,")
+    )
+    decided = {"version": 3, "precision": "float8", "why": "it is new", "since": "2027-01-01"}
+    LocalFiles(tmp_path / "runs").write("sweeps/small/precision.json", sealed(decided))
+    for app, more in ((status_app, ()), (sweep.app, ("--dry-run",)), (sweep.app, ())):
+        said = CliRunner().invoke(app, ["small.yaml", *more])
+        assert said.exit_code == 2
+        assert "sweeps/small/precision.json must be of a version that this one can" in said.stderr
 
 
 # The commands
