@@ -84,7 +84,7 @@ def minimised(
         if numbers.shape != signs.shape:
             raise ValueError(
                 f"a point must be one number for each of {', '.join(map(str, objectives))}, "
-                f"got {values}"
+                f"got {numbers.tolist()}"
             )
     signed: npt.NDArray[np.float64] = numbers * signs
     return signed

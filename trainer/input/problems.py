@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from trainer.input.redaction import redacted
 
@@ -48,8 +49,13 @@ class BadInput(InputError):  # noqa: N818 (the user's mistake, not the program's
         return "\n".join(map(str, self.problems))
 
 
-def shown(value: object) -> str:
-    """Write `value` as a message may show it: short, on one line, without secrets."""
+def shown(value: Any) -> str:
+    """Write `value` as a message may show it: short, on one line, without secrets.
+
+    A scalar of NumPy's, as a table's cell is one, is shown as the plain value that it stands for.
+    """
+    if getattr(value, "shape", None) == ():
+        value = value.item()
     if value is None:
         return "null"
     if isinstance(value, bool):

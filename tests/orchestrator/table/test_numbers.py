@@ -29,8 +29,8 @@ def test_numbers_are_read_from_text_too(cells: tuple[Any, ...]) -> None:
     ("cells", "message"),
     [
         (("1", "many"), "must be a number or empty, got 'many' in data row 2"),
-        ((1.0, True), "must be a number or empty, got (?i:true) in data row 2"),
-        ((True, False), "must be a number or empty, got .*True.* in data row 1"),
+        ((1.0, True), "must be a number or empty, got true in data row 2"),
+        ((True, False), "must be a number or empty, got true in data row 1"),
         ((1.0, 1e300), r"must lie within .* of 0, got 1e\+300 in data row 2"),
     ],
 )

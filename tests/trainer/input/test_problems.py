@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import pytest
 
-from trainer.input.problems import MAX_MESSAGE, BadInput, Problem, brief, label_problem
+from trainer.input.problems import MAX_MESSAGE, BadInput, Problem, brief, label_problem, shown
 
 
 @pytest.mark.parametrize("name", ["pgd", "pareto_2", "ours (ε = 8/255)", "2-norm", "_x", "a=b"])
@@ -35,3 +38,20 @@ def test_a_value_of_any_length_leaves_a_message_that_can_be_read() -> None:
     assert len(brief("word " * 10_000)) == MAX_MESSAGE
     path = "/a/b" * 60
     assert brief(f"{path}: must be a file") == f"{path}: must be a file"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (np.True_, "true"),
+        (np.float64(2.5), "2.5"),
+        (np.float32("nan"), "nan"),
+        (np.int64(3), "3"),
+        (np.str_("a"), "'a'"),
+        (np.array(7), "7"),
+        ((np.int64(3), 4), "a list of length 2"),
+        (None, "null"),
+    ],
+)
+def test_a_number_of_numpys_is_shown_as_a_plain_one(value: Any, text: str) -> None:
+    assert shown(value) == text
