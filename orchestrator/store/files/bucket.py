@@ -7,6 +7,7 @@ ignore: the first `create` of each object finds out.
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -17,7 +18,13 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import ObjectStore
 
 from orchestrator.store.files.bucket_clients import CONNECTIONS
-from orchestrator.store.files.bucket_errors import AbsentError, explained, is_conflict, no_keys
+from orchestrator.store.files.bucket_errors import (
+    AbsentError,
+    explained,
+    is_conflict,
+    no_keys,
+    no_store,
+)
 from orchestrator.store.files.contract import RefusedError, UnreachableError
 
 ANSWER_SECONDS = 10
@@ -53,6 +60,7 @@ class BucketFiles:
         self._prefix = prefix
         self._client: Callable[[int], ObjectStore] | None = None
         self._is_exclusive = False  # known of the server: a conditional write can fail
+        self._is_store = False  # known of the server: it says of an absent object that it is absent
         self._empty: set[str] = set()  # names of files that are known to be no folders
 
     def __getstate__(self) -> dict[str, Any]:
@@ -64,7 +72,11 @@ class BucketFiles:
 
     def read(self, name: str) -> bytes | None:
         with suppress(AbsentError), self._asked("read", name) as client:
-            return bytes(client.get(self._key(name)).bytes())
+            answer = client.get(self._key(name))
+            kind = str(answer.attributes.get("Content-Type", ""))
+            if kind.startswith("text/html") and not name.endswith(".html"):
+                raise no_store(f"cannot read {self.url}/{name}", self._scheme)
+            return bytes(answer.bytes())
         return None
 
     def write(self, name: str, data: bytes) -> None:
@@ -88,6 +100,8 @@ class BucketFiles:
         below = self._key(f"{folder}/" if folder else "")
         with self._asked("list", folder) as client:
             found = client.list_with_delimiter(below)
+        if not found["common_prefixes"] and not found["objects"]:
+            self._check_that_it_is_a_store(folder)
         paths = {*found["common_prefixes"], *(entry["path"] for entry in found["objects"])}
         return sorted(path.removeprefix(below) for path in paths if path.startswith(below))
 
@@ -95,6 +109,8 @@ class BucketFiles:
         below = self._key(f"{folder}/" if folder else "")
         with self._asked("list", folder) as client:
             found = [entry for part in client.list(below, chunk_size=1000) for entry in part]
+        if not found:
+            self._check_that_it_is_a_store(folder)
         sizes = {
             entry["path"].removeprefix(self._prefix): entry["size"]
             for entry in found
@@ -127,6 +143,17 @@ class BucketFiles:
         self._empty |= unknown - folders
         return folders
 
+    def _check_that_it_is_a_store(self, folder: str) -> None:
+        """Ask once for an object that nobody has, before an empty listing is believed.
+
+        Any page without an unclosed tag, such as a network's for signing in, reads as one of S3's.
+
+        Raises:
+            RefusedError: there is an answer for it, as for whatever else is asked.
+        """
+        if not self._is_store and self.read(f"absent-{secrets.token_hex(8)}") is not None:
+            raise no_store(f"cannot list {self.url}/{folder}", self._scheme)
+
     def _put_if_absent(self, name: str, data: bytes) -> bool:
         for _ in range(CONFLICTS):
             with self._asked("create", name, len(data)) as client:
@@ -152,7 +179,9 @@ class BucketFiles:
         except (BotoCoreError, ClientError) as error:
             raise no_keys(error, what) from None
         except (BaseError, FileNotFoundError) as error:
-            raise explained(error, what, self._scheme) from None
+            problem = explained(error, what, self._scheme)
+            self._is_store |= isinstance(problem, AbsentError)
+            raise problem from None
 
     def _connected(self, seconds: int) -> ObjectStore:
         """A client of this process. Two threads may each make one: either will do."""

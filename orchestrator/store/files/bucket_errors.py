@@ -72,6 +72,7 @@ _CONFLICTS = {"ConditionalRequestConflict", "OperationAborted"}
 _STATUS = re.compile(r"(?:status |\()code: (\d{3})")
 _CODE = re.compile(r"<Code>(\w+)</Code>")
 _MESSAGE = re.compile(r"<Message>([^<]{0,300})")
+_NO_ANSWER = re.compile(r"Got invalid list response|[Hh]eader missing from response")
 _SERVER = re.compile(r"https?://[^/?@\s]+(?=[/?\s])")
 
 
@@ -102,6 +103,14 @@ def explained(error: Exception, what: str, scheme: str) -> OSError:
     return RefusedError(f"{what}: the server refuses with {status} {code} ({message})")
 
 
+def no_store(what: str, scheme: str) -> RefusedError:
+    """Say that what answers is no object store, such as a web page for signing in to a network."""
+    return RefusedError(
+        f"{what}: what answers is no object store, but perhaps a web page; see that "
+        f"{_PLACES[scheme]}, and that the network asks for no sign-in"
+    )
+
+
 def no_keys(error: BotoCoreError | ClientError, what: str) -> OSError:
     """Turn an error of boto3's, which looks for keys, into one of the store's."""
     said = redacted(str(error))
@@ -124,8 +133,15 @@ def _unanswered(said: str, what: str, scheme: str, status: int) -> OSError:
     if "object with invalid path" in said:  # of somebody else's, which ends every listing
         which = label(said.partition("\n")[0], most=MAX_MESSAGE)
         return RefusedError(f"{what}: {which}; remove that object, or give another prefix")
+    if _NO_ANSWER.search(said):
+        return no_store(what, scheme)
     if "HTTP error" not in said:
         return RefusedError(f"{what}: {redacted(said.partition(chr(10))[0])}; {_keys(scheme)}")
+    return _unreached(said, what, scheme)
+
+
+def _unreached(said: str, what: str, scheme: str) -> OSError:
+    """Turn what obstore says of a connection into one of the store's."""
     found = _SERVER.search(said)
     server = found[0] if found else "the server"
     if "InvalidCertificate" in said:

@@ -43,6 +43,7 @@ class Script:
     seconds_per_megabyte: float = 0.0
     lost_bytes: int = 0  # promised and not sent
     content: bytes = b"content"  # of what is read or listed
+    kind: str = "binary/octet-stream"
     seconds: float = 0.0  # before each answer
 
     def next(self) -> tuple[int, str]:
@@ -75,6 +76,7 @@ def scripts() -> Iterator[list[Script]]:
                 body = script.content if self.command == "GET" else b""
             self.send_response(status)
             self.send_header("Content-Length", str(len(body) + script.lost_bytes))
+            self.send_header("Content-Type", script.kind)
             self.send_header("ETag", '"1"')
             self.send_header("Last-Modified", "Sat, 28 Nov 2026 12:00:00 GMT")
             self.end_headers()
@@ -204,6 +206,42 @@ def test_empty_files_are_looked_at_together_and_once(script: Script) -> None:
     assert len(script.seen) == 41
     assert len(files.sizes("a")) == 40
     assert len(script.seen) == 42
+
+
+WEB_PAGES = [
+    b"<html><body><p>Welcome: sign in</p></body></html>",  # reads as a listing with nothing in it
+    b"<!DOCTYPE html><html><head><meta charset=utf-8></head><body>Sign in</body></html>",
+    b"Sign in",
+    b"",
+]
+
+
+def test_web_page_is_no_empty_listing(script: Script) -> None:
+    """As a network asks its users to sign in, or as what listens at a mistyped port shows."""
+    files = open_files("s3://bucket/some")
+    for script.content in WEB_PAGES:
+        for do in (files.names, files.sizes):
+            with pytest.raises(RefusedError, match=r"no object store.*AWS_ENDPOINT_") as caught:
+                do("a")
+            assert str(caught.value).startswith("cannot list s3://bucket/some/a: ")
+
+
+def test_web_page_is_no_record_to_be_set_aside(script: Script, files: Files) -> None:
+    script.content, script.kind = WEB_PAGES[0], "text/html; charset=utf-8"
+    with pytest.raises(RefusedError, match=r"cannot read s3://bucket/some/where/a/it\.json: what"):
+        files.read("a/it.json")
+    assert files.read("a/it.html") == WEB_PAGES[0]
+
+
+def test_server_is_asked_once_whether_it_knows_what_is_absent(script: Script) -> None:
+    script.content = b"<ListBucketResult></ListBucketResult>"
+    script.answers = [(200, ""), (404, "NoSuchKey"), (200, "")]
+    files = open_files("s3://bucket")
+    assert files.names("a") == []
+    assert len(script.seen) == 2
+    assert (files.sizes("a"), files.names("b")) == ({}, [])
+    assert pickle.loads(pickle.dumps(files)).names("c") == []
+    assert len(script.seen) == 5
 
 
 def test_object_of_anothers_that_ends_listings_is_named(script: Script, files: Files) -> None:
