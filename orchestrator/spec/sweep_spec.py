@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, Strict
 
 from orchestrator.search.stopping import Rules, checked_against, read_rules, recorded
 from orchestrator.spec.auto_precision import AUTO, AutoPrecision, Decision, decided_here, kept
+from orchestrator.spec.contrasts import ContrastSettings, PrimaryContrasts, read_contrasts
 from orchestrator.spec.policy import Policy, Resources
 from orchestrator.spec.search import SearchSettings, read_search
 from orchestrator.spec.space import Cell, Space
@@ -119,6 +120,7 @@ class _SweepFile(Policy):
         DEFAULT_OBJECTIVES, description="columns of trials.csv, or min:COLUMN, max:COLUMN"
     )
     hypervolume: HypervolumeSettings = HypervolumeSettings()
+    contrasts: ContrastSettings = ContrastSettings()
     storage: Annotated[str, AfterValidator(_checked_storage)] = Field(
         "runs", description="folder or s3://, gs:// or az://BUCKET/PREFIX that keeps all"
     )
@@ -145,6 +147,7 @@ class SweepSpec:
     suite: Suite
     objectives: tuple[Objective, ...]
     reference_point: tuple[float, ...]
+    contrasts: PrimaryContrasts
     policy: Policy
     rules: Rules  # that end trials early; the policy has their records
     storage: str  # the absolute path of a folder, or a URL, with no variables in it any more
@@ -277,6 +280,7 @@ def _read_resolved(
         suite=suite,
         objectives=objectives,
         reference_point=reference_point,
+        contrasts=read_contrasts(document, own.contrasts, list(space.methods)),
         policy=Policy.model_validate(policy | {"stopping": recorded(rules)}),
         rules=rules,
         storage=storage,

@@ -1,0 +1,87 @@
+"""Which methods a sweep compares: named pairs, the default's, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from orchestrator.spec.contrasts import PrimaryContrasts
+from orchestrator.spec.sweep_spec import read_spec
+from trainer.input.problems import BadInput
+
+FILE = """\
+data: digits
+methods:
+  pgd: {}
+  average: {}
+  pareto: {vary: {rho: [0.3, 0.6]}}
+"""
+
+
+def contrasts_of(tmp_path: Path, section: str = "", *, file: str = FILE) -> PrimaryContrasts:
+    path = tmp_path / "sweep.yaml"
+    path.write_text(file + section)
+    return read_spec(str(path), [], {}).contrasts
+
+
+def test_the_default_names_controls_and_the_best_other(tmp_path: Path) -> None:
+    found = contrasts_of(tmp_path)
+    assert found.pairs == (("pareto", "average"), ("pareto", None))
+    assert (found.margin, found.largest_sacrifice) == (0.005, 0.15)
+    controls = FILE.replace("  pgd: {}\n", "")
+    assert contrasts_of(tmp_path, file=controls).pairs == (("pareto", "average"),)
+    without = FILE.replace("  pareto:", "  other: {method: pareto, rho: 0.5}\n#")
+    assert contrasts_of(tmp_path, file=without).pairs == ()
+
+
+def test_pairs_are_taken_as_they_are_named(tmp_path: Path) -> None:
+    found = contrasts_of(
+        tmp_path,
+        "contrasts: {pairs: [[pgd, standard], [pgd, best_other]], margin: 1/100, "
+        "largest_sacrifice: 0.1}",
+    )
+    assert found.pairs == (("pgd", "standard"), ("pgd", None))
+    assert (found.margin, found.largest_sacrifice) == (0.01, 0.1)
+    assert contrasts_of(tmp_path, "contrasts: {pairs: []}").pairs == ()
+
+
+@pytest.mark.parametrize(
+    ("pairs", "message"),
+    [
+        ("[[pareto, pdg]]", "'pdg'; there are standard, pgd, average, pareto, and best_other as"),
+        ("[[best_other, pgd]]", "must name methods of the sweep, got 'best_other'"),
+        ("[[pgd, pgd]]", "must each have two methods"),
+        ("[[pgd, average], [average, pgd]]", "must each stand once, got average and pgd again"),
+        (
+            "[[pgd, average], [pareto, average], [pgd, pareto], [pgd, standard]]",
+            "must be at most 3 pairs, since each more makes the others harder to show, got 4",
+        ),
+        ("[[pgd, average], [pareto, best_other]]", "must leave a method for best_other"),
+        ("[[pgd]]", ""),
+        ("[pgd, average]", ""),
+    ],
+)
+def test_bad_pairs_are_refused(tmp_path: Path, pairs: str, message: str) -> None:
+    with pytest.raises(BadInput) as refused:
+        contrasts_of(tmp_path, f"contrasts: {{pairs: {pairs}}}")
+    assert "sweep.yaml:6" in str(refused.value)
+    assert "contrasts.pairs" in str(refused.value)
+    assert message in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "section", ["{margin: 0}", "{largest_sacrifice: 0}", "{largest_sacrifice: 1.5}", "{pair: []}"]
+)
+def test_bad_numbers_and_keys_are_refused(tmp_path: Path, section: str) -> None:
+    with pytest.raises(BadInput, match=r"contrasts\."):
+        contrasts_of(tmp_path, f"contrasts: {section}")
+
+
+def test_they_change_no_trial(tmp_path: Path) -> None:
+    path = tmp_path / "sweep.yaml"
+    ids = []
+    for section in ("", "contrasts: {pairs: [[pareto, pgd]], margin: 0.01}"):
+        path.write_text(FILE + section)
+        ids.append([cell.id for cell in read_spec(str(path), [], {}).cells])
+    assert ids[0] == ids[1]
