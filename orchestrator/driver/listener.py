@@ -33,7 +33,7 @@ class RunListener:
         self._suite_id = plan.suite_id
         self._planned = {planned.id: planned for planned in pending}
         self._names = plan.names()
-        self._tally = Tally.of(pending)
+        self._tally = Tally.of(pending, meter.clock)
         self._display = Display(console, self._tally)
         self._tracker = tracker
         self._meter = meter

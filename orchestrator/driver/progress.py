@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -23,17 +23,21 @@ class Tally:
     """How far the work on a start's trials is, in epochs; an evaluation counts as one."""
 
     todo: dict[str, int]  # epochs left at the start, by trial id
+    clock: Callable[[], float]  # of the back end, in seconds
     done: dict[str, int] = field(default_factory=dict)
     running: set[str] = field(default_factory=set)
     ended: int = 0
     failed: int = 0
     pruned: int = 0
-    began: float = field(default_factory=time.monotonic)
+    began: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.began = self.clock()
 
     @classmethod
-    def of(cls, trials: Sequence[PlannedTrial]) -> Tally:
-        """Make the tally of trials that are about to be run."""
-        tally = cls({})
+    def of(cls, trials: Sequence[PlannedTrial], clock: Callable[[], float]) -> Tally:
+        """Make the tally of trials that are about to be run, in a back end's time."""
+        tally = cls({}, clock)
         tally.add(trials)
         return tally
 
@@ -68,7 +72,7 @@ class Tally:
 
     def seconds_left(self) -> float | None:
         """Seconds that the rest takes at the pace so far; None before anything is done."""
-        elapsed = time.monotonic() - self.began
+        elapsed = self.clock() - self.began
         return elapsed * (1 - self.share) / self.share if self.share else None
 
     def __str__(self) -> str:
@@ -83,7 +87,8 @@ class Tally:
 
 
 class Display:
-    """Shows a tally: a bar on a terminal, a line now and then elsewhere."""
+    """Shows a tally: a bar on a terminal, a line now and then elsewhere, in the time of who reads
+    it."""
 
     def __init__(self, console: Console, tally: Tally) -> None:
         """Show `tally` on `console`."""

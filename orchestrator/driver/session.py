@@ -109,7 +109,7 @@ def start(
         )
         if checked.pending:
             site.join()
-        meter = Meter(policy.resources)
+        meter = Meter(policy.resources, site.clock)
         relay = OrderRelay(
             direct,
             spec.name,

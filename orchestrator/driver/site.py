@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, ExitStack
 from types import TracebackType
 
 from orchestrator.driver.signals import outlasting
-from orchestrator.execution.backend import BackEnd
+from orchestrator.execution.backend import BackEnd, RealTime
 from orchestrator.spec.policy import Resources
 from trainer.training.signals import Requests
 
@@ -65,6 +65,11 @@ class Site:
         """
         if self._address is None and not self._is_local:
             self._connect()
+
+    def clock(self) -> float:
+        """Return the seconds since some moment, by the clock of the back end, which need not be
+        imported for it."""
+        return RealTime().clock()
 
     def back_end(self) -> BackEnd:
         """Return the back end that runs trials here."""

@@ -10,6 +10,7 @@ from rich.console import Console
 from orchestrator.costs.budget import Meter
 from orchestrator.driver import progress
 from orchestrator.driver.listener import RunListener
+from orchestrator.execution.backend import RealTime
 from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.spec.policy import Resources
 from orchestrator.spec.sweep_spec import SweepSpec
@@ -31,7 +32,7 @@ class Scene:
 
     def __init__(self, plan: Plan, store: Store) -> None:
         self.tracker = Recorder()
-        self.meter = Meter(Resources())
+        self.meter = Meter(Resources(), RealTime().clock)
         self.console = Console(width=200, force_terminal=False)
         self.listener = RunListener(
             store=store,

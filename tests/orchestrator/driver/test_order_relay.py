@@ -9,6 +9,7 @@ import pytest
 
 from orchestrator.costs.budget import Meter
 from orchestrator.driver.order_relay import OrderRelay
+from orchestrator.execution.backend import RealTime
 from orchestrator.spec.policy import BudgetSettings, Resources
 from orchestrator.store import Store
 from orchestrator.store.leases.lease import Lease
@@ -35,7 +36,7 @@ def requests() -> Requests:
 def relay(
     store: Store, requests: Requests, budget: BudgetSettings | None = None
 ) -> tuple[OrderRelay, Meter]:
-    meter = Meter(Resources())
+    meter = Meter(Resources(), RealTime().clock)
     found = OrderRelay(
         store.files,
         "front",
@@ -85,6 +86,18 @@ def test_reached_budget_stops(store: Store, lease: Lease, requests: Requests) ->
     assert its.is_stopped()
     assert "budget.core_hours is 1e-09" in str(its.budget_reached)
     assert given(store, lease).stop
+
+
+def test_budget_is_reached_between_two_ticks(
+    store: Store, lease: Lease, requests: Requests
+) -> None:
+    its, meter = relay(store, requests, BudgetSettings(core_hours=1.0))
+    its.tick(lease)
+    meter.started("t1")
+    assert not its.is_stopped()
+    now = meter.clock()
+    meter.clock = lambda: now + 3600 / Resources().cpu
+    assert its.is_stopped()
 
 
 def test_budget_is_looked_at_before_anything_runs(

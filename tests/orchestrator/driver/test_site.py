@@ -73,3 +73,11 @@ def test_site_is_left_at_the_end_of_the_block(events: list[str]) -> None:
 def test_back_end_is_of_the_site() -> None:
     assert isinstance(new_site(is_local=True).back_end(), InProcess)
     assert isinstance(new_site().back_end(), RayTune)
+
+
+@pytest.mark.parametrize("is_local", [True, False])
+def test_time_is_that_of_the_back_end(is_local: bool) -> None:
+    its = new_site(is_local=is_local)
+    end = its.back_end()
+    times = [its.clock(), end.clock(), its.clock()]
+    assert times == sorted(times)
