@@ -4,44 +4,34 @@ write results, tell the tracker, drop weights."""
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 from rich.console import Console
 
 from orchestrator.costs.budget import Meter
+from orchestrator.driver.conclusion import conclude
 from orchestrator.driver.decisions import keep_decisions
-from orchestrator.driver.growing import GrowingPlan
-from orchestrator.driver.listener import RunListener
+from orchestrator.driver.holding import held
 from orchestrator.driver.mending import mend
-from orchestrator.driver.order_relay import OrderRelay
 from orchestrator.driver.preflight import Ready, ready
-from orchestrator.driver.retention import keep_front_alone
+from orchestrator.driver.running import announce, run
 from orchestrator.driver.site import Site
-from orchestrator.driver.tracked_trials import starts_elsewhere, track_front, track_trials
-from orchestrator.execution.backend import Workload
 from orchestrator.pareto.front import Front
 from orchestrator.plan.manifest import write_manifest
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.planned_trial import PlannedTrial
-from orchestrator.report.results import Results, write_results
-from orchestrator.results.reevaluation import Coverage, coverage, plan_start
-from orchestrator.results.trials_table import trials_table
+from orchestrator.results.reevaluation import coverage, plan_start
 from orchestrator.search.growth import grow_to_work
 from orchestrator.spec.arguments import command
 from orchestrator.spec.sweep_spec import SweepSpec
-from orchestrator.store import Store
+from orchestrator.store import Files, Store
 from orchestrator.store.files.by_url import open_files
 from orchestrator.store.files.retrying import RetryingFiles
-from orchestrator.store.records.version import enter
 from orchestrator.store.sweeps.claims import RunClaims
-from orchestrator.store.sweeps.starts import begun
-from orchestrator.tracking import Tracker, open_tracker
-from trainer.terminal.console import print_line
-from trainer.training.signals import noted
+from orchestrator.tracking import open_tracker
+from trainer.training.signals import Requests, noted
 
 logger = logging.getLogger(__name__)
 
@@ -87,13 +77,7 @@ def start(
     """
     direct = open_files(spec.storage)
     with noted() as requests, ExitStack() as opened:
-        files = RetryingFiles(
-            direct,
-            warn=logger.warning,
-            is_cancelled=lambda: requests.stop is not None,
-            longest_outage=LONGEST_OUTAGE_SECONDS,
-        )
-        store = Store(files, direct)
+        store = Store(patient(direct, requests), direct)
         checked = ready(
             spec,
             store,
@@ -109,71 +93,61 @@ def start(
         )
         if checked.pending:
             site.join()
-        meter = Meter(policy.resources, site.clock)
-        relay = OrderRelay(
-            direct,
-            spec.name,
-            requests=requests,
-            budget=policy.budget,
-            meter=meter,
-            resume=command("resume", spec),
-        )
-        enter(files)
-        lease = opened.enter_context(
-            begun(
-                files,
+        hold = opened.enter_context(
+            held(
+                store.files,
                 direct,
                 spec.name,
+                policy=policy,
+                meter=Meter(policy.resources, site.clock),
+                requests=requests,
+                resume=command("resume", spec),
                 joins=joins,
-                lasts=policy.lease,
-                on_tick=relay.tick,
                 address=address,
             )
         )
         plan, pending = keep(spec, checked, store, console, retry_failed=retry_failed)
-        relay.look_at_budget(lease)
-        is_to_run = bool(pending) and not relay.is_stopped()
+        is_to_run = bool(pending) and not hold.relay.is_stopped()
         if is_to_run:
             announce(spec.name, plan, pending, console, covered=coverage(spec, plan))
             site.start()
-        claims = RunClaims(direct, spec.name, lease.folder)
+        claims = RunClaims(direct, spec.name, hold.lease.folder)
         tracker = open_tracker(spec.tracking, spec.storage, spec.name, claims.is_ours)
-        if is_to_run and not relay.is_stopped():
-            listener = RunListener(
-                store=store,
-                plan=plan,
-                pending=pending,
-                console=console,
-                tracker=tracker,
-                meter=meter,
-            )
-            workload = Workload(
-                trials=pending,
-                suite=spec.suite,
-                store=store,
+        if is_to_run and not hold.relay.is_stopped():
+            run(
+                spec,
+                plan,
+                pending,
+                store,
                 policy=policy,
-                sweep=spec.name,
-                start=lease.folder,
-                listener=listener,
-                is_stopped=relay.is_stopped,
-                seconds_in_touch=lambda: lease.seconds_in_touch,
-                keep_signals=requests.keep,
-                more=GrowingPlan(spec, plan, store, listener, retry_failed=retry_failed).more,
+                site=site,
+                hold=hold,
+                tracker=tracker,
+                console=console,
+                retry_failed=retry_failed,
             )
-            with listener.shown():
-                site.back_end().run(workload)
-            site.leave()
             plan = plan_start(spec, store)
-        results, is_tracked = conclude(spec, plan, store, tracker, start=lease.folder)
+        results, is_tracked = conclude(spec, plan, store, tracker, start=hold.lease.folder)
         return Outcome(
             plan=plan,
             front=results.front,
-            folder=f"{files.url}/{spec.folder}",
+            folder=f"{store.files.url}/{spec.folder}",
             files=tuple(path.name for path in results.staged),
             signal=requests.stop,
-            budget=relay.budget_reached,
+            budget=hold.relay.budget_reached,
             tracked=is_tracked,
         )
+
+
+def patient(direct: Files, requests: Requests) -> Files:
+    """Return files that wait for a storage that does not answer, until it was away for too long or
+    a signal asks to stop."""
+    return RetryingFiles(
+        direct,
+        warn=logger.warning,
+        is_cancelled=lambda: requests.stop is not None,
+        longest_outage=LONGEST_OUTAGE_SECONDS,
+    )
 
 
 def keep(
@@ -201,54 +175,3 @@ def keep(
     mend(plan, store)
     write_manifest(store.files, spec, plan)
     return plan, pending
-
-
-def announce(
-    name: str,
-    plan: Plan,
-    pending: Sequence[PlannedTrial],
-    console: Console,
-    *,
-    covered: Coverage | None,
-) -> None:
-    """Say what is about to be run.
-
-    Args:
-        covered: what the plan covers under another suite than the sweep's own; None under its own.
-    """
-    to_do = "to run" if covered is None else f"to evaluate under {covered.suite_file}"
-    print_line(console, f"{name}: {len(plan.trials)} trials, {len(pending)} {to_do}")
-    if covered is not None and covered.doubt:
-        print_line(console, covered.doubt, style="bold")
-
-
-def conclude(
-    spec: SweepSpec, plan: Plan, store: Store, tracker: Tracker, *, start: str
-) -> tuple[Results, bool]:
-    """Write the results of a plan as it stands, tell the tracker of them, and drop the weights that
-    the sweep does not keep. Return the results, and whether the tracker took everything.
-
-    Args:
-        start: folder of this start.
-    """
-    files = store.files
-    write_manifest(files, spec, plan)
-    table = trials_table(spec, plan)
-    with tempfile.TemporaryDirectory(prefix="front-") as staging:
-        results = write_results(
-            plan,
-            table,
-            files,
-            folder=spec.folder,
-            staging=Path(staging),
-            objectives=spec.objectives,
-            reference_point=spec.reference_point,
-            covered=coverage(spec, plan),
-        )
-        theirs = starts_elsewhere(files, spec.name, start)
-        track_trials(tracker, store, plan, table, theirs=theirs)
-        if spec.reevaluation is None and spec.policy.retention.weights == "front":
-            on_front = set(results.front.points["trial_id"])
-            keep_front_alone(store, plan, sweep=spec.name, on_front=on_front)
-        track_front(tracker, results.front, results.staged)
-        return results, tracker.close()  # which waits until the files are sent

@@ -1,0 +1,51 @@
+"""What a start leaves at its end: results, what the tracker hears of them, and no more weights than
+are kept."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from orchestrator.driver.retention import keep_front_alone
+from orchestrator.driver.tracked_trials import starts_elsewhere, track_front, track_trials
+from orchestrator.plan.manifest import write_manifest
+from orchestrator.plan.plan import Plan
+from orchestrator.report.results import Results, write_results
+from orchestrator.results.reevaluation import coverage
+from orchestrator.results.trials_table import trials_table
+from orchestrator.spec.sweep_spec import SweepSpec
+from orchestrator.store import Store
+from orchestrator.tracking import Tracker
+
+
+def conclude(
+    spec: SweepSpec, plan: Plan, store: Store, tracker: Tracker, *, start: str
+) -> tuple[Results, bool]:
+    """Write the results of a plan as it stands, tell the tracker of them, and drop the weights that
+    the sweep does not keep. Return the results, and whether the tracker took everything.
+
+    Args:
+        spec: all that the table, the front and the kept weights depend on.
+        start: folder of this start.
+    """
+    files = store.files
+    write_manifest(files, spec, plan)
+    table = trials_table(spec, plan)
+    with tempfile.TemporaryDirectory(prefix="front-") as staging:
+        results = write_results(
+            plan,
+            table,
+            files,
+            folder=spec.folder,
+            staging=Path(staging),
+            objectives=spec.objectives,
+            reference_point=spec.reference_point,
+            covered=coverage(spec, plan),
+        )
+        theirs = starts_elsewhere(files, spec.name, start)
+        track_trials(tracker, store, plan, table, theirs=theirs)
+        if spec.reevaluation is None and spec.policy.retention.weights == "front":
+            on_front = set(results.front.points["trial_id"])
+            keep_front_alone(store, plan, sweep=spec.name, on_front=on_front)
+        track_front(tracker, results.front, results.staged)
+        return results, tracker.close()  # which waits until the files are sent

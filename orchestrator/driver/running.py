@@ -1,0 +1,86 @@
+"""The trials of a start, announced and run on the back end of its site."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from orchestrator.driver.growing import GrowingPlan
+from orchestrator.driver.holding import Hold
+from orchestrator.driver.listener import RunListener
+from orchestrator.driver.site import Site
+from orchestrator.execution.backend import Workload
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.planned_trial import PlannedTrial
+from orchestrator.results.reevaluation import Coverage
+from orchestrator.spec.policy import Policy
+from orchestrator.spec.sweep_spec import SweepSpec
+from orchestrator.store import Store
+from orchestrator.tracking import Tracker
+from trainer.terminal.console import print_line
+
+
+def announce(
+    name: str,
+    plan: Plan,
+    pending: Sequence[PlannedTrial],
+    console: Console,
+    *,
+    covered: Coverage | None,
+) -> None:
+    """Say what is about to be run.
+
+    Args:
+        covered: what the plan covers under another suite than the sweep's own; None under its own.
+    """
+    to_do = "to run" if covered is None else f"to evaluate under {covered.suite_file}"
+    print_line(console, f"{name}: {len(plan.trials)} trials, {len(pending)} {to_do}")
+    if covered is not None and covered.doubt:
+        print_line(console, covered.doubt, style="bold")
+
+
+def run(
+    spec: SweepSpec,
+    plan: Plan,
+    pending: Sequence[PlannedTrial],
+    store: Store,
+    *,
+    policy: Policy,
+    site: Site,
+    hold: Hold,
+    tracker: Tracker,
+    console: Console,
+    retry_failed: bool,
+) -> None:
+    """Run the pending trials of a plan, and those that its search adds meanwhile, until all have
+    ended or the start is to stop; then leave the site.
+
+    Args:
+        spec: by all of which the plan may grow.
+        policy: the sweep's, with the resources that a trial occupies at the site.
+    """
+    listener = RunListener(
+        store=store,
+        plan=plan,
+        pending=pending,
+        console=console,
+        tracker=tracker,
+        meter=hold.meter,
+    )
+    workload = Workload(
+        trials=pending,
+        suite=spec.suite,
+        store=store,
+        policy=policy,
+        sweep=spec.name,
+        start=hold.lease.folder,
+        listener=listener,
+        is_stopped=hold.relay.is_stopped,
+        seconds_in_touch=lambda: hold.lease.seconds_in_touch,
+        keep_signals=hold.requests.keep,
+        more=GrowingPlan(spec, plan, store, listener, retry_failed=retry_failed).more,
+    )
+    with listener.shown():
+        site.back_end().run(workload)
+    site.leave()
