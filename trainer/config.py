@@ -22,7 +22,16 @@ from trainer.input.document import Document
 from trainer.input.own_code import OwnCodeError, own_code
 from trainer.input.problems import label_problem
 from trainer.input.registry import resolve
-from trainer.input.settings import Count, NonNegative, Provenance, Settings, content_id, plain
+from trainer.input.settings import (
+    Count,
+    NonNegative,
+    Positive,
+    Provenance,
+    Real,
+    Settings,
+    content_id,
+    plain,
+)
 from trainer.methods import METHODS, Adversarial, Method
 from trainer.models import ModelSettings
 from trainer.schedule import OptimiserSettings
@@ -42,6 +51,16 @@ class TrainingSettings(Settings):
     epsilon_warmup: NonNegative = Field(
         0.0, description="epochs over which the attacks' radii and steps grow from 0"
     )
+    radius_scale: Positive = Field(
+        1.0, description="factor on the radii and steps of the attacks that are trained on"
+    )
+    """Factor on the radii and steps of training's attacks alone: a knob that every adversarial
+    method has, also one without a setting of its own."""
+    label_smoothing: Annotated[Real, Field(ge=0, lt=1)] = Field(
+        0.0, description="share of the label spread over all classes in the loss that is descended"
+    )
+    """Label smoothing of training's cross entropy (Szegedy et al., 2016): `1 - s` on the label and
+    `s / K` on each of the K classes. Attacks and evaluations have the label alone."""
     precision: Precision = Field(
         "float32", description="of the passes of training, attacks included"
     )
@@ -140,7 +159,9 @@ class Trial(_Which):
 
     def radius_warnings(self, image_shape: tuple[int, int, int] | None) -> tuple[str, ...]:
         """Warn of unusual radii of the trial's attacks on images C H W, a line each."""
-        sections = {"training": self.attacks, "validation": self.validation_attacks}
+        scale = self.training.radius_scale
+        trained = {label: attack.scaled(scale) for label, attack in self.attacks.items()}
+        sections = {"training": trained, "validation": self.validation_attacks}
         return tuple(
             f"{section}.attacks.{label}.{radius_warning}"
             for section, attacks in sections.items()

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 
 from orchestrator.figures.style import Array
 from orchestrator.pareto.front import settings_of
-from orchestrator.table.setting_values import value_text
+from orchestrator.table.setting_values import is_mix, value_text
 from trainer.terminal.table import printable
 
 SYMBOLS = {"rho": "ρ", "epsilon": "ε", "alpha": "α"}
@@ -65,9 +65,18 @@ class Label:
 
 
 def setting_text(settings: dict[str, Any]) -> str:
-    """Write `{'pgd.epsilon': 0.03137254901960784, 'rho': 0.4}` as `pgd ε = 8/255, ρ = 0.4`."""
-    words = (f"{_symbol(name)} = {value_text(value, digits=6)}" for name, value in settings.items())
+    """Write `{'pgd.epsilon': 0.03137254901960784, 'rho': 0.4}` as `pgd ε = 8/255, ρ = 0.4`, and
+    weights `natural=0.4 pgd=0.6` as `natural .4 pgd .6`."""
+    words = (
+        _weights(value) if is_mix(value) else f"{_symbol(name)} = {value_text(value, digits=6)}"
+        for name, value in settings.items()
+    )
     return short(", ".join(words))
+
+
+def _weights(text: str) -> str:
+    shares = (word.split("=") for word in text.split())
+    return " ".join(f"{name} {f'{float(share):.3g}'.removeprefix('0')}" for name, share in shares)
 
 
 def short(text: str) -> str:

@@ -24,7 +24,7 @@ from orchestrator.store import Files, Progress, Store
 from orchestrator.store.records.layout import FAMILIES, TRIALS, FileKind
 from orchestrator.store.sweeps.records import Proposal
 from orchestrator.store.trials.purpose import came_for
-from orchestrator.table.setting_values import value_text
+from orchestrator.table.setting_values import named_value
 from trainer.config import Trial
 from trainer.data import DataSettings, fingerprint
 from trainer.input.own_code import own_code
@@ -93,7 +93,7 @@ def _names(trials: Sequence[PlannedTrial]) -> list[str]:
         " ".join(
             [
                 planned.method,
-                *(f"{key}={value_text(each[key])}" for key in varying if each[key] is not None),
+                *(named_value(key, each[key]) for key in varying if each[key] is not None),
             ]
         )
         for planned, each in zip(trials, facts, strict=True)

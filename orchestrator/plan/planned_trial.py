@@ -9,7 +9,7 @@ from typing import Any
 from orchestrator.search.stopping import Pruning
 from orchestrator.store import Progress
 from orchestrator.store.trials.records import Evaluation
-from orchestrator.table.setting_values import value_text
+from orchestrator.table.setting_values import named_value
 from orchestrator.table.status import Status
 from trainer.config import Trial
 
@@ -57,7 +57,7 @@ class PlannedTrial:
     @property
     def title(self) -> str:
         """Name of the trial for people, such as `pareto rho=0.4 seed=1`."""
-        settings = [f"{k}={value_text(v)}" for k, v in self.settings.items() if v is not None]
+        settings = [named_value(k, v) for k, v in self.settings.items() if v is not None]
         return " ".join([self.method, *settings, f"seed={self.trial.seed}"])
 
     @property

@@ -14,7 +14,7 @@ import pandas as pd
 from orchestrator.pareto.eligibility import is_collapsed, is_under_attack, reasons
 from orchestrator.pareto.front import Front, settings_columns, settings_of, warned
 from orchestrator.table.columns import WARNINGS
-from orchestrator.table.setting_values import value_text
+from orchestrator.table.setting_values import named_value
 
 MOST = 10
 """Most trials or cells that one remark names."""
@@ -113,7 +113,7 @@ def _title(row: pd.Series[Any], settings: SettingsByMethod) -> str:
     """Name a trial or a cell, as `pareto rho=0.4 seed=1`; empty if the table says nothing of it."""
     known = {name: row[name] for name in ("method", "seed") if name in row and pd.notna(row[name])}
     differing = settings(str(row.get("method", "")))
-    words = [f"{name}={value_text(value)}" for name, value in settings_of(row, differing).items()]
+    words = [named_value(name, value) for name, value in settings_of(row, differing).items()]
     method = [str(known["method"])] if "method" in known else []
     seed = [f"seed={known['seed']}"] if "seed" in known else []
     return " ".join([*method, *words, *seed])

@@ -23,6 +23,7 @@ from orchestrator.store.files.by_url import open_files
 from orchestrator.store.records.read_only import only_read
 from orchestrator.store.trials.records import Evaluation, Result
 from orchestrator.table.columns import ColumnKind, columns_under, measured_numbers
+from orchestrator.table.setting_values import is_mix, value_text
 
 DTYPES = {ColumnKind.FRACTION: "float64", ColumnKind.NUMBER: "float64", ColumnKind.WHOLE: "Int64"}
 """Types of measured numbers, which may be empty in any row, or in all."""
@@ -121,7 +122,15 @@ def _over_equal_data(constants: pd.Series[float], plan: Plan) -> pd.Series[float
 
 
 def _setting_column(values: Sequence[Any]) -> pd.Series[Any]:
-    """Make a column: whole numbers stay whole beside empty cells, lists are written with commas."""
-    plain = [", ".join(map(str, v)) if isinstance(v, (tuple, list)) else v for v in values]
+    """Make a column: whole numbers stay whole beside empty cells, lists are written with commas,
+    weights as `natural=0.4 pgd=0.6`."""
+    plain = [
+        ", ".join(map(str, v))
+        if isinstance(v, (tuple, list))
+        else value_text(v)
+        if is_mix(v)
+        else v
+        for v in values
+    ]
     is_whole = all(value is None or type(value) is int for value in plain)
     return pd.Series(plain, dtype="Int64" if is_whole else None)

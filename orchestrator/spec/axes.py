@@ -1,4 +1,5 @@
-"""Axes of a search space: what one setting of a method varies over, a list or a range."""
+"""Axes of a search space: what one setting of a method varies over, a list, a range or a
+simplex."""
 
 from __future__ import annotations
 
@@ -10,6 +11,8 @@ from typing import Annotated, Any, Self, TypeAlias
 
 from pydantic import AfterValidator, Field
 
+from orchestrator.spec.override import Override
+from orchestrator.spec.simplex import Simplex, read_simplex
 from trainer.input.document import Document
 from trainer.input.problems import shown
 from trainer.input.settings import Real, Settings
@@ -21,15 +24,6 @@ written back exactly; a narrow range adds as many as its ends have in common."""
 
 LARGEST_END = 1e15
 """Largest magnitude of a range's ends: beyond it not every whole number is a float."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Override:
-    """One setting of a trial that a method's section gives."""
-
-    written: str  # dotted key in the sweep file
-    path: tuple[str, ...]  # in a trial's document
-    value: Document
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +42,11 @@ class Choices:
     def size(self) -> int:
         """Number of different values."""
         return len(self.overrides)
+
+    @property
+    def grid(self) -> Sequence[Plain]:
+        """The values that a grid has: all."""
+        return self.ends
 
     @property
     def values(self) -> Sequence[Plain]:
@@ -89,6 +88,11 @@ class Range:
     def size(self) -> int | None:
         """Count of whole numbers; None for real ones."""
         return int(self.high) - int(self.low) + 1 if self.is_whole else None
+
+    @property
+    def grid(self) -> Sequence[Plain]:
+        """The values that a grid would have of it: the ends."""
+        return self.ends
 
     @property
     def values(self) -> Sequence[Plain]:
@@ -160,7 +164,7 @@ class _RangeSettings(Settings):
     log: bool = Field(False, description="uniform in the logarithm")
 
 
-Axis: TypeAlias = Choices | Range
+Axis: TypeAlias = Choices | Range | Simplex
 """What one setting of a method varies over."""
 
 
@@ -175,6 +179,8 @@ def read_axis(values: Document, *, written: str, path: tuple[str, ...]) -> Axis:
         BadInput: neither a list of values nor a range, or an empty one.
     """
     if isinstance(values.value, Mapping):
+        if "simplex" in values:
+            return read_simplex(values, written=written, path=path)
         return _read_range(values, written=written, path=path)
     if not isinstance(values.value, list):
         raise values.fail(

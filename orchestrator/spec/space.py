@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any
 
-from orchestrator.spec.axes import Axis, Override, Range, read_axis
+from orchestrator.spec.axes import Axis, Range, read_axis
+from orchestrator.spec.override import Override
 from orchestrator.spec.start import START, CellName, find_cell, read_cell_name, value_of_start
 from trainer.config import Start, Trial, read_trial
 from trainer.input.document import Document
@@ -74,8 +75,8 @@ class MethodSpace:
         return {key: axis.ends[-1] for key, axis in self.axes.items()}
 
     def points(self) -> Iterator[Point]:
-        """Yield every point of the grid that lists make, the last axis the fastest."""
-        for values in itertools.product(*(axis.ends for axis in self.axes.values())):
+        """Yield every point of the grid that the axes make, the last axis the fastest."""
+        for values in itertools.product(*(axis.grid for axis in self.axes.values())):
             yield dict(zip(self.axes, values, strict=True))
 
     def all_points(self) -> Iterator[Point]:

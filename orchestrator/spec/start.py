@@ -9,7 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from orchestrator.spec.axes import Axis, Override
+from orchestrator.spec.axes import Axis
+from orchestrator.spec.override import Override
 from trainer.config import Trial
 from trainer.input.document import Document
 from trainer.input.problems import shown

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from trainer.terminal.table import Column, are_numbers
@@ -14,20 +15,38 @@ DIGITS = 12
 MOST_DECIMAL = 5
 """Most characters of a decimal that is not rewritten as a whole number of 255ths."""
 
+_MIX = re.compile(r"[^\s=]+=[\d.e-]+( [^\s=]+=[\d.e-]+)*")
+
 
 def value_text(value: Any, *, digits: int = DIGITS) -> str:
-    """Write `0.06274509803921569` as `16/255`, `0.4` as it is, lists with commas, None as
-    nothing."""
+    """Write `0.06274509803921569` as `16/255`, `0.4` as it is, lists with commas, weights by name
+    as `natural=0.4 pgd=0.6`, None as nothing."""
     if value is None:
         return ""
     if isinstance(value, (list, tuple)):
         return ", ".join(value_text(each, digits=digits) for each in value)
+    if isinstance(value, Mapping):  # shares of a whole are no levels of a pixel
+        return " ".join(
+            f"{key}={f'{each:.{digits}g}' if isinstance(each, float) else value_text(each)}"
+            for key, each in value.items()
+        )
     if not isinstance(value, float):
         return str(value)
     decimal = f"{value:.{digits}g}"
     levels = round(255 * value) if 0 < value < 1 else 0
     is_levels = 0 < levels < 255 and math.isclose(value, levels / 255, rel_tol=1e-12)
     return f"{levels}/255" if is_levels and len(decimal) > MOST_DECIMAL else decimal
+
+
+def named_value(name: str, value: Any) -> str:
+    """Write `rho=0.4`; weights, which have names of their own, as they are."""
+    text = value_text(value)
+    return text if is_mix(value) else f"{name}={text}"
+
+
+def is_mix(value: Any) -> bool:
+    """Whether a value is weights by name: a mapping, or as `value_text` writes one in a table."""
+    return isinstance(value, Mapping) or (isinstance(value, str) and bool(_MIX.fullmatch(value)))
 
 
 def setting_column(name: str, values: Sequence[Any], *, importance: int) -> Column:

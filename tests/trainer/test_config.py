@@ -138,6 +138,9 @@ DIFFERENCES: list[dict[str, Any]] = [
     {"training": {"precision": "bfloat16"}},
     {"training": {"batch_norm": "separate"}},
     {"training": {"epsilon_warmup": 1}},
+    {"training": {"radius_scale": 0.5}},
+    {"training": {"label_smoothing": 0.1}},
+    {"method": {"moments": "means"}},
     {"training": {"optimiser": {"weight_decay": 1e-4}}},
     {"training": {"attacks": {"pgd": {"epsilon": 0.21}}}},
     {"training": {"attacks": {"flow": {"padding": "border"}}}},
@@ -216,7 +219,12 @@ def test_a_record_reads_back_as_the_same_trial(sections: dict[str, Any]) -> None
 @pytest.mark.parametrize("data", [*get_args(Name)])
 @pytest.mark.parametrize("method", [*METHODS, "pgd", "flow", "rt", "integrated"])
 def test_every_preset_is_a_trial_of_every_method(data: str, method: str) -> None:
-    settings = {"pareto": {"rho": 0.4}, "adversarial": {"attack": "flow"}}.get(method, {})
+    required: dict[str, dict[str, Any]] = {
+        "pareto": {"rho": 0.4},
+        "adversarial": {"attack": "flow"},
+        "weighted": {"weights": {"natural": 0.5, "rt": 0.5}},
+    }
+    settings = required.get(method, {})
     trial = trial_of(data=data, method={"method": method, **settings})
     assert again(trial).id == trial.id
     assert set(trial.validation_attacks) == {"pgd", "flow", "rt"}

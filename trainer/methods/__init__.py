@@ -1,5 +1,5 @@
 """Training methods: standard training, and those that weigh attacks' losses: their average, their
-maximum, and weights on the Pareto front."""
+maximum, weights that the user gives, and weights on the Pareto front."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from trainer.methods.fixed import Adversarial, Average, Standard
 from trainer.methods.maximum import Maximum
 from trainer.methods.method import NATURAL, Method
 from trainer.methods.pareto import Pareto
+from trainer.methods.weighted import Weighted
 from trainer.methods.weighting import Weighting
 
 METHODS: dict[str, type[Method]] = {
@@ -15,6 +16,7 @@ METHODS: dict[str, type[Method]] = {
     "average": Average,
     "maximum": Maximum,
     "pareto": Pareto,
+    "weighted": Weighted,
 }
 """Methods by name in a YAML file; a user's own is named `package.module:Class`."""
 
@@ -27,5 +29,6 @@ __all__ = [
     "Method",
     "Pareto",
     "Standard",
+    "Weighted",
     "Weighting",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -18,6 +18,8 @@ from trainer.methods.weighting import Weighting
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+Moments = Literal["second", "means"]
 
 
 class Pareto(Method):
@@ -44,6 +46,11 @@ class Pareto(Method):
     Otherwise such an attack is left out between two looks: its loss, in the window and where losses
     are logged, is the last one seen, and its images are not among those that BatchNorm sees."""
     attack_names: AttackNames = Field(("pgd", "flow", "rt"), description="labels of attacks")
+    moments: Moments = Field(
+        "second", description="M of the alpha problem: E[L_i L_j], or m_i m_j of the means alone"
+    )
+    """Second moments of the alpha problem. `means` puts `m m'` in the place of M: an ablation,
+    which forgets how much the losses vary and do so together within the window."""
 
     @model_validator(mode="after")
     def _one_of_r_and_rho(self) -> Self:
@@ -64,6 +71,7 @@ class Pareto(Method):
             rho=self.rho,
             window=self.window,
             idle_every=self.idle_every,
+            moments=self.moments,
         )
 
 
@@ -79,9 +87,17 @@ class ParetoWeighting(Weighting):
     """Value below which alpha is taken for 0: the solver comes near a bound, not onto it."""
 
     def __init__(
-        self, K: int, *, r: float | None, rho: float | None, window: int, idle_every: int
+        self,
+        K: int,
+        *,
+        r: float | None,
+        rho: float | None,
+        window: int,
+        idle_every: int,
+        moments: Moments,
     ) -> None:
         """Weigh K losses, the first of them natural; either r or rho is given."""
+        self._moments = moments
         self._r = r
         self._rho = rho
         self._window = LossWindow(window)
@@ -122,6 +138,8 @@ class ParetoWeighting(Weighting):
         second_moments, means = self._window.moments()
         if not np.isfinite(means).all():
             return  # training has diverged: the loop will say so
+        if self._moments == "means":
+            second_moments = np.outer(means, means)
         r = self._r
         if r is None:
             assert self._rho is not None
@@ -132,6 +150,9 @@ class ParetoWeighting(Weighting):
         self._counts.asked += r
         self._counts.in_effect += solution.r
         self._counts.clipped += solution.clipped
+        worst = int(means[1:].argmax())
+        others = np.delete(solution.alpha[1:], worst)
+        self._counts.worst_least += bool(others.size and solution.alpha[1 + worst] < others.min())
 
     def state(self) -> dict[str, Any]:
         self._read_pending()
@@ -162,6 +183,7 @@ class ParetoWeighting(Weighting):
             "r_asked": counts.asked / counts.solved,
             "r_in_effect": counts.in_effect / counts.solved,
             "clipped_share": counts.clipped / counts.solved,
+            "worst_weighs_least_share": counts.worst_least / counts.solved,
         }
 
 
@@ -171,5 +193,6 @@ class _Counts:
 
     solved: int = 0
     clipped: int = 0
+    worst_least: int = 0  # the attack of the largest mean loss had the least weight of all
     asked: float = 0.0  # sums of r over them
     in_effect: float = 0.0

@@ -26,8 +26,9 @@ from trainer.weights.checkpoint import Checkpoint, Weights
 EpochRow = dict[str, float]
 """One epoch's facts by name: `epoch` (from 1), `time` (Unix seconds), `seconds`,
 `examples_per_second`, `learning_rate`, `loss/BRANCH`, `weight/BRANCH`, `validation/...`, and
-what the method reports (`r_asked`, `r_in_effect`, `clipped_share`); and, from the first epoch to
-the end of this one, `passes/KIND` of all steps and apart from them `validation/passes/KIND`."""
+what the method reports (`r_asked`, `r_in_effect`, `clipped_share`, `worst_weighs_least_share`: of
+its steps, in how many the attack of the largest mean loss weighed least); and, from the first epoch
+to the end of this one, `passes/KIND` of all steps and apart from them `validation/passes/KIND`."""
 
 _LOOK_EVERY = 50
 """Steps between two looks for divergence: each look waits for the device, and the step in which it

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Callable, Container
+from functools import partial
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from trainer.attacks import frozen
-from trainer.attacks.ascent import cross_entropy
 from trainer.config import Trial
 from trainer.data import Split
 from trainer.device.transfer import moved
@@ -49,10 +50,15 @@ def weighed_losses(
     branches, idle = trial.method.branches(), weighting.idle()
     images = branch_images(trial, split, model, indices, epoch=epoch, warmup=warmup, left_out=idle)
     labels = split.labels[moved(indices, split.labels.device)]
-    joint = trial.training.batch_norm == "joint"
+    training = trial.training
+    losses_of = partial(
+        branch_losses,
+        joint=training.batch_norm == "joint",
+        label_smoothing=training.label_smoothing,
+    )
     if weighting.picks is not None and weighting.picks < len(images):
-        return _picked(model, images, labels, weighting, picks=weighting.picks, joint=joint)
-    computed = iter(branch_losses(model, images, labels, joint=joint))
+        return _picked(model, images, labels, weighting, picks=weighting.picks, losses_of=losses_of)
+    computed = iter(losses_of(model, images, labels))
     losses = torch.stack(
         [
             images[0].new_full(labels.shape, idle[place]) if place in idle else next(computed)
@@ -70,7 +76,7 @@ def _picked(
     weighting: Weighting,
     *,
     picks: int,
-    joint: bool,
+    losses_of: Callable[[nn.Module, list[Tensor], Tensor], Tensor],
 ) -> WeighedLosses:
     """Compute K losses an example, with a gradient only for the `picks` of them that have weight.
 
@@ -78,11 +84,11 @@ def _picked(
     of the images that are trained on.
     """
     with frozen(model), torch.no_grad():
-        losses = branch_losses(model, images, labels, joint=joint)
+        losses = losses_of(model, images, labels)
     weights = weighting.weigh(losses).expand_as(losses)
     places = weights.abs().topk(picks, dim=0).indices.sort(dim=0).values  # as branches come
     chosen = torch.stack(images)[places, torch.arange(len(labels), device=labels.device)]
-    again = branch_losses(model, list(chosen), labels, joint=joint)
+    again = losses_of(model, list(chosen), labels)
     return WeighedLosses((weights.gather(0, places) * again).sum(dim=0), losses, weights)
 
 
@@ -113,7 +119,14 @@ def branch_images(
     return images
 
 
-def branch_losses(model: nn.Module, images: list[Tensor], labels: Tensor, *, joint: bool) -> Tensor:
+def branch_losses(
+    model: nn.Module,
+    images: list[Tensor],
+    labels: Tensor,
+    *,
+    joint: bool,
+    label_smoothing: float,
+) -> Tensor:
     """Compute the cross entropy of each example under each branch's images, K B, float32.
 
     `joint` runs one forward pass over all branches, so that BatchNorm sees their mixture;
@@ -123,4 +136,11 @@ def branch_losses(model: nn.Module, images: list[Tensor], labels: Tensor, *, joi
         logits = model(torch.cat(images)).chunk(len(images))
     else:
         logits = [model(each) for each in images]
-    return torch.stack([cross_entropy(branch, labels) for branch in logits])
+    return torch.stack(
+        [
+            functional.cross_entropy(
+                branch.float(), labels, reduction="none", label_smoothing=label_smoothing
+            )
+            for branch in logits
+        ]
+    )

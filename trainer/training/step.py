@@ -51,7 +51,7 @@ class Descent:
         torch.manual_seed(derive_seed(self.trial.seed, "step", epoch, step))  # for dropout
 
         self.optimiser.zero_grad(set_to_none=True)
-        warmup = _warmup(training.epsilon_warmup, now)
+        warmup = training.radius_scale * _warmup(training.epsilon_warmup, now)
         losses_by_part, weights_by_part = [], []
         with counted(self.model) as counter:
             for part in indices.tensor_split(min(self.micro_batches, len(indices))):

@@ -33,7 +33,7 @@ from orchestrator.store.trials.result import published, retract, trained_facts
 from trainer.config import TrainingSettings, Trial
 from trainer.data import DataSettings
 from trainer.evaluation.outcomes import Outcomes
-from trainer.input.settings import Provenance
+from trainer.input.settings import Provenance, Settings, plain
 from trainer.weights.checkpoint import Checkpoint, DamagedError, Weights
 
 if TYPE_CHECKING:
@@ -336,13 +336,21 @@ def _points(sizes: Mapping[str, int]) -> list[tuple[int, int, int]]:
 
 def _is_of(record: Mapping[str, Any], trial: Trial) -> bool:
     """Whether a record in a file of weights is of the trial; no code that it names is run for
-    that."""
+    that. Settings that came after it was written had their defaults."""
     own = trial.record()
     theirs = dict(record)
-    for section, settings in (("data", DataSettings), ("training", TrainingSettings)):
+    sections: dict[str, type[Settings]] = {
+        "data": DataSettings,
+        "training": TrainingSettings,
+        "method": type(trial.method),
+    }
+    for section, settings in sections.items():
         for name, field in settings.model_fields.items():
+            found = theirs.get(section, {})
             if any(isinstance(mark, Provenance) for mark in field.metadata):
-                theirs[section] = {**theirs.get(section, {}), name: own[section][name]}
+                theirs[section] = {**found, name: own[section][name]}
+            elif name not in found and not field.is_required():
+                theirs[section] = {**found, name: plain(field.get_default())}
     return theirs == own
 
 

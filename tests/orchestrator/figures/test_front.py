@@ -450,6 +450,8 @@ def test_methods_keep_their_looks() -> None:
         ({"pgd.epsilon": 8 / 255, "natural_weight": 0.25}, "pgd ε = 8/255, natural weight = 0.25"),
         ({"flow.epsilon": 0.2, "padding": "zeros"}, "flow ε = 0.2, padding = zeros"),
         ({"num_steps": 10}, "num steps = 10"),
+        ({"weights": "natural=0.333333333333 pgd=0.25"}, "natural .333 pgd .25"),
+        ({"weights": "pgd=1"}, "pgd 1"),
     ],
 )
 def test_settings_in_a_few_characters(settings: dict[str, object], expected: str) -> None:

@@ -28,7 +28,7 @@ ATTACK_KEYS = (
     "(known keys: num_steps, num_restarts, random_start, loss, keep, step_decay, epsilon, "
     "step_size)"
 )
-METHODS = "adversarial, average, flow, integrated, maximum, pareto, pgd, rt, standard"
+METHODS = "adversarial, average, flow, integrated, maximum, pareto, pgd, rt, standard, weighted"
 
 BAD_FILES = [
     # --- the file itself
@@ -88,7 +88,7 @@ BAD_FILES = [
     (
         "data: digits\nmethods:\n  pareto:\n    rh: 0.4\n",
         "4: methods.pareto.rh: … did you mean 'rho'? "
-        "(known keys: r, rho, window, idle_every, attack_names)",
+        "(known keys: r, rho, window, idle_every, attack_names, moments)",
     ),
     (
         "data: digits\nmethods:\n  pareto:\n    vary:\n      rh: [0.4]\n",

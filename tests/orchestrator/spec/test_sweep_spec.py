@@ -337,3 +337,21 @@ def test_five_thousand_trials_are_read_and_planned_in_seconds(read: Read, store:
     few, many = cpu_seconds(250), cpu_seconds(1000)
     assert many < 10
     assert many < 8 * few, "four times the trials may not take sixteen times as long"
+
+
+def test_settings_of_training_vary_by_method(read: Read) -> None:
+    """A method without a knob of its own has a front too."""
+    text = "data: digits\nmethods:\n  average: {}\n  rt:\n    training.epsilon_warmup: 2\n"
+    knobs = {"training.radius_scale": [0.5, 1.0], "training.label_smoothing": [0.0, 0.1]}
+    spec = read(text, *(f"methods.rt.vary={{{', '.join(f'{k}: {v}' for k, v in knobs.items())}}}",))
+    cells = [cell for cell in spec.cells if cell.method == "rt"]
+    assert [tuple(cell.settings.values()) for cell in cells] == [
+        (0.5, 0.0), (0.5, 0.1), (1.0, 0.0), (1.0, 0.1)
+    ]  # fmt: skip
+    assert len({cell.id for cell in spec.cells}) == 6
+    assert cells[1].trial.training.label_smoothing == 0.1
+    assert cells[2].id == read(text).cells[2].id, "defaults change no id"
+    average = next(cell for cell in spec.cells if cell.method == "average")
+    assert average.settings == {
+        key: values[-(key == "training.radius_scale")] for key, values in knobs.items()
+    }

@@ -6,7 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.table.setting_values import setting_column, value_text
+from orchestrator.table.setting_values import (
+    named_value,
+    setting_column,
+    value_text,
+)
 
 
 @pytest.mark.parametrize(
@@ -23,6 +27,7 @@ from orchestrator.table.setting_values import setting_column, value_text
         (None, ""),
         ((1, 0.5), "1, 0.5"),
         ("zeros", "zeros"),
+        ({"natural": 1 / 3, "pgd": 2 / 3}, "natural=0.333333333333 pgd=0.666666666667"),
     ],
 )
 def test_of_each_kind(value: object, text: str) -> None:
@@ -38,3 +43,10 @@ def test_it_is_the_number_again(value: float) -> None:
 def test_numbers_alone_are_aligned_as_numbers() -> None:
     assert setting_column("r", [0.5, None, 1.25], importance=5).is_number
     assert not setting_column("padding", ["zeros", None], importance=5).is_number
+
+
+def test_weights_bring_names_of_their_own() -> None:
+    assert named_value("rho", 0.4) == "rho=0.4"
+    assert named_value("weights", {"natural": 0.4, "pgd": 0.6}) == "natural=0.4 pgd=0.6"
+    assert named_value("weights", "natural=0.4 pgd=0.6") == "natural=0.4 pgd=0.6"
+    assert named_value("note", "a=b") == "note=a=b"

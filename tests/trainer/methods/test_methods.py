@@ -239,9 +239,34 @@ def test_the_epochs_report() -> None:
         "r_asked": 1.0,
         "r_in_effect": pytest.approx(np.mean(in_effect)),
         "clipped_share": pytest.approx(clipped / 25),
+        "worst_weighs_least_share": 0.0,  # all weigh alike
     }
     assert 0 < clipped < 25
     assert weighting.epoch_report() == {}
+
+
+@pytest.mark.parametrize("rho", [0.2, 0.98])
+def test_the_epoch_says_how_often_the_worst_defended_attack_weighs_least(rho: float) -> None:
+    rows = gamma_rows(30) * [0.5, 0.8, 1.0, 1.3]
+    weighting = Pareto(rho=rho, window=5).weighting()
+    weights = feed(weighting, rows)
+    least = 0
+    for step in range(5, 30):
+        means = rows[step - 5 : step].mean(axis=0)[1:]
+        worst, *others = (weights[step][1 + at] for at in np.argsort(-means))
+        least += worst < min(others)
+    assert weighting.epoch_report()["worst_weighs_least_share"] == pytest.approx(least / 25)
+    assert (least > 20) == (rho == 0.2)
+
+
+def test_moments_of_means_forget_how_the_losses_vary() -> None:
+    """Losses that vary, with equal means: the two-moment term weighs them, their means do not."""
+    rows = np.stack([np.full(30, 1.0), 1 + 0.9 * (-1.0) ** np.arange(30), *np.ones((2, 30))], 1)
+    second = feed(Pareto(rho=0.5, window=10).weighting(), rows)[20]
+    means = feed(Pareto(rho=0.5, window=10, moments="means").weighting(), rows)[20]
+    assert second[1] < 0.9 * second[2]
+    assert means == pytest.approx([0.5, *[0.5 / 3] * 3], abs=1e-6)
+    assert "moments" not in Pareto(rho=0.5, moments="second").content()
 
 
 def test_a_share_is_clipped_only_at_the_whole() -> None:

@@ -43,7 +43,7 @@ def test_each_epoch_is_told_once_with_its_facts(small_trial: MakeTrial) -> None:
     robust = {f"validation/robust_accuracy_{label}" for label in ("pgd", "flow", "rt")}
     validation = {f"validation/{fact}" for fact in ("natural_accuracy", "union_accuracy")}
     validation |= {"validation/collapsed", *robust}
-    solved = {"r_asked", "r_in_effect", "clipped_share"}
+    solved = {"r_asked", "r_in_effect", "clipped_share", "worst_weighs_least_share"}
     assert [set(row) for row in diary.rows] == [
         always | by_branch,
         always | by_branch | validation,
@@ -162,8 +162,8 @@ def branches_of_images() -> tuple[list[Tensor], Tensor]:
 def test_joint_and_separate_passes_agree_without_batch_norm() -> None:
     inputs, labels = branches_of_images()
     model = network_with(nn.Identity())
-    joint = branch_losses(model, inputs, labels, joint=True)
-    separate = branch_losses(model, inputs, labels, joint=False)
+    joint = branch_losses(model, inputs, labels, joint=True, label_smoothing=0.0)
+    separate = branch_losses(model, inputs, labels, joint=False, label_smoothing=0.0)
     torch.testing.assert_close(joint, separate)
     alone = torch.stack(
         [nn.functional.cross_entropy(model(x), labels, reduction="none") for x in inputs]
@@ -174,8 +174,8 @@ def test_joint_and_separate_passes_agree_without_batch_norm() -> None:
 def test_with_batch_norm_a_joint_pass_sees_the_mixture() -> None:
     inputs, labels = branches_of_images()
     joint, separate = (network_with(nn.BatchNorm2d(3)) for _ in range(2))
-    mixed = branch_losses(joint, inputs, labels, joint=True)
-    apart = branch_losses(separate, inputs, labels, joint=False)
+    mixed = branch_losses(joint, inputs, labels, joint=True, label_smoothing=0.0)
+    apart = branch_losses(separate, inputs, labels, joint=False, label_smoothing=0.0)
     assert (mixed - apart).abs().max() > 0.01
     norms = [model[1] for model in (joint, separate) if isinstance(model, nn.Sequential)]
     assert [int(norm.num_batches_tracked) for norm in norms] == [1, 3]  # type: ignore[arg-type]
@@ -199,6 +199,26 @@ def test_attacks_do_not_move_batch_norm(small_trial: MakeTrial, own: str) -> Non
     del own
     model, _ = run(small_trial(model=FORGETFUL, method={"method": "pgd"}))
     assert model.state_dict()["1.1.num_batches_tracked"] == 15
+
+
+def test_label_smoothing_mixes_the_label_with_all_classes() -> None:
+    inputs, labels = branches_of_images()
+    model = network_with(nn.Identity())
+    smooth = branch_losses(model, inputs, labels, joint=True, label_smoothing=0.3)
+    log_p = torch.stack([model(x).log_softmax(1) for x in inputs])
+    on_label = -log_p.gather(2, labels.expand(3, 8)[..., None]).squeeze(2)
+    torch.testing.assert_close(smooth, 0.7 * on_label - 0.3 * log_p.mean(dim=2))
+
+
+def test_the_radius_scale_is_a_factor_on_training_alone(small_trial: MakeTrial) -> None:
+    sections = {"method": {"method": "pgd"}, "data": {"train_examples": 32}}
+    scaled, diary = run(small_trial(**sections, training={"epochs": 1, "radius_scale": 0.5}))
+    attack = {"attacks": {"pgd": {"epsilon": 0.1}}}  # half of the preset's, the default step too
+    halved, other = run(small_trial(**sections, training={"epochs": 1, **attack}))
+    assert not differs(scaled, halved)
+    assert diary.facts() == other.facts()
+    smoothed, _ = run(small_trial(**sections, training={"epochs": 1, "label_smoothing": 0.2}))
+    assert differs(smoothed, halved)
 
 
 def test_a_warm_up_begins_at_the_clean_image(small_trial: MakeTrial) -> None:

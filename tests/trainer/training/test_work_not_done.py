@@ -84,7 +84,7 @@ def test_only_the_worst_images_enter_batch_norm(small_trial: MakeTrial, own: str
     model, labels = descent.model, descent.split.labels[INDICES]
     images = branch_images(trial, descent.split, model, INDICES, epoch=0, warmup=1.0, left_out=())
     with frozen(model), torch.no_grad():
-        worst = branch_losses(model, images, labels, joint=True).argmax(0)
+        worst = branch_losses(model, images, labels, joint=True, label_smoothing=0.0).argmax(0)
     seen = torch.stack(images)[worst, torch.arange(32)]
     body: Any = model[1]  # type: ignore[index]
     with torch.no_grad():
@@ -142,7 +142,7 @@ ROW = torch.tensor([[1.0], [1.2], [1.1], [0.02]], dtype=torch.float64)
 
 
 def weighting_of(*, every: int, window: int = 12) -> ParetoWeighting:
-    return ParetoWeighting(4, r=None, rho=0.98, window=window, idle_every=every)
+    return ParetoWeighting(4, r=None, rho=0.98, window=window, idle_every=every, moments="second")
 
 
 def test_a_loss_without_weight_rests_after_a_whole_window() -> None:
