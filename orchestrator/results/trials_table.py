@@ -79,16 +79,23 @@ def _row(spec: SweepSpec, planned: PlannedTrial) -> dict[str, Any]:
         "status": planned.status,
         "split": spec.suite.split if evaluation else None,
         "is_reference": planned.is_reference,
-        **_of_result(planned.progress.result if evaluation else None),
+        **_of_training(planned, planned.progress.result if evaluation else None),
         **_of_evaluation(evaluation),
         "failure": None if failure is None else f"{failure.kind}: {failure.message}",
         "pruned": str(planned.pruning) if planned.status == "pruned" else None,
     }
 
 
-def _of_result(result: Result | None) -> dict[str, Any]:
+def _of_training(planned: PlannedTrial, result: Result | None) -> dict[str, Any]:
     if result is None:
-        return {"seconds": np.nan, "training_passes": None, "collapsed": None, "degraded": None}
+        spent = planned.progress.spent_in_vain if planned.status == "pruned" else None
+        passes = None if spent is None else spent.passes
+        return {
+            "seconds": np.nan if spent is None else spent.seconds,
+            "training_passes": None if passes is None else sum(passes.values()),
+            "collapsed": None,
+            "degraded": None,
+        }
     return {
         "seconds": result.seconds,
         "training_passes": result.passes.total if result.passes else None,

@@ -14,6 +14,7 @@ from typing import Any
 from orchestrator.spec.axes import Axis, Range, read_axis
 from orchestrator.spec.override import Override
 from orchestrator.spec.start import START, CellName, find_cell, read_cell_name, value_of_start
+from orchestrator.table.columns import is_taken
 from trainer.config import Start, Trial, read_trial
 from trainer.input.document import Document
 from trainer.input.problems import BadInput, label_problem
@@ -298,6 +299,12 @@ def _read_method(section: Document, base: Document, label: str) -> MethodSpace:
     for key, values in varying:
         if key == "method":
             raise values.fail("", "must not vary; write a section with a name for each method")
+        if is_taken(key):
+            raise values.fail(
+                "",
+                f"must not have the name of a column of the tables, got {key!r}; rename the "
+                f"setting in the method, or write a section with a name for each of its values",
+            )
         if key in dict(fixed):
             raise values.fail("", f"must not be at {written}.{key} too; delete one")
         path = _path(base, values, key)

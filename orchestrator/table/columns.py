@@ -241,6 +241,21 @@ COLUMNS = (
 """Columns in the order of the table; after the last stand the settings that vary."""
 
 
+OF_CELLS = frozenset({"seeds", "planned"})
+"""Columns that the table of means over seeds has beside these: see `orchestrator.pareto.front`."""
+
+STATISTICS = ("_mean", "_std")
+"""Ends of the names of columns in the table of means over seeds."""
+
+
+def is_taken(name: str) -> bool:
+    """Whether a table of trials, or of means over their seeds, has a column of that name under some
+    suite, so that no setting may have it."""
+    ends = [end for end in STATISTICS if name.endswith(end)]
+    stems = [name, *(name.removesuffix(end) for end in ends)]
+    return name in OF_CELLS or any(declared(stem) is not None for stem in stems)
+
+
 def declared(name: str) -> TrialColumn | None:
     """Return what is declared of a column; None for a setting, or a column from elsewhere."""
     return next((column for column in COLUMNS if column.has(name)), None)

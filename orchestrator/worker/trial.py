@@ -24,7 +24,7 @@ from orchestrator.spec.policy import Policy
 from orchestrator.store import Attempt, Store, StoredTrial
 from orchestrator.store.files.contract import FullError, UnreachableError
 from orchestrator.store.leases.lease import LeaseState, LostError
-from orchestrator.store.leases.records import About, Environment, Pruned
+from orchestrator.store.leases.records import About, Environment, Pruned, Spent
 from orchestrator.store.sweeps.orders import Orders
 from orchestrator.store.trials.purpose import came_for
 from orchestrator.store.trials.records import Evaluated, Trained, Warned
@@ -233,7 +233,8 @@ class _Task:
             return Ending.STOPPED
         except PrunedError as end:
             logger.warning("trial %s is pruned by the rule %s", self.trial.id, end.pruning)
-            self.attempt.note(pruned=Pruned(**end.pruning.record()))
+            pruned = Pruned(**end.pruning.record())
+            self.attempt.note(pruned=pruned, spent=_spent(self.attempt.rows))
             return Ending.PRUNED
         return Ending.DONE
 
@@ -354,6 +355,15 @@ class _Task:
         )
         origin = origin_of(weights.model, self.suite, dataset, self.trial.fingerprint)
         self.attempt.keep_outcomes(self.suite.id, replace(outcomes, origin=origin), evaluated)
+
+
+def _spent(rows: Sequence[EpochRow]) -> Spent:
+    """Sum up what a training that ends early has taken, from the rows of its epochs."""
+    passes = passes_of_training(rows, int(rows[-1]["epoch"]))["passes"]
+    return Spent(
+        seconds=sum(row["seconds"] for row in rows),
+        passes=None if passes is None else passes.record(),
+    )
 
 
 def _worked(attempt: LeaseState) -> float:

@@ -79,6 +79,16 @@ class Pruned(Part):
     numbers: dict[str, float]
 
 
+class Spent(Part):
+    """What a training has taken until a stopping rule ended it, each of its steps once."""
+
+    seconds: float
+    """Of the steps of its epochs, those of attempts before and of a shorter sibling included."""
+
+    passes: dict[str, int] | None = None
+    """By kind, as `trainer.passes.Passes.record` returns them; None where they are not known."""
+
+
 class Facts(TypedDict, total=False):
     """What an owner may add to its signs of life: see `Signs`."""
 
@@ -87,6 +97,7 @@ class Facts(TypedDict, total=False):
     paused: bool
     rested: float
     pruned: Pruned
+    spent: Spent
     core_hours: float
     gpu_hours: float
 
@@ -108,6 +119,10 @@ class Signs(Record):
 
     pruned: Pruned | None = None
     """Of an attempt that a stopping rule ends: by which rule, and why."""
+
+    spent: Spent | None = None
+    """Of an attempt that a stopping rule ends: what its training has taken. Records of the versions
+    before have none."""
 
     core_hours: float = 0.0
     """Of a start: core-hours that its trials have occupied."""

@@ -18,7 +18,7 @@ from orchestrator.store.leases.lease import (
     state,
     utc_now,
 )
-from orchestrator.store.leases.records import NOTHING_SAID, About, Ended, FailureKind, Pruned
+from orchestrator.store.leases.records import NOTHING_SAID, About, Ended, FailureKind, Pruned, Spent
 from orchestrator.store.records.layout import (
     FileKind,
     LeaseFolder,
@@ -99,6 +99,13 @@ class Progress:
         if self.trained or ended is None or ended.how != "pruned":
             return None
         return ended.pruned
+
+    @property
+    def spent_in_vain(self) -> Spent | None:
+        """What the training of a trial that a stopping rule has ended took; None of any other, and
+        where no record says so."""
+        ended = self.lease.ended if self.lease else None
+        return None if self.pruned is None or ended is None else ended.spent
 
     @property
     def is_held(self) -> bool:

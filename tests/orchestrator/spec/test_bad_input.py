@@ -99,6 +99,15 @@ BAD_FILES = [
         "3: methods.pareto.pdg.epsilon: must begin with an attack of training.attacks "
         "(pgd, flow, rt, integrated) or a section (data, model, training, validation), got 'pdg'",
     ),
+    *(
+        (
+            f"data: digits\nmethods:\n  mine:\n    method: average\n    vary: {{{name}: [1, 2]}}\n",
+            f"5: methods.mine.vary.{name}: must not have the name of a column of the tables, got "
+            f"'{name}'; rename the setting in the method, or write a section with a name for each "
+            f"of its values",
+        )
+        for name in ("seconds", "worst_pgd", "planned", "natural_accuracy_mean")
+    ),
     # --- names of things
     (
         f"data: digit\n{FLOW}",

@@ -20,8 +20,10 @@ from orchestrator.store.__main__ import app as store_app
 from orchestrator.store.files.by_url import open_files
 from orchestrator.store.housekeeping.inventory import inventory
 from orchestrator.store.leases.records import Pruned
+from orchestrator.store.records.layout import LeaseFolder
 from orchestrator.sweep import app as sweep_app
 from tests.orchestrator.working import result_of
+from trainer.passes import Passes
 
 pytestmark = pytest.mark.slow
 
@@ -146,3 +148,18 @@ def test_a_pruned_reference_leaves_scores_empty(sweep: Callable[..., dict[str, A
     rows = table()
     assert rows["robustness_score"].isna().all()
     assert set(rows["pruned"]) == {"own: it has 1 epochs"}
+
+    # what they took stands in the table; records of the version before do not say it
+    trials, store = planned(EVERY)
+    for method, it in trials.items():
+        (row,) = store.trial(it.id).rows()
+        passes = [row[f"passes/{kind}"] for kind in Passes().record()]
+        assert rows.loc[method, "seconds"] == pytest.approx(row["seconds"])
+        assert rows.loc[method, "training_passes"] == sum(passes) > 0
+        lease = it.progress.lease
+        assert lease is not None
+        assert lease.ended is not None
+        before = lease.ended.model_copy(update={"spent": None})
+        before.write(store.files, LeaseFolder(lease.folder).ended)
+    assert sweep(EVERY)["counts"] == {"pruned": 2}
+    assert table()[["seconds", "training_passes"]].isna().all(axis=None)
