@@ -9,42 +9,35 @@ import base64
 import hashlib
 import hmac
 import itertools
-import os
 import shutil
-import signal
-import subprocess
-import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from email.utils import formatdate
 
 import pytest
 
-from tests.integration.running import free_port
-from tests.integration.s3_server import listens
+from tests.integration.server import Server, serving
 
 PACKAGE = "azurite@3.35.0"
 ACCOUNT = "devstoreaccount1"
 KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 """The account and the key of every emulator of Azure's, as its documentation has them."""
 
-START_SECONDS = 300.0  # which `npx` may take to install it
 VERSION = "2021-12-02"
 
 
-class AzureServer:
-    """One server and what leads to it; its content is in memory."""
+class AzureServer(Server):
+    """One server and what leads to it."""
+
+    START_SECONDS = 300.0  # which `npx` may take to install it
 
     def __init__(self) -> None:
         """Start it on a free port."""
-        self._port = free_port()
         self._containers = itertools.count()
-        self._process = self._started()
+        super().__init__()
 
     @property
     def environment(self) -> dict[str, str]:
-        """Of every process that is to find the server."""
         return {
             "AZURE_STORAGE_ENDPOINT": f"http://127.0.0.1:{self._port}/{ACCOUNT}",
             "AZURE_STORAGE_ACCOUNT_NAME": ACCOUNT,
@@ -64,44 +57,17 @@ class AzureServer:
         urllib.request.urlopen(request).close()
         return f"az://{name}"
 
-    def kill(self) -> None:
-        """It refuses connections from now on, and forgets everything."""
-        os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-
-    def _started(self) -> subprocess.Popen[bytes]:
-        """The process, once it listens.
-
-        Raises:
-            AssertionError: it ended, or does not listen in time.
-        """
-        process = subprocess.Popen(
-            [
-                *("npx", "--yes", f"--package={PACKAGE}", "azurite-blob", "--silent"),
-                *("--inMemoryPersistence", "--skipApiVersionCheck", "--disableTelemetry"),
-                *("--blobHost", "127.0.0.1", "--blobPort", str(self._port)),
-            ],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        deadline = time.monotonic() + START_SECONDS
-        while not listens(self._port):
-            assert process.poll() is None, f"{PACKAGE} ended with {process.returncode}"
-            if time.monotonic() > deadline:
-                os.killpg(process.pid, signal.SIGKILL)
-                raise AssertionError(f"{PACKAGE} does not listen in {START_SECONDS:.0f} s")
-            time.sleep(0.05)
-        return process
+    def _command(self) -> list[str]:
+        return [
+            *("npx", "--yes", f"--package={PACKAGE}", "azurite-blob", "--silent"),
+            *("--inMemoryPersistence", "--skipApiVersionCheck", "--disableTelemetry"),
+            *("--blobHost", "127.0.0.1", "--blobPort", str(self._port)),
+        ]
 
 
-@contextmanager
-def azure_server() -> Iterator[AzureServer]:
-    """A server for the time of the block; where there is no npx, the tests are skipped."""
+def azure_server() -> AbstractContextManager[AzureServer]:
+    """A server for the time of the block, found by the environment alone; where there is no npx,
+    the tests are skipped."""
     if shutil.which("npx") is None:
         pytest.skip("no npx on this machine, by which azurite is started")
-    server = AzureServer()
-    try:
-        yield server
-    finally:
-        server.kill()
+    return serving(AzureServer())

@@ -9,26 +9,20 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
-import signal
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import boto3
 from filelock import FileLock
 
-from tests.integration.running import free_port
+from tests.integration.server import Server, serving
 
 ROOT = Path(__file__).parents[2]
 REQUIREMENTS = ROOT / "tests" / "peers" / "moto.txt"
 PEERS = ROOT / ".peers"
-
-START_SECONDS = 60.0
 
 SERVER = """
 import sys
@@ -38,19 +32,19 @@ main(sys.argv[1:])
 """
 
 
-class S3Server:
-    """One server and what leads to it; its content is in memory, so that a kill empties it."""
+class S3Server(Server):
+    """One server and what leads to it."""
+
+    START_SECONDS = 60.0
 
     def __init__(self, program: list[str]) -> None:
         """Start it on a free port."""
         self._program = program
-        self._port = free_port()
         self._buckets = itertools.count()
-        self._process = self._started()
+        super().__init__()
 
     @property
     def environment(self) -> dict[str, str]:
-        """Of every process that is to find the server."""
         return {
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self._port}",
             "AWS_ACCESS_KEY_ID": "testing",
@@ -80,59 +74,13 @@ class S3Server:
             region_name=environment["AWS_DEFAULT_REGION"],
         )
 
-    def stop(self) -> None:
-        """It accepts connections and says nothing more, as a server does that hangs."""
-        self._process.send_signal(signal.SIGSTOP)
-
-    def go_on(self) -> None:
-        """After a stop, with all that it had."""
-        self._process.send_signal(signal.SIGCONT)
-
-    def kill(self) -> None:
-        """It refuses connections from now on, and forgets everything."""
-        self._process.kill()
-        self._process.wait()
-
-    def restart(self) -> None:
-        """After a kill, at the same port, without a bucket."""
-        self._process = self._started()
-
-    def _started(self) -> subprocess.Popen[bytes]:
-        """The process, once it listens.
-
-        Raises:
-            AssertionError: it ended, or does not listen in time.
-        """
-        process = subprocess.Popen(
-            [*self._program, "-H", "127.0.0.1", "-p", str(self._port)],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        deadline = time.monotonic() + START_SECONDS
-        while not listens(self._port):
-            assert process.poll() is None, f"the server ended with {process.returncode}"
-            if time.monotonic() > deadline:
-                process.kill()
-                raise AssertionError(f"the server does not listen in {START_SECONDS:.0f} s")
-            time.sleep(0.05)
-        return process
+    def _command(self) -> list[str]:
+        return [*self._program, "-H", "127.0.0.1", "-p", str(self._port)]
 
 
-@contextmanager
-def s3_server() -> Iterator[S3Server]:
-    """A server for the time of the block."""
-    server = S3Server(_program())
-    try:
-        yield server
-    finally:
-        server.kill()
-
-
-def listens(port: int) -> bool:
-    """Whether there is a server at that port of this machine."""
-    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-        return True
-    return False
+def s3_server() -> AbstractContextManager[S3Server]:
+    """A server for the time of the block, found by the environment alone."""
+    return serving(S3Server(_program()))
 
 
 def _program() -> list[str]:

@@ -28,10 +28,8 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[AzureServer]:
-    """For all tests here, found by the environment alone."""
-    with azure_server() as found, pytest.MonkeyPatch.context() as monkeypatch:
-        for name, value in found.environment.items():
-            monkeypatch.setenv(name, value)
+    """For all tests here."""
+    with azure_server() as found:
         yield found
 
 

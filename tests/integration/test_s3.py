@@ -35,10 +35,8 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[S3Server]:
-    """For all tests here, found by the environment alone."""
-    with s3_server() as found, pytest.MonkeyPatch.context() as monkeypatch:
-        for name, value in found.environment.items():
-            monkeypatch.setenv(name, value)
+    """For all tests here."""
+    with s3_server() as found:
         yield found
 
 

@@ -26,8 +26,6 @@ pytestmark = pytest.mark.integration
 @pytest.fixture(scope="module")
 def server() -> Iterator[S3Server]:
     with s3_server() as found, pytest.MonkeyPatch.context() as monkeypatch:
-        for name, value in found.environment.items():
-            monkeypatch.setenv(name, value)
         monkeypatch.setattr(damage_module, "SECONDS_BETWEEN_LOOKS", 0.0)
         yield found
 

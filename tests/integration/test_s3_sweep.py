@@ -26,10 +26,8 @@ OPTIONS = (*UNTRACKED, "--set", "lease=6")
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[S3Server]:
-    """Found by the environment alone, by every command started here."""
-    with s3_server() as found, pytest.MonkeyPatch.context() as monkeypatch:
-        for name, value in found.environment.items():
-            monkeypatch.setenv(name, value)
+    """Found by every command started here."""
+    with s3_server() as found:
         yield found
 
 
