@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,9 +14,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
-from orchestrator.front import FILES, app
+from orchestrator.front import FILES, app, show
+from orchestrator.pareto.front import extract_front
 from orchestrator.results.table_files import TableError, read_table
 from orchestrator.table.objectives import DEFAULT_OBJECTIVES, parse_objectives
 
@@ -40,6 +44,42 @@ def trials(tmp_path: Path) -> Path:
     path = tmp_path / "trials.csv"
     path.write_text(TRIALS)
     return path
+
+
+# --- what it says
+
+
+def said_of(table: pd.DataFrame) -> str:
+    front = extract_front(
+        table, objectives=OBJECTIVES, reference_point=(0.0, 1.0), keep_collapsed=False
+    )
+    console = Console(file=io.StringIO(), width=200)
+    show(front, console)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_of_a_long_front_the_first_rows_are_shown(trials: Path) -> None:
+    """Of 30 models that each give up one thousandth more for one thousandth more."""
+    row = read_table(trials, OBJECTIVES).iloc[[2]].astype("object")
+    many = pd.concat([row] * 30, ignore_index=True)
+    many["trial_id"] = [f"n{number:02}" for number in range(30)]
+    steps = np.arange(30) / 1000
+    many = many.assign(robustness_score=0.1 + steps, sacrificed_accuracy=0.2 + steps)
+    said = said_of(many)
+    shown = re.findall(r"^ *(n\d\d) ", said, re.MULTILINE)
+    assert shown == [f"n{number:02}" for number in range(29, 9, -1)]
+    assert "and 10 more in front.csv" in said
+
+
+def test_an_empty_front_says_why(trials: Path) -> None:
+    table = read_table(trials, OBJECTIVES)
+    failed = table[table["status"] == "failed"]
+    assert "The front is empty: no trial is done with finite objectives." in said_of(failed)
+    collapsed = table[table["status"] == "done"].assign(collapsed=True)
+    said = said_of(collapsed)
+    assert "The front is empty: every trial that is done is kept off it, as said below." in said
+    assert "5 of 5 right on one class at most" in said
 
 
 # --- what it writes
@@ -229,6 +269,9 @@ def test_front_is_told_before_it_is_drawn(trials: Path, monkeypatch: pytest.Monk
         (["trials.csv", "--reference", "1"], "must be 2 finite numbers"),
         (["trials.csv", "--reference", "0,nan"], "got '0,nan'"),
         (["trials.csv", "--reference", "0,one"], "got '0,one'"),
+        (["trials.csv", "--reference", "0,1e300"], "must lie within 1e+50 of 0, got '0,1e300'"),
+        (["trials.csv", "--storage", "runs"], "must be a SPEC for --storage and --set, got a tab"),
+        (["trials.csv", "--set", "seeds=[1]"], "must be a SPEC for --storage and --set, got a tab"),
         (["trials.csv", "--out", "trials.csv"], "must be a writable folder"),
         (["front.csv"], "must not be overwritten by its own front; give --out"),
     ],

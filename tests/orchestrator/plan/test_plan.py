@@ -11,13 +11,14 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from orchestrator.plan.plan import Plan, make_plan
+from orchestrator.plan.plan import Plan, blamed_on, make_plan
 from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Attempt, Store
 from orchestrator.sweep import app
 from trainer.config import Trial
 from trainer.data import fingerprint
+from trainer.input import own_code
 from trainer.input.problems import BadInput
 from trainer.weights.checkpoint import Checkpoint
 
@@ -258,3 +259,51 @@ def test_names_show_what_varies_within_a_method_alone(read: Read, store: Store) 
     assert set(seeded.values()) == {
         f"{method} seed={seed}" for method in ("standard", "flow") for seed in (0, 1)
     }
+
+
+# --- whose fault it is
+
+
+@pytest.fixture
+def _no_code_is_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What these tests raise counts as raised by the project, or by a library that it uses."""
+    monkeypatch.setattr(own_code, "PROJECT", {*own_code.PROJECT, "tests"})
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ValueError("data.root must be a folder"), "sweep.yaml:1: data.root: must be a folder"),
+        (ValueError("there is no room"), "sweep.yaml:1: data: there is no room"),
+        (ValueError("methods.a must be one"), "sweep.yaml:1: data: methods.a must be one"),
+        (
+            KeyError("images"),
+            "sweep.yaml:1: data: must be read or made without an error, got KeyError: 'images'",
+        ),
+    ],
+)
+@pytest.mark.usefixtures("_no_code_is_ones_own")
+def test_what_goes_wrong_is_said_of_its_section(
+    spec: SweepSpec, error: Exception, said: str
+) -> None:
+    with pytest.raises(BadInput) as caught, blamed_on("data", spec):
+        raise error
+    assert str(caught.value) == said
+    assert caught.value.__cause__ is error
+
+
+def test_what_goes_wrong_in_ones_own_code_is_said_with_its_line(spec: SweepSpec) -> None:
+    told = (
+        r"^sweep\.yaml:1: data\.name: the code that it names must run .*; see .*test_plan\.py:\d+$"
+    )
+    with pytest.raises(BadInput, match=told), blamed_on("data", spec):
+        raise KeyError("images")
+
+
+@pytest.mark.usefixtures("_no_code_is_ones_own")
+def test_data_that_cannot_be_read_end_a_plan_as_bad_input(spec: SweepSpec, store: Store) -> None:
+    def unread(_: object) -> str:
+        raise OSError(5, "Input/output error")
+
+    with pytest.raises(BadInput, match=r"sweep\.yaml:1: data: must be read .* got OSError.*output"):
+        make_plan(spec, store, fingerprint_of=unread)

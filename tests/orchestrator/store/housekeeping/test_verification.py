@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from orchestrator.plan.manifest import write_manifest
 from orchestrator.plan.plan import make_plan
 from orchestrator.spec.sweep_spec import SweepSpec
-from orchestrator.store import LocalFiles
+from orchestrator.store import LocalFiles, Store
 from orchestrator.store.housekeeping import damage as damage_module
 from orchestrator.store.housekeeping.damage import FaultKind
 from orchestrator.store.housekeeping.verification import Finding, contents, sealed, verify
@@ -25,6 +26,7 @@ from orchestrator.store.records.layout import TrialFolder
 from orchestrator.store.records.sealed import read_blob, write_blob
 from orchestrator.store.records.version import VersionError, enter
 from orchestrator.store.trials.result import give_up_weights
+from tests.orchestrator.conftest import Begin, Finish, Read
 from tests.orchestrator.finished import do_sweep, read_sweep, store_of, to_do
 from tests.orchestrator.plain import write_plain
 from tests.orchestrator.working import contents as bytes_in
@@ -313,6 +315,96 @@ def test_left_overs_are_no_damage(finished: Finished, tmp_path: Path) -> None:
     assert {finding.name for finding in findings} == left
     assert {finding.kind for finding in findings} == {FaultKind.ORPHAN}
     assert bytes_in(tmp_path / "runs") == before
+
+
+# --- without a training: attempts as they may be left
+
+DERIVED = """\
+data: digits
+methods:
+  pgd: {}
+  tuned: {method: pgd, start: {from: {method: pgd}}}
+evaluation: {pgd: {ladder: [1]}, flow: null, rt: null}
+"""
+BITS = ([1, 1], {"pgd": [[1, 0]]})
+
+
+def kinds(findings: list[Finding]) -> dict[str, FaultKind]:
+    return {finding.name: finding.kind for finding in findings}
+
+
+def test_epochs_whose_rows_are_lost_are_named_and_no_damage(
+    read: Read, store: Store, finish: Finish
+) -> None:
+    """All of a trained trial's, here: it says that it trained two, and keeps the row of none."""
+    spec = read(DERIVED)
+    trial = make_plan(spec, store).trials[0].trial
+    finish(trial, spec.suite, *BITS)
+    attempt = TrialFolder.of(trial.id).attempt(1)
+    findings = found_in(spec.storage)
+    assert kinds(findings) == {attempt.row(1): FaultKind.LOST, attempt.row(2): FaultKind.LOST}
+    assert not any(finding.is_damage for finding in findings)
+
+
+def test_parent_of_which_nothing_is_there_is_missed_by_its_child(
+    read: Read, store: Store, begin: Begin, finish: Finish
+) -> None:
+    spec = read(DERIVED)
+    parent, child = make_plan(spec, store).trials[1:]
+    begin(child.trial).end("stopped")
+    name = TrialFolder.of(parent.id).description
+    (finding,) = found_in(spec.storage)
+    assert (finding.name, finding.kind, finding.is_damage) == (name, FaultKind.GONE, True)
+    assert finding.consequence == (
+        f"{child.id} starts from its weights: the next start trains it again first"
+    )
+    finish(child.trial, spec.suite, *BITS)
+    found = {finding.name: finding for finding in found_in(spec.storage)}
+    assert (found[name].kind, found[name].is_damage) == (FaultKind.LOST, False)
+    assert found[name].consequence == (
+        f"what {child.id} started from is lost for good; its own result stands"
+    )
+    begin(parent.trial).end("stopped")
+    assert name not in kinds(found_in(spec.storage))
+
+
+def test_description_that_is_gone_is_missed_where_a_sweep_names_the_trial(
+    read: Read, store: Store, begin: Begin
+) -> None:
+    spec = read(DERIVED)
+    plan = make_plan(spec, store)
+    begin(plan.trials[0].trial).end("stopped")
+    place = TrialFolder.of(plan.trials[0].id)
+    store.files.remove(place.description)
+    assert kinds(found_in(spec.storage)) == {place.path: FaultKind.ORPHAN}
+    write_manifest(store.files, spec, plan)
+    assert kinds(found_in(spec.storage)) == {place.description: FaultKind.GONE}
+
+
+def test_mark_that_is_gone_or_damaged_is_made_again_from_its_copy(tmp_path: Path) -> None:
+    enter(LocalFiles(tmp_path))
+    before = bytes_in(tmp_path)
+    (tmp_path / "store.json").unlink()
+    assert kinds(found_in(tmp_path, dry_run=True)) == {"store.json": FaultKind.GONE}
+    assert not (tmp_path / "store.json").exists()
+    assert kinds(found_in(tmp_path)) == {"store.json": FaultKind.GONE}
+    (tmp_path / "store.json.copy").write_bytes(b"")
+    assert kinds(found_in(tmp_path)) == {"store.json.copy": FaultKind.DAMAGED}
+    assert bytes_in(tmp_path) == before
+
+
+def test_what_was_written_or_has_gone_since_the_listing_is_no_damage(
+    read: Read, store: Store, finish: Finish
+) -> None:
+    spec = read(DERIVED)
+    trial = make_plan(spec, store).trials[0].trial
+    finish(trial, spec.suite, *BITS)
+    attempt = TrialFolder.of(trial.id).attempt(1)
+    later = dict(contents(store.files))
+    del later[attempt.weights]
+    later[attempt.checkpoint(1, 0)] = later[attempt.beat] = 7
+    found = list(verify(store.files, later, dry_run=True, on_read=lambda name: None))
+    assert {finding.kind for finding in found} <= {FaultKind.LOST, FaultKind.ORPHAN}
 
 
 # --- beside a running sweep
