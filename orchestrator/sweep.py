@@ -228,6 +228,7 @@ def _show_outcome(spec: SweepSpec, outcome: Outcome, console: Console) -> None:
         said.append(("waiting", f"and {len(stranded) - SHOWN_ENDS} more, see trials.csv"))
     print_titled(console, said)
     show(outcome.front, console)
+    print_titled(console, outcome.comparison.lines())
     show_files(outcome.folder, outcome.files, console)
     said = [("sweep", f"{spec.name}: {_counted(outcome.plan)}")]
     if (covered := coverage(spec, outcome.plan)) is not None:
@@ -252,6 +253,7 @@ def _outcome_record(spec: SweepSpec, outcome: Outcome, code: int) -> dict[str, A
         "exit_code": code,
         "counts": outcome.plan.counts(),
         "front": front_record(outcome.front) | suite_facts(coverage(spec, outcome.plan)),
+        "contrasts": outcome.comparison.record(),
         "files": [f"{outcome.folder}/{name}" for name in outcome.files],
         "tracking": redacted(tracking_uri(spec.tracking, spec.storage)),
     }

@@ -10,9 +10,11 @@ from orchestrator.driver.retention import keep_front_alone
 from orchestrator.driver.tracked_trials import starts_elsewhere, track_front, track_trials
 from orchestrator.plan.manifest import write_manifest
 from orchestrator.plan.plan import Plan
+from orchestrator.report.contrasts import compared
 from orchestrator.report.results import Results, write_results
 from orchestrator.results.reevaluation import coverage
 from orchestrator.results.trials_table import trials_table
+from orchestrator.spec.space import REFERENCE
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Store
 from orchestrator.tracking import Tracker
@@ -31,6 +33,15 @@ def conclude(
     files = store.files
     write_manifest(files, spec, plan)
     table = trials_table(spec, plan)
+    covered = coverage(spec, plan)
+    comparison = compared(
+        table,
+        pairs=spec.contrasts.pairs,
+        margin=spec.contrasts.margin,
+        largest_sacrifice=spec.contrasts.largest_sacrifice,
+        reference=REFERENCE,
+        covered=covered,
+    )
     with tempfile.TemporaryDirectory(prefix="front-") as staging:
         results = write_results(
             plan,
@@ -40,7 +51,8 @@ def conclude(
             staging=Path(staging),
             objectives=spec.objectives,
             reference_point=spec.reference_point,
-            covered=coverage(spec, plan),
+            comparison=comparison,
+            covered=covered,
         )
         theirs = starts_elsewhere(files, spec.name, start)
         track_trials(tracker, store, plan, table, theirs=theirs)

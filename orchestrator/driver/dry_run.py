@@ -22,6 +22,7 @@ from orchestrator.plan.manifest import read_manifest
 from orchestrator.plan.plan import Plan, with_republished
 from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.plan.search_progress import SearchProgress, search_progress
+from orchestrator.report.contrasts import reach_record, reach_text
 from orchestrator.report.results import suite_facts
 from orchestrator.results.reevaluation import coverage
 from orchestrator.search.stopping import recorded
@@ -93,6 +94,8 @@ def show_plan(
         said.append(("precision", explained(spec.auto_precision)))
     for label, rule in spec.rules.items():
         said.append(("stopping", f"{label} {rule.words()}"))
+    if reach := reach_text(spec.contrasts.pairs, len(spec.seeds)):
+        said.append(("contrasts", reach))
     said += coming.lines()
     if more := hidden(plan, rows, "--dry-run --json"):
         said.append(("trials", more))
@@ -148,6 +151,7 @@ def _record(
         "left": coming.record(),
         "trials": trials,
         "stopping": recorded(spec.rules),
+        "contrasts": reach_record(spec.contrasts.pairs, len(spec.seeds)),
     }
     if spec.auto_precision is not None:
         record["precision"] = asdict(spec.auto_precision)

@@ -22,6 +22,7 @@ from orchestrator.pareto.front import Front
 from orchestrator.plan.manifest import write_manifest
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.planned_trial import PlannedTrial
+from orchestrator.report.contrasts import Comparison
 from orchestrator.results.reevaluation import coverage, plan_start
 from orchestrator.search.growth import grow_to_work
 from orchestrator.spec.arguments import command
@@ -45,6 +46,7 @@ class Outcome:
 
     plan: Plan
     front: Front
+    comparison: Comparison  # of the methods
     folder: str  # of its files, for people
     files: tuple[str, ...]  # their names there
     signal: int | None  # that stopped it
@@ -131,6 +133,7 @@ def start(
         return Outcome(
             plan=plan,
             front=results.front,
+            comparison=results.comparison,
             folder=f"{store.files.url}/{spec.folder}",
             files=tuple(path.name for path in results.staged),
             signal=requests.stop,

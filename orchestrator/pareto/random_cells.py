@@ -11,7 +11,7 @@ that the mean is a sum over boxes, and no subset is drawn.
 
 from __future__ import annotations
 
-from math import comb, prod
+from math import prod
 
 import numpy as np
 import numpy.typing as npt
@@ -71,8 +71,9 @@ def covered_by_random(cells: int, chosen: int) -> npt.NDArray[np.float64]:
     """
     if not 1 <= chosen <= cells:
         raise ValueError(f"chosen must be from 1 to the {cells} cells, got {chosen}")
-    of_all = comb(cells, chosen)
-    return np.array([1.0 - comb(cells - d, chosen) / of_all for d in range(cells + 1)])
+    others = np.arange(cells, 0, -1)  # n - d, for d from 0
+    missed = np.cumprod(np.maximum(others - chosen, 0) / others)  # C(n - d - 1, k) / C(n, k)
+    return 1.0 - np.concatenate([[1.0], missed])
 
 
 def expected_hypervolume(

@@ -71,6 +71,6 @@ def judged(differences: npt.ArrayLike, *, adjusted_p: float, margin: float) -> J
         return Judgement(verdict=Verdict.EQUIVALENT, why=why)
     if adjusted_p < SIGNIFICANCE:
         verdict = Verdict.BETTER if values.mean() > 0 else Verdict.WORSE
-        return Judgement(verdict=verdict, why=f"p {adjusted_p:.2g} after Holm")
-    why = f"p {adjusted_p:.2g} after Holm, and the 90 % interval reaches beyond {margin:g}"
+        return Judgement(verdict=verdict, why=f"p {adjusted_p:.3g} after Holm")
+    why = f"p {adjusted_p:.3g} after Holm, and the 90 % interval reaches beyond {margin:g}"
     return Judgement(verdict=Verdict.UNDECIDED, why=why)

@@ -13,6 +13,7 @@ import pandas as pd
 from orchestrator.figures.placement import PLACEMENTS
 from orchestrator.pareto.front import Front, extract_front
 from orchestrator.plan.plan import Plan
+from orchestrator.report.contrasts import Comparison, write_contrasts
 from orchestrator.report.front_files import copy_into, write_front
 from orchestrator.results.reevaluation import Coverage
 from orchestrator.results.table_files import write_csv
@@ -25,6 +26,7 @@ class Results:
     """The front of a sweep and the files that show it."""
 
     front: Front
+    comparison: Comparison  # of the methods
     staged: tuple[Path, ...]  # as they were before they went into the storage
 
 
@@ -37,6 +39,7 @@ def write_results(
     staging: Path,
     objectives: Sequence[Objective],
     reference_point: Sequence[float],
+    comparison: Comparison,
     covered: Coverage | None,
 ) -> Results:
     """Make the tables and pictures in a local folder, then copy each whole into the storage.
@@ -46,6 +49,7 @@ def write_results(
         folder: that of the storage in which they are to lie.
         staging: the local one, empty.
         objectives, reference_point: by which the front is drawn, and its hypervolume measured.
+        comparison: of the table's methods.
         covered: what the plan covers under another suite than the sweep's own; None under its own.
     """
     trials = staging / "trials.csv"
@@ -63,9 +67,9 @@ def write_results(
         note=_note(plan, covered),
         facts=suite_facts(covered),
     )
-    staged = (trials, *paths)
+    staged = (trials, *paths, *write_contrasts(comparison, staging))
     copy_into(staged, files, folder)
-    return Results(front=front, staged=staged)
+    return Results(front=front, comparison=comparison, staged=staged)
 
 
 def suite_facts(covered: Coverage | None) -> dict[str, Any]:

@@ -161,6 +161,8 @@ def test_files_are_those_of_the_contract(swept: Swept) -> None:
         "front.png",
         "front.svg",
         "cells.csv",
+        "contrasts.csv",
+        "contrasts.json",
         "plan.json",
         "starts",
         "runs",

@@ -1,0 +1,272 @@
+"""Comparisons of a sweep's methods as files and in lines: what differs, by how much, and what it
+stands on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from orchestrator.pareto.contrasts import (
+    FRONTS,
+    Contrast,
+    Contrasts,
+    Difference,
+    contrasted,
+    split_of,
+)
+from orchestrator.pareto.sign_flips import smallest_p
+from orchestrator.pareto.surroundings import Surroundings, surroundings
+from orchestrator.pareto.verdicts import LEAST_SEEDS, SIGNIFICANCE
+from orchestrator.results.reevaluation import Coverage
+from orchestrator.results.table_files import write_csv
+from trainer.terminal.json_text import json_text
+
+CONTRAST_FILES = ("contrasts.json", "contrasts.csv")
+
+UNIT = "accuracy: the hypervolume over the largest acceptable sacrifice"
+OWN_SUITE = "the paper's suite"
+CLAIM = "claim_"
+"""Beginning of the names of suites that are strong enough for claims."""
+
+MODELS = "the sweep's own models, by which settings were also chosen"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """A sweep's methods beside each other, and what that stands on."""
+
+    contrasts: Contrasts
+    surroundings: tuple[tuple[str, Surroundings], ...]  # by front, of the first pair's method
+    suite: str  # under which the models were attacked, in words
+    is_claim_suite: bool
+    split: str  # images that the numbers stand on
+
+    def record(self) -> dict[str, Any]:
+        """Return all of it as values of JSON, as `contrasts.json` has it."""
+        found = self.contrasts
+        best = {"method": found.best_other, "chosen_on": found.chosen_on}
+        return {
+            "unit": UNIT,
+            "margin": found.margin,
+            "largest_sacrifice": found.largest_sacrifice,
+            "stands_on": {
+                "models": MODELS,
+                "images": self.split,
+                "suite": self.suite,
+                "is_claim_suite": self.is_claim_suite,
+            },
+            "best_other": best if found.best_other is not None else None,
+            "primary": [_tested(contrast) for contrast in found.primary],
+            "others": [difference_record(difference) for difference in found.others],
+            "surroundings": [
+                {
+                    "front": front,
+                    "method": it.method,
+                    "dominated": it.dominated,
+                    "dominating": it.dominating,
+                    "beside": it.beside,
+                    "all_above": it.all_above,
+                }
+                for front, it in self.surroundings
+            ],
+        }
+
+    def lines(self) -> Iterator[tuple[str, str]]:
+        """Yield the primary contrasts for people, and what they stand on: titles and sentences,
+        none where no contrast is named."""
+        found = self.contrasts
+        for contrast in found.primary:
+            yield "contrast", self._sentence(contrast)
+        if not found.primary:
+            return
+        sacrifice = f"{100 * found.largest_sacrifice:g}"
+        yield "", f"in points of union accuracy, the mean over sacrifices up to {sacrifice} points"
+        yield "", f"under {self.suite}, on {self.split or 'unnamed'} images and {MODELS}"
+        for front, it in self.surroundings:
+            if of_all := it.dominated + it.dominating + it.beside:
+                yield (
+                    "other cells",
+                    f"on the {front} front {it.dominated} of {of_all} are dominated by "
+                    f"{it.method}'s, {it.dominating} dominate one of its front, {it.beside} lie "
+                    f"beside it",
+                )
+
+    def _sentence(self, contrast: Contrast) -> str:
+        """Write `pareto - average: +1.2 points (95 %: 0.4 to 2.0), 8 seeds, p ...: better`."""
+        it = contrast.difference
+        second = it.methods[1]
+        if second == self.contrasts.best_other:
+            second = f"{second}, the best other on {self.contrasts.chosen_on or 'its'} images"
+        said = [f"{it.methods[0]} against {second}: {difference_text(it)}"]
+        if contrast.p is not None and contrast.adjusted_p is not None:
+            said.append(f"p {contrast.p:.3g}, {contrast.adjusted_p:.3g} after Holm")
+        verdict = contrast.judgement
+        return f"{', '.join(said)}: {verdict.verdict} ({verdict.why})"
+
+
+def compared(
+    table: pd.DataFrame,
+    *,
+    pairs: Sequence[tuple[str, str | None]],
+    margin: float,
+    largest_sacrifice: float,
+    reference: str,
+    covered: Coverage | None,
+) -> Comparison:
+    """Compare the methods of a sweep's table, the primary pairs with tests.
+
+    Args:
+        pairs, margin, largest_sacrifice, reference: as `orchestrator.pareto.contrasts.contrasted`.
+        covered: what is covered under another suite than the sweep's own; None under its own.
+    """
+    found = contrasted(
+        table,
+        pairs=pairs,
+        margin=margin,
+        largest_sacrifice=largest_sacrifice,
+        choosing=table,
+        reference=reference,
+    )
+    subjects = [first for first, _ in pairs[:1]]
+    around = [
+        (front, surroundings(table, subject, objectives, reference=reference))
+        for subject in subjects
+        for front, objectives in FRONTS.items()
+    ]
+    is_claim = covered is not None and covered.suite_file.startswith(CLAIM)
+    suite = OWN_SUITE
+    if covered is not None:
+        suite = f"the {'claim ' if is_claim else ''}suite {covered.suite_file}"
+    return Comparison(
+        contrasts=found,
+        surroundings=tuple(around),
+        suite=suite,
+        is_claim_suite=is_claim,
+        split=split_of(table),
+    )
+
+
+def write_contrasts(found: Comparison, directory: Path) -> list[Path]:
+    """Write `CONTRAST_FILES` into a folder that is there, and return their paths."""
+    paths = [directory / name for name in CONTRAST_FILES]
+    paths[0].write_text(f"{json_text(found.record())}\n", encoding="utf-8")
+    rows = [_tested(contrast) for contrast in found.contrasts.primary]
+    rows += map(difference_record, found.contrasts.others)
+    write_csv(pd.DataFrame(list(map(_row, rows)), columns=_COLUMNS), paths[1])
+    return paths
+
+
+def difference_text(difference: Difference) -> str:
+    """Write a difference in points, with its interval, seeds and cells."""
+    it = difference
+    if it.mean is None:
+        return "no seed of which both have all trials"
+    said = f"{100 * it.mean:+.2f} points"
+    if (interval := it.interval(0.95)) is not None:
+        low, high = (f"{100 * end:+.2f}" for end in interval)
+        said += f" (95 %: {low} to {high})"
+    said += f", {len(it.seeds)} seed{'s' * (len(it.seeds) != 1)}"
+    if it.cells[0] != it.cells[1]:
+        said += f", {it.chosen} random of {it.cells[0]} and {it.cells[1]} cells"
+    return said
+
+
+def reach_record(pairs: Sequence[tuple[str, str | None]], seeds: int) -> dict[str, Any]:
+    """Say what the exact test of primary contrasts can reach with so many seeds, before any is
+    trained.
+
+    `smallest_adjusted_p` is the smallest p after Holm, where every contrast has the smallest;
+    `seeds_needed` the fewest seeds with which it could make a claim.
+    """
+    family = max(1, len(pairs))
+    needed = LEAST_SEEDS
+    while family * smallest_p(needed) >= SIGNIFICANCE:
+        needed += 1
+    return {
+        "pairs": [[first, second] for first, second in pairs],
+        "seeds": seeds,
+        "smallest_p": smallest_p(seeds),
+        "smallest_adjusted_p": min(1.0, family * smallest_p(seeds)),
+        "seeds_needed": needed,
+    }
+
+
+def reach_text(pairs: Sequence[tuple[str, str | None]], seeds: int) -> str:
+    """Say the same for people; empty where no contrast is named."""
+    if not pairs:
+        return ""
+    named = ", ".join(f"{a} against {'the best other' if b is None else b}" for a, b in pairs)
+    reach = reach_record(pairs, seeds)
+    said = (
+        f"{named}; with {seeds} seed{'s' * (seeds != 1)} p can reach {reach['smallest_p']:.3g}, "
+        f"{reach['smallest_adjusted_p']:.3g} after Holm"
+    )
+    if seeds >= reach["seeds_needed"]:
+        return said
+    return f"{said}: never a claim that one is better, which takes {reach['seeds_needed']} seeds"
+
+
+_COLUMNS = [
+    *("front", "method", "other", "is_primary", "cells", "other_cells", "random_cells", "seeds"),
+    *("left_out", "mean", "low_90", "high_90", "low_95", "high_95", "p", "adjusted_p"),
+    *("verdict", "why"),
+]
+
+
+def difference_record(difference: Difference) -> dict[str, Any]:
+    """Return a difference as values of JSON."""
+    it = difference
+    return {
+        "front": it.front,
+        "objectives": [objective.name for objective in FRONTS[it.front]],
+        "methods": list(it.methods),
+        "cells": list(it.cells),
+        "random_cells": it.chosen,
+        "seeds": list(it.seeds),
+        "seeds_left_out": list(it.left_out),
+        "heights": [list(heights) for heights in it.heights],
+        "differences": it.by_seed.tolist(),
+        "mean": it.mean,
+        "interval_90": it.interval(0.9),
+        "interval_95": it.interval(0.95),
+    }
+
+
+def _tested(contrast: Contrast) -> dict[str, Any]:
+    return {
+        **difference_record(contrast.difference),
+        "p": contrast.p,
+        "adjusted_p": contrast.adjusted_p,
+        "verdict": str(contrast.judgement.verdict),
+        "why": contrast.judgement.why,
+    }
+
+
+def _row(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a row of `contrasts.csv`."""
+    low_90, high_90 = record["interval_90"] or (None, None)
+    low_95, high_95 = record["interval_95"] or (None, None)
+    return {
+        "front": record["front"],
+        "method": record["methods"][0],
+        "other": record["methods"][1],
+        "is_primary": "verdict" in record,
+        "cells": record["cells"][0],
+        "other_cells": record["cells"][1],
+        "random_cells": record["random_cells"],
+        "seeds": len(record["seeds"]),
+        "left_out": len(record["seeds_left_out"]),
+        "mean": record["mean"],
+        "low_90": low_90,
+        "high_90": high_90,
+        "low_95": low_95,
+        "high_95": high_95,
+        "p": record.get("p"),
+        "adjusted_p": record.get("adjusted_p"),
+        "verdict": record.get("verdict"),
+        "why": record.get("why"),
+    }

@@ -1,0 +1,148 @@
+"""Comparisons as files and lines: numbers as they were found, and what they stand on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from orchestrator.report.contrasts import (
+    CONTRAST_FILES,
+    Comparison,
+    compared,
+    reach_record,
+    reach_text,
+    write_contrasts,
+)
+from orchestrator.results.reevaluation import Coverage
+from orchestrator.results.table_files import read_csv
+from tests.orchestrator.pareto.test_contrasts import PRIMARY, THREE, table_of
+
+
+def comparison_of(
+    table: pd.DataFrame,
+    *pairs: tuple[str, str | None],
+    suite_file: str | None = None,
+) -> Comparison:
+    covered = None
+    if suite_file is not None:
+        covered = Coverage(
+            suite_file=suite_file,
+            suite_id="e0",
+            trials=1,
+            evaluated=1,
+            off_front=None,
+            front_of=None,
+            lacking={},
+        )
+    return compared(
+        table,
+        pairs=pairs,
+        margin=0.005,
+        largest_sacrifice=0.15,
+        reference="standard",
+        covered=covered,
+    )
+
+
+def test_the_record_has_all_that_a_claim_takes(tmp_path: Path) -> None:
+    found = comparison_of(table_of(THREE, seeds=8, noise=0.002), *PRIMARY)
+    paths = write_contrasts(found, tmp_path)
+    assert [path.name for path in paths] == list(CONTRAST_FILES)
+    record = json.loads(paths[0].read_text())
+    assert record == json.loads(json.dumps(found.record()))
+    assert record["stands_on"]["suite"] == "the paper's suite"
+    assert not record["stands_on"]["is_claim_suite"]
+    assert record["stands_on"]["images"] == "test"
+    assert record["best_other"] == {"method": "pgd", "chosen_on": "test"}
+    primary = record["primary"][1]
+    assert primary["methods"] == ["pareto", "average"]
+    assert primary["front"] == "strict"
+    assert primary["seeds"] == list(range(8))
+    assert (primary["p"], primary["adjusted_p"]) == (2 / 2**8, 6 / 2**8)
+    assert primary["verdict"] == "better"
+    by_seed = [a - b for a, b in zip(*primary["heights"], strict=True)]
+    assert primary["differences"] == pytest.approx(by_seed)
+    assert primary["mean"] == pytest.approx(sum(by_seed) / 8)
+    (low_90, high_90), (low_95, high_95) = primary["interval_90"], primary["interval_95"]
+    assert low_95 < low_90 < primary["mean"] < high_90 < high_95
+    assert all({"p", "verdict"}.isdisjoint(other) for other in record["others"])
+    still = comparison_of(table_of(THREE), *PRIMARY).record()["surroundings"]
+    counts = {"dominated": 2, "dominating": 0, "beside": 2, "all_above": False}
+    assert still[0] == {"front": "strict", "method": "pareto", **counts}
+    assert [each["front"] for each in still] == ["strict", "paper"]
+
+
+def test_the_table_reads_back(tmp_path: Path) -> None:
+    found = comparison_of(table_of(THREE, seeds=8, noise=0.002), *PRIMARY)
+    table = read_csv(write_contrasts(found, tmp_path)[1])
+    assert len(table) == len(found.contrasts.primary) + len(found.contrasts.others)
+    primary = table[table["is_primary"]]
+    assert list(primary["verdict"]) == ["equivalent", "better", "better"]
+    assert list(primary["mean"]) == [c.difference.mean for c in found.contrasts.primary]
+    assert table[~table["is_primary"]]["p"].isna().all()
+
+
+def test_what_is_said_of_contrasts() -> None:
+    found = comparison_of(table_of(THREE, seeds=8), ("pareto", "average"), ("pareto", None))
+    lines = [text for _, text in found.lines()]
+    assert lines[0].startswith("pareto against average: +17.33 points (95 %: +17.33 to +17.33), ")
+    assert lines[0].endswith("8 seeds, p 0.00781, 0.0156 after Holm: better (p 0.0156 after Holm)")
+    assert lines[1].startswith("pareto against weighted, the best other on test images: +0.00 ")
+    assert "equivalent (the 90 % interval lies within the margin of 0.005)" in lines[1]
+    assert "the mean over sacrifices up to 15 points" in lines[2]
+    assert lines[3] == (
+        "under the paper's suite, on test images and the sweep's own models, by which settings "
+        "were also chosen"
+    )
+    assert lines[4].startswith("on the strict front 2 of 4 are dominated by pareto's, 0 dominate")
+
+
+def test_few_seeds_and_unequal_grids_say_so() -> None:
+    cells = {"pareto": [(0.4, 0.0), (0.3, 0.0)], "average": [(0.2, 0.0)]}
+    line = next(comparison_of(table_of(cells, seeds=2), ("pareto", "average")).lines())[1]
+    assert "2 seeds, 1 random of 2 and 1 cells, p 0.5, 0.5 after Holm: undecided" in line
+    assert line.endswith("(2 paired seeds, and nothing is claimed of fewer than 5)")
+    pending = table_of(cells).assign(status="pending")
+    line = next(comparison_of(pending, ("pareto", "average")).lines())[1]
+    assert "no seed of which both have all trials: undecided (0 paired seeds" in line
+
+
+@pytest.mark.parametrize(
+    ("suite_file", "words"),
+    [
+        ("strong_digits.yaml", "under the suite strong_digits.yaml, on"),
+        ("claim_digits.yaml", "under the claim suite claim_digits.yaml, on"),
+    ],
+)
+def test_another_suite_is_named(suite_file: str, words: str) -> None:
+    found = comparison_of(table_of(THREE), ("pareto", "average"), suite_file=suite_file)
+    assert any(text.startswith(words) for _, text in found.lines())
+    assert found.is_claim_suite == ("claim" in words)
+
+
+def test_without_pairs_nothing_is_said_and_the_files_are_there(tmp_path: Path) -> None:
+    found = comparison_of(table_of({"standard": [(0.0, 0.0)]}))
+    assert list(found.lines()) == []
+    paths = write_contrasts(found, tmp_path)
+    assert json.loads(paths[0].read_text())["primary"] == []
+    assert len(read_csv(paths[1])) == 0
+
+
+@pytest.mark.parametrize(
+    ("pairs", "seeds", "raw", "adjusted", "needed"),
+    [(3, 8, 0.0078125, 0.0234375, 7), (3, 5, 0.0625, 0.1875, 7), (1, 6, 0.03125, 0.03125, 6)],
+)
+def test_what_seeds_can_reach(
+    pairs: int, seeds: int, raw: float, adjusted: float, needed: int
+) -> None:
+    named = PRIMARY[:pairs]
+    record = reach_record(named, seeds)
+    assert (record["smallest_p"], record["smallest_adjusted_p"]) == (raw, adjusted)
+    assert record["seeds_needed"] == needed
+    text = reach_text(named, seeds)
+    assert f"with {seeds} seeds p can reach {raw:.3g}, {adjusted:.3g} after Holm" in text
+    assert ("never a claim" in text) == (seeds < needed)
+    assert reach_text((), seeds) == ""
