@@ -33,7 +33,7 @@ def main(spec_path: SpecPath, *, storage: Storage = None, assignments: Assignmen
     """
     spec = read_sweep(spec_path, storage, assignments)
     files = open_files(spec.storage)
-    check_storage(spec, files)
+    check_storage(files, spec.document)
     check_started(spec, files)
     enter(files)
     is_new = orders.pause(files, spec.name)

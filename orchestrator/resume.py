@@ -30,7 +30,7 @@ def main(spec_path: SpecPath, *, storage: Storage = None, assignments: Assignmen
     """Ask every start of a paused sweep to go on; a sweep that nobody runs is not started."""
     spec = read_sweep(spec_path, storage, assignments)
     files = open_files(spec.storage)
-    check_storage(spec, files)
+    check_storage(files, spec.document)
     check_started(spec, files)
     was_paused = orders.resume(files, spec.name)
     starts = all_starts(files, spec.name)

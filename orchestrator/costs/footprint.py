@@ -7,11 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.plan.manifest import read_manifest
+from orchestrator.plan.manifest import known_network_bytes
 from orchestrator.plan.network_sizes import IMAGES, bytes_of_weights, network_id
 from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.spec.policy import RetentionSettings
-from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store.files.contract import Files
 from orchestrator.store.trials.attempt import KEPT_CHECKPOINTS
 from orchestrator.terminal.units import size_text
@@ -59,11 +58,13 @@ class Footprint:
 
 
 def footprint(
-    spec: SweepSpec,
     trials: Iterable[PlannedTrial],
     pending: Sequence[PlannedTrial],
     files: Files,
     *,
+    suite: Suite,
+    retention: RetentionSettings,
+    folder: str,
     at_once: int,
     stored: int | None,
 ) -> Footprint:
@@ -75,19 +76,20 @@ def footprint(
     sizes of their tensors, as the sweep's last start found them or as they are found here.
 
     Args:
+        folder: that of the sweep's files.
         stored: bytes in the storage already, where the budget counts them.
     """
-    weights = _bytes_of_weights(spec, trials, pending, files)
+    weights = _bytes_of_weights(trials, pending, files, folder)
     kept, largest = 0, 0
     for planned in pending:
         trial = planned.trial
         size = weights[trial.data, trial.model]
         if size is None:
             return Footprint(bytes=None, free=_free(files), stored=stored)
-        kept += _bytes_of_outcomes(trial.data, spec.suite)
+        kept += _bytes_of_outcomes(trial.data, suite)
         if not planned.progress.trained:
             checkpoint = size * (1 + _moments(trial.training.optimiser))
-            stays = _keeps_checkpoint(spec.policy.retention, trial)
+            stays = _keeps_checkpoint(retention, trial)
             kept += size + checkpoint * stays + BYTES_OF_RECORDS
             kept += BYTES_OF_ROW * planned.epochs_left
             largest = max(largest, checkpoint)
@@ -110,10 +112,7 @@ def examples_evaluated(data: DataSettings, suite: Suite) -> int | None:
 
 
 def _bytes_of_weights(
-    spec: SweepSpec,
-    trials: Iterable[PlannedTrial],
-    pending: Iterable[PlannedTrial],
-    files: Files,
+    trials: Iterable[PlannedTrial], pending: Iterable[PlannedTrial], files: Files, folder: str
 ) -> dict[tuple[DataSettings, ModelSettings], int | None]:
     sizes: dict[tuple[DataSettings, ModelSettings], int | None] = {
         (planned.trial.data, planned.trial.model): planned.progress.result.bytes
@@ -123,7 +122,7 @@ def _bytes_of_weights(
     networks = {(planned.trial.data, planned.trial.model): planned.trial for planned in pending}
     untrained = {key: trial for key, trial in networks.items() if key not in sizes}
     if untrained:
-        found = read_manifest(files, spec).network_bytes
+        found = known_network_bytes(files, folder)
         for key, trial in untrained.items():
             name = network_id(trial)
             sizes[key] = found[name] if name in found else bytes_of_weights(trial)

@@ -14,9 +14,7 @@ from orchestrator.costs.footprint import Footprint, examples_evaluated, examples
 from orchestrator.costs.passes_ahead import most_passes_of_evaluation, most_passes_of_training
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.planned_trial import PlannedTrial
-from orchestrator.plan.search_progress import yet_to_come
-from orchestrator.spec.policy import BudgetSettings, Resources
-from orchestrator.spec.sweep_spec import SweepSpec
+from orchestrator.spec.policy import BudgetSettings, Policy, Resources
 from orchestrator.store import Files
 from orchestrator.terminal.units import count_text, duration, size_text
 from trainer.config import Trial
@@ -115,26 +113,46 @@ class PassesLeft:
 
 
 def forecast(
-    spec: SweepSpec, plan: Plan, used: Usage, files: Files, *, slots: int, stored: int | None
+    plan: Plan,
+    to_come: Iterable[PlannedTrial],
+    used: Usage,
+    files: Files,
+    *,
+    suite: Suite,
+    policy: Policy,
+    folder: str,
+    slots: int,
+    stored: int | None,
 ) -> Forecast:
     """Forecast the rest of a plan as the store has it, given what the sweep has used.
 
     As many trials will run at once as do now, or `slots` where none does.
 
     Args:
+        to_come: trials in the place of those that a search is still to propose.
+        folder: that of the sweep's files.
         slots: trials that a start runs at once: see `room_here`.
         stored: bytes in the storage, where the budget counts them.
     """
-    pending = (*plan.pending(retry_failed=False), *yet_to_come(spec, plan))
+    pending = (*plan.pending(retry_failed=False), *to_come)
     running = plan.counts().get("running", 0)
     at_once = min(running or slots, len(pending)) if pending else 1
     basis, seconds = _seconds(plan, pending)
-    per_trial = spec.policy.resources
+    per_trial = policy.resources
     gpus = per_trial.gpu
     if used.core_hours and not used.gpu_hours:  # it runs where there is no GPU, as it may
         gpus = 0.0
     hours = None if seconds is None else seconds / 3600
-    room = footprint(spec, plan.trials, pending, files, at_once=at_once, stored=stored)
+    room = footprint(
+        plan.trials,
+        pending,
+        files,
+        suite=suite,
+        retention=policy.retention,
+        folder=folder,
+        at_once=at_once,
+        stored=stored,
+    )
     core_hours = None if hours is None else hours * per_trial.cpu
     gpu_hours = None if hours is None else hours * gpus
     left = {
@@ -148,11 +166,11 @@ def forecast(
         used=used,
         **left,
         at_once=at_once,
-        passes=_passes(spec.suite, plan, pending),
+        passes=_passes(suite, plan, pending),
         footprint=room,
         warnings=(
-            *room.warnings(spec.storage, spec.policy.budget.disk_gb),
-            *_over_budget(spec.policy.budget, used, left),
+            *room.warnings(files.url, policy.budget.disk_gb),
+            *_over_budget(policy.budget, used, left),
         ),
     )
 

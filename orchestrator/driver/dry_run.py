@@ -21,7 +21,7 @@ from orchestrator.driver.preflight import check_storage, ready
 from orchestrator.plan.manifest import read_manifest
 from orchestrator.plan.plan import Plan, with_republished
 from orchestrator.plan.planned_trial import PlannedTrial
-from orchestrator.plan.search_progress import SearchProgress, search_progress
+from orchestrator.plan.search_progress import SearchProgress, search_progress, yet_to_come
 from orchestrator.report.contrasts import reach_record, reach_text
 from orchestrator.report.results import suite_facts
 from orchestrator.results.reevaluation import coverage
@@ -56,7 +56,7 @@ def show_plan(
             and no start has found them yet.
     """
     place = open_files(spec.storage)
-    check_storage(spec, place)
+    check_storage(place, spec.document)
     with only_read(place) as files:
         data = _DataHere(files, spec)
         store = Store(files)
@@ -78,7 +78,17 @@ def show_plan(
         stored = bytes_stored(files) if is_capped else None
         used = usage(all_starts(files, spec.name))
         slots = 1 if is_local else room_here(spec.policy.resources)
-        coming = forecast(spec, plan, used, files, slots=slots, stored=stored)
+        coming = forecast(
+            plan,
+            yet_to_come(spec, plan),
+            used,
+            files,
+            suite=spec.suite,
+            policy=spec.policy,
+            folder=spec.folder,
+            slots=slots,
+            stored=stored,
+        )
     if as_json:
         print_json(_record(spec, plan, search, coming))
         return

@@ -26,7 +26,11 @@ class GrowingPlan:
         *,
         retry_failed: bool,
     ) -> None:
-        """Begin with the plan whose pending trials the back end has."""
+        """Begin with the plan whose pending trials the back end has.
+
+        Args:
+            spec: the whole sweep, from which a strategy proposes and by which the plan grows.
+        """
         self._spec = spec
         self._plan = plan
         self._store = store

@@ -9,27 +9,28 @@ import torch
 
 from orchestrator.plan.plan import Plan, blamed_on
 from orchestrator.plan.planned_trial import PlannedTrial
-from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store.files.contract import Files
 from orchestrator.store.records.layout import TrialFolder
 from orchestrator.store.trials.result import published
 from trainer.data import DataSettings, load
+from trainer.input.document import Document
 
 CPU = torch.device("cpu")
 
 
 def check_parents(
-    spec: SweepSpec,
     plan: Plan,
     pending: Iterable[PlannedTrial],
     files: Files,
     *,
+    document: Document,
     away: Container[DataSettings],
 ) -> None:
     """Check that there are weights to start from, or will be, and that they fit.
 
     Args:
         pending: the trials to work on.
+        document: the sweep file, whose methods are blamed.
         away: data sets that are to be downloaded: trials on them are not checked.
 
     Raises:
@@ -40,7 +41,7 @@ def check_parents(
 
     @cache
     def kind(data: DataSettings) -> tuple[tuple[int, int, int], int]:
-        with blamed_on("data", spec):
+        with blamed_on("data", document):
             dataset = load(data, CPU)
         return dataset.image_shape, dataset.num_classes
 
@@ -50,7 +51,7 @@ def check_parents(
             is_there = published(files, place) is not None
             # A manifest may still call done what a person has deleted, to be trained again.
             if parent.progress.trained and not is_there and files.read(place.dropped) is not None:
-                raise spec.document.fail(
+                raise document.fail(
                     f"methods.{planned.method}",
                     f"must start from weights that are there, and those of {parent.id} "
                     f"({parent.title}) were given up (retention.weights is front); delete "
@@ -61,7 +62,7 @@ def check_parents(
                 continue
             if kind(one) != kind(other):
                 (shape, classes), (own_shape, own_classes) = kind(one), kind(other)
-                raise spec.document.fail(
+                raise document.fail(
                     f"methods.{planned.method}",
                     f"must start from a network for the same images and classes, got {parent.title}"
                     f" on images of {shape} and {classes} classes, where its own are "

@@ -75,6 +75,7 @@ def ready(
     """Check all that can be wrong, for a start and for a dry run; nothing is written.
 
     Args:
+        spec: the whole sweep, which is planned here and of which every part may be wrong.
         store: over the files of `place`, which may wait where these do not answer.
         address: a Ray cluster's; None: this machine.
         is_local: the trials run in this process, without Ray.
@@ -89,7 +90,7 @@ def ready(
     """
     if address is not None:
         check_address(address)
-    check_storage(spec, place)
+    check_storage(place, spec.document)
     recorded = plan_start(spec, store, fingerprint_of=fingerprint_of, settled=settled)
     refuse_nothing_to_evaluate(spec, recorded, store.files)
     plan = foreseen(spec, recorded, store, retry_failed=retry_failed, fingerprint_of=fingerprint_of)
@@ -101,9 +102,13 @@ def ready(
     check_temporary_folder()
     if is_here and not is_local:
         parent_folder(os.environ)
-    check_parents(spec, plan, pending, store.files, away=away)
+    check_parents(plan, pending, store.files, document=spec.document, away=away)
     shapes = check_content(
-        spec, [each for each in pending if each.trial.data not in away], resources
+        [each for each in pending if each.trial.data not in away],
+        spec.suite,
+        resources,
+        document=spec.document,
+        halves_batch=spec.policy.halve_batch,
     )
     _warn_of_radii([cell.trial for cell in (*spec.cells, *spec.probes)], spec.suite, shapes)
     if spec.reevaluation is None and not resources.gpu:
@@ -124,8 +129,11 @@ def check_temporary_folder() -> None:
         raise BadInput(Problem("TMPDIR", "", rule)) from error
 
 
-def check_storage(spec: SweepSpec, files: Files) -> None:
+def check_storage(files: Files, document: Document) -> None:
     """Check that the storage can be used, without writing to it.
+
+    Args:
+        document: the sweep file, which is blamed.
 
     Raises:
         BadInput: it cannot be written, does not answer, or is of another version.
@@ -134,21 +142,27 @@ def check_storage(spec: SweepSpec, files: Files) -> None:
         around = (files.root, *files.root.parents)  # a drive that is not there has no other
         place = next((each for each in around if os.access(each, os.F_OK)), files.root)
         if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
-            raise spec.document.fail(
-                "storage", f"must be a folder that can be written, got {spec.storage}"
-            )
-    check_version(spec, files)
+            raise document.fail("storage", f"must be a folder that can be written, got {files.url}")
+    check_version(files, document)
 
 
 def check_content(
-    spec: SweepSpec, pending: Sequence[PlannedTrial], resources: Resources
+    pending: Sequence[PlannedTrial],
+    suite: Suite,
+    resources: Resources,
+    *,
+    document: Document,
+    halves_batch: bool,
 ) -> dict[DataSettings, Shape]:
     """Load each data set, pass two images through each network, and call the user's own code once,
     so that what is wrong with them is known before Ray starts.
 
     Args:
+        suite: under which the trials are evaluated.
         resources: a trial's. All this is on the CPU: code that raises there, and is to run on a
             GPU, is warned of alone.
+        document: the sweep file, whose sections are blamed.
+        halves_batch: whether a trial that has no memory left halves its batches.
 
     Returns:
         The images' C H W, by data set.
@@ -161,43 +175,53 @@ def check_content(
     for planned in pending:
         by_data[planned.trial.data].append(planned)
     for data, its_trials in by_data.items():
-        with blamed_on("data", spec):
+        with blamed_on("data", document):
             dataset = load(data, CPU)
         shapes[data] = dataset.image_shape
-        _check_networks(spec, its_trials, dataset, resources)
-        _check_methods_and_attacks(spec, its_trials, dataset, resources)
+        _check_networks(its_trials, dataset, resources, document, halves_batch=halves_batch)
+        _check_methods_and_attacks(its_trials, suite, dataset, resources, document)
     return shapes
 
 
 def _check_networks(
-    spec: SweepSpec, trials: Iterable[PlannedTrial], dataset: Dataset, resources: Resources
+    trials: Iterable[PlannedTrial],
+    dataset: Dataset,
+    resources: Resources,
+    document: Document,
+    *,
+    halves_batch: bool,
 ) -> None:
     kinds = {
         (planned.trial.model, planned.trial.training.memory_format): planned.trial
         for planned in trials
     }
     for trial in kinds.values():
-        with blamed_on("model", spec), _on_this_cpu(resources):
+        model = None  # where it raises on this CPU
+        with blamed_on("model", document), _on_this_cpu(resources):
             model = tried_model(trial, dataset)
-            if spec.policy.halve_batch:
-                _refuse_halving(spec.document, model)
+        if halves_batch and model is not None:
+            _refuse_halving(document, model)
 
 
 def _check_methods_and_attacks(
-    spec: SweepSpec, trials: Sequence[PlannedTrial], dataset: Dataset, resources: Resources
+    trials: Sequence[PlannedTrial],
+    suite: Suite,
+    dataset: Dataset,
+    resources: Resources,
+    document: Document,
 ) -> None:
     tried: set[type[Attack]] = set()  # each class once, however many radii of it there are
 
     def check(key: str, attack: Attack) -> None:
         if type(attack) not in tried and is_own(attack):
             tried.add(type(attack))
-            with _refused(spec.document, key), _on_this_cpu(resources):
+            with _refused(document, key), _on_this_cpu(resources):
                 try_attack(attack, new_model(trials[0].trial, dataset, CPU), dataset)
 
-    for label, rungs in spec.suite.categories.items():
+    for label, rungs in suite.categories.items():
         check(f"evaluation.{label}", rungs.attack)
     for planned in trials:
-        with _refused(spec.document, f"methods.{planned.method}"), _on_this_cpu(resources):
+        with _refused(document, f"methods.{planned.method}"), _on_this_cpu(resources):
             try_method(planned.trial.method)
         for label, attack in planned.trial.attacks.items():
             check(f"training.attacks.{label}", attack)

@@ -70,6 +70,13 @@ def read_manifest(files: Files, spec: SweepSpec) -> Manifest:
     )
 
 
+def known_network_bytes(files: Files, folder: str) -> Mapping[str, int | None]:
+    """Return the sizes of the networks that a sweep is still to train, by `network_id`, as its last
+    start found them; nothing where there is no manifest in the folder of its files."""
+    record = ManifestRecord.read(files, SweepFolder(folder).plan)
+    return {} if record is None else record.network_bytes
+
+
 def grown_as_known(
     plan: Plan, spec: SweepSpec, store: Store, proposals: Sequence[Proposal]
 ) -> Plan:

@@ -27,6 +27,7 @@ from orchestrator.store.trials.purpose import came_for
 from orchestrator.table.setting_values import named_value
 from trainer.config import Trial
 from trainer.data import DataSettings, fingerprint
+from trainer.input.document import Document
 from trainer.input.own_code import own_code
 from trainer.input.settings import content_id, plain
 
@@ -114,9 +115,9 @@ def _may_be_luck(planned: PlannedTrial) -> bool:
 
 
 @contextmanager
-def blamed_on(section: str, spec: SweepSpec) -> Iterator[None]:
-    """Raise what goes wrong in the block as a `BadInput` of a section of the sweep file; for the
-    user's own code it gives the line."""
+def blamed_on(section: str, document: Document) -> Iterator[None]:
+    """Raise what goes wrong in the block as a `BadInput` of a section of the sweep file, which is
+    the document; for the user's own code it gives the line."""
     try:
         with own_code(f"{section}.name the code that it names"):
             yield
@@ -124,10 +125,10 @@ def blamed_on(section: str, spec: SweepSpec) -> Iterator[None]:
         key, _, message = str(error).partition(" ")
         if not key.startswith(f"{section}."):
             key, message = section, str(error)
-        raise spec.document.fail(key, message) from error
+        raise document.fail(key, message) from error
     except Exception as error:
         message = f"must be read or made without an error, got {type(error).__name__}: {error}"
-        raise spec.document.fail(section, message) from error
+        raise document.fail(section, message) from error
 
 
 def make_plan(
@@ -212,7 +213,7 @@ def refreshed(plan: Plan, store: Store, spec: SweepSpec) -> Plan:
         sibling = None if progress.has_begun else planned.sibling
         pruning = None
         if progress.pruned is not None:
-            with blamed_on("stopping", spec):
+            with blamed_on("stopping", spec.document):
                 past = Pruning(**dict(progress.pruned))
                 pruning = pruning_in_force(spec.rules, past, stored.rows, stored.evaluations)
         return replace(planned, progress=progress, sibling=sibling, pruning=pruning)
@@ -244,7 +245,7 @@ def _named(
 
     def found(data: DataSettings) -> str:
         if data not in fingerprints:
-            with blamed_on("data", spec):
+            with blamed_on("data", spec.document):
                 fingerprints[data] = fingerprint_of(data)
         return fingerprints[data]
 

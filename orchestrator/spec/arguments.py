@@ -15,6 +15,7 @@ from orchestrator.store.files.contract import Files, RefusedError, UnreachableEr
 from orchestrator.store.leases.lease import LeaseState, numbers
 from orchestrator.store.records.version import VersionError, look
 from orchestrator.store.sweeps.starts import place
+from trainer.input.document import Document
 from trainer.input.redaction import redacted
 
 SpecPath = Annotated[str, typer.Argument(metavar="SPEC", help="The sweep's YAML file.")]
@@ -35,8 +36,11 @@ def read_sweep(path: str, storage: str | None, assignments: Sequence[str] | None
     return read_spec(path, [*(assignments or []), *flags], os.environ)
 
 
-def check_version(spec: SweepSpec, files: Files) -> None:
+def check_version(files: Files, document: Document) -> None:
     """Check that the storage holds a store of this version, or nothing yet; writes nothing.
+
+    Args:
+        document: the sweep file, which is blamed.
 
     Raises:
         BadInput: it does not answer, or holds something else.
@@ -45,9 +49,7 @@ def check_version(spec: SweepSpec, files: Files) -> None:
         look(files)
     except (VersionError, RefusedError, UnreachableError) as error:
         message = str(error).removeprefix("storage ")
-        raise spec.document.fail(
-            "storage", f"must be a store of this project: {message}"
-        ) from error
+        raise document.fail("storage", f"must be a store of this project: {message}") from error
 
 
 def check_started(spec: SweepSpec, files: Files) -> None:
@@ -57,7 +59,7 @@ def check_started(spec: SweepSpec, files: Files) -> None:
     Raises:
         BadInput: it does not answer, holds something else, or knows of no start.
     """
-    check_version(spec, files)
+    check_version(files, spec.document)
     if not numbers(files, place(spec.name)):
         raise spec.document.fail(
             "name",

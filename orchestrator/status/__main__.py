@@ -62,7 +62,7 @@ def main(
     spec = read_sweep(spec_path, storage, assignments)
     rest = f"{command('status', spec)} --json"
     with only_read(open_files(spec.storage)) as files:
-        check_version(spec, files)
+        check_version(files, spec.document)
         observer = Observer(spec, files)
         snapshot = _first_look(spec, files, observer)
         if snapshot is None:

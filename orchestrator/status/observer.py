@@ -21,7 +21,7 @@ from orchestrator.plan.manifest import grown_as_known, read_manifest
 from orchestrator.plan.plan import Plan, make_plan, refreshed
 from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.plan.proposed import since
-from orchestrator.plan.search_progress import SearchProgress, search_progress
+from orchestrator.plan.search_progress import SearchProgress, search_progress, yet_to_come
 from orchestrator.report.front_files import front_record
 from orchestrator.report.results import missing
 from orchestrator.results.trials_table import trials_table
@@ -178,10 +178,13 @@ class Observer:
                 keep_collapsed=False,
             ),
             forecast=forecast(
-                spec,
                 plan,
+                yet_to_come(spec, plan),
                 used,
                 files,
+                suite=spec.suite,
+                policy=spec.policy,
+                folder=spec.folder,
                 slots=room_here(spec.policy.resources),
                 stored=self._weigh(),
             ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,12 @@ from torch import Tensor, nn
 from typer.testing import CliRunner
 
 from orchestrator.costs.budget import Usage
-from orchestrator.costs.footprint import bytes_stored, footprint
+from orchestrator.costs.footprint import Footprint, bytes_stored, footprint
 from orchestrator.costs.forecast import Forecast, forecast, room_here
 from orchestrator.plan.network_sizes import IMAGES, bytes_of_weights
 from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.plan.planned_trial import PlannedTrial
+from orchestrator.plan.search_progress import yet_to_come
 from orchestrator.search.growth import grow
 from orchestrator.spec.policy import Resources
 from orchestrator.spec.sweep_spec import SweepSpec
@@ -83,8 +84,38 @@ def by_title(plan: Plan) -> dict[str, PlannedTrial]:
 
 
 def told(spec: SweepSpec, plan: Plan, store: Store, used: Usage = NOTHING_USED) -> Forecast:
-    slots = room_here(spec.policy.resources)
-    return forecast(spec, plan, used, store.files, slots=slots, stored=None)
+    return forecast(
+        plan,
+        yet_to_come(spec, plan),
+        used,
+        store.files,
+        suite=spec.suite,
+        policy=spec.policy,
+        folder=spec.folder,
+        slots=room_here(spec.policy.resources),
+        stored=None,
+    )
+
+
+def room_for(
+    spec: SweepSpec,
+    trials: Sequence[PlannedTrial],
+    pending: Sequence[PlannedTrial],
+    store: Store,
+    *,
+    at_once: int = 1,
+) -> Footprint:
+    """The room that pending trials of a sweep need, of which `trials` are known."""
+    return footprint(
+        trials,
+        pending,
+        store.files,
+        suite=spec.suite,
+        retention=spec.policy.retention,
+        folder=spec.folder,
+        at_once=at_once,
+        stored=None,
+    )
 
 
 @pytest.fixture
@@ -220,7 +251,7 @@ def test_files_are_as_large_as_foretold(
         "evaluation: {pgd: {ladder: [1, 2]}, flow: null, rt: null, examples: 40}\n"
     )
     (planned,) = make_plan(spec, store).trials
-    foretold = footprint(spec, (), [planned], store.files, at_once=1, stored=None).bytes
+    foretold = room_for(spec, (), [planned], store).bytes
     weights = bytes_of_weights(planned.trial)
     assert foretold is not None
     assert weights is not None
@@ -241,7 +272,7 @@ def test_trained_trials_need_room_for_outcomes_alone(
     spec: SweepSpec, plan: Plan, store: Store
 ) -> None:
     ready = [trained(planned, seconds=1.0) for planned in plan.trials]
-    left = footprint(spec, ready, ready, store.files, at_once=2, stored=None).bytes
+    left = room_for(spec, ready, ready, store, at_once=2).bytes
     assert left == 8 * int(40 * 3 / 6)
 
 
@@ -250,14 +281,14 @@ def test_networks_that_were_trained_tell_their_size(read: Read, store: Store) ->
     plan = make_plan(spec, store)
     first, *others = plan.trials
     known = trained(first, seconds=1.0)
-    smaller = footprint(spec, [known, *others], others, store.files, at_once=1, stored=None)
+    smaller = room_for(spec, [known, *others], others, store)
     larger_known = replace(
         known,
         progress=replace(
             known.progress, result=Result(seconds=1, epochs=4, bytes=1_000_000, attempt=1)
         ),
     )
-    larger = footprint(spec, [larger_known, *others], others, store.files, at_once=1, stored=None)
+    larger = room_for(spec, [larger_known, *others], others, store)
     assert smaller.bytes is not None
     assert larger.bytes is not None
     kept, at_work = 7 * (1 + 3), 2 * 3  # weights with their last checkpoint; of Adam
@@ -267,9 +298,7 @@ def test_networks_that_were_trained_tell_their_size(read: Read, store: Store) ->
 
 def test_more_at_once_hold_more_checkpoints(spec: SweepSpec, plan: Plan, store: Store) -> None:
     def needed(at_once: int) -> int:
-        foretold = footprint(
-            spec, plan.trials, plan.trials, store.files, at_once=at_once, stored=None
-        )
+        foretold = room_for(spec, plan.trials, plan.trials, store, at_once=at_once)
         assert foretold.bytes is not None
         return foretold.bytes
 
@@ -383,7 +412,7 @@ def test_plan_that_does_not_fit_on_the_disk_is_told(read: Read, tmp_path: Path) 
 def test_plan_that_exceeds_the_budget_of_the_storage_is_told(read: Read, store: Store) -> None:
     spec = read(SWEEP)
     store.files.write("store.json.other", bytes(1_500_000))  # the cap is on all that is stored
-    needed = footprint(spec, (), make_plan(spec, store).trials, store.files, at_once=1, stored=None)
+    needed = room_for(spec, (), make_plan(spec, store).trials, store)
     assert needed.bytes is not None
     assert needed.bytes > 500_000
 
@@ -469,7 +498,7 @@ def test_room_on_a_drive_that_is_not_there_is_not_known(
 ) -> None:
     """A path of Windows may have nothing around it that exists."""
     monkeypatch.setattr(Path, "exists", lambda path: False)
-    assert footprint(spec, (), plan.trials, store.files, at_once=1, stored=None).free is None
+    assert room_for(spec, (), plan.trials, store).free is None
 
 
 # --- trials that a search is still to propose

@@ -56,10 +56,12 @@ def test_a_network_for_other_images_is_refused(
 ) -> None:
     loads(monkeypatch, SHAPES)
     with pytest.raises(ValueError, match=r"sweep.yaml:4: methods.second: must start from a netw"):
-        check_parents(spec, plan, plan.trials, store.files, away=())
-    check_parents(spec, plan, plan.trials, store.files, away={plan.trials[2].trial.data})
+        check_parents(plan, plan.trials, store.files, document=spec.document, away=())
+    check_parents(
+        plan, plan.trials, store.files, document=spec.document, away={plan.trials[2].trial.data}
+    )
     loads(monkeypatch, {"digits": SHAPES["mnist"], "mnist": SHAPES["mnist"]})
-    check_parents(spec, plan, plan.trials, store.files, away=())
+    check_parents(plan, plan.trials, store.files, document=spec.document, away=())
 
 
 def test_weights_that_were_given_up_are_none(
@@ -70,11 +72,15 @@ def test_weights_that_were_given_up_are_none(
     give_up_weights(store.files, TrialFolder.of(parent.id))
     again = make_plan(spec, store, fingerprint_of=lambda data: "some")
     with pytest.raises(ValueError, match=f"those of {parent.id} .* were given up"):
-        check_parents(spec, again, again.pending(retry_failed=False), store.files, away=())
+        check_parents(
+            again, again.pending(retry_failed=False), store.files, document=spec.document, away=()
+        )
     write_manifest(store.files, spec, again)
     store.files.remove(TrialFolder.of(parent.id).dropped)  # as the message says
     settled = read_manifest(store.files, spec).settled
     known = make_plan(spec, store, fingerprint_of=lambda data: "some", settled=settled)
     assert known.trials[1].status == "done"
     pending = known.pending(retry_failed=False)
-    check_parents(spec, known, pending, store.files, away={known.trials[2].trial.data})
+    check_parents(
+        known, pending, store.files, document=spec.document, away={known.trials[2].trial.data}
+    )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
 import sys
+import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -286,6 +289,16 @@ def test_own_code_that_fails_when_called(folder: Path, assignment: str, pieces: 
         assert piece in said
 
 
+def test_batches_of_a_network_with_batch_norm_are_not_halved(folder: Path) -> None:
+    said = refused(folder, "--set", 'model="my_models:good"', "--set", "halve_batch=true")
+    assert said == (
+        "error: --set halve_batch: must be false for a network with BatchNorm: the statistics of a "
+        "batch's parts are not those of the whole; lower training.batch_size instead\n"
+    )
+    told = run("--set", "halve_batch=true", "--dry-run", "--json")
+    assert told.exit_code == 0, "the small CNN has none"
+
+
 def test_own_code_that_does_is_tried_at_one_step(folder: Path) -> None:
     more = 'evaluation.mine={attack: "my_others:Stepping", epsilon: 0.2, ladder: [7]}'
     told = run("--set", 'model="my_models:good"', "--set", more, "--dry-run", "--json")
@@ -294,15 +307,19 @@ def test_own_code_that_does_is_tried_at_one_step(folder: Path) -> None:
     assert not (folder / "runs").exists()
 
 
+@pytest.mark.parametrize("halves_batch", [False, True])
 def test_what_raises_on_this_cpu_may_run_on_a_gpu(
-    folder: Path, caplog: pytest.LogCaptureFixture
+    folder: Path, caplog: pytest.LogCaptureFixture, halves_batch: bool
 ) -> None:
     spec = read_spec("sweep.yaml", ['model="my_models:raising"'], {})
     trials = make_plan(spec, Store(LocalFiles(folder / "runs"))).trials
+    check = partial(
+        check_content, trials, spec.suite, document=spec.document, halves_batch=halves_batch
+    )
     with pytest.raises(ValueError, match="RuntimeError") as caught:
-        check_content(spec, trials, Resources(cpu=1, gpu=0))
+        check(Resources(cpu=1, gpu=0))
     assert isinstance(caught.value.__cause__, OwnCodeError)
-    check_content(spec, trials, Resources(cpu=1, gpu=1))
+    check(Resources(cpu=1, gpu=1))
     assert "this was on the CPU, and trials run on a GPU" in caplog.text
 
 
@@ -377,4 +394,18 @@ def test_storage_on_a_drive_that_is_not_there(
     spec = read("data: digits\nmethods: {standard: {}}\n")
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     with pytest.raises(BadInput, match="must be a folder that can be written"):
-        check_storage(spec, open_files(spec.storage))
+        check_storage(open_files(spec.storage), spec.document)
+
+
+@pytest.mark.parametrize("options", [(), ("--local",)])
+def test_without_a_folder_for_temporary_files_nothing_is_started(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
+    def refuse() -> str:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']")
+
+    monkeypatch.setattr(tempfile, "gettempdir", refuse)
+    assert refused(folder, *options) == (
+        "error: TMPDIR: must be the path of a folder that can be written: No usable temporary "
+        "directory found in ['/tmp']\n"
+    )
