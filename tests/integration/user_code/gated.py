@@ -28,6 +28,7 @@ class Gated(Pareto):
             rho=self.rho,
             window=self.window,
             idle_every=self.idle_every,
+            moments=self.moments,
         )
 
 

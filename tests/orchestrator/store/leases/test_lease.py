@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import signal
@@ -20,7 +21,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from orchestrator.store import LocalFiles
-from orchestrator.store.files.contract import UnreachableError
+from orchestrator.store.files.contract import FullError, UnreachableError
 from orchestrator.store.leases import lease
 from orchestrator.store.leases.lease import (
     Lease,
@@ -490,6 +491,31 @@ def test_what_the_thread_is_asked_may_fail_for_a_time(tmp_path: Path) -> None:
         while ticks < 6 and time.monotonic() < until:
             time.sleep(0.01)
     assert ticks >= 6
+
+
+def test_full_disk_is_told_once_and_so_is_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who only reads would not notice it, and its owner's signs of life are what fails first."""
+    files, tries = LocalFiles(tmp_path), [0]
+    mine = taken(files, 1, lasts=0.5)
+    write = files.write
+
+    def full(name: str, data: bytes) -> None:
+        tries[0] += 1
+        if 1 < tries[0] < 4:
+            raise FullError("the disk is full")
+        write(name, data)
+
+    monkeypatch.setattr(files, "write", full)
+    with caplog.at_level(logging.WARNING), mine.kept(lambda: None):
+        deadline = time.monotonic() + 20
+        while tries[0] < 6 and time.monotonic() < deadline:
+            time.sleep(0.01)
+    assert caplog.messages == [
+        "the disk is full; everything that writes there waits",
+        f"{files.url} has room again; going on",
+    ]
 
 
 def test_owner_hears_of_its_successor_with_its_next_beat(files: LocalFiles) -> None:
