@@ -58,6 +58,6 @@ def conclude(
         track_trials(tracker, store, plan, table, theirs=theirs)
         if spec.reevaluation is None and spec.policy.retention.weights == "front":
             on_front = set(results.front.points["trial_id"])
-            keep_front_alone(store, plan, sweep=spec.name, on_front=on_front)
+            keep_front_alone(store, plan, sweep=spec.name, on_front=on_front, others=theirs)
         track_front(tracker, results.front, results.staged)
         return results, tracker.close()  # which waits until the files are sent

@@ -20,13 +20,20 @@ from orchestrator.table.status import FINISHED
 logger = logging.getLogger(__name__)
 
 
-def keep_front_alone(store: Store, plan: Plan, *, sweep: str, on_front: Set[str]) -> None:
+def keep_front_alone(
+    store: Store, plan: Plan, *, sweep: str, on_front: Set[str], others: Set[str]
+) -> None:
     """Delete the weights of a sweep's trials that are neither on its front nor references, once
-    nothing is left to do of any.
+    nothing is left to do of any. While other starts run the sweep none go: they may have been given
+    more trials, which start from these weights. The last one deletes them, or the next.
 
     Args:
         on_front: ids of the trials on the front under the sweep's own suite.
+        others: folders of the sweep's other starts that still run.
     """
+    if others:
+        logger.info("no weights are dropped yet: the sweep is also run by %s", sorted(others))
+        return
     if all(planned.status in FINISHED for planned in plan.trials):
         references = {planned.id for planned in plan.trials if planned.is_reference}
         candidates = {planned.id for planned in plan.trials}

@@ -7,6 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from orchestrator.execution.backend import Workload, no_more
 from orchestrator.plan.planned_trial import PlannedTrial
@@ -224,10 +225,10 @@ class Queue:
         return False
 
     def _is_due(self, planned: PlannedTrial) -> bool:
-        """Whether every parent of a waiting trial is trained. The trial is left where one of them
-        never will be."""
+        """Whether a waiting trial's parents are all trained, or not needed now. The trial is left
+        where one of them never will be."""
         self._blocked.pop(planned.id, None)
-        if not planned.trains or planned.progress.trained:
+        if not planned.needs_parents:
             return True
         for parent in planned.parents:
             if parent in self._trained:
@@ -259,7 +260,14 @@ class Queue:
         return True
 
     def _leave(self, planned: PlannedTrial, reason: str) -> None:
-        """Drop a waiting trial that cannot be trained."""
+        """Drop a waiting trial that cannot be trained. One that has a checkpoint of its own by now
+        needs no parent any more, and stays."""
+        begun = replace(planned, progress=self._store.trial(planned.id).progress(self._suite_id))
+        if not begun.needs_parents:
+            self._known[planned.id] = self._waiting[planned.id] = begun
+            self._blocked.pop(planned.id, None)
+            self._looked.pop(planned.id, None)
+            return
         logger.warning("trial %s is left: its %s", planned.id, reason)
         self._left.add(planned.id)
         self._close(planned.id)

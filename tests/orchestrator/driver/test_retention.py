@@ -126,11 +126,13 @@ def test_weights_go_once_all_of_the_sweep_is_done(spec: SweepSpec) -> None:
     plan = make_plan(spec, store_of(spec))
     first, second = plan.trials
     half = replace(plan, trials=(first, replace(second, progress=NOTHING)))
-    keep_front_alone(store_of(spec), half, sweep=spec.name, on_front=set())
+    keep_front_alone(store_of(spec), half, sweep=spec.name, on_front=set(), others=set())
     assert has_weights(spec, other)
-    keep_front_alone(store_of(spec), plan, sweep=spec.name, on_front={other.id})
+    keep_front_alone(store_of(spec), plan, sweep=spec.name, on_front={other.id}, others=set())
     assert has_weights(spec, other)
-    keep_front_alone(store_of(spec), plan, sweep=spec.name, on_front=set())
+    keep_front_alone(store_of(spec), plan, sweep=spec.name, on_front=set(), others={"another"})
+    assert has_weights(spec, other), "which may have more trials, that start from it"
+    keep_front_alone(store_of(spec), plan, sweep=spec.name, on_front=set(), others=set())
     assert has_weights(spec, reference)
     assert not has_weights(spec, other)
 

@@ -15,7 +15,15 @@ from orchestrator.execution import queue as queue_module
 from orchestrator.execution.backend import RealTime, no_more
 from orchestrator.execution.queue import Queue
 from orchestrator.plan.planned_trial import PlannedTrial
-from orchestrator.store import Attempt, Failure, FailureKind, LocalFiles, Store
+from orchestrator.store import (
+    Attempt,
+    Failure,
+    FailureKind,
+    LocalFiles,
+    Progress,
+    Store,
+    StoredTrial,
+)
 from orchestrator.store.leases import lease
 from orchestrator.store.leases.records import About, Pruned
 from orchestrator.worker.trial import Ending
@@ -476,6 +484,32 @@ def test_trial_is_left_where_its_parent_failed(
     assert queue.is_over()
     assert f"trial {b} is left: its parent {a} failed" in caplog.text
     assert f"trial {c} is left: its parent {a} failed" in caplog.text
+
+
+@pytest.mark.parametrize("is_begun_before", [True, False])
+def test_trial_with_a_checkpoint_needs_no_parent_any_more(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, is_begun_before: bool
+) -> None:
+    """Whether it had one when it was planned, or another start has left it meanwhile."""
+    a, b, _ = scene.ids
+    child = planned(scene.trials[b], parents=(a,))
+    begun = replace(child.progress, epochs_done=1)
+    if is_begun_before:
+        child = replace(child, progress=begun)
+    scene.proposals.waiting.append(child)
+    queue = scene.queue(a, more=scene.proposals)
+    assert handed_out_by(queue) == (a, 1)
+    scene.begin(a, 1).fail("diverged", "NaN", "")
+    assert queue.ended(a, Ending.FAILED)
+    progress_of = StoredTrial.progress
+
+    def progress(stored: StoredTrial, suite_id: str) -> Progress:
+        return begun if stored.id == b else progress_of(stored, suite_id)
+
+    monkeypatch.setattr(StoredTrial, "progress", progress)
+    assert drained(queue) + drained(queue) == [(b, 1)]
+    assert queue.ended(b, Ending.DONE)
+    assert queue.is_over()
 
 
 def test_trial_is_left_where_its_parent_is_left(
