@@ -263,6 +263,14 @@ def read_trial(document: Document) -> Trial:
             f"must train with attacks that training.attacks describes, got {', '.join(missing)}; "
             f"described: {', '.join(attacks) or 'none'}",
         )
+    fit = {label: attacks[label] for label in sorted(its_attacks)}
+    with _blamed_on(document, "method", type(method)):
+        try:
+            method.refuse_unfit(fit)
+        except ValueError as error:
+            if isinstance(error, OwnCodeError) or not str(error).startswith("must "):
+                raise
+            raise document.fail("method", str(error)) from None
     which = document.only("fingerprint", "seed").read_as(_Which)
     return Trial(
         fingerprint=which.fingerprint,
@@ -270,7 +278,7 @@ def read_trial(document: Document) -> Trial:
         data=document.section("data").read_as(DataSettings),
         model=document.section("model").read_as(ModelSettings),
         method=method,
-        attacks={label: attacks[label] for label in sorted(its_attacks)},
+        attacks=fit,
         training=training.without("attacks").read_as(TrainingSettings),
         validation=validation.without("attacks").read_as(ValidationSettings),
         validation_attacks=read_attacks(validation.section("attacks")),

@@ -12,17 +12,20 @@ from trainer.passes import Passes
 
 def most_passes_of_training(trial: Trial, examples: int) -> Passes | None:
     """Passes of the steps of a whole training on `examples` images: exact, unless a method lets
-    attacks rest, which takes fewer. None where an attack does not say what it takes."""
-    searches = [_of_search(attack) for attack in trial.attacks.values()]
-    if any(search is None for search in searches):
+    attacks rest, or weighs gradients of a model that can be passed branch by branch, which takes
+    fewer. None where an attack does not say what it takes."""
+    if not all(_is_meant(it, "search_passes", "search") for it in trial.attacks.values()):
         return None
-    branches = len(trial.method.branches())
-    picks = trial.method.weighting().picks
-    step = sum((search for search in searches if search is not None), Passes())
-    if picks is not None and picks < branches:
+    step = trial.method.search_passes(trial.attacks)
+    if step is None:
+        return None
+    branches, weighting = trial.method.most_branches(), trial.method.weighting()
+    if weighting.picks is not None and weighting.picks < branches:
         step += Passes(forward=branches)
-        branches = picks
-    step += Passes(forward=branches, weight_backward=branches)
+        branches = weighting.picks
+    is_joint = trial.training.batch_norm == "joint" and weighting.objectives is not None
+    back = branches * len(weighting.objectives or ()) if is_joint else branches
+    step += Passes(forward=branches, weight_backward=back)
     size = min(trial.training.batch_size, examples)
     return step * (trial.training.epochs * (examples // size) * size)
 
@@ -39,10 +42,6 @@ def most_passes_of_evaluation(suite: Suite, examples: int) -> Passes | None:
         look = Passes(forward=1)  # of each batch one image, which shows how many classes there are
         total += found * examples + look * batches
     return total
-
-
-def _of_search(attack: Attack) -> Passes | None:
-    return attack.search_passes() if _is_meant(attack, "search_passes", "search") else None
 
 
 def _of_correct(attack: Attack, ladder: tuple[int, ...]) -> Passes | None:

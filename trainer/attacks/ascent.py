@@ -90,7 +90,8 @@ class AscentAttack(Attack):
     def search(self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
         """Return the last iterate or the best one; of several restarts that of the largest loss,
         example by example."""
-        best, highest = images, torch.full_like(labels, -torch.inf, dtype=torch.float32)
+        best = images
+        highest = torch.full((len(images),), -torch.inf, dtype=torch.float32, device=images.device)
 
         def observe(iterate: int, candidate: Tensor, logits: Tensor) -> Tensor | None:
             nonlocal best, highest
@@ -252,7 +253,8 @@ def _within_range(images: Tensor) -> Tensor:
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Compute the cross entropy of each example, B."""
+    """Compute the cross entropy of each example, B, against its label (B, int64) or against
+    probabilities of the classes (B C): then its gradient is that of the divergence from them."""
     return torch.nn.functional.cross_entropy(logits.float(), labels, reduction="none")
 
 

@@ -1,6 +1,7 @@
 """How much each loss of a method weighs, step by step, and what must be remembered for it.
 
-Weights may depend on the batch (the worst loss) or on the batches before it (Pareto).
+Weights may depend on the batch (the worst loss), on the batches before it (Pareto), on chance (one
+attack a batch) or on the losses' gradients (the least norm of their mixtures).
 """
 
 from __future__ import annotations
@@ -17,32 +18,65 @@ if TYPE_CHECKING:
 class Weighting:
     """How much each of K losses weighs: fixed weights, no memory. Subclasses have either.
 
-    A step weighs its mini-batch (`weigh`, once for each part that it is computed in) and then
-    shows it whole (`observe`, once): what is counted in steps belongs in `observe`.
+    A step begins (`begin`), says what it need not compute (`idle`), weighs its mini-batch (`weigh`,
+    once for each part that it is computed in) and then shows it whole (`observe`, once): what is
+    counted in steps belongs in `observe`.
     """
 
     picks: int | None = None
     """How many losses of an example have weight, where that is not all of them. Then a first pass
-    goes without gradient, and a second one over those that have weight alone."""
+    goes without gradient, and a second one over those that have weight alone; losses are the
+    branches' cross entropies."""
+
+    by_batch: bool = False
+    """Whether the weights depend on the mini-batch's mean losses. Then one that is computed in
+    parts is weighed once all of it is there, and a gradient of each loss is kept until then."""
+
+    objectives: tuple[tuple[int, ...], ...] | None = None
+    """Objectives whose gradients are weighed (`weigh_gradients`), each by the places of the losses
+    whose weighed sum it is; None where losses are weighed alone. A step goes back once for each."""
+
+    counts_errors: bool = False
+    """Whether `observe_errors` is to be told which examples the model errs on."""
 
     def __init__(self, weights: list[float]) -> None:
         """Weigh K losses by K numbers."""
         self._weights = weights
 
+    def begin(self, seed: int) -> None:
+        """Begin a step, whose random choices derive from `seed` and nothing else."""
+
+    def idle(self) -> Mapping[int, float | None]:
+        """Return the branches that this step need not compute, by place, and what the loss of each
+        counts as; None where it has none in this step, neither to weigh nor to log."""
+        return {}
+
     def weigh(self, losses: Tensor) -> Tensor:
         """Return weights for this part of the mini-batch, K 1 or K B, without gradient.
 
         Args:
-            losses: K B of the part's B examples, detached, in the order of the method's branches.
+            losses: K B of the part's B examples, detached, in the order of the method's loss
+                names; NaN where this step has none.
         """
         return sent(self._weights, like=losses)[:, None]
 
-    def idle(self) -> Mapping[int, float]:
-        """Return the losses that this step need not compute, by place, and what each counts as."""
-        return {}
+    def weigh_gradients(self, products: Tensor) -> Tensor:
+        """Return the weights of J objectives' gradients, 1 J, or L J where each of the model's L
+        tensors of weights has its own.
+
+        Args:
+            products: L J J, inner products of the objectives' gradients over the whole mini-batch,
+                tensor by tensor; their sum over L is that of the whole gradients.
+        """
+        return products.new_ones(1, products.shape[1])
 
     def observe(self, losses: Tensor) -> None:
-        """Take in the losses of a step's whole mini-batch, K B, detached."""
+        """Take in the losses of a step's whole mini-batch, K B, detached, as `weigh` is given
+        them."""
+
+    def observe_errors(self, errors: Tensor) -> None:
+        """Take in whether the model erred on each image of a step's whole mini-batch: 1 or 0, a row
+        of B examples for each branch, NaN where the step did not compute it."""
 
     def state(self) -> dict[str, Any]:
         """Return what a checkpoint must keep between two steps: numbers, strings, lists."""

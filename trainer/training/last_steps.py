@@ -12,8 +12,8 @@ from trainer.passes import Passes
 
 LastSteps = list[dict[str, float]]
 """Facts of each step, oldest first: `epoch` and `step` (of the epoch), both from 1,
-`learning_rate`, `gradient_norm` (L2, over all parameters, before the step), and of each branch the
-batch's means `loss/BRANCH` and `weight/BRANCH` (alpha)."""
+`learning_rate`, `gradient_norm` (L2, over all parameters, before the step), and of each loss the
+batch's means `loss/NAME`, if the step computed it, and `weight/NAME` (alpha)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +27,8 @@ class Step:
     losses: Tensor  # K
     weights: Tensor  # K
     passes: Passes  # that the step took, its attacks' included
+    left_out: frozenset[int] = frozenset()
+    """Places of the losses that the step had none of; there `losses` is NaN."""
 
 
 class StepLog:
@@ -42,14 +44,14 @@ class StepLog:
         """Add a step; the one that was `SIZE` steps ago is forgotten."""
         self._steps.append(step)
 
-    def read(self, branches: tuple[str, ...]) -> LastSteps:
-        """Read the steps as numbers, their K losses and weights under the K branches' names."""
+    def read(self, losses: tuple[str, ...]) -> LastSteps:
+        """Read the steps as numbers, their K losses and weights under the K losses' names."""
         if not self._steps:
             return []
         names = [
             "gradient_norm",
-            *(f"loss/{branch}" for branch in branches),
-            *(f"weight/{branch}" for branch in branches),
+            *(f"loss/{name}" for name in losses),
+            *(f"weight/{name}" for name in losses),
         ]
         facts = [torch.cat([s.gradient_norm[None], s.losses, s.weights]) for s in self._steps]
         return [
@@ -57,7 +59,11 @@ class StepLog:
                 "epoch": step.epoch,
                 "step": step.step,
                 "learning_rate": step.learning_rate,
-                **dict(zip(names, values, strict=True)),
+                **{
+                    name: value
+                    for place, (name, value) in enumerate(zip(names, values, strict=True))
+                    if place - 1 not in step.left_out
+                },
             }
             for step, values in zip(self._steps, torch.stack(facts).tolist(), strict=True)
         ]

@@ -25,10 +25,11 @@ from trainer.weights.checkpoint import Checkpoint, Weights
 
 EpochRow = dict[str, float]
 """One epoch's facts by name: `epoch` (from 1), `time` (Unix seconds), `seconds`,
-`examples_per_second`, `learning_rate`, `loss/BRANCH`, `weight/BRANCH`, `validation/...`, and
-what the method reports (`r_asked`, `r_in_effect`, `clipped_share`, `worst_weighs_least_share`: of
-its steps, in how many the attack of the largest mean loss weighed least); and, from the first epoch
-to the end of this one, `passes/KIND` of all steps and apart from them `validation/passes/KIND`."""
+`examples_per_second`, `learning_rate`, `loss/NAME` (its mean over the steps that computed it,
+if any did), `weight/NAME`, `validation/...`, and what the method reports (for `pareto` `r_asked`,
+`r_in_effect`, `clipped_share`, `worst_weighs_least_share`: of its steps, in how many the attack of
+the largest mean loss weighed least); and, from the first epoch to the end of this one,
+`passes/KIND` of all steps and apart from them `validation/passes/KIND`."""
 
 _LOOK_EVERY = 50
 """Steps between two looks for divergence: each look waits for the device, and the step in which it
@@ -159,7 +160,7 @@ class _Run:
             micro_batches=micro_batches,
             num_steps=max(1, len(split) // trial.training.batch_size),
         )
-        self._branches = trial.method.branches()
+        self._losses = trial.method.loss_names()
         self._log = StepLog()
         self._sums: EpochSums | None = None  # of the epoch under way, where one is
         self._steps_done = 0  # of that epoch
@@ -188,10 +189,10 @@ class _Run:
         self.passes.restore(checkpoint.passes)
         if self._steps_done:
             self._sums = self._new_sums()
-            self._sums.restore(checkpoint.epoch)
+            self._sums.restore(checkpoint.epoch, steps=self._steps_done)
 
     def _new_sums(self) -> EpochSums:
-        return EpochSums(len(self._branches), self._descent.split.labels.device)
+        return EpochSums(len(self._losses), self._descent.split.labels.device)
 
     def train_epoch(self, reporter: Reporter) -> EpochRow:
         """Train what is left of the epoch under way, or a whole epoch."""
@@ -215,11 +216,13 @@ class _Run:
             if not is_last:
                 reporter.step_done(self.checkpoint)
 
-        losses, weights, seconds = sums.losses / num_steps, sums.weights / num_steps, sums.seconds
+        losses = {self._losses[place]: mean for place, mean in sums.mean_losses().items()}
+        weights = (sums.weights / num_steps).tolist()
+        seconds = sums.seconds
         self.epochs_done, self._steps_done, self._sums = self.epochs_done + 1, 0, None
         return {
-            **self._by_branch("loss/", losses),
-            **self._by_branch("weight/", weights),
+            **{f"loss/{name}": mean for name, mean in losses.items()},
+            **{f"weight/{name}": mean for name, mean in zip(self._losses, weights, strict=True)},
             **self._descent.weighting.epoch_report(),
             "learning_rate": rate,
             "time": time.time(),
@@ -227,15 +230,11 @@ class _Run:
             "examples_per_second": num_steps * min(size, len(split)) / seconds,
         }
 
-    def _by_branch(self, prefix: str, values: Tensor) -> dict[str, float]:
-        names = (prefix + branch for branch in self._branches)
-        return dict(zip(names, values.tolist(), strict=True))
-
     def _refuse_divergence(self, sums: EpochSums) -> None:
         state = (*self._model.named_parameters(), *self._model.named_buffers())
         sound = {name: self._is_sound(name, tensor) for name, tensor in state}
         if not (torch.stack([*sound.values()]).all() & sums.losses.isfinite().all()):
-            losses = self._by_branch("", sums.losses / self._steps_done)
+            losses = {self._losses[place]: mean for place, mean in sums.mean_losses().items()}
             unsound = [name for name, is_sound in sound.items() if not is_sound]
             weights = f"weights that are not ({unsound[0]})" if unsound else "finite weights"
             raise DivergedError(
@@ -243,7 +242,7 @@ class _Run:
                 f"and {weights} by step {self._steps_done}; lower "
                 f"training.optimiser.learning_rate, or warm the attacks up with "
                 f"training.epsilon_warmup",
-                self._log.read(self._branches),
+                self._log.read(self._losses),
             )
 
     def validate(self, dataset: Dataset) -> EpochRow:
@@ -254,7 +253,7 @@ class _Run:
                 row = _validate(descent.trial, dataset, self._model, descent.micro_batches)
         except NotFiniteError as error:
             message = f"validation after epoch {self.epochs_done}: {error}"
-            raise DivergedError(message, self._log.read(self._branches)) from error
+            raise DivergedError(message, self._log.read(self._losses)) from error
         self.passes.add("validation", counter.passes)
         return row
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils import get_total_norm
 
 from trainer.config import Trial
@@ -17,8 +16,9 @@ from trainer.methods.weighting import Weighting
 from trainer.passes import counted
 from trainer.randomness import derive_seed
 from trainer.schedule import set_rate
+from trainer.training.gradients import ObjectiveGradients
 from trainer.training.last_steps import Step
-from trainer.training.losses import weighed_losses
+from trainer.training.losses import has_batch_norm, objectives_of, weighed_losses
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,10 +51,17 @@ class Descent:
         torch.manual_seed(derive_seed(self.trial.seed, "step", epoch, step))  # for dropout
 
         self.optimiser.zero_grad(set_to_none=True)
+        self.weighting.begin(derive_seed(self.trial.seed, "method", epoch, step))
+        left_out = frozenset(place for place, loss in self.weighting.idle().items() if loss is None)
         warmup = training.radius_scale * _warmup(training.epsilon_warmup, now)
-        losses_by_part, weights_by_part = [], []
+        parts = indices.tensor_split(min(self.micro_batches, len(indices)))
+        is_whole = len(parts) == 1
+        names = self.trial.method.loss_names()
+        objectives = objectives_of(self.weighting, len(names), is_whole=is_whole)
+        gradients = ObjectiveGradients(self.model.parameters())
+        losses_by_part, weights_by_part, errors_by_part = [], [], []
         with counted(self.model) as counter:
-            for part in indices.tensor_split(min(self.micro_batches, len(indices))):
+            for part in parts:
                 share = len(part) / len(indices)
                 with products(training.precision):
                     with arithmetic(training.precision, self.split.labels.device):
@@ -66,25 +73,57 @@ class Descent:
                             part,
                             epoch=epoch,
                             warmup=warmup,
+                            is_whole=is_whole,
                         )
-                    (share * of_part.total.mean()).backward()
+                    if objectives is None:
+                        (share * of_part.total.mean()).backward()
+                    else:
+                        gradients.add([share * total.mean() for total in of_part.totals])
                 losses_by_part.append(of_part.losses)
                 weights_by_part.append(share * of_part.weights.mean(dim=1))
-        gradients = [w.grad for w in self.model.parameters() if w.grad is not None]
-        gradient_norm = get_total_norm(gradients)
+                errors_by_part.append(of_part.errors)
+        batch = torch.cat(losses_by_part, dim=1)
+        weights = torch.stack(weights_by_part).sum(dim=0)
+        if objectives is not None:
+            weights = self._merge(gradients, objectives, batch, weights)
+        gradient_norm = get_total_norm(
+            [w.grad for w in self.model.parameters() if w.grad is not None]
+        )
         self.optimiser.step()
 
-        batch = torch.cat(losses_by_part, dim=1)
         self.weighting.observe(batch)
+        errors = [of_part for of_part in errors_by_part if of_part is not None]
+        if errors:
+            self.weighting.observe_errors(torch.cat(errors, dim=1))
         return Step(
             epoch=epoch + 1,
             step=step + 1,
             learning_rate=rate,
             gradient_norm=gradient_norm,
             losses=batch.mean(dim=1),
-            weights=torch.stack(weights_by_part).sum(dim=0),
+            weights=weights,
+            left_out=left_out,
             passes=counter.passes,
         )
+
+    def _merge(
+        self,
+        gradients: ObjectiveGradients,
+        objectives: tuple[tuple[int, ...], ...],
+        batch: Tensor,
+        weights: Tensor,
+    ) -> Tensor:
+        """Weigh the objectives' gradients into the model's; return what each loss weighs in it."""
+        with products("float32"):
+            if self.weighting.objectives is None:  # by the whole batch, which has come in parts
+                of_objectives = self.weighting.weigh(batch).mean(dim=1)[None]
+            else:
+                of_objectives = self.weighting.weigh_gradients(gradients.products())
+            mean = gradients.merge(of_objectives)
+        weights = weights.clone()
+        for place, losses in enumerate(objectives):
+            weights[list(losses)] *= mean[place]
+        return weights
 
 
 def refuse_unfit_parts(model: nn.Module, micro_batches: int) -> None:
@@ -96,7 +135,7 @@ def refuse_unfit_parts(model: nn.Module, micro_batches: int) -> None:
     message = None
     if micro_batches < 1:
         message = f"must be >= 1 (1 computes a batch whole), got {micro_batches}"
-    elif micro_batches > 1 and any(isinstance(module, _BatchNorm) for module in model.modules()):
+    elif micro_batches > 1 and has_batch_norm(model):
         message = (
             f"must be 1 for a model with BatchNorm, got {micro_batches}, since the statistics of a "
             f"batch's parts are not those of the whole; lower training.batch_size instead"

@@ -176,7 +176,7 @@ def test_every_step_but_an_epochs_last_is_told_and_then_the_epoch(small_trial: M
     assert listener.epochs[4::5] == [{}] * 3
     for (_, steps), epoch in zip(listener.positions, listener.epochs, strict=True):
         if steps:
-            assert set(epoch) == {"losses", "weights", "seconds"}
+            assert set(epoch) == {"losses", "weights", "computed", "seconds"}
             torch.testing.assert_close(epoch["weights"], steps * torch.tensor([0.25, 0.75]))
 
 
