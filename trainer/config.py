@@ -255,22 +255,9 @@ def read_trial(document: Document) -> Trial:
     attacks = read_attacks(training.section("attacks"))
     method = read_method(document.section("method"), attacks)
     with _blamed_on(document, "method", type(method)):
-        its_attacks = set(method.attacks())
-    missing = sorted(its_attacks - set(attacks))
-    if missing:
-        raise document.fail(
-            "method",
-            f"must train with attacks that training.attacks describes, got {', '.join(missing)}; "
-            f"described: {', '.join(attacks) or 'none'}",
-        )
-    fit = {label: attacks[label] for label in sorted(its_attacks)}
-    with _blamed_on(document, "method", type(method)):
-        try:
-            method.refuse_unfit(fit)
-        except ValueError as error:
-            if isinstance(error, OwnCodeError) or not str(error).startswith("must "):
-                raise
-            raise document.fail("method", str(error)) from None
+        problem, its_attacks = method.unfit(attacks), sorted(set(method.attacks()))
+    if problem:
+        raise document.fail("method", problem)
     which = document.only("fingerprint", "seed").read_as(_Which)
     return Trial(
         fingerprint=which.fingerprint,
@@ -278,7 +265,7 @@ def read_trial(document: Document) -> Trial:
         data=document.section("data").read_as(DataSettings),
         model=document.section("model").read_as(ModelSettings),
         method=method,
-        attacks=fit,
+        attacks={label: attacks[label] for label in its_attacks},
         training=training.without("attacks").read_as(TrainingSettings),
         validation=validation.without("attacks").read_as(ValidationSettings),
         validation_attacks=read_attacks(validation.section("attacks")),

@@ -61,12 +61,16 @@ class Method(Settings, ABC):
         """Labels of the attacks that the method trains with."""
         return tuple(branch for branch in self.branches() if branch != NATURAL)
 
-    def refuse_unfit(self, attacks: Mapping[str, Attack]) -> None:
-        """Check whether the method can train with its attacks, by label, as they are set.
-
-        Raises:
-            ValueError: `must ...`: one that it cannot train with.
-        """
+    def unfit(self, attacks: Mapping[str, Attack]) -> str:
+        """Say why the method cannot train with the attacks that are described, by label; empty
+        where it can."""
+        missing = sorted(set(self.attacks()) - set(attacks))
+        if not missing:
+            return ""
+        return (
+            f"must train with attacks that training.attacks describes, got {', '.join(missing)}; "
+            f"described: {', '.join(attacks) or 'none'}"
+        )
 
     def search(  # noqa: PLR0917  (as an attack's, with what is searched for in front)
         self,
