@@ -457,6 +457,24 @@ def test_owner_that_cannot_reach_the_store_stops_in_time(
             mine.check()
 
 
+def test_touch_with_the_store_is_counted_from_the_first_sign_of_life_in_time(
+    tmp_path: Path, clock: Clock
+) -> None:
+    """For longer than a lease lasts, before another's silence is held against it."""
+    mine = taken(LocalFiles(tmp_path), 1)
+    clock.now += LASTS / 4
+    mine.renew()
+    assert mine.seconds_in_touch == LASTS / 4
+    clock.now += LASTS / 2
+    assert mine.seconds_in_touch == LASTS * 3 / 4
+    clock.now += 1
+    assert mine.seconds_in_touch == 0, "it is late"
+    mine.renew()
+    assert mine.seconds_in_touch == 0, "and begins anew"
+    clock.now += 5
+    assert mine.seconds_in_touch == 5
+
+
 def test_thread_goes_on_when_the_store_is_back(tmp_path: Path) -> None:
     files, ticks = Away(tmp_path), 0
 

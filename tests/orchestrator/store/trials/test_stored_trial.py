@@ -453,6 +453,62 @@ def test_evaluation_of_weights_that_are_gone_is_none(
     assert stored.progress("e1").evaluation is None
 
 
+def test_evaluations_are_those_under_every_suite_but_the_damaged(
+    begin: Callable[..., Attempt], stored: StoredTrial, folder: Path
+) -> None:
+    attempt, kept = begin(), outcomes_of([True] * 3)
+    published(attempt, 1.0)
+    assert stored.evaluations() == {}
+    for suite_id in ("e1", "e2"):
+        attempt.keep_outcomes(suite_id, kept, Evaluated(seconds=0.5, accuracies=kept.accuracies()))
+    found = {suite_id: stored.evaluation(suite_id) for suite_id in ("e1", "e2")}
+    assert stored.evaluations() == found
+    flip_a_bit(folder / "evaluations/e1.json")
+    assert stored.evaluations() == {"e2": found["e2"]}
+
+
+# --- what was lost and follows from the rest
+
+
+def test_end_of_an_attempt_whose_evaluation_stands_is_made_again(
+    begin: Callable[..., Attempt], stored: StoredTrial, trial: Trial, folder: Path
+) -> None:
+    """Not that of an attempt after it, of which nobody knows how it ended."""
+    attempt, kept = begin(), outcomes_of([True] * 3)
+    published(attempt, 1.0)
+    attempt.keep_outcomes("e1", kept, Evaluated(seconds=0.5, accuracies=kept.accuracies()))
+    attempt.end("done")
+    ended = folder / "attempts/000001/ended.json"
+    ended.unlink()
+    stored.mend(trial, stored.progress("e2"), has_family=True)
+    assert not ended.exists(), "under that suite it may not be done"
+    stored.mend(trial, stored.progress("e1"), has_family=True)
+    (past,) = stored.past_attempts()
+    assert past.ended is not None
+    assert past.ended.how == "done"
+    begin()
+    stored.mend(trial, stored.progress("e1"), has_family=True)
+    assert [it.ended and it.ended.how for it in stored.past_attempts()] == ["done", None]
+
+
+@pytest.mark.parametrize("is_lost", [True, False])
+def test_description_that_is_lost_or_not_found_by_siblings_is_made_again(
+    begin: Callable[..., Attempt], stored: StoredTrial, trial: Trial, folder: Path, *, is_lost: bool
+) -> None:
+    stored.describe(trial)
+    begin().end("stopped")
+    before = (folder / "trial.json").read_bytes()
+    families = {path: path.read_bytes() for path in folder.parents[1].glob("families/*/*")}
+    assert len(families) == 1
+    if is_lost:
+        (folder / "trial.json").unlink()
+    for path in families:
+        path.unlink()
+    stored.mend(trial, stored.progress(""), has_family=False)
+    assert (folder / "trial.json").read_bytes() == before
+    assert {path: path.read_bytes() for path in families} == families
+
+
 # --- who is at work, how it ended
 
 
