@@ -74,7 +74,7 @@ class BucketFiles:
         with suppress(AbsentError), self._asked("read", name) as client:
             answer = client.get(self._key(name))
             kind = str(answer.attributes.get("Content-Type", ""))
-            if kind.startswith("text/html") and not name.endswith(".html"):
+            if kind.lower().startswith("text/html") and not name.endswith(".html"):
                 raise no_store(f"cannot read {self.url}/{name}", self._scheme)
             return bytes(answer.bytes())
         return None

@@ -95,6 +95,34 @@ def test_wait_that_is_given_up_ends_at_once(
     assert 0.3 <= time.monotonic() - began < 20
 
 
+def test_full_place_is_told_of_again_now_and_then(
+    share: LocalFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a clock that each pause moves on by its seconds: two and a half minutes of a full disk."""
+    now, told = [0.0], []
+    real = share.write
+
+    def write(name: str, data: bytes) -> None:
+        if now[0] < 150:
+            raise FullError("the disk is full")
+        real(name, data)
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    monkeypatch.setattr(retrying.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(retrying.time, "sleep", sleep)
+    monkeypatch.setattr(share, "write", write)
+    files = RetryingFiles(share, warn=told.append, is_cancelled=never, longest_outage=1)
+    files.write("a/it", b"new")
+    still = f"{share.root} is still full; everything that writes there waits"
+    assert told[0].startswith("the disk is full; waiting for room, and going on by itself")
+    assert told[1:3] == [still] * 2  # after one minute and after two
+    assert told[3].startswith(f"{share.root} has room again after 15")
+    assert len(told) == 4
+    assert share.read("a/it") == b"new"
+
+
 @pytest.mark.slow
 def test_pauses_grow_up_to_the_longest(share: LocalFiles, monkeypatch: pytest.MonkeyPatch) -> None:
     tries: list[float] = []
