@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from orchestrator.costs.forecast import room_here
+from orchestrator.plan.manifest import write_manifest
 from orchestrator.plan.plan import make_plan
 from orchestrator.search.growth import grow
 from orchestrator.spec.policy import Resources
+from orchestrator.spec.sweep_spec import read_spec
+from orchestrator.status.display import MOST_ROWS
 from orchestrator.store.records.version import enter
 from orchestrator.sweep import app
 from tests.orchestrator.finished import do_sweep, read_sweep, store_of
@@ -96,3 +99,62 @@ def test_under_another_suite_nothing_is_to_come(tmp_path: Path) -> None:
     line, record = said_of_search(tmp_path, 4, *more)
     assert line == "random: 1 of 4 trials proposed (1 pgd)"
     assert (record["proposed"], record["foreseen"], record["to_come"]) == (1, 0, 0)
+
+
+# --- what else it says
+
+
+def dry(spec_path: Path, *options: str) -> Result:
+    arguments = [str(spec_path), "--storage", str(spec_path.parent / "runs"), "--dry-run"]
+    return CliRunner().invoke(app, [*arguments, *options], env={"COLUMNS": "200"})
+
+
+def test_precision_rules_and_rows_that_are_left_out_are_told(tmp_path: Path) -> None:
+    read_sweep(tmp_path)
+    seeds = f"seeds={list(range(MOST_ROWS))}"
+    sets = ["training.precision=auto", "stopping.flat={rule: collapse, epochs: 2}", seeds]
+    options = [word for each in sets for word in ("--set", each)]
+    told = dry(tmp_path / "small.yaml", *options)
+    assert told.exit_code == 0, told.output
+    assert "; decided at the sweep's first start and kept (another: --set" in told.stdout
+    assert "flat ends trials that are right on one class at most for 2 epochs" in told.stdout
+    assert f"and {MOST_ROWS} more: --dry-run --json" in told.stdout
+    record = json.loads(dry(tmp_path / "small.yaml", *options, "--json").stdout)
+    assert record["precision"]["state"] == "open"
+    assert list(record["stopping"]) == ["flat"]
+    assert len(record["trials"]) == 2 * MOST_ROWS
+    assert not (tmp_path / "runs").exists()
+
+
+MNIST = """\
+data: {name: mnist, root: away, download: true}
+training: {epochs: 1}
+methods: {standard: {}}
+evaluation: {pgd: {epsilon: 0.2, ladder: [1]}, flow: null, rt: null}
+tracking: none
+"""
+
+
+def test_nothing_is_downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trials are named by the data, which a start would download, or has found before."""
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "sweep.yaml"
+    path.write_text(MNIST)
+    refused = dry(path)
+    assert refused.exit_code == 2
+    assert ":1: data.download: is true, and 'mnist' is still to be downloaded" in refused.stderr
+    assert not (tmp_path / "runs").exists()
+
+    spec = read_spec(str(path), [f"storage={tmp_path / 'runs'}"], {})
+    store = store_of(spec)
+    enter(store.files)
+    plan = make_plan(spec, store, fingerprint_of=lambda data: "as it was found")
+    write_manifest(store.files, spec, plan)
+    told = dry(path, "--json")
+    assert told.exit_code == 0, told.output
+    (trial,) = json.loads(told.stdout)["trials"]
+    assert trial["trial_id"] == plan.trials[0].id
+    assert not (tmp_path / "away").exists()
+    missing = dry(path, "--set", "data.download=false")
+    assert missing.exit_code == 2, "who allows no download is told that they are missing"
+    assert "--download" in missing.stderr

@@ -13,10 +13,13 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import torch
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from orchestrator import front, sweep
-from orchestrator.driver.preflight import check_content, check_storage
+from orchestrator.driver import preflight
+from orchestrator.driver.preflight import check_content, check_storage, local_resources
 from orchestrator.plan.manifest import write_manifest
 from orchestrator.plan.plan import make_plan
 from orchestrator.spec.policy import Resources
@@ -26,6 +29,7 @@ from orchestrator.store import LocalFiles, Store
 from orchestrator.store.files.by_url import open_files
 from orchestrator.store.records.version import enter
 from orchestrator.store.sweeps.starts import begun
+from trainer.input.document import Document
 from trainer.input.own_code import OwnCodeError
 from trainer.input.problems import BadInput
 
@@ -409,3 +413,68 @@ def test_without_a_folder_for_temporary_files_nothing_is_started(
         "error: TMPDIR: must be the path of a folder that can be written: No usable temporary "
         "directory found in ['/tmp']\n"
     )
+
+
+# --- the machine
+
+
+@pytest.mark.parametrize(
+    ("asked", "gpus", "found", "said"),
+    [
+        (1.0, 2, 1.0, ""),
+        (0.5, 1, 0.5, ""),
+        (1.0, 0, 0.0, "resources.gpu is 1, but this machine has no GPU: trials run on the CPU\n"),
+        (0.0, 0, 0.0, ""),
+    ],
+)
+def test_trials_run_on_the_cpu_where_there_is_no_gpu(
+    monkeypatch: pytest.MonkeyPatch, asked: float, gpus: int, found: float, said: str
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    console = Console(width=200)
+    with console.capture() as heard:
+        resources = local_resources(
+            Resources(cpu=1.0, gpu=asked), Document.from_plain({}, "sweep.yaml"), console
+        )
+    assert resources == Resources(cpu=1.0, gpu=found)
+    assert heard.get() == said
+
+
+@pytest.mark.parametrize(
+    ("asked", "rule"),
+    [
+        ({"gpu": 3.0}, "resources.gpu: must be at most 2 on this machine, got 3"),
+        ({"cpu": 5.0}, "resources.cpu: must be at most 4 on this machine, got 5"),
+    ],
+)
+def test_more_than_the_machine_has_is_refused(
+    monkeypatch: pytest.MonkeyPatch, asked: dict[str, float], rule: str
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    document = Document.from_plain({"resources": asked}, "sweep.yaml")
+    with pytest.raises(BadInput, match=re.escape(rule)):
+        local_resources(Resources(**asked), document, Console())
+
+
+@pytest.mark.parametrize(("options", "times"), [((), 1), (("--set", "resources.gpu=1"), 0)])
+def test_precision_that_is_slow_on_this_cpu_is_told_once(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    options: tuple[str, ...],
+    times: int,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(preflight, "slowness", lambda precision, device: f"{precision} is slow")
+    told = run("--dry-run", "--set", "seeds=[0, 1]", *options)
+    assert told.exit_code == 0, told.output
+    heard = [record.getMessage() for record in caplog.records]
+    assert heard.count("float32 is slow") == times
+    assert len(heard) == times
+
+
+def test_address_is_looked_at_before_all_else(folder: Path) -> None:
+    result = run("--dry-run", "--address", "head", "--set", 'model="my_models:twice"')
+    assert result.stderr == "error: --address must be auto or HOST:PORT, got 'head'\n"
+    assert not (folder / "runs").exists()

@@ -15,6 +15,7 @@ from orchestrator.driver.site import Site
 from orchestrator.execution.backend import Workload
 from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.results.reevaluation import Coverage
+from orchestrator.search.strategies import STRATEGIES
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Store
 from orchestrator.tracking import NoTracker
@@ -144,6 +145,19 @@ def test_back_end_is_handed_the_trials_and_the_site_is_left(
     place = Place(look)
     assert run_at(place, spec, plan, store) == (None, "")
     assert place.is_left
+
+
+def test_strategy_that_waits_for_results_gives_nothing_yet(
+    read: Read, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(STRATEGIES, "random", lambda known, *, most: ())
+    drawn = "{rho: {min: 0.2, max: 0.4}}}}\nsearch: {strategy: random, trials: 3}"
+    spec = read(SPEC.replace("{rho: [0.2, 0.4]}}}", drawn))
+    plan = make_plan(spec, store)
+    given: list[object] = []
+    place = Place(lambda place, workload: given.append(workload.more()))
+    assert run_at(place, spec, plan, store) == (None, "")
+    assert given == [()]
 
 
 @pytest.mark.parametrize(
