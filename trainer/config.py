@@ -96,12 +96,20 @@ class ValidationSettings(Settings):
     examples: Count = Field(512, description="validation images used, at most")
 
 
+_TrialId = Annotated[str, Field(pattern="^t[0-9a-f]{16}$")]
+
+
 class Start(Settings):
     """Weights from which a training starts, in place of those that its seed initialises."""
 
-    trial: Annotated[str, Field(pattern="^t[0-9a-f]{16}$")] = Field(
-        description="id of the trial whose final weights they are"
-    )
+    trial: _TrialId = Field(description="id of the trial whose final weights they are")
+
+
+class Replay(Settings):
+    """Another training's schedule of loss weights, in place of those that the method would find."""
+
+    trial: _TrialId = Field(description="id of the trial whose steps' weights they are")
+    mean: bool = Field(False, description="their mean over all steps, at every step")
 
 
 class _Which(Settings):
@@ -124,6 +132,9 @@ class Trial(_Which):
     start: Start | None = Field(
         None, description="another trial's weights to start from; its id is content of this one"
     )
+    replay: Replay | None = Field(
+        None, description="another trial whose weights of the losses this one has, step by step"
+    )
 
     def content(self) -> dict[str, Any]:
         """Return all that determines the result, with kinds and versions of attacks and method."""
@@ -143,8 +154,20 @@ class Trial(_Which):
 
     @property
     def parents(self) -> tuple[str, ...]:
-        """Ids of the trials from whose weights this one starts: they must be trained before it."""
-        return () if self.start is None else (self.start.trial,)
+        """Ids of the trials from whose weights this one starts, or whose schedule it replays: they
+        must be trained before it."""
+        return tuple(parent.trial for parent in (self.start, self.replay) if parent is not None)
+
+    @property
+    def derivation(self) -> str:
+        """What the trial has of its parents, in words; empty where it has none."""
+        words = []
+        if self.start is not None:
+            words.append(f"from the weights of {self.start.trial}")
+        if self.replay is not None:
+            mean = "mean " if self.replay.mean else ""
+            words.append(f"under the {mean}schedule of {self.replay.trial}")
+        return ", ".join(words)
 
     @property
     def family(self) -> str:
@@ -173,7 +196,7 @@ class Trial(_Which):
         """Return everything, provenance too, in the form that `read_trial` takes."""
         training = self.training.model_dump(mode="json")
         validation = self.validation.model_dump(mode="json")
-        start = {} if self.start is None else {"start": self.start.model_dump(mode="json")}
+        derived = {"start": self.start, "replay": self.replay}
         return {
             "data": self.data.model_dump(mode="json"),
             "fingerprint": self.fingerprint,
@@ -182,7 +205,7 @@ class Trial(_Which):
             "training": training | {"attacks": _recorded_attacks(self.attacks)},
             "validation": validation | {"attacks": _recorded_attacks(self.validation_attacks)},
             "seed": self.seed,
-            **start,
+            **{key: it.model_dump(mode="json") for key, it in derived.items() if it is not None},
         }
 
 
@@ -245,7 +268,8 @@ def read_trial(document: Document) -> Trial:
     """Read the trial that a document describes, every default already in it.
 
     Sections: `data`, `fingerprint`, `model`, `method` (with `method: KIND` inside), `training`
-    and `validation` (each with `attacks` by label), `seed`; and `start`, which may be missing.
+    and `validation` (each with `attacks` by label), `seed`; and `start` and `replay`, which may be
+    missing.
 
     Raises:
         BadInput: what is wrong, where.
@@ -270,6 +294,7 @@ def read_trial(document: Document) -> Trial:
         validation=validation.without("attacks").read_as(ValidationSettings),
         validation_attacks=read_attacks(validation.section("attacks")),
         start=document.section("start").read_as(Start) if "start" in document else None,
+        replay=document.section("replay").read_as(Replay) if "replay" in document else None,
     )
 
 

@@ -46,6 +46,7 @@ from trainer.training.loop import (
     new_model,
     train,
 )
+from trainer.training.step_weights import StepWeights
 from trainer.weights.checkpoint import Weights
 
 logger = logging.getLogger(__name__)
@@ -257,6 +258,7 @@ class _Task:
         if origin is not None:
             self.attempt.go_on_from(origin)
             self.supervision.goes_on_from(origin.rows)
+        step_weights = StepWeights()
         try:
             model = train(
                 self.trial,
@@ -265,6 +267,8 @@ class _Task:
                 reporter=self.supervision,
                 resume=checkpoint,
                 start=self._start() if checkpoint is None else None,
+                schedule=self._schedule() if checkpoint is None else None,
+                step_weights=step_weights,
                 micro_batches=self.micro_batches,
             )
         except DivergedError as error:
@@ -275,6 +279,7 @@ class _Task:
             model=model.state_dict(),
             image_shape=dataset.image_shape,
             num_classes=dataset.num_classes,
+            step_weights=step_weights.schedule(),
         )
         was_degraded = origin is not None and origin.degraded
         self._publish(weights, degraded=self.micro_batches > 1 or was_degraded)
@@ -287,12 +292,32 @@ class _Task:
         """
         if self.trial.start is None:
             return None
-        parent = self.trial.start.trial
+        return self._weights_of(self.trial.start.trial, "from which it starts")
+
+    def _schedule(self) -> torch.Tensor | None:
+        """Read the weights of losses that the trial replays; None where it replays none.
+
+        Raises:
+            ParentError: they are not there (any more), damaged, or were never kept.
+        """
+        if self.trial.replay is None:
+            return None
+        parent = self.trial.replay.trial
+        weights = self._weights_of(parent, "beside which is the schedule that it replays")
+        if weights.step_weights is None:
+            raise ParentError(
+                f"the schedule of {parent}, which it replays, must be beside that one's weights: "
+                f"it was trained, in part at least, by a version that did not keep one; delete its "
+                f"folder in the storage to have it trained again"
+            )
+        return weights.step_weights
+
+    def _weights_of(self, parent: str, why: str) -> Weights:
         weights = self.store.trial(parent).weights()
         if weights is None:
             raise ParentError(
-                f"the weights of {parent}, from which it starts, must be in the store: they are "
-                f"damaged, were given up, or are not trained yet"
+                f"the weights of {parent}, {why}, must be in the store: they are damaged, were "
+                f"given up, or are not trained yet"
             )
         return weights
 
