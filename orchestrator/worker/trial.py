@@ -28,7 +28,8 @@ from orchestrator.store.leases.records import About, Environment, Pruned, Spent
 from orchestrator.store.sweeps.orders import Orders
 from orchestrator.store.trials.purpose import came_for
 from orchestrator.store.trials.records import Evaluated, Trained, Warned
-from orchestrator.worker.failures import ParentError, failure_kind
+from orchestrator.worker.failures import failure_kind
+from orchestrator.worker.parents import schedule_of, start_of
 from orchestrator.worker.supervision import (
     PrunedError,
     StoppedError,
@@ -266,8 +267,8 @@ class _Task:
                 device=self.device,
                 reporter=self.supervision,
                 resume=checkpoint,
-                start=self._start() if checkpoint is None else None,
-                schedule=self._schedule() if checkpoint is None else None,
+                start=start_of(self.trial, self.store) if checkpoint is None else None,
+                schedule=schedule_of(self.trial, self.store) if checkpoint is None else None,
                 step_weights=step_weights,
                 micro_batches=self.micro_batches,
             )
@@ -283,43 +284,6 @@ class _Task:
         )
         was_degraded = origin is not None and origin.degraded
         self._publish(weights, degraded=self.micro_batches > 1 or was_degraded)
-
-    def _start(self) -> Weights | None:
-        """Read the weights from which the trial starts; None where these are its seed's.
-
-        Raises:
-            ParentError: they are not there (any more), or damaged.
-        """
-        if self.trial.start is None:
-            return None
-        return self._weights_of(self.trial.start.trial, "from which it starts")
-
-    def _schedule(self) -> torch.Tensor | None:
-        """Read the weights of losses that the trial replays; None where it replays none.
-
-        Raises:
-            ParentError: they are not there (any more), damaged, or were never kept.
-        """
-        if self.trial.replay is None:
-            return None
-        parent = self.trial.replay.trial
-        weights = self._weights_of(parent, "beside which is the schedule that it replays")
-        if weights.step_weights is None:
-            raise ParentError(
-                f"the schedule of {parent}, which it replays, must be beside that one's weights: "
-                f"it was trained, in part at least, by a version that did not keep one; delete its "
-                f"folder in the storage to have it trained again"
-            )
-        return weights.step_weights
-
-    def _weights_of(self, parent: str, why: str) -> Weights:
-        weights = self.store.trial(parent).weights()
-        if weights is None:
-            raise ParentError(
-                f"the weights of {parent}, {why}, must be in the store: they are damaged, were "
-                f"given up, or are not trained yet"
-            )
-        return weights
 
     def _publish_again(self) -> bool:
         """Publish again weights that are whole but that no result names any more; whether there are
