@@ -22,18 +22,26 @@ hypothesis.settings.register_profile("project", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("project")
 
 CPU = torch.device("cpu")
+RADII: dict[str, dict[str, float]] = {
+    "pgd": {"epsilon": 0.2},
+    "flow": {"epsilon": 0.15},
+    "rt": {"epsilon": 0.25},
+    "integrated": {"rt_epsilon": 0.25, "flow_epsilon": 0.15},
+}
+"""Radii of the small trial's attacks: its stored numbers are not those of a preset."""
+
 SMALL_TRIAL = {
-    "data": {"name": "digits", "train_examples": 160},
+    "data": {"name": "digits", "train_examples": 160, "validation": 180},
     "fingerprint": "",
     "method": {"method": "standard"},
     "training": {
         "epochs": 3,
         "batch_size": 32,
-        "attacks": {label: {"num_steps": 2} for label in ("pgd", "flow", "rt", "integrated")},
+        "attacks": {label: {**radii, "num_steps": 2} for label, radii in RADII.items()},
     },
     "validation": {
         "examples": 16,
-        "attacks": {label: {"num_steps": 1} for label in ("pgd", "flow", "rt")},
+        "attacks": {label: {**RADII[label], "num_steps": 1} for label in ("pgd", "flow", "rt")},
     },
     "seed": 0,
 }

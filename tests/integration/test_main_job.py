@@ -29,7 +29,8 @@ FEW = {
 }
 ONE_VALUE_AN_AXIS: dict[str, dict[str, object]] = {
     "quickstart": {
-        "methods.pgd.vary.pgd.epsilon": "[0.1]",
+        "methods.pgd.vary.natural_weight": "[0.4]",
+        "methods.average.vary.natural_weight": "[0.4]",
         "methods.pareto.vary.rho": "[0.4]",
     },
     "random_digits": {"search.trials": 7},
@@ -76,5 +77,5 @@ def test_the_sweep_file_runs(name: str, place: Place, tmp_path: Path) -> None:
     assert (table["status"] == "done").all()
     assert table["natural_accuracy"].between(0, 1).all()
     assert table["on_front"].any() == (~table["collapsed"]).any()  # so few steps may leave none
-    assert {"standard", "pareto", "average", "maximum"} <= set(table["method"])
+    assert {"standard", "pgd", "average", "pareto"} <= set(table["method"])
     assert (tmp_path / "sweeps" / name / "front.svg").is_file()

@@ -44,7 +44,11 @@ def test_it_makes_the_trials_that_it_states(path: Path) -> None:
 
 @every_file
 def test_every_method_of_the_paper_is_in_it(path: Path) -> None:
+    """The quickest one compares the paper's method with two others."""
     methods = {"standard", *read(path).space.methods}
+    if path.stem == "quickstart":
+        assert methods == {"standard", "pgd", "average", "pareto"}
+        return
     paper = {"standard", "pgd", "flow", "rt", "integrated", "average", "maximum", "pareto"}
     assert paper <= methods
 

@@ -41,7 +41,7 @@ def ids(spec: SweepSpec) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("data", "training", "radii", "pgd", "longest"),
     [
-        ("digits", ("cnn", 15, 64), (0.2, 0.15, 0.25), (7, None), (100, 50, 50)),
+        ("digits", ("cnn", 15, 64), (0.2, 0.08, 0.1), (7, None), (100, 50, 50)),
         ("mnist", ("cnn", 15, 100), (0.3, 0.1, 0.2), (40, 0.01), (100, 50, 50)),
         ("fashion_mnist", ("cnn", 15, 100), (0.3, 0.1, 0.2), (40, 0.01), (100, 50, 50)),
         (

@@ -11,7 +11,8 @@ with tiny networks, run at commit ac76905, whose records had no version, by
 
 so that each kind of record is there: of a trial that diverged, of one that stopped, of weights that
 were given up. MLflow's database and the pictures were left out, and the paths of the machine that
-made it changed in `spec.yaml` and in one traceback.
+made it changed in `spec.yaml` and in one traceback. What its sweep files left to the preset of
+digits is said in them now: the preset has other radii since.
 """
 
 from __future__ import annotations
@@ -40,8 +41,17 @@ from orchestrator.store.records.layout import TrialFolder
 from tests.integration.in_process import nothing_to_run
 from tests.integration.stored import table, times_of
 from tests.orchestrator.plain import read_plain, write_plain
+from trainer.config import assigned
+from trainer.input.document import Document
+from trainer.input.yaml_nodes import to_yaml
 
 ARCHIVE = Path(__file__).with_name("version_before.tar.gz")
+
+PRESET_THEN = (
+    "data.validation=180",
+    "training.attacks.flow.epsilon=0.15",
+    "training.attacks.rt.epsilon=0.25",
+)
 
 DONE = {"small": {"done": 3, "failed": 1}, "front_alone": {"done": 4}}
 """Trials by status of the sweeps that came to their end."""
@@ -53,6 +63,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("before")
     with tarfile.open(ARCHIVE) as archive:
         archive.extractall(folder, filter="data")
+    for name in ("small", "front_alone", "stopped"):
+        path = folder / "sweep_files" / f"{name}.yaml"
+        path.write_text(to_yaml(assigned(Document.read(str(path)), PRESET_THEN).value))
     return folder
 
 

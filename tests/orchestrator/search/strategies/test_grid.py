@@ -15,6 +15,7 @@ Read = Callable[..., SweepSpec]
 
 SWEEP = """\
 data: digits
+training: {epochs: 5}
 methods:
   tuned:
     method: average
