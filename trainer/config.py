@@ -6,11 +6,9 @@ or from the record that a store keeps.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Mapping
 from importlib.resources import as_file, files
-from inspect import isabstract
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SerializeAsAny
 
@@ -19,9 +17,7 @@ from trainer.data import DataSettings
 from trainer.data.settings import DataName
 from trainer.device.precision import Precision
 from trainer.input.document import Document
-from trainer.input.own_code import OwnCodeError, own_code
-from trainer.input.problems import label_problem
-from trainer.input.registry import resolve
+from trainer.input.kinds import blamed_on, kind_in, kind_of, read_kind, read_kinds
 from trainer.input.settings import (
     Count,
     NonNegative,
@@ -38,8 +34,6 @@ from trainer.schedule import OptimiserSettings
 
 SEMANTICS = 1
 """Version of training as a whole: raised when the same settings come to mean another model."""
-
-_S = TypeVar("_S", bound=Settings)
 
 
 class TrainingSettings(Settings):
@@ -96,12 +90,20 @@ class ValidationSettings(Settings):
     examples: Count = Field(512, description="validation images used, at most")
 
 
+_TrialId = Annotated[str, Field(pattern="^t[0-9a-f]{16}$")]
+
+
 class Start(Settings):
     """Weights from which a training starts, in place of those that its seed initialises."""
 
-    trial: Annotated[str, Field(pattern="^t[0-9a-f]{16}$")] = Field(
-        description="id of the trial whose final weights they are"
-    )
+    trial: _TrialId = Field(description="id of the trial whose final weights they are")
+
+
+class Replay(Settings):
+    """Another training's schedule of loss weights, in place of those that the method would find."""
+
+    trial: _TrialId = Field(description="id of the trial whose steps' weights they are")
+    mean: bool = Field(False, description="their mean over all steps, at every step")
 
 
 class _Which(Settings):
@@ -124,6 +126,9 @@ class Trial(_Which):
     start: Start | None = Field(
         None, description="another trial's weights to start from; its id is content of this one"
     )
+    replay: Replay | None = Field(
+        None, description="another trial whose weights of the losses this one has, step by step"
+    )
 
     def content(self) -> dict[str, Any]:
         """Return all that determines the result, with kinds and versions of attacks and method."""
@@ -143,8 +148,20 @@ class Trial(_Which):
 
     @property
     def parents(self) -> tuple[str, ...]:
-        """Ids of the trials from whose weights this one starts: they must be trained before it."""
-        return () if self.start is None else (self.start.trial,)
+        """Ids of the trials from whose weights this one starts, or whose schedule it replays: they
+        must be trained before it."""
+        return tuple(parent.trial for parent in (self.start, self.replay) if parent is not None)
+
+    @property
+    def derivation(self) -> str:
+        """What the trial has of its parents, in words; empty where it has none."""
+        words = []
+        if self.start is not None:
+            words.append(f"from the weights of {self.start.trial}")
+        if self.replay is not None:
+            mean = "mean " if self.replay.mean else ""
+            words.append(f"under the {mean}schedule of {self.replay.trial}")
+        return ", ".join(words)
 
     @property
     def family(self) -> str:
@@ -173,7 +190,7 @@ class Trial(_Which):
         """Return everything, provenance too, in the form that `read_trial` takes."""
         training = self.training.model_dump(mode="json")
         validation = self.validation.model_dump(mode="json")
-        start = {} if self.start is None else {"start": self.start.model_dump(mode="json")}
+        derived = {"start": self.start, "replay": self.replay}
         return {
             "data": self.data.model_dump(mode="json"),
             "fingerprint": self.fingerprint,
@@ -182,7 +199,7 @@ class Trial(_Which):
             "training": training | {"attacks": _recorded_attacks(self.attacks)},
             "validation": validation | {"attacks": _recorded_attacks(self.validation_attacks)},
             "seed": self.seed,
-            **start,
+            **{key: it.model_dump(mode="json") for key, it in derived.items() if it is not None},
         }
 
 
@@ -245,7 +262,8 @@ def read_trial(document: Document) -> Trial:
     """Read the trial that a document describes, every default already in it.
 
     Sections: `data`, `fingerprint`, `model`, `method` (with `method: KIND` inside), `training`
-    and `validation` (each with `attacks` by label), `seed`; and `start`, which may be missing.
+    and `validation` (each with `attacks` by label), `seed`; and `start` and `replay`, which may be
+    missing.
 
     Raises:
         BadInput: what is wrong, where.
@@ -254,7 +272,7 @@ def read_trial(document: Document) -> Trial:
     validation = document.section("validation")
     attacks = read_attacks(training.section("attacks"))
     method = read_method(document.section("method"), attacks)
-    with _blamed_on(document, "method", type(method)):
+    with blamed_on(document, "method", type(method)):
         problem, its_attacks = method.unfit(attacks), sorted(set(method.attacks()))
     if problem:
         raise document.fail("method", problem)
@@ -270,6 +288,7 @@ def read_trial(document: Document) -> Trial:
         validation=validation.without("attacks").read_as(ValidationSettings),
         validation_attacks=read_attacks(validation.section("attacks")),
         start=document.section("start").read_as(Start) if "start" in document else None,
+        replay=document.section("replay").read_as(Replay) if "replay" in document else None,
     )
 
 
@@ -282,91 +301,14 @@ def read_attacks(document: Document) -> dict[str, Attack]:
     return read_kinds(document, ATTACKS, Attack)
 
 
-def read_kinds(
-    document: Document, registry: Mapping[str, type[_S]], base: type[Settings]
-) -> dict[str, _S]:
-    """Read settings by label, each as `read_kind` does; `null` in place of a mapping takes one
-    away, and a label that is no known kind names its kind under the base's name.
-
-    Raises:
-        BadInput: a label that cannot be one, or what `read_kind` raises.
-    """
-    kinds = {}
-    for label, section in document.items():
-        if problem := label_problem(label):
-            raise section.fail("", problem)
-        if section.value is not None:
-            kinds[label] = read_kind(section, registry, base, label)
-    return kinds
-
-
 def read_method(document: Document, attack_labels: Collection[str]) -> Method:
     """Read a method by its kind, `method: KIND`; an attack's label trains on that attack."""
-    kind = _kind(document, "method", "standard")
+    kind = kind_in(document, "method", "standard")
     known = dict.fromkeys(attack_labels, Adversarial) | METHODS
     if kind not in METHODS and kind in attack_labels:
         attack = Document.from_plain({"attack": kind}, document.where("method"))
         document = document.merged_over(attack)
     return read_kind(document, known, Method, kind)
-
-
-def read_kind(
-    document: Document, registry: Mapping[str, type[_S]], base: type[Settings], label: str
-) -> _S:
-    """Read settings of the class that `document` names under the base's name (`attack`, `method`),
-    or that its label does.
-
-    Raises:
-        BadInput: no such class, one that is no concrete subclass of `base`, or its settings'
-            own rules.
-    """
-    cls = named_class(document, registry, base, label)
-    key = base.__name__.lower()
-    with _blamed_on(document, key, cls):
-        return document.without(key).read_as(cls)
-
-
-def named_class(
-    document: Document, registry: Mapping[str, type[_S]], base: type[Settings], label: str
-) -> type[_S]:
-    """Find the class that `read_kind` reads.
-
-    Raises:
-        BadInput: no such class, or one that is no concrete subclass of `base`.
-    """
-    key = base.__name__.lower()
-    kind = _kind(document, key, label)
-    try:
-        cls = resolve(registry, kind, kind=key)
-    except ValueError as error:
-        raise document.fail(key, str(error)) from None
-    if not (isinstance(cls, type) and issubclass(cls, base)) or isabstract(cls):
-        package = base.__module__.rpartition(".")[0]  # from which users import it
-        raise document.fail(
-            key,
-            f"must name a subclass of {package}.{base.__name__} that defines its abstract "
-            f"methods, got {kind!r}",
-        )
-    return cls
-
-
-@contextmanager
-def _blamed_on(document: Document, key: str, cls: type[Settings]) -> Iterator[None]:
-    """Raise what a user's class raises in the block as a `BadInput` of the key that names it."""
-    try:
-        with own_code(f"the code of {cls.__qualname__}"):
-            yield
-    except OwnCodeError as error:
-        raise document.fail(key, str(error)) from error
-
-
-def _kind(document: Document, key: str, label: str) -> str:
-    if key not in document:
-        return label
-    kind = document.section(key).value
-    if not isinstance(kind, str):
-        raise document.fail(key, f"must be the name of a known {key}, or package.module:Class")
-    return kind
 
 
 def described(registry: Mapping[str, type[Settings]], settings: Attack | Method) -> dict[str, Any]:
@@ -376,13 +318,6 @@ def described(registry: Mapping[str, type[Settings]], settings: Attack | Method)
         "version": settings.version,
         **plain(settings),
     }
-
-
-def kind_of(registry: Mapping[str, type[Settings]], settings: Settings) -> str:
-    """Return the name under which `read_kind` finds the class of `settings`."""
-    cls = type(settings)
-    names = [name for name, known in registry.items() if known is cls]
-    return names[0] if names else f"{cls.__module__}:{cls.__qualname__}"
 
 
 def _recorded(

@@ -28,6 +28,7 @@ from trainer.training.first_pass import is_own, tried_model, try_attack, try_met
 from trainer.training.folder import TrainingFolder
 from trainer.training.loop import DivergedError, EpochRow, Reporter, train
 from trainer.training.signals import Requests, noted
+from trainer.training.step_weights import StepWeights
 from trainer.weights.checkpoint import Checkpoint, DamagedError, Weights
 
 logger = logging.getLogger(__name__)
@@ -92,6 +93,7 @@ def main(
             folder.go_on(resume.epochs_done)
         if (slow := slowness(trial.training.precision, place)) is not None:
             logger.warning("%s", slow)
+    step_weights = StepWeights()
     with noted() as requests:
         reporter = _FolderReporter(folder, requests, trial.training.epochs, minutes)
         try:
@@ -102,6 +104,7 @@ def main(
                 reporter=reporter,
                 resume=resume,
                 micro_batches=micro_batches,
+                step_weights=step_weights,
             )
         except DivergedError as error:
             good = reporter.newest or checkpoint
@@ -117,6 +120,7 @@ def main(
             model=model.state_dict(),
             image_shape=dataset.image_shape,
             num_classes=dataset.num_classes,
+            step_weights=step_weights.schedule(),
         )
     )
     typer.echo(f"{weights}  (evaluate it: python -m trainer.evaluate {weights})")
@@ -149,6 +153,9 @@ def _read(path: str | None, assignments: list[str]) -> Trial:
             "must stand in a sweep file: another trial's weights are in a sweep's storage alone"
         )
         raise document.fail("start", f"{message}; leave it out here")
+    if trial.replay is not None:
+        message = "must stand in a sweep file, as a method `replay: {of: METHOD}`"
+        raise document.fail("replay", f"{message}; leave it out here")
     with own_code("the code of the data set"):
         return trial.model_copy(update={"fingerprint": fingerprint(trial.data)})
 

@@ -1,4 +1,5 @@
-"""Checks of trials that start from the weights of others, before anything runs."""
+"""Checks of trials that start from the weights of others, or replay their schedules, before
+anything runs."""
 
 from __future__ import annotations
 
@@ -51,9 +52,13 @@ def check_parents(
             is_there = published(files, place) is not None
             # A manifest may still call done what a person has deleted, to be trained again.
             if parent.progress.trained and not is_there and files.read(place.dropped) is not None:
+                replay = planned.trial.replay
+                is_replayed = replay is not None and replay.trial == parent.id
+                what = "replay a schedule that is" if is_replayed else "start from weights that are"
+                those = "the weights beside that" if is_replayed else "those"
                 raise document.fail(
                     f"methods.{planned.method}",
-                    f"must start from weights that are there, and those of {parent.id} "
+                    f"must {what} there, and {those} of {parent.id} "
                     f"({parent.title}) were given up (retention.weights is front); delete "
                     f"{files.url}/{place.dropped} to have them trained again",
                 )

@@ -1,9 +1,11 @@
-"""Trials that start from the weights of others, their parents: whose, and what they wait for."""
+"""Trials that stand on others, their parents: whose weights they start from, whose schedules they
+replay, and what they wait for."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.spec.space import Cell
@@ -11,28 +13,60 @@ from trainer.config import Start
 from trainer.data import DataSettings
 
 
-class Parents:
-    """Names the trials from whose weights others start: of the parent's cell, with their seed."""
+def replayed_seed(seed: int, seeds: Sequence[int]) -> int:
+    """Return the seed whose schedule the trial of a seed replays: the one before it in the list,
+    and the second for the first. So a seed that is added at the end changes no other's."""
+    place = seeds.index(seed)
+    return seeds[place - 1 if place else 1]
 
-    def __init__(self, fingerprint_of: Callable[[DataSettings], str]) -> None:
-        """Name trials on data of these fingerprints."""
+
+class Parents:
+    """Names the trials from whose weights others start: of the parent's cell, with their seed; and
+    those whose schedules others replay: of that one's cell, with another seed."""
+
+    def __init__(
+        self, fingerprint_of: Callable[[DataSettings], str], *, seeds: Sequence[int]
+    ) -> None:
+        """Name trials on data of these fingerprints, with seeds of this list."""
         self._fingerprint_of = fingerprint_of
+        self._seeds = seeds
         self._known: dict[tuple[str, int], str] = {}
 
-    def start(self, cell: Cell, seed: int) -> Start | None:
-        """Return from whose weights the trial of a cell starts with a seed; None for no other's."""
-        if cell.start is None or cell.trial.start is None:
-            return None
-        place = (cell.trial.start.trial, seed)
+    def of(self, cell: Cell, seed: int) -> dict[str, Any]:
+        """Return what the trial of a cell with a seed has of other trials: the fields `start` and
+        `replay`, where it has them."""
+        found: dict[str, Any] = {}
+        if cell.start is not None:
+            found["start"] = Start(trial=self._id(cell.start, seed))
+        if cell.replayed is not None and cell.trial.replay is not None:
+            parent = self._id(cell.replayed, replayed_seed(seed, self._seeds))
+            found["replay"] = cell.trial.replay.model_copy(update={"trial": parent})
+        return found
+
+    def _id(self, cell: Cell, seed: int) -> str:
+        place = (cell.id, seed)
         if place not in self._known:
-            parent = cell.start
-            changed = {
-                "fingerprint": self._fingerprint_of(parent.trial.data),
-                "seed": seed,
-                "start": self.start(parent, seed),
-            }
-            self._known[place] = parent.trial.model_copy(update=changed).id
-        return Start(trial=self._known[place])
+            fingerprint = self._fingerprint_of(cell.trial.data)
+            changed = {"fingerprint": fingerprint, "seed": seed, **self.of(cell, seed)}
+            self._known[place] = cell.trial.model_copy(update=changed).id
+        return self._known[place]
+
+
+def in_turn(trials: Iterable[PlannedTrial]) -> tuple[PlannedTrial, ...]:
+    """Return the trials in their order, except that none is before its parents: what replays the
+    schedule of a later seed's trial stands right after that."""
+    trials = tuple(trials)
+    to_come = {planned.id for planned in trials}
+    found: list[PlannedTrial] = []
+    waiting: list[PlannedTrial] = []
+    for planned in trials:
+        waiting.append(planned)
+        while ready := [it for it in waiting if to_come.isdisjoint(it.parents)]:
+            found += ready
+            to_come -= {it.id for it in ready}
+            waiting = [it for it in waiting if it.id in to_come]
+    assert not waiting, "trials wait for one another in a circle"
+    return tuple(found)
 
 
 def with_parents(trials: Sequence[PlannedTrial]) -> tuple[PlannedTrial, ...]:

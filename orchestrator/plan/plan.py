@@ -8,9 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any
 
-from orchestrator.plan.parents import Parents, with_parents, within_reach
+from orchestrator.plan.parents import Parents, in_turn, with_parents, within_reach
 from orchestrator.plan.planned_trial import (
     NOTHING,
     PlannedTrial,
@@ -152,7 +151,7 @@ def make_plan(
     cells += cells_with_seeds(spec, proposals)
     trials = {trial.id: trial for trial in _named(spec, cells, fingerprint_of)}
     known = (replace(t, progress=settled[t.id]) if t.id in settled else t for t in trials.values())
-    plan = Plan(trials=tuple(known), suite_id=spec.suite.id, proposals=proposals)
+    plan = Plan(trials=in_turn(known), suite_id=spec.suite.id, proposals=proposals)
     return _with_siblings(refreshed(plan, store, spec), store)
 
 
@@ -184,7 +183,7 @@ def grown(
     return replace(
         plan,
         trials=with_parents(
-            sorted(trials, key=lambda planned: spec.seeds.index(planned.trial.seed))
+            in_turn(sorted(trials, key=lambda planned: spec.seeds.index(planned.trial.seed)))
         ),
         proposals=(*plan.proposals, *proposals),
     )
@@ -249,7 +248,7 @@ def _named(
                 fingerprints[data] = fingerprint_of(data)
         return fingerprints[data]
 
-    parents = Parents(found)
+    parents = Parents(found, seeds=spec.seeds)
     cells = []
     for cell, seeds in wanted:
         trial = cell.trial.model_copy(update={"fingerprint": found(cell.trial.data)})
@@ -258,9 +257,7 @@ def _named(
         for cell, seeds, trial, content in cells:
             if seed not in seeds:
                 continue
-            own: dict[str, Any] = {"seed": seed}
-            if (start := parents.start(cell, seed)) is not None:
-                own |= {"start": start}
+            own = {"seed": seed, **parents.of(cell, seed)}
             id_ = content_id("t", content | plain(own))  # as `Trial.id`, at a tenth its cost
             planned = trial.model_copy(update=own)
             yield PlannedTrial(

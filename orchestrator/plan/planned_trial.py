@@ -31,7 +31,7 @@ class PlannedTrial:
     trains: bool  # False: if it has weights they are evaluated, and else it is left alone
     left_out: str | None  # why it is left alone, in a word or two
     is_republished: bool = False  # its result is lost, and its weights are whole
-    parents: tuple[str, ...] = ()  # ids of trials from whose weights its training starts
+    parents: tuple[str, ...] = ()  # ids of trials that its training stands on: see `Trial.parents`
     waits_for: tuple[str, ...] = ()  # those of the parents that are still to be trained
     pruning: Pruning | None = None  # by which it is ended under the sweep's rules
 
@@ -72,7 +72,7 @@ class PlannedTrial:
 
     @property
     def needs_parents(self) -> bool:
-        """Whether the trial is still to start from its parents' weights."""
+        """Whether the trial is still to start from its parents' weights or schedule."""
         goes_on = self.progress.has_begun or self.is_republished
         is_saved = self.sibling is not None and self.sibling.is_usable
         return bool(self.parents) and self.trains and not goes_on and not is_saved
@@ -97,13 +97,13 @@ class PlannedTrial:
         return f"{todo}; {goes_on if self.sibling.is_usable else f'anew: {self.sibling.reason}'}"
 
     def _todo_from_parents(self) -> str:
-        if self.waits_for:
-            awaited = ", ".join(self.waits_for)
-            return (
-                f"waits for {awaited}, then {self.epochs_left} epochs from its weights, evaluation"
-            )
-        whose = ", ".join(self.parents)
-        return f"{self.epochs_left} epochs from the weights of {whose}, evaluation"
+        epochs, derivation = self.epochs_left, self.trial.derivation
+        if not self.waits_for:
+            return f"{epochs} epochs {derivation}, evaluation"
+        awaited = ", ".join(self.waits_for)
+        if self.trial.replay is None:
+            return f"waits for {awaited}, then {epochs} epochs from its weights, evaluation"
+        return f"waits for {awaited}, then {epochs} epochs {derivation}, evaluation"
 
 
 @dataclass(frozen=True, kw_only=True)

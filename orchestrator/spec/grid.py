@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from orchestrator.spec.axes import Range
-from orchestrator.spec.space import REFERENCE, Cell, MethodSpace, Space
+from orchestrator.spec.method_space import MethodSpace
+from orchestrator.spec.space import REFERENCE, Cell, Space
 from trainer.input.document import Document
 
 
@@ -36,19 +37,21 @@ def read_cells(
 
 
 def check_starts(document: Document, cells: Iterable[Cell], *, known: Iterable[Cell]) -> None:
-    """Check that cells start from the weights of none but known ones, whatever else is drawn.
+    """Check that cells start from the weights of none but known ones, and replay none but theirs,
+    whatever else is drawn.
 
     Raises:
-        BadInput: one starts from another.
+        BadInput: one stands on another.
     """
     ids = {cell.id for cell in known}
     for cell in cells:
-        if cell.start is not None and cell.start.id not in ids:
-            raise document.fail(
-                f"methods.{cell.method}",
-                f"must start from a cell that is in the sweep whatever is drawn, got one of "
-                f"{cell.start.method}, which varies; give that cell a section of its own",
-            )
+        for verb, parent in (("start from", cell.start), ("replay", cell.replayed)):
+            if parent is not None and parent.id not in ids:
+                raise document.fail(
+                    f"methods.{cell.method}",
+                    f"must {verb} a cell that is in the sweep whatever is drawn, got one of "
+                    f"{parent.method}, which varies; give that cell a section of its own",
+                )
 
 
 def check_grid(document: Document, space: Space, *, seeds: Sequence[int], max_trials: int) -> None:

@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from orchestrator.spec.grid import check_grid, check_starts, read_cells
-from orchestrator.spec.space import Cell, MethodSpace, Space, read_space
+from orchestrator.spec.method_space import MethodSpace
+from orchestrator.spec.space import Cell, Space, read_space
 from trainer.input.document import Document
 from trainer.input.problems import shown
 from trainer.input.settings import Count, Settings
@@ -43,7 +44,7 @@ def read_search(
     Raises:
         BadInput: what is wrong, where.
     """
-    space = read_space(document, seed=seeds[0])
+    space = read_space(document, seeds=seeds)
     if search.strategy == "grid":
         _check_unused(document, search)
         check_grid(document, space, seeds=seeds, max_trials=max_trials)

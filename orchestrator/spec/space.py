@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-import itertools
 import json
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any
 
-from orchestrator.spec.axes import Axis, Range, read_axis
+from orchestrator.spec.axes import Range
+from orchestrator.spec.method_space import (
+    SECTIONS,
+    MethodSpace,
+    Point,
+    Replays,
+    path_of,
+    read_method,
+)
 from orchestrator.spec.override import Override
+from orchestrator.spec.replay import is_replay, read_replay
 from orchestrator.spec.start import START, CellName, find_cell, read_cell_name, value_of_start
-from orchestrator.table.columns import is_taken
-from trainer.config import Start, Trial, read_trial
+from trainer.config import Replay, Start, Trial, read_trial
 from trainer.input.document import Document
-from trainer.input.problems import BadInput, label_problem
+from trainer.input.problems import BadInput, Problem
 from trainer.input.yaml_nodes import Plain
 
 REFERENCE = "standard"
 """The method whose trials scores are taken against; each sweep has one for each seed."""
-
-SECTIONS = ("data", "model", "training", "validation")
-"""Sections that all trials of a sweep share, except for what a method sets of its own."""
-
-Point = dict[str, Plain]
-"""A value for each axis of a method, by the axis' key."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,80 +37,22 @@ class Cell:
     trial: Trial  # of the first seed; its fingerprint is not yet known
     settings: Mapping[str, Any]  # by setting that varies anywhere in the sweep; None: not in use
     start: Cell | None = None  # from whose weights it starts, seed by seed; its id is the trial's
+    replayed: Cell | None = None  # whose schedules it replays, of other seeds; likewise
+
+    @property
+    def parents(self) -> tuple[Cell, ...]:
+        """The cells whose trials must be trained before its own."""
+        return tuple(cell for cell in (self.start, self.replayed) if cell is not None)
 
     @property
     def ancestors(self) -> tuple[Cell, ...]:
-        """The cells from whose weights it starts, in turn, the eldest first."""
-        return () if self.start is None else (*self.start.ancestors, self.start)
+        """Its parents, and theirs in turn, the eldest first."""
+        return tuple(each for parent in self.parents for each in (*parent.ancestors, parent))
 
     @cached_property
     def id(self) -> str:
         """Name of the cell, equal where all that its trials share is."""
         return self.trial.id
-
-
-@dataclass(frozen=True, kw_only=True)
-class MethodSpace:
-    """A method's section: fixed settings, and axes along which the others vary."""
-
-    label: str
-    where: str
-    fixed: tuple[Override, ...]
-    axes: Mapping[str, Axis]  # by setting that varies
-
-    @property
-    def size(self) -> int | None:
-        """Number of points; None: more than anybody counts."""
-        sizes = [axis.size for axis in self.axes.values()]
-        return None if None in sizes else math.prod(size for size in sizes if size is not None)
-
-    @property
-    def lowest(self) -> Point:
-        """The point at the first end of every axis."""
-        return {key: axis.ends[0] for key, axis in self.axes.items()}
-
-    @property
-    def highest(self) -> Point:
-        """The point at the last end of every axis."""
-        return {key: axis.ends[-1] for key, axis in self.axes.items()}
-
-    def points(self) -> Iterator[Point]:
-        """Yield every point of the grid that the axes make, the last axis the fastest."""
-        for values in itertools.product(*(axis.grid for axis in self.axes.values())):
-            yield dict(zip(self.axes, values, strict=True))
-
-    def all_points(self) -> Iterator[Point]:
-        """Yield every point, also between the ends of ranges, where these are of whole numbers."""
-        for values in itertools.product(*(axis.values for axis in self.axes.values())):
-            yield dict(zip(self.axes, values, strict=True))
-
-    def overrides(self, point: Point) -> tuple[Override, ...]:
-        """Return all settings of a trial that the section gives at a point."""
-        varying = (axis.override(point[key]) for key, axis in self.axes.items())
-        return (*self.fixed, *varying)
-
-    def key_in_sweep(self, key: str, overrides: Sequence[Override]) -> str:
-        """Return the key under which the sweep file has what is at `key` in a trial's document."""
-        own = f"methods.{self.label}"
-        written = {".".join(override.path): override.written for override in overrides}
-        places = {"method.method": own} | written | {"method": own}
-        for path, place in places.items():
-            if key == path or key.startswith(f"{path}."):
-                return place + key.removeprefix(path)
-        return key
-
-    @contextmanager
-    def blamed(self, overrides: Sequence[Override]) -> Iterator[None]:
-        """Raise what is wrong with a trial in the block under the keys of the sweep file."""
-        try:
-            yield
-        except BadInput as error:
-            raise BadInput(
-                *(
-                    replace(each, key=self.key_in_sweep(each.key, overrides))
-                    for each in error.problems
-                )
-            ) from error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,12 +93,35 @@ class Space:
         parent = None if start is None else self._parent(method, point, trial, start, heirs)
         if parent is not None:
             trial = trial.model_copy(update={"start": Start(trial=parent.id)})
+        replayed = None if method.replays is None else self._replayed(method.replays, point, heirs)
+        if replayed is not None and method.replays is not None:
+            replay = Replay(trial=replayed.id, mean=method.replays.mean)
+            trial = trial.model_copy(update={"replay": replay})
         record = trial.record()
         settings = {
             key: value_of_start(start, path) if path[0] == START else value_at(record, path)
             for key, path in self.paths.items()
         }
-        return Cell(method=method.label, trial=trial, settings=settings, start=parent)
+        return Cell(
+            method=method.label, trial=trial, settings=settings, start=parent, replayed=replayed
+        )
+
+    def _replayed(self, replays: Replays, point: Point, heirs: tuple[CellName, ...]) -> Cell:
+        """Return the cell at a point, whose schedules are replayed.
+
+        Raises:
+            BadInput: it has no schedule that weighs all images of a step alike.
+        """
+        cell = self._cell(replays.of, point, heirs)
+        weighting = cell.trial.method.weighting()
+        message = None
+        if weighting.picks is not None:
+            message = "must weigh all images of a step alike to be replayed, and weighs each apart"
+        elif weighting.objectives is not None:
+            message = "must weigh losses to be replayed, and weighs gradients"
+        if message is not None:
+            raise BadInput(Problem(replays.of.where, f"methods.{replays.of.label}", message))
+        return cell
 
     def _parent(
         self,
@@ -182,7 +146,7 @@ class Space:
                 raise start.fail("from", f"must not lead back to itself, got {names}")
             spaces = (self.reference, *self.methods.values())
             found = find_cell(
-                named, start, spaces, partial(_path, self.base), self._trial_and_start
+                named, start, spaces, partial(path_of, self.base), self._trial_and_start
             )
         parent = self._cell(*found, heirs=(*heirs, named))
         if parent.trial.model != trial.model:
@@ -246,7 +210,7 @@ class Space:
         for override in overrides:
             if override.path[0] != START:
                 document = override.value.under(*override.path).merged_over(document)
-        kind = Document.from_plain({"method": {"method": method.label}}, method.where)
+        kind = Document.from_plain({"method": {"method": method.kind}}, method.where)
         with method.blamed(overrides):
             trial = read_trial(document.merged_over(kind))
         root = str(trial.data.root_folder).replace("$", "$$")  # which is a text with variables
@@ -263,19 +227,26 @@ def value_at(record: Mapping[str, Any], path: Sequence[str]) -> Any:
     return value
 
 
-def read_space(document: Document, *, seed: int) -> Space:
+def read_space(document: Document, *, seeds: Sequence[int]) -> Space:
     """Read the methods of a sweep file.
 
     Args:
-        seed: that of the trials by which cells are described.
+        seeds: those of the sweep; the first is that of the trials by which cells are described.
 
     Raises:
         BadInput: what is wrong, where.
     """
     base = document.only(*SECTIONS).merged_over(
-        Document.from_plain({"fingerprint": "", "seed": seed}, document.where())
+        Document.from_plain({"fingerprint": "", "seed": seeds[0]}, document.where())
     )
-    methods = {key: _read_method(it, base, key) for key, it in document.section("methods").items()}
+    sections = dict(document.section("methods").items())
+    methods = {
+        key: read_method(it, base, key) for key, it in sections.items() if not is_replay(it, key)
+    }
+    for key, section in sections.items():
+        if key not in methods:
+            methods[key] = read_replay(section, key, methods, seeds=seeds)
+    methods = {key: methods[key] for key in sections}
     if not methods:
         raise document.fail("methods", "must name at least one, such as pareto: {rho: 0.4}")
     reference = MethodSpace(label=REFERENCE, where=document.where("methods"), fixed=(), axes={})
@@ -285,60 +256,3 @@ def read_space(document: Document, *, seed: int) -> Space:
         methods=methods,
         paths={key: axis.path for it in methods.values() for key, axis in it.axes.items()},
     )
-
-
-def _read_method(section: Document, base: Document, label: str) -> MethodSpace:
-    if problem := label_problem(label):
-        raise section.fail("", problem)
-    if section.value is None:
-        raise section.fail("", "must be a mapping of settings, got null; write {} for none")
-    varying = section.section("vary").items() if "vary" in section else []
-    fixed = section.without("vary").items()
-    written = f"methods.{label}"
-    axes = {}
-    for key, values in varying:
-        if key == "method":
-            raise values.fail("", "must not vary; write a section with a name for each method")
-        if is_taken(key):
-            raise values.fail(
-                "",
-                f"must not have the name of a column of the tables, got {key!r}; rename the "
-                f"setting in the method, or write a section with a name for each of its values",
-            )
-        if key in dict(fixed):
-            raise values.fail("", f"must not be at {written}.{key} too; delete one")
-        path = _path(base, values, key)
-        axes[key] = read_axis(values, written=f"{written}.vary.{key}", path=path)
-    return MethodSpace(
-        label=label,
-        where=section.where(),
-        fixed=tuple(
-            Override(written=f"{written}.{key}", path=_path(base, value, key), value=value)
-            for key, value in fixed
-        ),
-        axes=axes,
-    )
-
-
-def _path(base: Document, value: Document, key: str) -> tuple[str, ...]:
-    """Return where the value at `key` of a method's section belongs in a trial's document.
-
-    A key that begins with an attack's label (`pgd.epsilon`) sets the attack of training, one
-    that begins with a section (`training.epochs`) that section, `start` from where it starts, any
-    other the method.
-    """
-    first, *rest = key.split(".")
-    if first == START:
-        return tuple(key.split(".", maxsplit=2))
-    attacks = base.section("training.attacks").keys()
-    if rest and first in attacks:
-        return ("training", "attacks", first, *rest)
-    if rest and first in SECTIONS:
-        return (first, *rest)
-    if rest:
-        raise value.fail(
-            "",
-            f"must begin with an attack of training.attacks ({', '.join(attacks)}) or a section "
-            f"({', '.join(SECTIONS)}), got {first!r}",
-        )
-    return ("method", key)

@@ -129,7 +129,7 @@ def _origin(attempt: LeaseState, planned: PlannedTrial, files: Files) -> str:
     if result is not None and result.attempt < attempt.number:
         return "to evaluate what was trained"
     if planned.parents:
-        return f"from the weights of {', '.join(planned.parents)}"
+        return planned.trial.derivation
     return "from the beginning"
 
 

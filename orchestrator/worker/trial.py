@@ -28,7 +28,8 @@ from orchestrator.store.leases.records import About, Environment, Pruned, Spent
 from orchestrator.store.sweeps.orders import Orders
 from orchestrator.store.trials.purpose import came_for
 from orchestrator.store.trials.records import Evaluated, Trained, Warned
-from orchestrator.worker.failures import ParentError, failure_kind
+from orchestrator.worker.failures import failure_kind
+from orchestrator.worker.parents import schedule_of, start_of
 from orchestrator.worker.supervision import (
     PrunedError,
     StoppedError,
@@ -46,6 +47,7 @@ from trainer.training.loop import (
     new_model,
     train,
 )
+from trainer.training.step_weights import StepWeights
 from trainer.weights.checkpoint import Weights
 
 logger = logging.getLogger(__name__)
@@ -257,6 +259,7 @@ class _Task:
         if origin is not None:
             self.attempt.go_on_from(origin)
             self.supervision.goes_on_from(origin.rows)
+        step_weights = StepWeights()
         try:
             model = train(
                 self.trial,
@@ -264,7 +267,9 @@ class _Task:
                 device=self.device,
                 reporter=self.supervision,
                 resume=checkpoint,
-                start=self._start() if checkpoint is None else None,
+                start=start_of(self.trial, self.store) if checkpoint is None else None,
+                schedule=schedule_of(self.trial, self.store) if checkpoint is None else None,
+                step_weights=step_weights,
                 micro_batches=self.micro_batches,
             )
         except DivergedError as error:
@@ -275,26 +280,10 @@ class _Task:
             model=model.state_dict(),
             image_shape=dataset.image_shape,
             num_classes=dataset.num_classes,
+            step_weights=step_weights.schedule(),
         )
         was_degraded = origin is not None and origin.degraded
         self._publish(weights, degraded=self.micro_batches > 1 or was_degraded)
-
-    def _start(self) -> Weights | None:
-        """Read the weights from which the trial starts; None where these are its seed's.
-
-        Raises:
-            ParentError: they are not there (any more), or damaged.
-        """
-        if self.trial.start is None:
-            return None
-        parent = self.trial.start.trial
-        weights = self.store.trial(parent).weights()
-        if weights is None:
-            raise ParentError(
-                f"the weights of {parent}, from which it starts, must be in the store: they are "
-                f"damaged, were given up, or are not trained yet"
-            )
-        return weights
 
     def _publish_again(self) -> bool:
         """Publish again weights that are whole but that no result names any more; whether there are

@@ -11,12 +11,13 @@ from pydantic import AfterValidator, Field, SerializeAsAny, Strict
 
 from trainer.answers import NotFiniteError, correct
 from trainer.attacks import ATTACKS, Attack, frozen
-from trainer.config import described, kind_of, named_class, read_kind
+from trainer.config import described
 from trainer.data import Dataset, Split
 from trainer.device.precision import arithmetic
 from trainer.evaluation.origin import Origin, examples_id, model_id
 from trainer.evaluation.outcomes import Outcomes
 from trainer.input.document import Document
+from trainer.input.kinds import kind_of, named_class, read_kind
 from trainer.input.problems import label_problem
 from trainer.input.settings import Count, Provenance, Settings, content_id
 from trainer.randomness import derive_seed, example_keys

@@ -15,12 +15,15 @@ from trainer.config import Trial
 from trainer.data import Dataset, Split
 from trainer.evaluation.suite import Rungs, Suite, evaluate, examples_of
 from trainer.input.problems import BadInput, Problem
+from trainer.methods import Weighting
+from trainer.methods.replayed import ReplayedWeighting
 from trainer.models import build, placed
 from trainer.passes import CoursePasses, counted
 from trainer.randomness import derive_seed
 from trainer.training.epoch_sums import EpochSums
 from trainer.training.last_steps import LastSteps, StepLog
 from trainer.training.step import Descent, refuse_unfit_parts
+from trainer.training.step_weights import StepWeights
 from trainer.weights.checkpoint import Checkpoint, Weights
 
 EpochRow = dict[str, float]
@@ -97,6 +100,8 @@ def train(
     resume: Checkpoint | None,
     micro_batches: int,
     start: Weights | None = None,
+    schedule: Tensor | None = None,
+    step_weights: StepWeights | None = None,
 ) -> nn.Module:
     """Train to the trial's last epoch, from the beginning or from a checkpoint.
 
@@ -108,6 +113,9 @@ def train(
         resume: a checkpoint of the trial, from which it goes on.
         start: weights of another trial, of the same network, from which it begins where there is no
             checkpoint: the optimiser, the schedule and the count of passes begin anew.
+        schedule: weights of another trial's losses, steps K, which a trial that replays it has
+            where there is no checkpoint.
+        step_weights: where the weights of this training's own steps are kept.
         micro_batches: parts in which each step's attacks, forward and backward passes are
             computed, for want of memory; 1 computes it whole. The step descends the mean loss
             over the whole batch all the same, so that the parts differ from it by rounding
@@ -115,7 +123,8 @@ def train(
 
     Raises:
         BadInput: a checkpoint of another trial, weights of another network, none where the trial
-            starts from some, or parts of batches that BatchNorm must see whole.
+            starts from some, a schedule that is missing or of other steps, or parts of batches that
+            BatchNorm must see whole.
         DivergedError: a loss, a weight, a buffer (BatchNorm's running statistics) or a logit on
             clean validation images is NaN or infinite; every checkpoint so far is finite.
     """
@@ -123,7 +132,15 @@ def train(
     refuse_unfit_parts(model, micro_batches)
     if resume is None:
         _load_start(trial, start, model)
-    run = _Run(trial, dataset.train, model, micro_batches)
+        _refuse_unfit_schedule(trial, schedule, len(dataset.train))
+    run = _Run(
+        trial,
+        dataset.train,
+        model,
+        _weighting(trial, schedule),
+        micro_batches=micro_batches,
+        step_weights=step_weights or StepWeights(),
+    )
     if resume is not None:
         run.restore(resume)
     while run.epochs_done < trial.training.epochs:
@@ -139,16 +156,49 @@ def train(
 def _load_start(trial: Trial, start: Weights | None, model: nn.Module) -> None:
     """Load the weights from which a trial starts, where it does not do so from its seed's."""
     if start is not None:
-        start.load_into(model, where=f"weights of {', '.join(trial.parents) or 'the start'}")
+        whose = "the start" if trial.start is None else trial.start.trial
+        start.load_into(model, where=f"weights of {whose}")
     elif trial.start is not None:
         message = f"must be at hand, which are those of {trial.start.trial}"
         raise BadInput(Problem("weights to start from", "", message))
 
 
+def _weighting(trial: Trial, schedule: Tensor | None) -> Weighting:
+    if trial.replay is None:
+        return trial.method.weighting()
+    K = len(trial.method.loss_names())
+    return ReplayedWeighting(schedule, K=K, mean=trial.replay.mean)
+
+
+def _num_steps(trial: Trial, examples: int) -> int:
+    """Steps of an epoch."""
+    return max(1, examples // trial.training.batch_size)
+
+
+def _refuse_unfit_schedule(trial: Trial, schedule: Tensor | None, examples: int) -> None:
+    if trial.replay is None:
+        return
+    K, steps = len(trial.method.loss_names()), trial.training.epochs * _num_steps(trial, examples)
+    found = None if schedule is None else tuple(schedule.shape)
+    if found != (steps, K):
+        got = "none" if found is None else f"those of {found[0]} steps and {found[1]} losses"
+        message = f"must be those of {trial.replay.trial}, {steps} steps and {K} losses, got {got}"
+        raise BadInput(Problem("weights of losses to replay", "", message))
+
+
 class _Run:
     """A trial in training: where it is, and all that changes from step to step."""
 
-    def __init__(self, trial: Trial, split: Split, model: nn.Module, micro_batches: int) -> None:
+    def __init__(
+        self,
+        trial: Trial,
+        split: Split,
+        model: nn.Module,
+        weighting: Weighting,
+        *,
+        micro_batches: int,
+        step_weights: StepWeights,
+    ) -> None:
         self._model = model
         self._masks = {name for name, buffer in model.named_buffers() if buffer.isinf().any()}
         self._descent = Descent(
@@ -156,12 +206,13 @@ class _Run:
             split=split,
             model=compiled(model) if trial.training.compile else model,
             optimiser=trial.training.optimiser.build(model.parameters()),
-            weighting=trial.method.weighting(),
+            weighting=weighting,
             micro_batches=micro_batches,
-            num_steps=max(1, len(split) // trial.training.batch_size),
+            num_steps=_num_steps(trial, len(split)),
         )
         self._losses = trial.method.loss_names()
         self._log = StepLog()
+        self._step_weights = step_weights
         self._sums: EpochSums | None = None  # of the epoch under way, where one is
         self._steps_done = 0  # of that epoch
         self.passes = CoursePasses()
@@ -179,6 +230,7 @@ class _Run:
             weighting=descent.weighting.state(),
             epoch={} if self._sums is None else self._sums.state(),
             passes=self.passes.state(),
+            step_weights=self._step_weights.schedule(),
         )
 
     def restore(self, checkpoint: Checkpoint) -> None:
@@ -187,6 +239,7 @@ class _Run:
         checkpoint.load_into(self._model, descent.optimiser, descent.weighting)
         self.epochs_done, self._steps_done = checkpoint.position
         self.passes.restore(checkpoint.passes)
+        self._step_weights.restore(checkpoint.step_weights)
         if self._steps_done:
             self._sums = self._new_sums()
             self._sums.restore(checkpoint.epoch, steps=self._steps_done)
@@ -207,6 +260,7 @@ class _Run:
             done = self._descent.step(indices, epoch=self.epochs_done, step=step)
             sums.add(done)
             self._log.add(done)
+            self._step_weights.add(done)
             self.passes.add("training", done.passes)
             rate = done.learning_rate
             self._steps_done = step + 1
@@ -219,6 +273,7 @@ class _Run:
         losses = {self._losses[place]: mean for place, mean in sums.mean_losses().items()}
         weights = (sums.weights / num_steps).tolist()
         seconds = sums.seconds
+        self._step_weights.schedule()  # an epoch's, fetched together
         self.epochs_done, self._steps_done, self._sums = self.epochs_done + 1, 0, None
         return {
             **{f"loss/{name}": mean for name, mean in losses.items()},

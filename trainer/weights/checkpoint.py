@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from trainer.input.problems import BadInput, Problem
 from trainer.methods.weighting import Weighting
@@ -38,6 +41,7 @@ class Checkpoint:
         epoch: what the epoch under way has summed so far; empty between epochs.
         passes: from the first epoch to here, of `training` and of `validation`, by kind; None where
             some were not counted, as by versions before they were.
+        step_weights: of the losses in every step so far, steps K; None where some were not kept.
     """
 
     epochs_done: int
@@ -47,6 +51,7 @@ class Checkpoint:
     weighting: dict[str, Any]
     epoch: dict[str, Any]
     passes: dict[str, dict[str, int]] | None = None
+    step_weights: Tensor | None = None
 
     @property
     def position(self) -> tuple[int, int]:
@@ -66,8 +71,8 @@ class Checkpoint:
         Raises:
             DamagedError: the bytes hold something else.
         """
-        expected = set(cls.__dataclass_fields__) - {"passes"}
-        return cls(**_fields(data, expected, optional=("passes",)))
+        later = {"passes", "step_weights"}  # than the first versions
+        return cls(**_fields(data, set(cls.__dataclass_fields__) - later, optional=later))
 
     def load_into(
         self, model: nn.Module, optimiser: torch.optim.Optimizer, weighting: Weighting
@@ -120,19 +125,24 @@ class Weights:
         model: its state, tensors by name.
         image_shape: C H W of the images that it takes; None in files of before it was kept.
         num_classes: K of its logits; None in such files.
+        step_weights: of the losses in every step of its training, steps K float32, which another
+            trial can replay, NaN where a step left a loss out; None in files of before they were
+            kept.
     """
 
     trial: dict[str, Any]
     model: dict[str, Tensor]
     image_shape: tuple[int, int, int] | None = None
     num_classes: int | None = None
+    step_weights: Tensor | None = None
 
     def to_bytes(self) -> bytes:
         """Write the weights as `torch.save` does; all but the tensors as JSON."""
         fields: dict[str, Any] = {"trial": json.dumps(self.trial), "model": self.model}
         if self.image_shape is not None and self.num_classes is not None:
-            shapes = {"image_shape": self.image_shape, "num_classes": self.num_classes}
-            fields["shapes"] = json.dumps(shapes)
+            facts = {"image_shape": self.image_shape, "num_classes": self.num_classes}
+            # Beside the shapes, where versions that do not know it read past it.
+            fields["shapes"] = json.dumps(facts | _packed(self.step_weights))
         buffer = io.BytesIO()
         torch.save(fields, buffer)
         return buffer.getvalue()
@@ -155,11 +165,18 @@ class Weights:
             depth, height, width = map(int, shapes["image_shape"])
             classes = int(shapes["num_classes"])
             if not all(1 <= size <= MAX_SIZE for size in (depth, height, width, classes)):
-                raise ValueError(f"images of {shapes}")
+                raise ValueError(f"images of {depth} {height} {width} and {classes} classes")
+            step_weights = _unpacked(shapes)
         except (ValueError, TypeError, LookupError, AttributeError, *_BOUNDS) as error:
             raise DamagedError(f"not a trained model: {error}") from error
         image_shape = (depth, height, width)
-        return cls(trial=trial, model=model, image_shape=image_shape, num_classes=classes)
+        return cls(
+            trial=trial,
+            model=model,
+            image_shape=image_shape,
+            num_classes=classes,
+            step_weights=step_weights,
+        )
 
     def load_into(self, model: nn.Module, *, where: str) -> None:
         """Load these weights into a network that has just been made.
@@ -184,6 +201,31 @@ class Weights:
                 message = f"must be finite, got NaN or infinity in {count} of {bad.numel()} entries"
                 raise BadInput(Problem(where, name, f"{message}; train it again"))
         model.load_state_dict(self.model)
+
+
+def _packed(step_weights: Tensor | None) -> dict[str, Any]:
+    """Return steps K numbers as JSON has them: float32, little-endian, in base64."""
+    if step_weights is None:
+        return {}
+    numbers = step_weights.numpy().astype("<f4").tobytes()
+    packed = {"losses": step_weights.shape[1], "float32": base64.b64encode(numbers).decode()}
+    return {"step_weights": packed}
+
+
+def _unpacked(facts: Mapping[str, Any]) -> Tensor | None:
+    """Read what `_packed` returned.
+
+    Raises:
+        ValueError, TypeError, LookupError: it is something else.
+    """
+    if "step_weights" not in facts:
+        return None
+    packed = facts["step_weights"]
+    numbers = np.frombuffer(base64.b64decode(packed["float32"], validate=True), dtype="<f4")
+    rows = torch.from_numpy(numbers.astype(np.float32).reshape(-1, int(packed["losses"])))
+    if rows.isinf().any():
+        raise ValueError("weights of losses that are infinite")
+    return rows
 
 
 def _unfit(state: Mapping[str, Any], model: nn.Module) -> Iterator[tuple[str, str, str]]:

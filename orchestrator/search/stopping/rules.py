@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.search.stopping.collapse import Collapse
 from orchestrator.search.stopping.rule import Decision, Evaluations, Rule, Rules
-from trainer.config import Trial, kind_of, read_kinds
+from trainer.config import Trial
 from trainer.input.document import Document
+from trainer.input.kinds import kind_of, read_kinds
 from trainer.input.own_code import own_code
 from trainer.input.redaction import redacted
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from orchestrator.search.strategies.strategy import Known
-from orchestrator.spec.space import Point, Space
+from orchestrator.spec.method_space import Point
+from orchestrator.spec.space import Space
 from orchestrator.store.sweeps.records import Proposal
 
 

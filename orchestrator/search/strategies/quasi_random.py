@@ -14,7 +14,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from orchestrator.search.strategies.strategy import Known
-from orchestrator.spec.space import MethodSpace, Point, Space
+from orchestrator.spec.method_space import MethodSpace, Point
+from orchestrator.spec.space import Space
 from orchestrator.store.sweeps.records import Proposal
 from trainer.input.settings import content_id
 

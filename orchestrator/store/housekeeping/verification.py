@@ -178,18 +178,22 @@ def _parentless(
     sizes: Mapping[str, int],
     by_trial: Mapping[str, Mapping[str, int]],
 ) -> Iterator[Finding]:
-    """Find a trial's parents, from whose weights it starts, of which nothing is there any more."""
+    """Find a trial's parents, whose weights or schedule it takes, of which nothing is there any
+    more."""
     place = TrialFolder.of(trial_id)
     about = Description.peek(files, place.description)
-    for parent in () if about is None else about.parents:
+    if about is None:
+        return
+    for parent in about.parents:
         name = TrialFolder.of(parent).description
         if parent in by_trial or files.read(name) is not None:
             continue
         if trained_facts(ReadOnly(files), place, sizes) is not None:
-            said = f"what {trial_id} started from is lost for good; its own result stands"
+            said = f"what {trial_id} took from it is lost for good; its own result stands"
             yield Finding(name=name, kind=FaultKind.LOST, consequence=said)
         else:
-            said = f"{trial_id} starts from its weights: the next start trains it again first"
+            does = "replays its schedule" if parent == about.replayed else "starts from its weights"
+            said = f"{trial_id} {does}: the next start trains it again first"
             yield Finding(name=name, kind=FaultKind.GONE, consequence=said)
 
 

@@ -82,9 +82,14 @@ class Description(Record):
 
     @property
     def parents(self) -> tuple[str, ...]:
-        """Ids of the trials from whose weights it starts."""
-        parent = _text(_at(self.trial, "start", "trial"))
-        return () if parent is None else (parent,)
+        """Ids of the trials from whose weights it starts, or whose schedule it replays."""
+        found = (_text(_at(self.trial, "start", "trial")), self.replayed)
+        return tuple(parent for parent in found if parent is not None)
+
+    @property
+    def replayed(self) -> str | None:
+        """Id of the trial whose schedule it replays; None where it replays none."""
+        return _text(_at(self.trial, "replay", "trial"))
 
 
 def _at(plain: Any, *path: str) -> Any:
@@ -128,8 +133,8 @@ class Trained(Record):
     provenance: Environment = Environment()
 
     parents: Annotated[tuple[str, ...] | None, Several] = None
-    """Ids of the trials from whose weights it started, whose passes are not among its own; None
-    where it started from its seed's."""
+    """Ids of the trials from whose weights it started, or whose schedule it replayed, whose passes
+    are not among its own; None where there are none."""
 
 
 class Result(Trained):

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from orchestrator.__main__ import app as pareto_app
 from orchestrator.plan.plan import make_plan
 from orchestrator.plan.planned_trial import PlannedTrial
+from orchestrator.results.table_files import read_table
 from orchestrator.spec.sweep_spec import read_spec
 from orchestrator.store import Store
 from orchestrator.store.files.by_url import open_files
@@ -145,3 +146,55 @@ def test_what_has_no_weights_to_start_from_is_refused_before_anything_runs(
     assert "dropped.json to have them trained again" in done.stderr
     (Path("runs/trials") / parent.id / "dropped.json").unlink()
     assert sweep()["counts"] == {"done": 3}
+
+
+REPLAYS = """
+methods={
+  again: {method: replay, of: faulty},
+  weighted: {vary: {weights: [{natural: 0.25, pgd: 0.75}, {pgd: 1}]}},
+  faulty: {method: 'tests.integration.user_code.faulty:Raising'}
+}
+"""
+
+
+def test_a_replay_waits_for_another_seeds_trial(
+    sweep: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed = ("seeds=[0, 1]", REPLAYS.replace("\n", " "), "retention.weights=all")
+    options = [option for each in changed for option in ("--set", each)]
+    monkeypatch.setenv("FAULTY", "yes")
+    counts = {"done": 6, "failed": 2, "pending": 2}
+    assert sweep(*options, code=1)["counts"] == counts
+    shown = said(sweep_app, "small.yaml", "--local", *options, code=1)
+    assert shown.count("(again") == 2
+    assert "which is failed" in shown
+    monkeypatch.delenv("FAULTY")
+    assert sweep("--retry-failed", *options)["counts"] == {"done": 10}
+
+    spec = read_spec("small.yaml", changed, {})
+    store = Store(open_files(spec.storage))
+    plan = make_plan(spec, store)
+    replays = [planned for planned in plan.trials if planned.method == "again"]
+    for planned in replays:
+        schedule = store.trial(planned.parents[0]).weights()
+        its_own = store.trial(planned.id).weights()
+        assert schedule is not None
+        assert its_own is not None
+        assert schedule.step_weights is not None
+        assert its_own.step_weights is not None
+        assert its_own.step_weights.tolist() == schedule.step_weights.tolist()
+        assert len(schedule.step_weights) == 2 * 4, "of two epochs"
+
+    path = Path("runs/sweeps/small/trials.csv")
+    table = read_table(path, spec.objectives)
+    mixes = table[table["method"] == "weighted"]["weights"]
+    assert sorted(mixes) == ["natural=0.25 pgd=0.75", "natural=0.25 pgd=0.75", "pgd=1", "pgd=1"]
+    why = said(pareto_app, "status", "small.yaml", *options, "--why", replays[0].id)
+    assert f"began under the schedule of {replays[0].parents[0]}" in why
+
+    parent, child = replays[1].parents[0], replays[1].id
+    shutil.rmtree(Path("runs/trials") / child)
+    give_up_weights(store.files, TrialFolder.of(parent))
+    done = CliRunner().invoke(sweep_app, ["small.yaml", "--local", *options])
+    assert done.exit_code == 2
+    assert "must replay a schedule that is there, and the weights beside that of" in done.stderr

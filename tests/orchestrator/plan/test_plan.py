@@ -286,7 +286,7 @@ def _no_code_is_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_goes_wrong_is_said_of_its_section(
     spec: SweepSpec, error: Exception, said: str
 ) -> None:
-    with pytest.raises(BadInput) as caught, blamed_on("data", spec):
+    with pytest.raises(BadInput) as caught, blamed_on("data", spec.document):
         raise error
     assert str(caught.value) == said
     assert caught.value.__cause__ is error
@@ -296,7 +296,7 @@ def test_what_goes_wrong_in_ones_own_code_is_said_with_its_line(spec: SweepSpec)
     told = (
         r"^sweep\.yaml:1: data\.name: the code that it names must run .*; see .*test_plan\.py:\d+$"
     )
-    with pytest.raises(BadInput, match=told), blamed_on("data", spec):
+    with pytest.raises(BadInput, match=told), blamed_on("data", spec.document):
         raise KeyError("images")
 
 

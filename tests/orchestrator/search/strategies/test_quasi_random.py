@@ -13,7 +13,7 @@ from scipy.stats import qmc
 
 from orchestrator.search.strategies.quasi_random import points, propose
 from orchestrator.spec.axes import read_axis
-from orchestrator.spec.space import MethodSpace
+from orchestrator.spec.method_space import MethodSpace
 from tests.orchestrator.search.strategies.spaces import (
     AVERAGE,
     METHODS,
