@@ -3,6 +3,7 @@ anything runs."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Container, Iterable
 from functools import cache
 
@@ -16,6 +17,8 @@ from orchestrator.store.trials.result import published
 from trainer.data import DataSettings, load
 from trainer.input.document import Document
 
+logger = logging.getLogger(__name__)
+
 CPU = torch.device("cpu")
 
 
@@ -27,7 +30,8 @@ def check_parents(
     document: Document,
     away: Container[DataSettings],
 ) -> None:
-    """Check that there are weights to start from, or will be, and that they fit.
+    """Check that there are weights to start from, or will be, and that they fit; say which are made
+    once more for that.
 
     Args:
         pending: the trials to work on.
@@ -47,6 +51,8 @@ def check_parents(
         return dataset.image_shape, dataset.num_classes
 
     for planned in pending:
+        if planned.again is not None:
+            logger.warning("trial %s is trained once more: %s", planned.id, planned.again)
         for parent in map(by_id.__getitem__, planned.parents if planned.needs_parents else ()):
             place = TrialFolder.of(parent.id)
             is_there = published(files, place) is not None

@@ -209,7 +209,9 @@ class Queue:
         # only now: what whoever let go of it has done is there to be seen
         progress = stored.progress(self._suite_id)
         is_ours = progress.lease is None or progress.lease.number <= self._attempts[planned.id]
-        is_to_do = progress.evaluation is None and (progress.failure is None or is_ours)
+        is_wanted = planned.again is not None and not stored.has_weights()
+        is_left = progress.evaluation is None or is_wanted
+        is_to_do = is_left and (progress.failure is None or is_ours)
         if is_to_do and not self._is_pruned(stored, progress):
             return number
         self._close(planned.id)  # another brought it to an end
@@ -240,7 +242,7 @@ class Queue:
             stored = self._store.trial(parent)
             is_held = stored.next_attempt(self._timer, self._lease) is None
             progress = stored.progress(self._suite_id)  # after it, as above
-            if progress.trained:
+            if progress.trained and stored.has_weights():
                 self._trained.add(parent)
                 del self._looked[planned.id]
                 continue
@@ -248,6 +250,8 @@ class Queue:
                 return False
             if progress.failure is not None:
                 self._leave(planned, f"parent {parent} failed")
+            elif progress.trained:
+                self._leave(planned, f"parent {parent} has given up its weights meanwhile")
             elif progress.pruned is not None:
                 self._leave(planned, f"parent {parent} was ended early by a stopping rule")
             elif parent in self._left:

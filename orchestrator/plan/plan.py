@@ -16,6 +16,7 @@ from orchestrator.plan.planned_trial import (
     Sibling,
 )
 from orchestrator.plan.proposed import cells_with_seeds, planned_anyway, so_far
+from orchestrator.plan.weights_again import with_weights_again
 from orchestrator.search.stopping import Pruning, pruning_in_force
 from orchestrator.spec.space import Cell
 from orchestrator.spec.sweep_spec import SweepSpec
@@ -66,9 +67,11 @@ class Plan:
     def pending(self, *, retry_failed: bool) -> tuple[PlannedTrial, ...]:
         """Return the trials to work on, none before its parents; a failed one is tried again only
         on request, or if it failed by no fault of its own (a worker lost, data not there)."""
-        wanted = {"pending", "running", "stopped"} | ({"failed"} if retry_failed else set())
-        chosen = (t for t in self.asked_for() if t.status in wanted or _may_be_luck(t))
-        return within_reach(chosen)
+        return within_reach(
+            planned
+            for planned in self.asked_for()
+            if planned.is_taken_up or (retry_failed and planned.status == "failed")
+        )
 
     def stranded(self, *, retry_failed: bool) -> tuple[PlannedTrial, ...]:
         """Return the trials that wait for parents which are not to be trained: they failed."""
@@ -106,11 +109,6 @@ class FrontBefore:
 
     trials: int  # on it
     drawn_of: int  # trials that have a result under that suite
-
-
-def _may_be_luck(planned: PlannedTrial) -> bool:
-    failure = planned.progress.failure
-    return planned.status == "failed" and failure is not None and not failure.is_deterministic
 
 
 @contextmanager
@@ -152,7 +150,7 @@ def make_plan(
     trials = {trial.id: trial for trial in _named(spec, cells, fingerprint_of)}
     known = (replace(t, progress=settled[t.id]) if t.id in settled else t for t in trials.values())
     plan = Plan(trials=in_turn(known), suite_id=spec.suite.id, proposals=proposals)
-    return _with_siblings(refreshed(plan, store, spec), store)
+    return _with_weights_again(_with_siblings(_looked_at(plan, store, spec), store), store)
 
 
 def grown(
@@ -178,15 +176,15 @@ def grown(
     for planned in plan.trials:
         more.pop(planned.id, None)
     added = Plan(trials=tuple(more.values()), suite_id=plan.suite_id)
-    added = _with_siblings(refreshed(added, store, spec), store)
+    added = _with_siblings(_looked_at(added, store, spec), store)
     trials = (*plan.trials, *added.trials)
-    return replace(
-        plan,
-        trials=with_parents(
-            in_turn(sorted(trials, key=lambda planned: spec.seeds.index(planned.trial.seed)))
-        ),
-        proposals=(*plan.proposals, *proposals),
-    )
+    in_order = in_turn(sorted(trials, key=lambda planned: spec.seeds.index(planned.trial.seed)))
+    larger = replace(plan, trials=with_parents(in_order), proposals=(*plan.proposals, *proposals))
+    return _with_weights_again(larger, store)
+
+
+def _with_weights_again(plan: Plan, store: Store) -> Plan:
+    return replace(plan, trials=with_weights_again(plan.trials, store, plan.suite_id))
 
 
 def refreshed(plan: Plan, store: Store, spec: SweepSpec) -> Plan:
@@ -198,6 +196,11 @@ def refreshed(plan: Plan, store: Store, spec: SweepSpec) -> Plan:
     Raises:
         BadInput: a stopping rule of the user's own raised something.
     """
+    return _with_weights_again(_looked_at(plan, store, spec), store)
+
+
+def _looked_at(plan: Plan, store: Store, spec: SweepSpec) -> Plan:
+    """Read the progress of the same trials, as `refreshed` says."""
     begun = set(store.files.names(TRIALS))  # one look for the many of which nothing is there
 
     def look(planned: PlannedTrial) -> PlannedTrial:
@@ -215,7 +218,7 @@ def refreshed(plan: Plan, store: Store, spec: SweepSpec) -> Plan:
             with blamed_on("stopping", spec.document):
                 past = Pruning(**dict(progress.pruned))
                 pruning = pruning_in_force(spec.rules, past, stored.rows, stored.evaluations)
-        return replace(planned, progress=progress, sibling=sibling, pruning=pruning)
+        return replace(planned, progress=progress, sibling=sibling, pruning=pruning, again=None)
 
     return replace(plan, trials=with_parents(mapped(look, plan.trials, store.files)))
 

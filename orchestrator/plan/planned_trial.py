@@ -34,6 +34,7 @@ class PlannedTrial:
     parents: tuple[str, ...] = ()  # ids of trials that its training stands on: see `Trial.parents`
     waits_for: tuple[str, ...] = ()  # those of the parents that are still to be trained
     pruning: Pruning | None = None  # by which it is ended under the sweep's rules
+    again: str | None = None  # why it is trained once more, though it has been
 
     @property
     def evaluation(self) -> Evaluation | None:
@@ -53,6 +54,15 @@ class PlannedTrial:
             return "pruned"
         was_begun = self.progress.has_begun and self.progress.lease is not None
         return "stopped" if was_begun else "pending"
+
+    @property
+    def is_taken_up(self) -> bool:
+        """Whether a start takes the trial up unasked: one that failed only if that was by no fault
+        of its own (a worker lost, data not there)."""
+        if self.status == "failed":
+            failure = self.progress.failure
+            return failure is not None and not failure.is_deterministic
+        return self.status in {"pending", "running", "stopped"}
 
     @property
     def title(self) -> str:
@@ -86,8 +96,8 @@ class PlannedTrial:
             return "its whole weights are published again; evaluation if that is gone too"
         if not self.epochs_left:
             return "evaluation"
-        if self.needs_parents:
-            return self._todo_from_parents()
+        if self.needs_parents or self.again is not None:
+            return self._todo_with_others()
         epochs = self.trial.training.epochs
         of_all = "" if self.epochs_left == epochs else f" of {epochs}"
         todo = f"{self.epochs_left}{of_all} epochs, evaluation"
@@ -96,11 +106,15 @@ class PlannedTrial:
         goes_on = f"goes on from {self.sibling.id}"
         return f"{todo}; {goes_on if self.sibling.is_usable else f'anew: {self.sibling.reason}'}"
 
-    def _todo_from_parents(self) -> str:
+    def _todo_with_others(self) -> str:
+        """What is left to do of a trial that stands on others, or that others stand on."""
         epochs, derivation = self.epochs_left, self.trial.derivation
-        if not self.waits_for:
-            return f"{epochs} epochs {derivation}, evaluation"
         awaited = ", ".join(self.waits_for)
+        if self.again is not None:
+            waits = f"waits for {awaited}, then " if awaited else ""
+            return f"{waits}{epochs} epochs once more: {self.again}"
+        if not awaited:
+            return f"{epochs} epochs {derivation}, evaluation"
         if self.trial.replay is None:
             return f"waits for {awaited}, then {epochs} epochs from its weights, evaluation"
         return f"waits for {awaited}, then {epochs} epochs {derivation}, evaluation"

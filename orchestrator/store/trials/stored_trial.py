@@ -231,6 +231,10 @@ class StoredTrial:
             return self._attempt_rows(result.attempt)
         return self._attempt_rows(points[-1][2]) if points else []
 
+    def has_weights(self) -> bool:
+        """Whether the trial is trained and its weights were not given up; they are not read."""
+        return published(self._files, self._place) is not None
+
     def weights(self) -> Weights | None:
         """Read the trained model; None where there is none, it was given up, or it is damaged and
         its result now set aside."""

@@ -64,23 +64,58 @@ def test_a_network_for_other_images_is_refused(
     check_parents(plan, plan.trials, store.files, document=spec.document, away=())
 
 
-def test_weights_that_were_given_up_are_none(
-    spec: SweepSpec, plan: Plan, store: Store, finish: Finish
-) -> None:
+@pytest.fixture
+def given_up(spec: SweepSpec, plan: Plan, store: Store, finish: Finish) -> str:
+    """A parent that was trained and whose weights are gone, by its id."""
     parent = plan.trials[1]
     finish(parent.trial, spec.suite, [1, 1], {"pgd": [[1, 0], [0, 0]]})
     give_up_weights(store.files, TrialFolder.of(parent.id))
+    return parent.id
+
+
+def test_weights_that_were_given_up_are_made_again_and_that_is_said(
+    spec: SweepSpec, store: Store, given_up: str, caplog: pytest.LogCaptureFixture
+) -> None:
     again = make_plan(spec, store, fingerprint_of=lambda data: "some")
-    with pytest.raises(ValueError, match=f"those of {parent.id} .* were given up"):
-        check_parents(
-            again, again.pending(retry_failed=False), store.files, document=spec.document, away=()
-        )
-    write_manifest(store.files, spec, again)
-    store.files.remove(TrialFolder.of(parent.id).dropped)  # as the message says
+    parent, child = again.trials[1:]
+    assert (parent.id, parent.status, child.waits_for) == (given_up, "pending", (given_up,))
+    pending = again.pending(retry_failed=False)
+    check_parents(again, pending, store.files, document=spec.document, away={child.trial.data})
+    why = f"its weights were given up, and {child.id} needs them"
+    assert f"trial {given_up} is trained once more: {why}" in caplog.text
+
+
+def test_weights_that_were_given_up_are_not_made_again_for_a_trial_that_failed(
+    spec: SweepSpec, store: Store, plan: Plan, given_up: str
+) -> None:
+    """Where that is tried again on request, a person says so."""
+    child = plan.trials[2]
+    store.trial(child.id).describe(child.trial)
+    store.trial(child.id).record_failure("exception", "no", "")
+    failed = make_plan(spec, store, fingerprint_of=lambda data: "some")
+    assert [each.status for each in failed.trials[1:]] == ["done", "failed"]
+    retried = failed.pending(retry_failed=True)
+    with pytest.raises(ValueError, match=f"those of {given_up} .* were given up"):
+        check_parents(failed, retried, store.files, document=spec.document, away=())
+    write_manifest(store.files, spec, failed)
+    store.files.remove(TrialFolder.of(given_up).dropped)  # as the message says
     settled = read_manifest(store.files, spec).settled
     known = make_plan(spec, store, fingerprint_of=lambda data: "some", settled=settled)
-    assert known.trials[1].status == "done"
-    pending = known.pending(retry_failed=False)
-    check_parents(
-        known, pending, store.files, document=spec.document, away={known.trials[2].trial.data}
-    )
+    assert known.trials[1].status == "done", "the manifest has not heard of it"
+    retried = known.pending(retry_failed=True)
+    check_parents(known, retried, store.files, document=spec.document, away={child.trial.data})
+
+
+def test_what_a_person_has_deleted_is_untrained_whatever_the_manifest_says(
+    spec: SweepSpec, store: Store, plan: Plan, finish: Finish, given_up: str
+) -> None:
+    child = plan.trials[2]
+    finish(child.trial, spec.suite, [1, 1], {"pgd": [[1, 0], [0, 0]]})
+    write_manifest(store.files, spec, make_plan(spec, store, fingerprint_of=lambda data: "some"))
+    for trial_id in (given_up, child.id):
+        for name in ("dropped.json", "result.json"):
+            store.files.remove(f"{TrialFolder.of(trial_id).path}/{name}")
+    settled = read_manifest(store.files, spec).settled
+    of_parent = {given_up: settled[given_up]}
+    known = make_plan(spec, store, fingerprint_of=lambda data: "some", settled=of_parent)
+    assert [(each.status, each.again) for each in known.trials[1:]] == [("pending", None)] * 2

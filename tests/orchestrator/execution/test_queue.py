@@ -26,6 +26,8 @@ from orchestrator.store import (
 )
 from orchestrator.store.leases import lease
 from orchestrator.store.leases.records import About, Pruned
+from orchestrator.store.records.layout import TrialFolder
+from orchestrator.store.trials.result import give_up_weights
 from orchestrator.worker.trial import Ending
 from tests.orchestrator.plain import read_plain, write_plain
 from tests.orchestrator.working import (
@@ -365,6 +367,17 @@ class Scene:
     def propose(self, trial_id: str) -> None:
         self.proposals.waiting.append(planned(self.trials[trial_id]))
 
+    def queue_of(self, *trials: PlannedTrial) -> Queue:
+        return Queue(
+            trials,
+            self.store,
+            suite_id=self.suite.id,
+            lease=LEASE,
+            retries=0,
+            clock=RealTime().clock,
+            rules={},
+        )
+
     def train(self, trial_id: str, number: int = 1) -> None:
         ending, _ = run(self.trials[trial_id], self.suite, self.store, number=number)
         assert ending is Ending.DONE
@@ -510,6 +523,33 @@ def test_trial_with_a_checkpoint_needs_no_parent_any_more(
     assert drained(queue) + drained(queue) == [(b, 1)]
     assert queue.ended(b, Ending.DONE)
     assert queue.is_over()
+
+
+def test_trial_waits_for_weights_that_are_made_again(scene: Scene) -> None:
+    a, b, _ = scene.ids
+    scene.train(a)
+    give_up_weights(scene.store.files, TrialFolder.of(a))
+    parent = replace(planned(scene.trials[a]), again="its weights were given up")
+    child = planned(scene.trials[b], parents=(a,))
+    queue = scene.queue_of(parent, child)
+    assert handed_out_by(queue) == (a, 2)
+    assert queue.next() is None
+    scene.train(a, number=2)
+    assert queue.ended(a, Ending.DONE)
+    assert handed_out_by(queue) == (b, 1)
+    assert scene.queue_of(parent).next() is None, "another has made them again"
+
+
+def test_trial_is_left_where_weights_were_given_up_meanwhile(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    a, b, _ = scene.ids
+    scene.train(a)
+    give_up_weights(scene.store.files, TrialFolder.of(a))
+    queue = scene.queue_of(planned(scene.trials[b], parents=(a,)))
+    assert queue.next() is None
+    assert queue.is_over()
+    assert f"its parent {a} has given up its weights meanwhile" in caplog.text
 
 
 def test_trial_is_left_where_its_parent_is_left(

@@ -133,19 +133,33 @@ def test_housekeeping_knows_what_depends_on_what(sweep: Callable[..., dict[str, 
     assert finding.consequence.startswith(f"{child.id} starts from its weights")
 
 
-def test_what_has_no_weights_to_start_from_is_refused_before_anything_runs(
-    sweep: Callable[..., dict[str, Any]],
+def test_weights_that_were_given_up_are_made_again_for_whoever_starts_from_them(
+    sweep: Callable[..., dict[str, Any]], caplog: pytest.LogCaptureFixture
 ) -> None:
     sweep("--set", "methods={faulty: {method: 'tests.integration.user_code.faulty:Raising'}}")
     trials, store = planned()
-    parent = trials["faulty"]
+    parent, child = trials["faulty"], trials["tuned"]
     give_up_weights(store.files, TrialFolder.of(parent.id))
-    done = CliRunner().invoke(sweep_app, ["small.yaml", "--local"])
-    assert done.exit_code == 2
-    assert f"those of {parent.id} (faulty seed=0) were given up" in done.stderr
-    assert "dropped.json to have them trained again" in done.stderr
-    (Path("runs/trials") / parent.id / "dropped.json").unlink()
+    why = f"2 epochs once more: its weights were given up, and {child.id} needs them"
+    dry = json.loads(said(sweep_app, "small.yaml", "--dry-run", "--json"))
+    assert dry["counts"] == {"done": 1, "pending": 2}
+    assert {each["trial_id"]: each["todo"] for each in dry["trials"]} == {
+        trials["standard"].id: "",
+        parent.id: why,
+        child.id: f"waits for {parent.id}, then 1 epochs from its weights, evaluation",
+    }
+    assert f"to do: {why}" in said(pareto_app, "status", "small.yaml", "--why", parent.id)
+
+    suite = read_spec("small.yaml", (), {}).suite.id
+    evaluation = store.trial(parent.id).evaluation(suite)
+    caplog.clear()
     assert sweep()["counts"] == {"done": 3}
+    assert f"trial {parent.id} is trained once more" in caplog.text
+    assert store.trial(parent.id).evaluation(suite) == evaluation, "it counts as before"
+    give_up_weights(store.files, TrialFolder.of(parent.id))
+    assert sweep()["counts"] == {"done": 3}
+    tries = [len(store.trial(it.id).past_attempts()) for it in (parent, child)]
+    assert tries == [2, 1], "nobody needs its weights any more"
 
 
 REPLAYS = """
