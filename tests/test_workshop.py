@@ -80,6 +80,12 @@ def test_the_paper_is_cited() -> None:
     assert [author["family-names"] for author in cited["authors"]] == ["Sun", "Li", "Lin"]
 
 
+def _heed_signals() -> None:
+    """A shell cannot trap what it was started to ignore, as under nohup."""
+    for each in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_DFL)
+
+
 def staged(script: str) -> subprocess.CompletedProcess[str]:
     """Run a script in stages, as `.ci/run` is one."""
     script = f"set -euo pipefail\nsource .ci/stages\n{script}"
@@ -90,6 +96,7 @@ def staged(script: str) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
         start_new_session=True,  # so that a signal to its group hits it alone
+        preexec_fn=_heed_signals,
     )
 
 
