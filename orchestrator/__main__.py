@@ -13,6 +13,7 @@ from typer.core import TyperCommand, TyperGroup
 DOORS = {
     "sweep": "orchestrator.sweep",
     "front": "orchestrator.front",
+    "compare": "orchestrator.compare",
     "status": "orchestrator.status.__main__",
     "pause": "orchestrator.pause",
     "resume": "orchestrator.resume",

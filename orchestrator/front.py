@@ -51,6 +51,9 @@ if TYPE_CHECKING:
 SPEC_SUFFIXES = (".yaml", ".yml")
 SHOWN_ROWS = 20
 
+STRICT_OBJECTIVES = ("union_accuracy", "natural_accuracy")
+"""Objectives of the strict front: shares of images right under every attack, and when clean."""
+
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -97,6 +100,14 @@ def main(
             help="Let collapsed models on the front, and what a constant classifier equals.",
         ),
     ] = False,
+    strict: Annotated[
+        bool,
+        typer.Option(
+            "--strict",
+            help=f"The strict front, {' and '.join(STRICT_OBJECTIVES)}; default of --out: a folder "
+            "`strict` there.",
+        ),
+    ] = False,
     axes: Annotated[
         Placement,
         typer.Option(
@@ -112,6 +123,10 @@ def main(
     console = terminal()
     directory = table_path.parent if out is None else out
     shown = None
+    below = "/strict" if strict and out is None else ""
+    if strict and objective:
+        raise ObjectiveError(f"objective must be left out beside --strict, got {objective[0]}")
+    objective = list(STRICT_OBJECTIVES) if strict else objective
     if table_path.suffix in SPEC_SUFFIXES:
         # Here alone: all that a sweep file may say is not needed to read a table.
         from orchestrator.results.trials_table import sweep_table  # noqa: PLC0415
@@ -139,24 +154,27 @@ def main(
         )
         for keep in (keep_collapsed, False)
     )
-    with _written_into(directory):
+    directory /= below.removeprefix("/")
+    with written_into(directory):
         check_writable(directory)
     if not prints_json:  # before the pictures, which take longer than all else
         show(front, console)
-    with _written_into(directory):
+    with written_into(directory):
         paths = write_front(front, directory, placement=axes, note=note, facts={})
     if shown is not None:
-        copy_into(paths, open_files(spec.storage), spec.folder)
+        copy_into(paths, open_files(spec.storage), f"{spec.folder}{below}")
     if prints_json:
         print_json(front_record(front))
         return
-    show_files(shown or str(directory), [path.name for path in paths], console)
+    show_files(
+        f"{shown}{below}" if shown else str(directory), [path.name for path in paths], console
+    )
     if keep_collapsed:
         print_titled(console, [("kept", what_differs(front, usual))])
 
 
 @contextmanager
-def _written_into(directory: Path) -> Iterator[None]:
+def written_into(directory: Path) -> Iterator[None]:
     """Refuse a folder into which a block cannot write.
 
     Raises:

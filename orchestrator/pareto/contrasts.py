@@ -25,7 +25,7 @@ import pandas as pd
 from orchestrator.pareto.eligibility import is_measured, takes_part
 from orchestrator.pareto.random_cells import covered_by_random, volume_by_count
 from orchestrator.pareto.sign_flips import MOST_SEEDS, holm, sign_flip_p
-from orchestrator.pareto.verdicts import Judgement, Verdict, judged, mean_interval
+from orchestrator.pareto.verdicts import LEAST_SEEDS, Judgement, Verdict, judged, mean_interval
 from orchestrator.table.objectives import Objective, minimised, parse_objectives
 
 STRICT = "strict"
@@ -64,8 +64,14 @@ class Difference:
         return float(self.by_seed.mean()) if self.seeds else None
 
     def interval(self, level: float) -> tuple[float, float] | None:
-        """Return the t interval of the mean difference; None with fewer than two seeds."""
-        return mean_interval(self.by_seed, level)
+        """Return the t interval of the mean difference; None with fewer than `LEAST_SEEDS`, whose
+        differences are points and no more."""
+        return mean_interval(self.by_seed, level) if len(self.seeds) >= LEAST_SEEDS else None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether neither method holds anything in any seed."""
+        return not np.any(self.heights)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -246,6 +252,9 @@ def _judged(
 ) -> Judgement:
     if p is None and difference.seeds:
         why = f"signs of more than {MOST_SEEDS} seeds are not flipped"
+        return Judgement(verdict=Verdict.UNDECIDED, why=why)
+    if difference.seeds and difference.is_empty:
+        why = "neither holds anything: no model within the sacrifice beats a constant classifier"
         return Judgement(verdict=Verdict.UNDECIDED, why=why)
     return judged(difference.by_seed, adjusted_p=adjusted, margin=margin)
 

@@ -166,9 +166,13 @@ def difference_text(difference: Difference) -> str:
     if it.mean is None:
         return "no seed of which both have all trials"
     said = f"{100 * it.mean:+.2f} points"
-    if (interval := it.interval(0.95)) is not None:
+    if it.is_empty:
+        said = "both hold nothing"
+    elif (interval := it.interval(0.95)) is not None:
         low, high = (f"{100 * end:+.2f}" for end in interval)
         said += f" (95 %: {low} to {high})"
+    elif len(it.seeds) > 1:
+        said += f" (by seed {', '.join(f'{100 * each:+.2f}' for each in it.by_seed)})"
     said += f", {len(it.seeds)} seed{'s' * (len(it.seeds) != 1)}"
     if it.cells[0] != it.cells[1]:
         said += f", {it.chosen} random of {it.cells[0]} and {it.cells[1]} cells"

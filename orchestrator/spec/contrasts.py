@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import Field, Strict
 
 from orchestrator.spec.space import REFERENCE
+from orchestrator.table.objectives import LARGEST_SACRIFICE
 from trainer.input.document import Document
 from trainer.input.problems import shown
 from trainer.input.settings import Positive, Real, Settings
@@ -38,7 +39,8 @@ class ContrastSettings(Settings):
         0.005, description="accuracy within which a difference does not matter"
     )
     largest_sacrifice: Annotated[Real, Field(gt=0, le=1)] = Field(
-        0.15, description="accuracy below the standard's at which the compared hypervolumes end"
+        LARGEST_SACRIFICE,
+        description="accuracy below the standard's at which the compared hypervolumes end",
     )
 
 

@@ -21,6 +21,10 @@ LARGEST = 1e50
 
 DEFAULT_OBJECTIVES = ("robustness_score", "sacrificed_accuracy")
 
+LARGEST_SACRIFICE = 0.15
+"""Largest acceptable sacrifice of natural accuracy, by default: there the hypervolumes end by which
+methods are compared. At a sacrifice of 1 one model alone can have 96 % of a front's."""
+
 
 class ObjectiveError(InputError):
     """A user wrote an objective or a reference point that means nothing."""

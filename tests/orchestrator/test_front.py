@@ -336,3 +336,30 @@ def test_the_module_is_a_command(trials: Path) -> None:
     process = subprocess.run(command, capture_output=True, text=True, check=True)
     assert json.loads(process.stdout)["knee"] == "t2"
     assert process.stderr == ""
+
+
+# --- the strict front
+
+
+@pytest.mark.slow
+def test_the_strict_front_lies_beside_the_papers(trials: Path) -> None:
+    table = pd.read_csv(trials)
+    table["union_accuracy"] = [0.1, 0.2, 0.3, 0.25, 0.4, np.nan]
+    table.to_csv(trials, index=False)
+    result = run(trials, "--strict")
+    assert result.exit_code == 0, result.output
+    assert sorted(path.name for path in trials.parent.iterdir()) == ["strict", "trials.csv"]
+    record = json.loads((trials.parent / "strict" / "front.json").read_text())
+    names = [objective["name"] for objective in record["objectives"]]
+    assert names == ["union_accuracy", "natural_accuracy"]
+    assert record["reference_point"] == [0, 0]
+    assert {point["trial_id"] for point in record["points"]} == {"t1", "t2", "t4"}
+    elsewhere = run(trials, "--strict", "--out", trials.parent / "other")
+    assert elsewhere.exit_code == 0
+    assert (trials.parent / "other" / "front.json").is_file()
+
+
+def test_the_strict_front_has_its_own_objectives(trials: Path) -> None:
+    result = run(trials, "--strict", "--objective", "union_accuracy")
+    assert result.exit_code == 2
+    assert "objective must be left out beside --strict, got union_accuracy" in result.stderr
