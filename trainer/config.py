@@ -40,6 +40,12 @@ class TrainingSettings(Settings):
     """How long and in what steps a model is trained."""
 
     epochs: Count = Field(description="passes over the training images")
+    max_passes: Count | None = Field(
+        None, description="most passes of single images, parents' included; of all three kinds"
+    )
+    """Cap on the passes of training's steps (forward, to the input, to the weights, one each). A
+    trial has it no more: where it is read, `epochs` becomes what fits under it, so that the
+    learning rate's schedule spans all that is trained."""
     batch_size: Count = Field(description="training images a step")
     optimiser: OptimiserSettings
     epsilon_warmup: NonNegative = Field(

@@ -27,6 +27,7 @@ from trainer.terminal.exit_code import ExitCode
 from trainer.training.first_pass import is_own, tried_model, try_attack, try_method
 from trainer.training.folder import TrainingFolder
 from trainer.training.loop import DivergedError, EpochRow, Reporter, train
+from trainer.training.passes_ahead import within_cap
 from trainer.training.signals import Requests, noted
 from trainer.training.step_weights import StepWeights
 from trainer.weights.checkpoint import Checkpoint, DamagedError, Weights
@@ -86,6 +87,7 @@ def main(
         resume = None if checkpoint is None else _read_checkpoint(checkpoint)
         place = usable_device(device)
         dataset = _tried(trial, place)
+        trial = _within_cap(trial, dataset)
         for line in trial.radius_warnings(dataset.image_shape):
             typer.echo(f"warning: {line}", err=True)
         folder = _folder(out)
@@ -140,6 +142,13 @@ def _tried(trial: Trial, device: torch.device) -> Dataset:
         if is_own(attack):
             try_attack(attack, model, dataset)
     return dataset
+
+
+def _within_cap(trial: Trial, dataset: Dataset) -> Trial:
+    try:
+        return within_cap(trial, examples=len(dataset.train), before=0)
+    except ValueError as error:
+        raise ValueError(f"training.max_passes {error}") from error
 
 
 def _read(path: str | None, assignments: list[str]) -> Trial:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.plan.manifest import known_network_bytes
-from orchestrator.plan.network_sizes import IMAGES, bytes_of_weights, network_id
+from orchestrator.plan.network_sizes import bytes_of_weights, network_id
 from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.spec.policy import RetentionSettings
 from orchestrator.store.files.contract import Files
@@ -16,6 +16,7 @@ from orchestrator.store.trials.attempt import KEPT_CHECKPOINTS
 from orchestrator.terminal.units import size_text
 from trainer.config import Trial
 from trainer.data import DataSettings
+from trainer.data.published import IMAGES
 from trainer.evaluation.suite import Suite
 from trainer.models import ModelSettings
 from trainer.schedule import OptimiserSettings
@@ -95,12 +96,6 @@ def footprint(
             largest = max(largest, checkpoint)
     in_training = min(at_once, len(pending)) * KEPT_CHECKPOINTS * largest
     return Footprint(bytes=kept + in_training, free=_free(files), stored=stored)
-
-
-def examples_trained(data: DataSettings) -> int | None:
-    """Training images of a trial; None where the number is not known without reading them."""
-    images = IMAGES.get(data.name)
-    return data.train_examples or (images.trained - data.validation if images else None)
 
 
 def examples_evaluated(data: DataSettings, suite: Suite) -> int | None:

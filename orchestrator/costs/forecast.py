@@ -10,15 +10,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from orchestrator.costs.budget import Usage
-from orchestrator.costs.footprint import Footprint, examples_evaluated, examples_trained, footprint
-from orchestrator.costs.passes_ahead import most_passes_of_evaluation, most_passes_of_training
+from orchestrator.costs.footprint import Footprint, examples_evaluated, footprint
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.spec.policy import BudgetSettings, Policy, Resources
 from orchestrator.store import Files
 from orchestrator.terminal.units import count_text, duration, size_text
 from trainer.config import Trial
+from trainer.data.published import examples_trained
 from trainer.evaluation.suite import Suite
+from trainer.training.passes_ahead import most_passes_of_evaluation, most_passes_of_training
 
 if TYPE_CHECKING:
     import torch

@@ -18,7 +18,6 @@ from torch import nn
 from orchestrator.driver.parentage import check_parents
 from orchestrator.execution.address import check_address
 from orchestrator.execution.session import parent_folder
-from orchestrator.plan.network_sizes import IMAGES
 from orchestrator.plan.plan import Plan, blamed_on
 from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.results.reevaluation import plan_start, refuse_nothing_to_evaluate
@@ -32,6 +31,7 @@ from orchestrator.store.files.local import LocalFiles
 from trainer.attacks import Attack
 from trainer.config import Trial
 from trainer.data import Dataset, DataSettings, fingerprint, load
+from trainer.data.published import IMAGES
 from trainer.device.precision import slowness
 from trainer.evaluation.suite import Suite
 from trainer.input.document import Document

@@ -21,12 +21,17 @@ from orchestrator.spec.override import Override
 from orchestrator.spec.replay import is_replay, read_replay
 from orchestrator.spec.start import START, CellName, find_cell, read_cell_name, value_of_start
 from trainer.config import Replay, Start, Trial, read_trial
+from trainer.data.published import examples_trained
 from trainer.input.document import Document
 from trainer.input.problems import BadInput, Problem
 from trainer.input.yaml_nodes import Plain
+from trainer.training.passes_ahead import most_passes_of_training, within_cap
 
 REFERENCE = "standard"
 """The method whose trials scores are taken against; each sweep has one for each seed."""
+
+MAX_PASSES = ("training", "max_passes")
+"""Place of the cap on a trial's passes in its document."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +102,10 @@ class Space:
         if replayed is not None and method.replays is not None:
             replay = Replay(trial=replayed.id, mean=method.replays.mean)
             trial = trial.model_copy(update={"replay": replay})
+        cap = trial.training.max_passes
+        trial = self._within_cap(method, point, trial, parent)
         record = trial.record()
+        record["training"]["max_passes"] = cap
         settings = {
             key: value_of_start(start, path) if path[0] == START else value_at(record, path)
             for key, path in self.paths.items()
@@ -105,6 +113,32 @@ class Space:
         return Cell(
             method=method.label, trial=trial, settings=settings, start=parent, replayed=replayed
         )
+
+    def _within_cap(
+        self, method: MethodSpace, point: Point, trial: Trial, parent: Cell | None
+    ) -> Trial:
+        """Return a trial of as many epochs as fit under the cap on passes; the reference has none.
+
+        Raises:
+            BadInput: not one epoch fits, or its passes are not known beforehand.
+        """
+        overrides = method.overrides(point)
+        is_own = any(override.path == MAX_PASSES for override in overrides)
+        if method.label == REFERENCE and not is_own:
+            training = trial.training.model_copy(update={"max_passes": None})
+            return trial.model_copy(update={"training": training})
+        if trial.training.max_passes is None:
+            return trial
+        try:
+            before = 0 if parent is None else _most_passes(parent)
+            return within_cap(trial, examples=examples_trained(trial.data), before=before)
+        except ValueError as error:
+            key = method.key_in_sweep(".".join(MAX_PASSES), overrides)
+            where = self.base.where(".".join(MAX_PASSES))
+            for override in overrides:
+                if override.path == MAX_PASSES:
+                    where = override.value.where()
+            raise BadInput(Problem(where, key, f"{error} ({method.label})")) from error
 
     def _replayed(self, replays: Replays, point: Point, heirs: tuple[CellName, ...]) -> Cell:
         """Return the cell at a point, whose schedules are replayed.
@@ -215,6 +249,23 @@ class Space:
             trial = read_trial(document.merged_over(kind))
         root = str(trial.data.root_folder).replace("$", "$$")  # which is a text with variables
         return trial.model_copy(update={"data": trial.data.model_copy(update={"root": root})})
+
+
+def _most_passes(cell: Cell) -> int:
+    """Most passes that the training of a cell's trials takes, of those that it starts from, too.
+
+    Raises:
+        ValueError: they are not known beforehand.
+    """
+    trial = cell.trial
+    examples = examples_trained(trial.data)
+    passes = None if examples is None else most_passes_of_training(trial, examples)
+    if passes is None:
+        raise ValueError(
+            f"must be left out where a parent's passes are not known beforehand, as those of "
+            f"{cell.method}; set training.epochs"
+        )
+    return passes.total + (0 if cell.start is None else _most_passes(cell.start))
 
 
 def value_at(record: Mapping[str, Any], path: Sequence[str]) -> Any:

@@ -13,7 +13,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from orchestrator.costs.passes_ahead import most_passes_of_evaluation, most_passes_of_training
 from tests.trainer.runs import (
     Diary,
     MakeTrial,
@@ -29,6 +28,7 @@ from trainer.data import Dataset
 from trainer.evaluation.suite import Rungs, Suite, evaluate, read_suite
 from trainer.input.document import Document
 from trainer.passes import Passes, counted
+from trainer.training.passes_ahead import most_passes_of_evaluation, most_passes_of_training
 from trainer.weights.checkpoint import Checkpoint
 
 EXAMPLES, STEPS = 160, 2

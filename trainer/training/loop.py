@@ -128,6 +128,7 @@ def train(
         DivergedError: a loss, a weight, a buffer (BatchNorm's running statistics) or a logit on
             clean validation images is NaN or infinite; every checkpoint so far is finite.
     """
+    assert trial.training.max_passes is None, "see trainer.training.passes_ahead.within_cap"
     model = new_model(trial, dataset, device)
     refuse_unfit_parts(model, micro_batches)
     if resume is None:

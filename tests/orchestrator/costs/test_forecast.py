@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from orchestrator.costs.budget import Usage
 from orchestrator.costs.footprint import Footprint, bytes_stored, footprint
 from orchestrator.costs.forecast import Forecast, forecast, room_here
-from orchestrator.plan.network_sizes import IMAGES, bytes_of_weights
+from orchestrator.plan.network_sizes import bytes_of_weights
 from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.plan.search_progress import yet_to_come
@@ -37,6 +37,7 @@ from trainer.attacks import ATTACKS
 from trainer.attacks.pixel import PGD
 from trainer.config import Trial
 from trainer.data import load
+from trainer.data.published import IMAGES
 from trainer.passes import Passes
 from trainer.weights.checkpoint import Checkpoint
 

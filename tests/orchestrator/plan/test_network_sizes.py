@@ -9,7 +9,6 @@ import torch
 
 from orchestrator.plan.network_sizes import (
     BYTES_OF_TENSOR,
-    IMAGES,
     bytes_by_network,
     bytes_of_weights,
     network_id,
@@ -18,6 +17,7 @@ from orchestrator.spec.sweep_spec import SweepSpec
 from tests.orchestrator.conftest import Read
 from trainer import models
 from trainer.config import Trial
+from trainer.data.published import IMAGES
 
 SWEEP = "data: digits\nmethods: {pgd: {}, flow: {}}\n"
 

@@ -18,7 +18,6 @@ import numpy as np
 import pytest
 import torch
 
-from orchestrator.costs.passes_ahead import most_passes_of_evaluation
 from orchestrator.spec.policy import Policy
 from orchestrator.store import Failure, LocalFiles, Store
 from orchestrator.store.files.contract import UnreachableError
@@ -48,6 +47,7 @@ from trainer.evaluation.suite import Suite, constant_accuracy, evaluate, origin_
 from trainer.input.document import Document
 from trainer.passes import Passes
 from trainer.training.loop import EpochRow, new_model
+from trainer.training.passes_ahead import most_passes_of_evaluation
 from trainer.weights.checkpoint import Weights
 
 

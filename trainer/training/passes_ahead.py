@@ -30,6 +30,39 @@ def most_passes_of_training(trial: Trial, examples: int) -> Passes | None:
     return step * (trial.training.epochs * (examples // size) * size)
 
 
+def within_cap(trial: Trial, *, examples: int | None, before: int) -> Trial:
+    """Return a trial of as many epochs as fit under its `training.max_passes`, if it has one.
+
+    Where its passes hang on results (attacks that rest), epochs are counted at the most that they
+    can take, and the trial stays below its cap.
+
+    Args:
+        examples: images of an epoch; None where their number is not known.
+        before: passes that its parents took, the most that they can.
+
+    Raises:
+        ValueError: not one epoch fits, or its passes are not known beforehand.
+    """
+    cap = trial.training.max_passes
+    if cap is None:
+        return trial
+    whole = None if examples is None else most_passes_of_training(trial, examples)
+    if whole is None:
+        what = "the number of training images is" if examples is None else "an attack's passes are"
+        remedy = "data.train_examples" if examples is None else "training.epochs"
+        raise ValueError(
+            f"must be left out where {what} not known beforehand, got {cap}; set {remedy}"
+        )
+    epoch = whole.total // trial.training.epochs
+    fit = (cap - before) // epoch
+    if fit < 1:
+        parents = f" after the {before} of its parents" if before else ""
+        raise ValueError(f"must be at least {before + epoch}, one epoch{parents}, got {cap}")
+    epochs = min(fit, trial.training.epochs)
+    training = trial.training.model_copy(update={"epochs": epochs, "max_passes": None})
+    return trial.model_copy(update={"training": training})
+
+
 def most_passes_of_evaluation(suite: Suite, examples: int) -> Passes | None:
     """Most passes that a suite takes, as if every image withstood every attack. None where an
     attack does not say what it takes."""

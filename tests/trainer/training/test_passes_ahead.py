@@ -7,10 +7,10 @@ from typing import ClassVar
 import pytest
 from torch import Tensor, nn
 
-from orchestrator.costs.passes_ahead import most_passes_of_evaluation
 from trainer.attacks import PGD, Attack
 from trainer.evaluation.suite import Rungs, Suite
 from trainer.passes import Passes
+from trainer.training.passes_ahead import most_passes_of_evaluation
 
 
 class Silent(Attack):
