@@ -153,6 +153,29 @@ CASES: dict[str, tuple[dict[str, Any], tuple[int, int, int]]] = {
         (3 * STEPS + 4 + 2, 3 * STEPS, 2),
     ),
     "pareto": ({"method": {"method": "pareto", "rho": 0.5}}, (3 * STEPS + 4, 3 * STEPS, 4)),
+    "sat": ({"method": {"method": "sat"}}, (STEPS + 1, STEPS, 1)),
+    "eat, natural": (
+        {"method": {"method": "eat", "natural_weight": 0.5}},
+        (STEPS + 2, STEPS, 2),
+    ),
+    "msd": (  # a gradient and a look at each of three candidates a step
+        {"method": {"method": "msd", "natural_weight": 0.5}},
+        (4 * STEPS + 2, STEPS, 2),
+    ),
+    "trades": ({"method": {"method": "trades"}}, (1 + 3 * STEPS + 4, 3 * STEPS, 4)),
+    "ramp, separate": (
+        {"method": {"method": "ramp"}, "training": {"batch_norm": "separate"}},
+        (3 * STEPS + 4, 3 * STEPS, 4),
+    ),
+    "ramp, no natural": (
+        {"method": {"method": "ramp", "natural_weight": 0}},
+        (3 * STEPS + 3, 3 * STEPS, 3),
+    ),
+    "mgda, separate": (
+        {"method": {"method": "mgda"}, "training": {"batch_norm": "separate"}},
+        (3 * STEPS + 4, 3 * STEPS, 4),
+    ),
+    "tchebycheff": ({"method": {"method": "tchebycheff"}}, (3 * STEPS + 3, 3 * STEPS, 3)),
     "grid": (
         {
             "method": {"method": "grid"},
@@ -195,9 +218,24 @@ def test_a_training_takes_what_its_method_and_attacks_say(
     assert most_passes_of_training(trial, EXAMPLES) == Passes.of_row(diary.rows[-1], "passes/")
 
 
+def test_gradients_are_forecast_as_if_batch_norm_joined_their_passes(
+    small_trial: MakeTrial,
+) -> None:
+    """A model without it takes fewer back: each objective goes through its own images alone."""
+    trial = small_trial(method={"method": "mgda"}, training={"epochs": 1})
+    _, diary = run(trial)
+    taken, most = of_row(diary.rows[0]), most_passes_of_training(trial, EXAMPLES)
+    assert taken == (EXAMPLES * (3 * STEPS + 4), EXAMPLES * 3 * STEPS, EXAMPLES * 4)
+    assert most is not None
+    assert (most.forward, most.input_backward) == taken[:2]
+    assert most.weight_backward == 4 * taken[2]
+
+
 def test_parts_of_batches_take_what_the_whole_takes(small_trial: MakeTrial) -> None:
-    for case in ("pareto", "maximum, natural"):
-        trial = small_trial(**CASES[case][0], training={"epochs": 1})
+    for case in ("pareto", "maximum, natural", "tchebycheff", "mgda, separate"):
+        sections = CASES[case][0]
+        training = {"epochs": 1, **sections.get("training", {})}
+        trial = small_trial(**sections | {"training": training})
         whole, parts = run(trial)[1], run(trial, micro_batches=3)[1]
         assert of_row(whole.rows[0]) == of_row(parts.rows[0])
 

@@ -76,6 +76,32 @@ class AscentAttack(Attack):
         radii = [component.radius for component in self.components(images)]
         return tuple(w.clamp(-r, r) for w, r in zip(parameters, radii, strict=True))
 
+    def stepped(
+        self, images: Tensor, parameters: Parameters, gradients: Parameters, *, share: float
+    ) -> Parameters:
+        """Return the parameters after one step up the gradients, projected onto the set.
+
+        Args:
+            share: of the step size that is taken.
+        """
+        moved = tuple(
+            w + share * component.step_size * gradient.sign()  # 0 where the gradient is NaN
+            for w, component, gradient in zip(
+                parameters, self.components(images), gradients, strict=True
+            )
+        )
+        return self.project(images, moved)
+
+    def sizes(self, images: Tensor, parameters: Parameters) -> Tensor:
+        """Return the size of each example's perturbation as a share of the radius, B: at most 1
+        within the set."""
+        shares = [
+            w.abs().flatten(1).amax(1) / component.radius
+            for w, component in zip(parameters, self.components(images), strict=True)
+            if component.radius
+        ]
+        return torch.stack(shares).amax(0) if shares else images.new_zeros(len(images))
+
     def start(self, images: Tensor, keys: Tensor, restart: int) -> Parameters:
         """Draw parameters uniformly within the box (or take zero), projected onto the set."""
         components = self.components(images)
@@ -200,7 +226,6 @@ class AscentAttack(Attack):
     ) -> Tensor:
         """Return images (B C H W) of iterate `num_steps` from `start`; `observe` is given those
         before, and may let examples leave on the way."""
-        step_sizes = [component.step_size for component in self.components(images)]
         parameters, base = start, images
         for iterate in range(num_steps):
             parameters = tuple(w.detach().requires_grad_() for w in parameters)
@@ -216,13 +241,7 @@ class AscentAttack(Attack):
             gradients = gradients_of(loss, parameters)
             share = STEP_SHARES[self.step_decay](iterate / num_steps)
             with torch.no_grad():
-                stepped = tuple(
-                    w + share * step_size * gradient.sign()  # 0 where the gradient is NaN
-                    for w, step_size, gradient in zip(
-                        parameters, step_sizes, gradients, strict=True
-                    )
-                )
-                parameters = self.project(images, stepped)
+                parameters = self.stepped(images, parameters, gradients, share=share)
                 base = self.rebased(base, candidate.detach())
                 if going is not None:
                     images, labels, base = images[going], labels[going], base[going]

@@ -1,12 +1,18 @@
-"""Training methods: standard training, and those that weigh attacks' losses: their average, their
-maximum, weights that the user gives, and weights on the Pareto front."""
+"""Training methods: standard training, those that weigh attacks' losses (their average, their
+maximum, weights that the user gives, weights on the Pareto front), and the field's others."""
 
 from __future__ import annotations
 
 from trainer.methods.fixed import Adversarial, Average, Standard
 from trainer.methods.maximum import Maximum
 from trainer.methods.method import NATURAL, Method
+from trainer.methods.mgda import Mgda
+from trainer.methods.msd import MultiSteepest
+from trainer.methods.one_attack import ErrorProportional, RandomAttack
 from trainer.methods.pareto import Pareto
+from trainer.methods.ramp import Ramp
+from trainer.methods.tchebycheff import Tchebycheff
+from trainer.methods.trades import Trades
 from trainer.methods.weighted import Weighted
 from trainer.methods.weighting import Weighting
 
@@ -17,6 +23,13 @@ METHODS: dict[str, type[Method]] = {
     "maximum": Maximum,
     "pareto": Pareto,
     "weighted": Weighted,
+    "sat": RandomAttack,
+    "eat": ErrorProportional,
+    "msd": MultiSteepest,
+    "ramp": Ramp,
+    "trades": Trades,
+    "mgda": Mgda,
+    "tchebycheff": Tchebycheff,
 }
 """Methods by name in a YAML file; a user's own is named `package.module:Class`."""
 
@@ -25,10 +38,17 @@ __all__ = [
     "NATURAL",
     "Adversarial",
     "Average",
+    "ErrorProportional",
     "Maximum",
     "Method",
+    "Mgda",
+    "MultiSteepest",
     "Pareto",
+    "Ramp",
+    "RandomAttack",
     "Standard",
+    "Tchebycheff",
+    "Trades",
     "Weighted",
     "Weighting",
 ]

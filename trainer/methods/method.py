@@ -72,6 +72,18 @@ class Method(Settings, ABC):
             f"described: {', '.join(attacks) or 'none'}"
         )
 
+    def targets(self, model: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
+        """Return what the attacks are given for labels: these, B, or probabilities of the classes,
+        B C, where they are to climb the divergence from them.
+
+        Args:
+            model: in training mode.
+            images: B C H W in [0, 1], clean.
+            labels: B, int64.
+        """
+        del model, images
+        return labels
+
     def search(  # noqa: PLR0917  (as an attack's, with what is searched for in front)
         self,
         branch: str,
@@ -87,7 +99,7 @@ class Method(Settings, ABC):
             attacks: the method's, by label, as strong as they are at this step.
             model: in training mode; an attack holds it in evaluation mode while it searches.
             images: B C H W in [0, 1], clean.
-            labels: B, int64.
+            labels: what `targets` returned.
             keys: B, int64, of this branch: the source of each example's random numbers.
         """
         return attacks[branch].search(model, images, labels, keys)

@@ -47,7 +47,8 @@ class ObjectiveGradients:
         rows = self._rows()
         by_tensor = weights.expand(len(rows), -1)
         for (parameter, gradients), weight in zip(rows, by_tensor, strict=True):
-            parameter.grad = (weight @ gradients).view_as(parameter)
+            merged = torch.empty_like(parameter)  # as it lies in memory: fused steps mix others up
+            parameter.grad = merged.copy_((weight @ gradients).view_as(parameter)).detach()
         sizes = weights.new_tensor([parameter.numel() for parameter, _ in rows])
         return sizes / sizes.sum() @ by_tensor
 

@@ -176,7 +176,8 @@ def branch_images(
     """Make the images (B C H W) of each branch of the trial's method, but of `left_out`."""
     there = moved(indices, split.labels.device)
     keys = example_keys(derive_seed(trial.seed, "augmentation", epoch), there)
-    clean, labels = split.augmented(indices, keys), split.labels[there]
+    clean = split.augmented(indices, keys)
+    targets = trial.method.targets(model, clean, split.labels[there])
     attacks = {label: attack.scaled(warmup) for label, attack in trial.attacks.items()}
     images = []
     for place, branch in enumerate(trial.method.branches()):
@@ -186,7 +187,7 @@ def branch_images(
             images.append(clean)
             continue
         keys = example_keys(derive_seed(trial.seed, "attack", branch, epoch), there)
-        images.append(trial.method.search(branch, attacks, model, clean, labels, keys))
+        images.append(trial.method.search(branch, attacks, model, clean, targets, keys))
     return images
 
 

@@ -143,6 +143,24 @@ def test_bfloat16_passes_give_gradients_to_weigh(small_trial: MakeTrial) -> None
         assert float((one - other).norm()) <= 0.05 * float(other.norm())
 
 
+def test_steps_go_where_those_of_the_weighed_losses_do(small_trial: MakeTrial) -> None:
+    """Weights lie channels_last in memory, and a fused step wants gradients that lie as they do."""
+    trial = small_trial(method={"method": "average"}, training=SGD)
+    merged = replace(descent_of(trial, micro_batches=1), weighting=Merging(WEIGHTS))
+    plain = replace(descent_of(trial, micro_batches=1), weighting=Weighting(WEIGHTS))
+    start = [weight.detach().clone() for weight in plain.model.parameters()]
+    for descent in (merged, plain):
+        for step in range(3):
+            descent.step(INDICES + 32 * step, epoch=0, step=step)
+    for one, other, before in zip(
+        merged.model.parameters(), plain.model.parameters(), start, strict=True
+    ):
+        assert one.grad is not None
+        assert one.grad.stride() == one.stride()
+        apart, moved = (one - other).detach().norm(), (other - before).detach().norm()
+        assert float(apart) <= 1e-4 * float(moved)
+
+
 class Softmax(Weighting):
     """Weights by the batch's mean losses."""
 
