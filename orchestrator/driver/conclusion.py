@@ -39,6 +39,7 @@ def conclude(
         pairs=spec.contrasts.pairs,
         margin=spec.contrasts.margin,
         largest_sacrifice=spec.contrasts.largest_sacrifice,
+        choosing=table,
         reference=REFERENCE,
         covered=covered,
     )

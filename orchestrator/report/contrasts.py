@@ -114,13 +114,15 @@ def compared(
     pairs: Sequence[tuple[str, str | None]],
     margin: float,
     largest_sacrifice: float,
+    choosing: pd.DataFrame,
     reference: str,
     covered: Coverage | None,
 ) -> Comparison:
     """Compare the methods of a sweep's table, the primary pairs with tests.
 
     Args:
-        pairs, margin, largest_sacrifice, reference: as `orchestrator.pareto.contrasts.contrasted`.
+        pairs, margin, largest_sacrifice, choosing, reference: as
+            `orchestrator.pareto.contrasts.contrasted` takes them.
         covered: what is covered under another suite than the sweep's own; None under its own.
     """
     found = contrasted(
@@ -128,7 +130,7 @@ def compared(
         pairs=pairs,
         margin=margin,
         largest_sacrifice=largest_sacrifice,
-        choosing=table,
+        choosing=choosing,
         reference=reference,
     )
     subjects = [first for first, _ in pairs[:1]]

@@ -52,6 +52,27 @@ def test_local_trials_take_the_sum_of_their_hours(tmp_path: Path) -> None:
     assert alone["core_hours"] == at_once["core_hours"]
 
 
+@pytest.mark.slow
+def test_what_the_seeds_can_show_is_said_beforehand(tmp_path: Path) -> None:
+    spec = read_sweep(tmp_path)
+    arguments = [spec.path, "--storage", str(tmp_path / "runs"), "--dry-run"]
+    for seeds, adjusted, needed in ((8, 2 / 2**8, 6), (5, 2 / 2**5, 6)):
+        sets = [f"seeds={list(range(seeds))}", "contrasts.pairs=[[pgd, standard]]"]
+        options = [word for each in sets for word in ("--set", each)]
+        done = CliRunner().invoke(app, [*arguments, *options, "--json"])
+        assert done.exit_code == 0, done.output
+        assert json.loads(done.stdout)["contrasts"] == {
+            "pairs": [["pgd", "standard"]],
+            "seeds": seeds,
+            "smallest_p": 2 / 2**seeds,
+            "smallest_adjusted_p": adjusted,
+            "seeds_needed": needed,
+        }
+    done = CliRunner().invoke(app, [*arguments, *options], env={"COLUMNS": "300"})
+    assert "pgd against standard; with 5 seeds p can reach 0.0625" in done.stdout
+    assert "never a claim that one is better, which takes 6 seeds" in done.stdout
+
+
 # --- a search
 
 

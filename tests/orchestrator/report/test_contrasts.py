@@ -42,6 +42,7 @@ def comparison_of(
         pairs=pairs,
         margin=0.005,
         largest_sacrifice=0.15,
+        choosing=table,
         reference="standard",
         covered=covered,
     )
