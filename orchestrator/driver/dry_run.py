@@ -15,6 +15,7 @@ from typing import Any
 from rich.console import Console
 
 from orchestrator.costs.budget import usage
+from orchestrator.costs.equality import equality
 from orchestrator.costs.footprint import bytes_stored
 from orchestrator.costs.forecast import Forecast, forecast, room_here
 from orchestrator.driver.preflight import check_storage, ready
@@ -78,6 +79,7 @@ def show_plan(
         stored = bytes_stored(files) if is_capped else None
         used = usage(all_starts(files, spec.name))
         slots = 1 if is_local else room_here(spec.policy.resources)
+        given = equality(plan.trials)
         coming = forecast(
             plan,
             yet_to_come(spec, plan),
@@ -90,7 +92,7 @@ def show_plan(
             stored=stored,
         )
     if as_json:
-        print_json(_record(spec, plan, search, coming))
+        print_json(_record(spec, plan, search, coming) | {"methods": given.record()})
         return
     rows = chosen(plan.trials, MOST_ROWS)
     print_table(console, _columns(spec.settings, rows), more="--json")
@@ -106,6 +108,7 @@ def show_plan(
         said.append(("stopping", f"{label} {rule.words()}"))
     if reach := reach_text(spec.contrasts.pairs, len(spec.seeds)):
         said.append(("contrasts", reach))
+    said += given.lines()
     said += coming.lines()
     if more := hidden(plan, rows, "--dry-run --json"):
         said.append(("trials", more))
