@@ -122,14 +122,14 @@ def main(
     """Extract the empirical Pareto front of a table of trials; write and draw it."""
     console = terminal()
     directory = table_path.parent if out is None else out
-    shown = None
     below = "/strict" if strict and out is None else ""
     if strict and objective:
         raise ObjectiveError(f"objective must be left out beside --strict, got {objective[0]}")
     objective = list(STRICT_OBJECTIVES) if strict else objective
+    shown, chosen = None, None
     if table_path.suffix in SPEC_SUFFIXES:
         # Here alone: all that a sweep file may say is not needed to read a table.
-        from orchestrator.results.trials_table import sweep_table  # noqa: PLC0415
+        from orchestrator.results.trials_table import sweep_table_and_choice  # noqa: PLC0415
         from orchestrator.spec.arguments import check_started, read_sweep  # noqa: PLC0415
         from orchestrator.store.files.by_url import open_files  # noqa: PLC0415
 
@@ -139,7 +139,8 @@ def main(
             directory, shown = _place_of(spec)
         objectives = parse_objectives(objective) if objective else spec.objectives
         ends = default_reference_point(objectives) if objective else spec.reference_point
-        table = sweep_table(spec)
+        table, chosen = sweep_table_and_choice(spec, objectives)
+        note = ", ".join(part for part in (note, chosen.note()) if part)
     elif storage is not None or assignments:
         raise TableError(f"{table_path}: must be a SPEC for --storage and --set, got a table")
     else:
@@ -159,12 +160,15 @@ def main(
         check_writable(directory)
     if not prints_json:  # before the pictures, which take longer than all else
         show(front, console)
+        if chosen is not None:
+            print_titled(console, list(chosen.lines()))
+    facts = {} if chosen is None else {"selection": chosen.record()}
     with written_into(directory):
-        paths = write_front(front, directory, placement=axes, note=note, facts={})
+        paths = write_front(front, directory, placement=axes, note=note, facts=facts)
     if shown is not None:
         copy_into(paths, open_files(spec.storage), f"{spec.folder}{below}")
     if prints_json:
-        print_json(front_record(front))
+        print_json(front_record(front) | facts)
         return
     show_files(
         f"{shown}{below}" if shown else str(directory), [path.name for path in paths], console

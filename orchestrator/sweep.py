@@ -230,7 +230,7 @@ def _show_outcome(spec: SweepSpec, outcome: Outcome, console: Console) -> None:
     show(outcome.front, console)
     print_titled(console, outcome.comparison.lines())
     show_files(outcome.folder, outcome.files, console)
-    said = [("sweep", f"{spec.name}: {_counted(outcome.plan)}")]
+    said = [*outcome.chosen.lines(), ("sweep", f"{spec.name}: {_counted(outcome.plan)}")]
     if (covered := coverage(spec, outcome.plan)) is not None:
         said += covered.lines()
     if missed := missing(outcome.plan):
@@ -252,7 +252,9 @@ def _outcome_record(spec: SweepSpec, outcome: Outcome, code: int) -> dict[str, A
         "name": spec.name,
         "exit_code": code,
         "counts": outcome.plan.counts(),
-        "front": front_record(outcome.front) | suite_facts(coverage(spec, outcome.plan)),
+        "front": front_record(outcome.front)
+        | {"selection": outcome.chosen.record()}
+        | suite_facts(coverage(spec, outcome.plan)),
         "contrasts": outcome.comparison.record(),
         "files": [f"{outcome.folder}/{name}" for name in outcome.files],
         "tracking": redacted(tracking_uri(spec.tracking, spec.storage)),

@@ -90,10 +90,13 @@ class TrainingSettings(Settings):
 
 
 class ValidationSettings(Settings):
-    """What is measured on held-out training images after an epoch."""
+    """What is measured after an epoch on held-out training images, on the half of them that steers
+    (see `trainer.data.steering_part`)."""
 
     every: Count = Field(1, description="epochs between measurements; the last is always one")
-    examples: Count = Field(512, description="validation images used, at most")
+    examples: Count = Field(
+        512, description="validation images used, at most, of the half that steers"
+    )
 
 
 _TrialId = Annotated[str, Field(pattern="^t[0-9a-f]{16}$")]

@@ -13,6 +13,7 @@ from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.spec.policy import RetentionSettings
 from orchestrator.store.files.contract import Files
 from orchestrator.store.trials.attempt import KEPT_CHECKPOINTS
+from orchestrator.store.trials.records import Evaluation
 from orchestrator.terminal.units import size_text
 from trainer.config import Trial
 from trainer.data import DataSettings
@@ -63,7 +64,7 @@ def footprint(
     pending: Sequence[PlannedTrial],
     files: Files,
     *,
-    suite: Suite,
+    suites: Sequence[Suite],
     retention: RetentionSettings,
     folder: str,
     at_once: int,
@@ -77,6 +78,7 @@ def footprint(
     sizes of their tensors, as the sweep's last start found them or as they are found here.
 
     Args:
+        suites: that every trial is evaluated under: see `SweepSpec.suites`.
         folder: that of the sweep's files.
         stored: bytes in the storage already, where the budget counts them.
     """
@@ -87,7 +89,8 @@ def footprint(
         size = weights[trial.data, trial.model]
         if size is None:
             return Footprint(bytes=None, free=_free(files), stored=stored)
-        kept += _bytes_of_outcomes(trial.data, suite)
+        left = suites_left(planned, suites)
+        kept += sum(_bytes_of_outcomes(trial.data, suite) for suite in left)
         if not planned.progress.trained:
             checkpoint = size * (1 + _moments(trial.training.optimiser))
             stays = _keeps_checkpoint(retention, trial)
@@ -96,6 +99,22 @@ def footprint(
             largest = max(largest, checkpoint)
     in_training = min(at_once, len(pending)) * KEPT_CHECKPOINTS * largest
     return Footprint(bytes=kept + in_training, free=_free(files), stored=stored)
+
+
+def evaluations_by_suite(
+    planned: PlannedTrial, suites: Sequence[Suite]
+) -> list[tuple[Suite, Evaluation | None]]:
+    """Return the evaluations of a trial with the sweep's suites, the one that is asked for last."""
+    *choice, own = suites
+    return [*((suite, planned.validation) for suite in choice), (own, planned.evaluation)]
+
+
+def suites_left(planned: PlannedTrial, suites: Sequence[Suite]) -> list[Suite]:
+    """List the suites of the sweep under which a trial is still to be evaluated."""
+    if planned.progress.is_evaluated:
+        return []
+    found = evaluations_by_suite(planned, suites)
+    return [suite for suite, evaluation in found if evaluation is None]
 
 
 def examples_evaluated(data: DataSettings, suite: Suite) -> int | None:

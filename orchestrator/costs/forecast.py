@@ -10,11 +10,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from orchestrator.costs.budget import Usage
-from orchestrator.costs.footprint import Footprint, examples_evaluated, footprint
+from orchestrator.costs.footprint import (
+    Footprint,
+    evaluations_by_suite,
+    examples_evaluated,
+    footprint,
+    suites_left,
+)
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.spec.policy import BudgetSettings, Policy, Resources
 from orchestrator.store import Files
+from orchestrator.store.trials.records import Evaluation
 from orchestrator.terminal.units import count_text, duration, size_text
 from trainer.config import Trial
 from trainer.data.published import examples_trained
@@ -119,7 +126,7 @@ def forecast(
     used: Usage,
     files: Files,
     *,
-    suite: Suite,
+    suites: Sequence[Suite],
     policy: Policy,
     folder: str,
     slots: int,
@@ -131,6 +138,7 @@ def forecast(
 
     Args:
         to_come: trials in the place of those that a search is still to propose.
+        suites: that every trial is evaluated under: see `SweepSpec.suites`.
         folder: that of the sweep's files.
         slots: trials that a start runs at once: see `room_here`.
         stored: bytes in the storage, where the budget counts them.
@@ -138,7 +146,7 @@ def forecast(
     pending = (*plan.pending(retry_failed=False), *to_come)
     running = plan.counts().get("running", 0)
     at_once = min(running or slots, len(pending)) if pending else 1
-    basis, seconds = _seconds(plan, pending)
+    basis, seconds = _seconds(suites, plan, pending)
     per_trial = policy.resources
     gpus = per_trial.gpu
     if used.core_hours and not used.gpu_hours:  # it runs where there is no GPU, as it may
@@ -148,7 +156,7 @@ def forecast(
         plan.trials,
         pending,
         files,
-        suite=suite,
+        suites=suites,
         retention=policy.retention,
         folder=folder,
         at_once=at_once,
@@ -167,7 +175,7 @@ def forecast(
         used=used,
         **left,
         at_once=at_once,
-        passes=_passes(suite, plan, pending),
+        passes=_passes(suites, plan, pending),
         footprint=room,
         warnings=(
             *room.warnings(files.url, policy.budget.disk_gb),
@@ -196,20 +204,22 @@ def _over_budget(
             )
 
 
-def _seconds(plan: Plan, pending: Iterable[PlannedTrial]) -> tuple[dict[str, int], float | None]:
+def _seconds(
+    suites: Sequence[Suite], plan: Plan, pending: Iterable[PlannedTrial]
+) -> tuple[dict[str, int], float | None]:
     """How many pending trials are estimated from what, and the sum of their own seconds; None where
     one of them cannot be estimated."""
-    training, evaluation = _Pace(), _Pace()
+    training, evaluation = _Pace(), _PaceBySuite()
     for planned in plan.trials:
-        result, evaluated = planned.progress.result, planned.evaluation
+        result = planned.progress.result
         if result is not None and result.seconds:
             training.add(planned, result.seconds, result.epochs)
-        if evaluated is not None:
-            evaluation.add(planned, evaluated.seconds, 1)
+        for suite, evaluated in _evaluations(planned, suites):
+            evaluation.add(suite, planned, evaluated.seconds)
     bases: Counter[str] = Counter()
     total = 0.0
     for planned in pending:
-        estimates = [evaluation.of(planned, 1)]
+        estimates = [evaluation.of(suite, planned) for suite in suites_left(planned, suites)]
         if planned.epochs_left:
             estimates.append(training.of(planned, planned.epochs_left))
         known = [each for each in estimates if each is not None]
@@ -220,21 +230,23 @@ def _seconds(plan: Plan, pending: Iterable[PlannedTrial]) -> tuple[dict[str, int
     return dict(bases), total
 
 
-def _passes(suite: Suite, plan: Plan, pending: Sequence[PlannedTrial]) -> PassesLeft:
-    trained, evaluated = _Pace(), _Pace()
+def _passes(suites: Sequence[Suite], plan: Plan, pending: Sequence[PlannedTrial]) -> PassesLeft:
+    trained, evaluated = _Pace(), _PaceBySuite()
     for planned in plan.trials:
-        result, evaluation = planned.progress.result, planned.evaluation
+        result = planned.progress.result
         if result is not None and result.passes is not None:
             trained.add(planned, result.passes.total, result.epochs)
-        if evaluation is not None and evaluation.passes is not None:
-            evaluated.add(planned, evaluation.passes.total, 1)
+        for suite, evaluation in _evaluations(planned, suites):
+            if evaluation.passes is not None:
+                evaluated.add(suite, planned, evaluation.passes.total)
     an_epoch: dict[str, float | None] = {}  # by cell, whose trials differ in their seed alone
-    a_suite: dict[str, float | None] = {}
+    a_suite: dict[str, dict[str, float | None]] = {}  # by suite, then by cell
     for planned in pending:
         (_, cell), *_ = _likenesses(planned)
         if cell not in an_epoch:
             an_epoch[cell] = _of_an_epoch(planned.trial)
-            a_suite[cell] = _of_a_suite(planned.trial, suite)
+            for suite in suites:
+                a_suite.setdefault(suite.id, {})[cell] = _of_a_suite(planned.trial, suite)
     return PassesLeft(
         training=_sum(
             _stated_or_estimated(an_epoch, trained, planned, planned.epochs_left)
@@ -242,7 +254,9 @@ def _passes(suite: Suite, plan: Plan, pending: Sequence[PlannedTrial]) -> Passes
             if planned.epochs_left
         ),
         evaluation=_sum(
-            _stated_or_estimated(a_suite, evaluated, planned, 1) for planned in pending
+            _stated_or_estimated(a_suite[suite.id], evaluated.under(suite), planned, 1)
+            for planned in pending
+            for suite in suites_left(planned, suites)
         ),
     )
 
@@ -282,6 +296,14 @@ def _sum(values: Iterable[float | None]) -> int | None:
 _ORDER: tuple[Basis, ...] = ("cell", "method", "sweep")
 
 
+def _evaluations(
+    planned: PlannedTrial, suites: Sequence[Suite]
+) -> Iterator[tuple[Suite, Evaluation]]:
+    """Yield the evaluations that there are of a trial, with their suites."""
+    found = evaluations_by_suite(planned, suites)
+    yield from ((suite, record) for suite, record in found if record is not None)
+
+
 class _Pace:
     """Seconds that a unit of work took in trials that are done, by cell, by method and over all."""
 
@@ -301,6 +323,25 @@ class _Pace:
             if self._units.get(key):
                 return key[0], units * self._seconds[key] / self._units[key]
         return None
+
+
+class _PaceBySuite:
+    """What evaluations took, by suite; one under which nothing is done goes by the others."""
+
+    def __init__(self) -> None:
+        self._paces: defaultdict[str, _Pace] = defaultdict(_Pace)
+
+    def add(self, suite: Suite, planned: PlannedTrial, amount: float) -> None:
+        """Count what a trial's evaluation under a suite took."""
+        self._paces[suite.id].add(planned, amount, 1)
+
+    def under(self, suite: Suite) -> _Pace:
+        """Return what is known of a suite, or else of the first that something is known of."""
+        return self._paces.get(suite.id) or next(iter(self._paces.values()), _Pace())
+
+    def of(self, suite: Suite, planned: PlannedTrial) -> tuple[Basis, float] | None:
+        """Estimate what a trial's evaluation under a suite takes."""
+        return self.under(suite).of(planned, 1)
 
 
 def _likenesses(planned: PlannedTrial) -> list[tuple[Basis, str]]:

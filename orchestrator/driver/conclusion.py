@@ -12,11 +12,14 @@ from orchestrator.plan.manifest import write_manifest
 from orchestrator.plan.plan import Plan
 from orchestrator.report.contrasts import compared
 from orchestrator.report.results import Results, write_results
+from orchestrator.results.choice import choice, record_shown
+from orchestrator.results.images import is_complete
 from orchestrator.results.reevaluation import coverage
-from orchestrator.results.trials_table import trials_table
+from orchestrator.results.trials_table import trials_table, validation_table
 from orchestrator.spec.space import REFERENCE
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Store
+from orchestrator.table.columns import SELECTED
 from orchestrator.tracking import Tracker
 
 
@@ -33,6 +36,8 @@ def conclude(
     files = store.files
     write_manifest(files, spec, plan)
     table = trials_table(spec, plan)
+    record_shown(spec, plan, files)
+    chosen = choice(spec, plan, files)
     covered = coverage(spec, plan)
     comparison = compared(
         table,
@@ -54,11 +59,14 @@ def conclude(
             reference_point=spec.reference_point,
             comparison=comparison,
             covered=covered,
+            validation=None if spec.choice_suite is None else validation_table(spec, plan),
+            chosen=chosen,
         )
         theirs = starts_elsewhere(files, spec.name, start)
         track_trials(tracker, store, plan, table, theirs=theirs)
-        if spec.reevaluation is None and spec.policy.retention.weights == "front":
-            on_front = set(results.front.points["trial_id"])
-            keep_front_alone(store, plan, sweep=spec.name, on_front=on_front, others=theirs)
+        is_over = spec.reevaluation is None and is_complete(spec, plan)
+        if is_over and spec.policy.retention.weights == "front":
+            kept = {*results.front.points["trial_id"], *table["trial_id"][table[SELECTED]]}
+            keep_front_alone(store, plan, sweep=spec.name, kept=kept, others=theirs)
         track_front(tracker, results.front, results.staged)
         return results, tracker.close()  # which waits until the files are sent

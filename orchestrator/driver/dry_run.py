@@ -85,7 +85,7 @@ def show_plan(
             yet_to_come(spec, plan),
             used,
             files,
-            suite=spec.suite,
+            suites=spec.suites,
             policy=spec.policy,
             folder=spec.folder,
             slots=slots,

@@ -14,6 +14,7 @@ from orchestrator.store.housekeeping.activity import at_work
 from orchestrator.store.housekeeping.membership import Member, all_sweeps, members
 from orchestrator.store.records.layout import SweepFolder, TrialFolder
 from orchestrator.store.trials.result import give_up_weights
+from orchestrator.table.columns import SELECTED
 from orchestrator.table.plain_rows import plain_rows
 from orchestrator.table.status import FINISHED
 
@@ -21,14 +22,15 @@ logger = logging.getLogger(__name__)
 
 
 def keep_front_alone(
-    store: Store, plan: Plan, *, sweep: str, on_front: Set[str], others: Set[str]
+    store: Store, plan: Plan, *, sweep: str, kept: Set[str], others: Set[str]
 ) -> None:
-    """Delete the weights of a sweep's trials that are neither on its front nor references, once
-    nothing is left to do of any. While other starts run the sweep none go: they may have been given
-    more trials, which start from these weights. The last one deletes them, or the next.
+    """Delete the weights of a sweep's trials that are neither on its front, nor of a selected cell,
+    nor references, once nothing is left to do of any. While other starts run the sweep none go:
+    they may have been given more trials, which start from these weights. The last one deletes them,
+    or the next.
 
     Args:
-        on_front: ids of the trials on the front under the sweep's own suite.
+        kept: ids of the trials on the front under the sweep's own suite, and of selected cells.
         others: folders of the sweep's other starts that still run.
     """
     if others:
@@ -37,7 +39,7 @@ def keep_front_alone(
     if all(planned.status in FINISHED for planned in plan.trials):
         references = {planned.id for planned in plan.trials if planned.is_reference}
         candidates = {planned.id for planned in plan.trials}
-        drop_weights(store, sweep=sweep, keep=references | on_front, candidates=candidates)
+        drop_weights(store, sweep=sweep, keep=references | kept, candidates=candidates)
 
 
 def drop_weights(
@@ -51,7 +53,8 @@ def drop_weights(
 
     Args:
         sweep: the one that asks for it, all of whose trials are done.
-        keep: ids of the trials whose weights it keeps: its front and its references.
+        keep: ids of the trials whose weights it keeps: of its front, of what is selected, and its
+            references.
         candidates: ids of the sweep's trials.
     """
     files = store.files
@@ -69,14 +72,19 @@ def drop_weights(
 
 
 def _kept(files: Files, sweep: str, found: dict[str, Member]) -> Set[str]:
-    """Return the trials whose weights a sweep keeps: all, or its front and references if it is done
-    and asks for these alone."""
+    """Return the trials whose weights a sweep keeps: all, or those of its front, of what is
+    selected, and its references if it is done and asks for these alone."""
     front = files.read(SweepFolder.of(sweep).front_table)
     points = None if front is None else plain_rows(front)
     is_done = all(member.is_finished for member in found.values())
     if points is None or not is_done or not _keeps_front_alone(files, sweep):
         return found.keys()
     on_front = {row["trial_id"] for row in points}
+    table = files.read(SweepFolder.of(sweep).trials_table)
+    rows = [] if table is None else plain_rows(table)
+    if rows is None:
+        return found.keys()
+    on_front |= {row["trial_id"] for row in rows if row.get(SELECTED) == "True"}
     return on_front | {it for it, member in found.items() if member.method == REFERENCE}
 
 

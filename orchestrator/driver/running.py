@@ -71,6 +71,7 @@ def run(
     workload = Workload(
         trials=pending,
         suite=spec.suite,
+        validation_id=plan.validation_id,
         store=store,
         policy=policy,
         sweep=spec.name,

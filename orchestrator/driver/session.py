@@ -23,6 +23,7 @@ from orchestrator.plan.manifest import write_manifest
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.report.contrasts import Comparison
+from orchestrator.results.choice import Choice
 from orchestrator.results.reevaluation import coverage, plan_start
 from orchestrator.search.growth import grow_to_work
 from orchestrator.spec.arguments import command
@@ -47,6 +48,7 @@ class Outcome:
     plan: Plan
     front: Front
     comparison: Comparison  # of the methods
+    chosen: Choice  # what its numbers stand on
     folder: str  # of its files, for people
     files: tuple[str, ...]  # their names there
     signal: int | None  # that stopped it
@@ -134,6 +136,7 @@ def start(
             plan=plan,
             front=results.front,
             comparison=results.comparison,
+            chosen=results.chosen,
             folder=f"{store.files.url}/{spec.folder}",
             files=tuple(path.name for path in results.staged),
             signal=requests.stop,

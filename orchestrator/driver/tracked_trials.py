@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence, Set
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -13,7 +14,7 @@ from orchestrator.plan.plan import Plan
 from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.store import Files, Store
 from orchestrator.store.sweeps.starts import all_starts
-from orchestrator.table.columns import measured_numbers
+from orchestrator.table.columns import is_fraction, measured_numbers
 from orchestrator.tracking import TrackedTrial, Tracker
 
 
@@ -31,6 +32,8 @@ def track_trials(
     tracker: Tracker, store: Store, plan: Plan, table: pd.DataFrame, *, theirs: Set[str]
 ) -> None:
     """Tell the tracker of every trial that was begun, unless one of `theirs` is at work on it.
+    Accuracies on validation images, and what follows from them, have `validation_` before their
+    names: a run may come to have both.
 
     Args:
         table: of the plan's trials, in its order.
@@ -38,7 +41,8 @@ def track_trials(
     """
     measured = measured_numbers(map(str, table))
     names = plan.names()
-    for planned, (_, row) in zip(plan.trials, table[measured].iterrows(), strict=True):
+    rows = table[[*measured, "split"]].iterrows()
+    for planned, (_, row) in zip(plan.trials, rows, strict=True):
         attempt = planned.progress.lease
         is_theirs = attempt is not None and attempt.about.start in theirs
         if planned.status == "pending" or (planned.status == "running" and is_theirs):
@@ -49,11 +53,7 @@ def track_trials(
                 id=planned.id,
                 name=names[planned.id],
                 params=planned.trial.content(),
-                scores={
-                    str(name): float(value)
-                    for name, value in row.dropna().items()
-                    if math.isfinite(value)
-                },
+                scores=_scores(row),
                 status=planned.status,
                 pruned=None if planned.pruning is None else str(planned.pruning),
                 rows=stored.rows,
@@ -63,9 +63,23 @@ def track_trials(
         )
 
 
+def _scores(row: pd.Series[Any]) -> dict[str, float]:
+    """Return the numbers of a trial that are known, by the names that the tracker has of them."""
+    is_validation = row["split"] == "validation"
+    return {
+        f"validation_{name}" if is_validation and is_fraction(str(name)) else str(name): float(
+            value
+        )
+        for name, value in row.drop("split").dropna().items()
+        if math.isfinite(value)
+    }
+
+
 def track_front(tracker: Tracker, front: Front, files: Sequence[Path]) -> None:
     """Tell the tracker of a sweep's front: its numbers, its tables and pictures."""
     metrics = {"hypervolume": front.hypervolume, "front_size": float(len(front.points))}
+    if "split" in front.measured and front.measured["split"].eq("validation").any():
+        metrics = {f"validation_{name}": value for name, value in metrics.items()}
     tracker.sweep(metrics=metrics, files=files)
 
 

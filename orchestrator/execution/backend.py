@@ -56,6 +56,7 @@ class Workload:
 
     trials: Sequence[PlannedTrial]
     suite: Suite
+    validation_id: str | None  # of the suite that choices are made by; None: there is none
     store: Store
     policy: Policy
     sweep: str

@@ -35,6 +35,7 @@ class Queue:
         store: Store,
         *,
         suite_id: str,
+        validation_id: str | None,
         lease: float,
         retries: int,
         clock: Callable[[], float],
@@ -44,6 +45,8 @@ class Queue:
         """Queue trials that have no result under the suite yet.
 
         Args:
+            validation_id: of the suite that choices are made by, under which a trial is to have a
+                result too; None: there is none.
             lease: seconds of silence after which another's trial is taken over.
             retries: most retries of one trial, within this start.
             clock: returns the seconds since some moment, by which looks are repeated.
@@ -53,6 +56,7 @@ class Queue:
         """
         self._store = store
         self._suite_id = suite_id
+        self._validation_id = validation_id
         self._rules = rules
         self._lease = lease
         self._retries = retries
@@ -78,6 +82,7 @@ class Queue:
             workload.trials,
             workload.store,
             suite_id=workload.suite.id,
+            validation_id=workload.validation_id,
             lease=workload.policy.lease,
             retries=workload.policy.retries,
             clock=clock,
@@ -207,10 +212,10 @@ class Queue:
             self._looked[planned.id] = self._clock()
             return None
         # only now: what whoever let go of it has done is there to be seen
-        progress = stored.progress(self._suite_id)
+        progress = stored.progress(self._suite_id, self._validation_id)
         is_ours = progress.lease is None or progress.lease.number <= self._attempts[planned.id]
         is_wanted = planned.again is not None and not stored.has_weights()
-        is_left = progress.evaluation is None or is_wanted
+        is_left = not progress.is_evaluated or is_wanted
         is_to_do = is_left and (progress.failure is None or is_ours)
         if is_to_do and not self._is_pruned(stored, progress):
             return number

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from orchestrator.pareto.dominance import hypervolume, knee, non_dominated
@@ -24,7 +25,15 @@ from orchestrator.pareto.eligibility import (
     reasons,
     takes_part,
 )
-from orchestrator.table.columns import COLLAPSED, CONSTANT, WARNINGS, declared, direction_of
+from orchestrator.table.columns import (
+    AT_KNEE,
+    COLLAPSED,
+    CONSTANT,
+    SELECTED,
+    WARNINGS,
+    declared,
+    direction_of,
+)
 from orchestrator.table.objectives import Objective, minimised
 
 logger = logging.getLogger(__name__)
@@ -41,7 +50,12 @@ class Front:
     """Volume dominated within the reference point, in the product of the objectives' units."""
 
     knee: str | None
-    """`trial_id` of the knee (see `orchestrator.pareto.dominance.knee`); None: there is none."""
+    """`trial_id` of the knee (see `orchestrator.pareto.dominance.knee`); None: there is none. Where
+    the table marks the cell of the knee of what was selected, the first of its trials."""
+
+    is_selected_apart: bool
+    """Whether the table says what was selected, and where its knee is; else the knee is chosen on
+    the very numbers that are shown."""
 
     used: int
     """Number of trials that took part."""
@@ -98,6 +112,17 @@ def settings_of(trial: pd.Series[Any], columns: Sequence[str]) -> dict[str, Any]
     return {name: trial[name] for name in columns if not pd.isna(trial[name])}
 
 
+def is_selected(table: pd.DataFrame) -> pd.Series[bool]:
+    """Mark rows that say that their cell is selected; none if the table has no such column."""
+    return _says_yes(table, SELECTED)
+
+
+def _says_yes(table: pd.DataFrame, column: str) -> pd.Series[bool]:
+    if column not in table:
+        return pd.Series(False, index=table.index)
+    return table[column].eq(True).fillna(False).astype(bool)
+
+
 def on_front(
     table: pd.DataFrame, objectives: Sequence[Objective], *, keep_collapsed: bool
 ) -> pd.Series[bool]:
@@ -133,12 +158,12 @@ def extract_front(
     ids = points["trial_id"].to_numpy(dtype=str)
     best_first = np.lexsort((ids, *signed.T[::-1]))
     points, signed = points.iloc[best_first], signed[best_first]
-    bend = knee(signed)
     measured = table[is_measured(table, objectives)]
     return Front(
         points=points,
         hypervolume=hypervolume(signed, minimised(reference_point, objectives)),
-        knee=None if bend is None else str(points["trial_id"].iloc[bend]),
+        knee=_knee(table, points, signed),
+        is_selected_apart=AT_KNEE in table,
         used=int(why.isna().sum()),
         dropped=dropped,
         measured=measured,
@@ -150,6 +175,14 @@ def extract_front(
     )
 
 
+def _knee(table: pd.DataFrame, points: pd.DataFrame, signed: npt.NDArray[np.float64]) -> str | None:
+    if AT_KNEE in table:
+        marked = table["trial_id"][_says_yes(table, AT_KNEE)]
+        return None if marked.empty else str(marked.iloc[0])
+    bend = knee(signed)
+    return None if bend is None else str(points["trial_id"].iloc[bend])
+
+
 def cells(
     table: pd.DataFrame, objectives: Sequence[Objective], *, keep_collapsed: bool
 ) -> pd.DataFrame:
@@ -158,7 +191,7 @@ def cells(
     Columns: `method`, `split`; `seeds`, how many trials the means are of; `planned`, how many the
     table has of the cell, whatever became of them; `collapsed`, how many of `seeds` are; for each
     objective and accuracy `NAME_mean` and `NAME_std` (divisor n - 1, empty for one trial);
-    `on_front`; the settings.
+    `selected`, where the table says so of the cell's trials; `on_front`; the settings.
 
     Means are of all measured trials, collapsed ones too. `on_front`: non-dominated among the cells
     whose planned trials are all measured (what failed might have been worse), not all collapsed,
@@ -167,14 +200,12 @@ def cells(
     replicate, and each is a cell.
     """
     settings = settings_columns(table, objectives)
-    facts = [name for name in ("method", "split") if name in table]
-    if not {"method", "seed"} <= set(table):
-        facts.append("trial_id")
+    facts = _facts(table)
     names = [objective.name for objective in objectives]
     numbers = map(str, table.select_dtypes("number"))
     names += [name for name in numbers if direction_of(name) is not None and name not in names]
     rows = _with_split(table, [*(name for name in facts if name != "split"), *settings])
-    cell = rows.groupby([*facts, *settings], dropna=False, sort=False).ngroup()
+    cell = cell_numbers(table, objectives)
     counted = is_measured(rows, objectives)
     counts = pd.DataFrame(
         {"seeds": counted, "planned": True, COLLAPSED: is_collapsed(rows) & counted},
@@ -191,9 +222,24 @@ def cells(
     for name in names:
         result[f"{name}_mean"] = means[name]
         result[f"{name}_std"] = deviations[name]
+    if SELECTED in rows:
+        result[SELECTED] = is_selected(rows).groupby(cell).any()
     result["on_front"] = on_front(as_trials, objectives, keep_collapsed=keep_collapsed)
     firsts = rows[~cell.duplicated()].reset_index(drop=True)
     return pd.concat([firsts[facts], result, firsts[settings]], axis="columns")
+
+
+def cell_numbers(table: pd.DataFrame, objectives: Sequence[Objective]) -> pd.Series[int]:
+    """Number the cell of each row, from 0 in the order in which `cells` has them."""
+    settings, facts = settings_columns(table, objectives), _facts(table)
+    rows = _with_split(table, [*(name for name in facts if name != "split"), *settings])
+    return rows.groupby([*facts, *settings], dropna=False, sort=False).ngroup()
+
+
+def _facts(table: pd.DataFrame) -> list[str]:
+    """Name the columns, beside the settings, in which a cell's trials agree."""
+    facts = [name for name in ("method", "split") if name in table]
+    return facts if {"method", "seed"} <= set(table) else [*facts, "trial_id"]
 
 
 def _with_split(table: pd.DataFrame, key: Sequence[str]) -> pd.DataFrame:

@@ -62,7 +62,12 @@ def read_manifest(files: Files, spec: SweepSpec) -> Manifest:
     if record is None:
         return Manifest()
     is_of_suite = record.suite == spec.suite.id
-    done = (entry for entry in record.trials if is_of_suite and entry.evaluation is not None)
+    is_chosen = spec.choice_suite is None
+    done = (
+        entry
+        for entry in record.trials
+        if is_of_suite and entry.evaluation is not None and (is_chosen or entry.validation)
+    )
     return Manifest(
         fingerprints=record.fingerprints,
         settled={entry.id: _settled(entry) for entry in done},
@@ -99,7 +104,9 @@ def grown_as_known(
 
 
 def _entry(planned: PlannedTrial) -> ManifestEntry:
-    evaluation = planned.evaluation if planned.status == "done" else None
+    is_done = planned.status == "done"
+    evaluation = planned.evaluation if is_done else None
+    validation = planned.validation if is_done else None
     return ManifestEntry(
         id=planned.id,
         method=planned.method,
@@ -111,6 +118,7 @@ def _entry(planned: PlannedTrial) -> ManifestEntry:
         result=planned.progress.result if evaluation else None,
         # The suite is the same for all, and the specification has it.
         evaluation=evaluation and evaluation.model_copy(update={"suite": None}),
+        validation=validation and validation.model_copy(update={"suite": None}),
     )
 
 
@@ -118,6 +126,7 @@ def _settled(entry: ManifestEntry) -> Progress:
     return Progress(
         result=entry.result,
         evaluation=entry.evaluation,
+        validation=entry.validation,
         epochs_done=entry.epochs,
         steps_done=NOTHING.steps_done,
         lease=None,

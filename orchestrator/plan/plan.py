@@ -42,7 +42,9 @@ class Plan:
 
     trials: tuple[PlannedTrial, ...]
     suite_id: str
+    validation_id: str | None  # of the suite that choices are made by; None: none are made
     front_before: FrontBefore | None = None  # by which some were left out
+    choice_before: ChoiceBefore | None = None  # what was selected under the sweep's own suite
     proposals: tuple[Proposal, ...] = ()  # of the sweep's search, that its trials are of
 
     def names(self) -> dict[str, str]:
@@ -111,6 +113,14 @@ class FrontBefore:
     drawn_of: int  # trials that have a result under that suite
 
 
+@dataclass(frozen=True, kw_only=True)
+class ChoiceBefore:
+    """What was selected under the sweep's own suite, where its trials are tried under another."""
+
+    selected: frozenset[str]  # ids of the trials of the cells that were
+    at_knee: frozenset[str]  # likewise, of the cell at the knee
+
+
 @contextmanager
 def blamed_on(section: str, document: Document) -> Iterator[None]:
     """Raise what goes wrong in the block as a `BadInput` of a section of the sweep file, which is
@@ -149,7 +159,12 @@ def make_plan(
     cells += cells_with_seeds(spec, proposals)
     trials = {trial.id: trial for trial in _named(spec, cells, fingerprint_of)}
     known = (replace(t, progress=settled[t.id]) if t.id in settled else t for t in trials.values())
-    plan = Plan(trials=in_turn(known), suite_id=spec.suite.id, proposals=proposals)
+    plan = Plan(
+        trials=in_turn(known),
+        suite_id=spec.suite.id,
+        validation_id=None if spec.choice_suite is None else spec.choice_suite.id,
+        proposals=proposals,
+    )
     return _with_weights_again(_with_siblings(_looked_at(plan, store, spec), store), store)
 
 
@@ -175,7 +190,7 @@ def grown(
     more = {trial.id: trial for trial in named}
     for planned in plan.trials:
         more.pop(planned.id, None)
-    added = Plan(trials=tuple(more.values()), suite_id=plan.suite_id)
+    added = replace(plan, trials=tuple(more.values()), proposals=())
     added = _with_siblings(_looked_at(added, store, spec), store)
     trials = (*plan.trials, *added.trials)
     in_order = in_turn(sorted(trials, key=lambda planned: spec.seeds.index(planned.trial.seed)))
@@ -204,11 +219,11 @@ def _looked_at(plan: Plan, store: Store, spec: SweepSpec) -> Plan:
     begun = set(store.files.names(TRIALS))  # one look for the many of which nothing is there
 
     def look(planned: PlannedTrial) -> PlannedTrial:
-        if planned.evaluation is not None or planned.id not in begun:
+        if planned.progress.is_evaluated or planned.id not in begun:
             return planned
         stored = store.trial(planned.id)
-        progress = stored.progress(plan.suite_id)
-        if progress.trained and progress.evaluation is None and not progress.is_held:
+        progress = stored.progress(plan.suite_id, plan.validation_id)
+        if progress.trained and not progress.is_evaluated and not progress.is_held:
             purpose = None if planned.trains else plan.suite_id
             attempts = [None, *came_for(stored.past_attempts(), purpose)]
             progress = replace(progress, lease=attempts[-1])

@@ -42,14 +42,28 @@ class PlannedTrial:
         return self.progress.evaluation
 
     @property
+    def validation(self) -> Evaluation | None:
+        """Record of its evaluation under the same suite on validation images, by which choices are
+        made; None where there is none."""
+        return self.progress.validation
+
+    @property
+    def evaluations(self) -> tuple[Evaluation, ...]:
+        """Records of the evaluations that there are for the sweep, each once."""
+        found = [each for each in (self.validation, self.evaluation) if each is not None]
+        return tuple(found[:1] if len(found) == 2 and found[0] == found[1] else found)
+
+    @property
     def status(self) -> Status:
         """Status of the trial, as the store has it."""
-        if self.progress.evaluation is not None:
+        if self.progress.is_evaluated:
             return "done"
         if self.progress.failure is not None:
             return "failed"
         if self.progress.is_held:
             return "running"
+        if self.progress.evaluation is not None:  # of before it was evaluated on validation too
+            return "done"
         if self.pruning is not None:
             return "pruned"
         was_begun = self.progress.has_begun and self.progress.lease is not None
@@ -62,7 +76,13 @@ class PlannedTrial:
         if self.status == "failed":
             failure = self.progress.failure
             return failure is not None and not failure.is_deterministic
-        return self.status in {"pending", "running", "stopped"}
+        return self.status in {"pending", "running", "stopped"} or self.is_to_be_validated
+
+    @property
+    def is_to_be_validated(self) -> bool:
+        """Whether the trial is done but for its evaluation on validation images, which results of
+        before do not have."""
+        return self.status == "done" and self.progress.lacks_validation
 
     @property
     def title(self) -> str:
@@ -90,12 +110,13 @@ class PlannedTrial:
     @property
     def todo(self) -> str:
         """What is left to do, in words."""
-        if self.status in {"done", "failed", "pruned"} or self.left_out is not None:
+        is_over = self.status in {"done", "failed", "pruned"} and not self.is_to_be_validated
+        if is_over or self.left_out is not None:
             return ""
         if self.is_republished:
             return "its whole weights are published again; evaluation if that is gone too"
         if not self.epochs_left:
-            return "evaluation"
+            return "evaluation on validation images" if self.is_to_be_validated else "evaluation"
         if self.needs_parents or self.again is not None:
             return self._todo_with_others()
         epochs = self.trial.training.epochs

@@ -12,7 +12,7 @@ import pandas as pd
 
 from orchestrator.figures.placement import Placement
 from orchestrator.pareto.eligibility import is_collapsed
-from orchestrator.pareto.front import Front, settings_columns, settings_of
+from orchestrator.pareto.front import Front, is_selected, settings_columns, settings_of
 from orchestrator.results.table_files import write_csv
 from trainer.terminal.json_text import json_text
 
@@ -27,6 +27,7 @@ FILES = ("front.csv", "front.json", "cells.csv", "front.png", "front.svg")
 def front_record(front: Front) -> dict[str, Any]:
     """The front as values of JSON, as `front.json` has it; empty cells are null."""
     settings = settings_columns(front.points, front.objectives)
+    has_split = "split" in front.measured
     return {
         "objectives": [
             {"name": objective.name, "direction": str(objective.direction)}
@@ -35,6 +36,9 @@ def front_record(front: Front) -> dict[str, Any]:
         "reference_point": list(front.reference_point),
         "hypervolume": front.hypervolume,
         "knee": front.knee,
+        "is_selected_apart": front.is_selected_apart,
+        "selected": list(front.measured["trial_id"][is_selected(front.measured)]),
+        "splits": sorted(front.measured["split"].dropna().unique()) if has_split else [],
         "trials": {"used": front.used, "dropped": front.dropped},
         "collapsed": list(front.measured["trial_id"][is_collapsed(front.measured)]),
         "keep_collapsed": front.keep_collapsed,

@@ -15,6 +15,7 @@ from orchestrator.pareto.front import Front, extract_front
 from orchestrator.plan.plan import Plan
 from orchestrator.report.contrasts import Comparison, write_contrasts
 from orchestrator.report.front_files import copy_into, write_front
+from orchestrator.results.choice import Choice
 from orchestrator.results.reevaluation import Coverage
 from orchestrator.results.table_files import write_csv
 from orchestrator.store import Files
@@ -27,6 +28,7 @@ class Results:
 
     front: Front
     comparison: Comparison  # of the methods
+    chosen: Choice  # what its numbers stand on
     staged: tuple[Path, ...]  # as they were before they went into the storage
 
 
@@ -41,6 +43,8 @@ def write_results(
     reference_point: Sequence[float],
     comparison: Comparison,
     covered: Coverage | None,
+    validation: pd.DataFrame | None,
+    chosen: Choice,
 ) -> Results:
     """Make the tables and pictures in a local folder, then copy each whole into the storage.
 
@@ -51,9 +55,12 @@ def write_results(
         objectives, reference_point: by which the front is drawn, and its hypervolume measured.
         comparison: of the table's methods.
         covered: what the plan covers under another suite than the sweep's own; None under its own.
+        validation: the table on the validation images that pick; None where there is none.
+        chosen: what the table stands on, and what chose among its cells.
     """
-    trials = staging / "trials.csv"
-    write_csv(table, trials)
+    tables = {"trials.csv": table} | ({} if validation is None else {"validation.csv": validation})
+    for name, rows in tables.items():
+        write_csv(rows, staging / name)
     front = extract_front(
         table,
         objectives=objectives,
@@ -64,12 +71,13 @@ def write_results(
         front,
         staging,
         placement=PLACEMENTS[0],
-        note=_note(plan, covered),
-        facts=suite_facts(covered),
+        note=_note(plan, covered, chosen),
+        facts={"selection": chosen.record()} | suite_facts(covered),
     )
-    staged = (trials, *paths, *write_contrasts(comparison, staging))
+    its_tables = (staging / name for name in tables)
+    staged = (*its_tables, *paths, *write_contrasts(comparison, staging))
     copy_into(staged, files, folder)
-    return Results(front=front, comparison=comparison, staged=staged)
+    return Results(front=front, comparison=comparison, chosen=chosen, staged=staged)
 
 
 def suite_facts(covered: Coverage | None) -> dict[str, Any]:
@@ -91,13 +99,13 @@ def missing(plan: Plan) -> str:
     return f"{reasons.total()} of {len(plan.asked_for())} trials missing: {why}"
 
 
-def _note(plan: Plan, covered: Coverage | None) -> str:
-    """Small print of the picture: the data, how far each category's attack reaches, what is
-    missing; for another suite a second line says on how many trials it was tried."""
+def _note(plan: Plan, covered: Coverage | None, chosen: Choice) -> str:
+    """Small print of the picture: the data, how far each category's attack reaches, what chose,
+    what is missing; for another suite a second line says on how many trials it was tried."""
     evaluations = [planned.evaluation for planned in plan.trials if planned.evaluation]
     reach = evaluations[0].reach if evaluations else {}
     data = plan.trials[0].trial.data.name
-    said = [data, *(f"{k} {v}" for k, v in reach.items()), missing(plan)]
+    said = [data, *(f"{k} {v}" for k, v in reach.items()), chosen.note(), missing(plan)]
     note = ", ".join(part for part in said if part)
     if covered is not None:
         note += "\n" + "; ".join(text for _, text in covered.lines())

@@ -15,8 +15,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import pandas as pd
+
 from orchestrator.plan.manifest import read_manifest
-from orchestrator.plan.plan import FrontBefore, Plan, make_plan, mapped
+from orchestrator.plan.plan import ChoiceBefore, FrontBefore, Plan, make_plan, mapped
 from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.results.trials_table import trials_table
 from orchestrator.spec.arguments import command
@@ -24,6 +26,7 @@ from orchestrator.spec.sweep_spec import Reevaluation, SweepSpec, columns_of_num
 from orchestrator.store import Files, Progress, Store
 from orchestrator.store.records.layout import TrialFolder
 from orchestrator.store.trials.result import published
+from orchestrator.table.columns import AT_KNEE, SELECTED
 from orchestrator.tracking import OFF
 from trainer.data import DataSettings, fingerprint
 from trainer.evaluation.suite import read_suite
@@ -96,14 +99,25 @@ def plan_start(
     own = spec.reevaluation.sweep
     wanted: Set[str] = {planned.id for planned in plan.trials}
     before = None
+    its_plan = make_plan(
+        own,
+        store,
+        fingerprint_of=fingerprint_of,
+        settled=read_manifest(store.files, own).settled,
+    )
+    table = trials_table(own, its_plan)
     if spec.reevaluation.only_front:
-        wanted, before = _front_and_references(own, store, fingerprint_of)
+        wanted, before = _front_and_references(its_plan, table)
 
     def look(planned: PlannedTrial) -> PlannedTrial:
         return replace(planned, left_out=_why_left_out(planned, store, own.suite.id, wanted))
 
     trials = mapped(look, plan.trials, store.files)
-    return replace(plan, trials=trials, front_before=before)
+    ids = table["trial_id"]
+    chosen = ChoiceBefore(
+        selected=frozenset(ids[table[SELECTED]]), at_knee=frozenset(ids[table[AT_KNEE]])
+    )
+    return replace(plan, trials=trials, front_before=before, choice_before=chosen)
 
 
 def refuse_nothing_to_evaluate(spec: SweepSpec, plan: Plan, files: Files) -> None:
@@ -222,18 +236,18 @@ def coverage(spec: SweepSpec, plan: Plan) -> Coverage | None:
     )
 
 
-def _front_and_references(
-    own: SweepSpec, store: Store, fingerprint_of: Callable[[DataSettings], str]
-) -> tuple[Set[str], FrontBefore]:
-    """Return the ids of the trials on the front under the sweep's own suite and of its references,
-    and how many trials that front is drawn of."""
-    settled = read_manifest(store.files, own).settled
-    plan = make_plan(own, store, fingerprint_of=fingerprint_of, settled=settled)
-    table = trials_table(own, plan)
+def _front_and_references(plan: Plan, table: pd.DataFrame) -> tuple[Set[str], FrontBefore]:
+    """Return the ids of the trials that are on the front under the sweep's own suite or of a
+    selected cell, and of its references; and how many trials that front is drawn of.
+
+    Args:
+        plan, table: the sweep's, under its own suite.
+    """
     references = {planned.id for planned in plan.trials if planned.is_reference}
     on_front = set(table.loc[table["on_front"], "trial_id"])
+    selected = set(table.loc[table[SELECTED], "trial_id"])
     done = sum(planned.status == "done" for planned in plan.trials)
-    return references | on_front, FrontBefore(trials=len(on_front), drawn_of=done)
+    return references | on_front | selected, FrontBefore(trials=len(on_front), drawn_of=done)
 
 
 def _why_left_out(

@@ -8,21 +8,37 @@ empty means not applicable, or not known for want of a result.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from orchestrator.pareto.front import on_front
+from orchestrator.pareto.selection import selection
 from orchestrator.plan.manifest import read_manifest
 from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.plan.planned_trial import PlannedTrial
+from orchestrator.results.choice import Choice, choice
+from orchestrator.results.images import (
+    Images,
+    on_half,
+    picking_images,
+    shown_images,
+)
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Store
 from orchestrator.store.files.by_url import open_files
 from orchestrator.store.records.read_only import only_read
 from orchestrator.store.trials.records import Evaluation, Result
-from orchestrator.table.columns import ColumnKind, columns_under, measured_numbers
+from orchestrator.table.columns import (
+    AT_KNEE,
+    SELECTED,
+    ColumnKind,
+    columns_under,
+    measured_numbers,
+)
+from orchestrator.table.objectives import Objective
 from orchestrator.table.setting_values import is_mix, value_text
 
 DTYPES = {ColumnKind.FRACTION: "float64", ColumnKind.NUMBER: "float64", ColumnKind.WHOLE: "Int64"}
@@ -30,7 +46,33 @@ DTYPES = {ColumnKind.FRACTION: "float64", ColumnKind.NUMBER: "float64", ColumnKi
 
 
 def trials_table(spec: SweepSpec, plan: Plan) -> pd.DataFrame:
-    """Make the table of a sweep's plan, as the plan found it.
+    """Make the table of a sweep's plan that people see, as the plan found it: on the images of
+    `shown_images`, with what is selected by the images that pick.
+
+    Under another suite than the sweep's own, selected is what was so under that.
+    """
+    images = shown_images(spec, plan)
+    table = table_on(spec, plan, images)
+    if (before := plan.choice_before) is not None:
+        ids = table["trial_id"]
+        marks = {SELECTED: ids.isin(before.selected), AT_KNEE: ids.isin(before.at_knee)}
+        return table.assign(**marks)
+    picks = picking_images(spec)
+    by = table if picks == images else table_on(spec, plan, picks)
+    return table.assign(**selection(by, spec.objectives))
+
+
+def validation_table(spec: SweepSpec, plan: Plan) -> pd.DataFrame:
+    """Make the table of a sweep's plan on the validation images that pick, with what is selected by
+    them unless the sweep selects on its test set."""
+    table = table_on(spec, plan, "picking")
+    if picking_images(spec) == "picking":
+        return table.assign(**selection(table, spec.objectives))
+    return table.assign(**trials_table(spec, plan)[[SELECTED, AT_KNEE]])
+
+
+def table_on(spec: SweepSpec, plan: Plan, images: Images) -> pd.DataFrame:
+    """Make the table of a sweep's plan on some images, with nothing selected.
 
     Robustness score: the mean over the suite's categories of `robust_accuracy_*`, minus the
     same of the standard reference. Sacrificed accuracy: the reference's natural accuracy minus
@@ -40,7 +82,7 @@ def trials_table(spec: SweepSpec, plan: Plan) -> pd.DataFrame:
     """
     categories, settings = spec.suite.categories, spec.settings
     columns = columns_under(categories)
-    rows = pd.DataFrame([_row(spec, planned) for planned in plan.trials])
+    rows = pd.DataFrame([_row(spec, planned, images) for planned in plan.trials])
     references = rows["is_reference"] & (rows["status"] == "done")
     table = rows.reindex(columns=[*columns, *settings])
     robust = table[[f"robust_accuracy_{c}" for c in categories]].mean(axis=1, skipna=False)
@@ -51,7 +93,8 @@ def trials_table(spec: SweepSpec, plan: Plan) -> pd.DataFrame:
     for name in settings:
         table[name] = _setting_column([planned.settings[name] for planned in plan.trials])
     table = table.astype({name: DTYPES[columns[name].kind] for name in measured_numbers(columns)})
-    return table.assign(on_front=on_front(table, spec.objectives, keep_collapsed=False))
+    nothing = {SELECTED: False, AT_KNEE: False}
+    return table.assign(on_front=on_front(table, spec.objectives, keep_collapsed=False), **nothing)
 
 
 def sweep_table(spec: SweepSpec) -> pd.DataFrame:
@@ -61,26 +104,43 @@ def sweep_table(spec: SweepSpec) -> pd.DataFrame:
     Raises:
         BadInput: no start found the data and they are not here, so that trials cannot be named.
     """
+    return sweep_table_and_choice(spec, spec.objectives)[0]
+
+
+def sweep_table_and_choice(
+    spec: SweepSpec, objectives: tuple[Objective, ...]
+) -> tuple[pd.DataFrame, Choice]:
+    """Make the table as `sweep_table` does, and say what it stands on and what chose.
+
+    Args:
+        objectives: by which the front is drawn and cells are selected.
+
+    Raises:
+        BadInput: as `sweep_table`.
+    """
     with only_read(open_files(spec.storage)) as files:
         known = read_manifest(files, spec)
         store = Store(files)
         plan = make_plan(spec, store, fingerprint_of=known.fingerprint, settled=known.settled)
-    return trials_table(spec, plan)
+        table = trials_table(replace(spec, objectives=objectives), plan)
+        return table, choice(spec, plan, files)
 
 
-def _row(spec: SweepSpec, planned: PlannedTrial) -> dict[str, Any]:
+def _row(spec: SweepSpec, planned: PlannedTrial, images: Images) -> dict[str, Any]:
     """Return what is known of a trial, by column; what follows from other trials is not in it."""
     failure = planned.progress.failure if planned.status == "failed" else None
-    evaluation = planned.evaluation if planned.status == "done" else None
+    own = planned.evaluation if images == "suite" else planned.validation
+    evaluation = own if planned.status == "done" else None
+    split = spec.suite.split if images == "suite" else "validation"
     return {
         "trial_id": planned.id,
         "method": planned.method,
         "seed": planned.trial.seed,
         "status": planned.status,
-        "split": spec.suite.split if evaluation else None,
+        "split": split if evaluation else None,
         "is_reference": planned.is_reference,
         **_of_training(planned, planned.progress.result if evaluation else None),
-        **_of_evaluation(evaluation),
+        **_of_evaluation(evaluation, images),
         "failure": None if failure is None else f"{failure.kind}: {failure.message}",
         "pruned": str(planned.pruning) if planned.status == "pruned" else None,
     }
@@ -104,12 +164,13 @@ def _of_training(planned: PlannedTrial, result: Result | None) -> dict[str, Any]
     }
 
 
-def _of_evaluation(evaluation: Evaluation | None) -> dict[str, Any]:
+def _of_evaluation(evaluation: Evaluation | None, images: Images) -> dict[str, Any]:
     if evaluation is None:
         return {"evaluation_passes": None, "constant_accuracy": np.nan, "warnings": None}
-    constant = evaluation.constant_accuracy
+    found = evaluation.on_all if images == "suite" else on_half(evaluation, images)
+    constant = found.constant_accuracy
     return {
-        **evaluation.accuracies,
+        **found.accuracies,
         "evaluation_passes": evaluation.passes.total if evaluation.passes else None,
         "constant_accuracy": np.nan if constant is None else constant,
         "warnings": "; ".join(warning.code for warning in evaluation.warnings) or None,

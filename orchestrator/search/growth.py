@@ -20,7 +20,7 @@ from orchestrator.plan.proposed import (
     trials_left,
     wanted,
 )
-from orchestrator.results.trials_table import trials_table
+from orchestrator.results.trials_table import table_on
 from orchestrator.search.strategies import STRATEGIES
 from orchestrator.search.strategies.strategy import Known, KnownTrial
 from orchestrator.spec.space import Cell
@@ -32,9 +32,11 @@ from trainer.data import DataSettings
 
 
 def observe(spec: SweepSpec, plan: Plan) -> Known:
-    """Gather what a strategy may know of a sweep, from its plan as it stands."""
+    """Gather what a strategy may know of a sweep, from its plan as it stands: numbers of the half
+    of the validation images that steers, so that the other half picks among what it led to, and
+    nothing is led by the test set."""
     names = columns_of_numbers(spec.suite, (*spec.cells, *spec.probes), spec.settings)
-    rows = trials_table(spec, plan)[names].to_dict("records")
+    rows = table_on(spec, plan, "steering")[names].to_dict("records")
     trials = [
         KnownTrial(
             method=planned.method,

@@ -30,7 +30,7 @@ from orchestrator.table.objectives import (
 from orchestrator.tracking import EMBEDDED, OFF, is_understood
 from trainer.config import assigned, with_preset
 from trainer.device.precision import Precision
-from trainer.evaluation.suite import Suite, read_suite
+from trainer.evaluation.suite import SplitName, Suite, read_suite
 from trainer.input.document import Document
 from trainer.input.redaction import HIDDEN, is_secret_name, redacted
 from trainer.input.settings import Count, Reals, Settings
@@ -121,6 +121,10 @@ class _SweepFile(Policy):
     )
     hypervolume: HypervolumeSettings = HypervolumeSettings()
     contrasts: ContrastSettings = ContrastSettings()
+    selection: SplitName = Field(
+        "validation",
+        description="images by which cells are selected; test: as in the paper, and optimistic",
+    )
     storage: Annotated[str, AfterValidator(_checked_storage)] = Field(
         "runs", description="folder or s3://, gs:// or az://BUCKET/PREFIX that keeps all"
     )
@@ -148,6 +152,7 @@ class SweepSpec:
     objectives: tuple[Objective, ...]
     reference_point: tuple[float, ...]
     contrasts: PrimaryContrasts
+    selection: SplitName  # images by which cells are selected
     policy: Policy
     rules: Rules  # that end trials early; the policy has their records
     storage: str  # the absolute path of a folder, or a URL, with no variables in it any more
@@ -155,6 +160,18 @@ class SweepSpec:
     notes: tuple[str, ...]  # what a person who starts it should hear
     auto_precision: AutoPrecision | None = None  # where the file leaves it open
     reevaluation: Reevaluation | None = None
+
+    @property
+    def choice_suite(self) -> Suite | None:
+        """The suite on validation images, by which choices are made; None where they are made
+        elsewhere: under another suite than the sweep's own nothing is chosen."""
+        return None if self.reevaluation is not None else self.suite.on("validation")
+
+    @property
+    def suites(self) -> tuple[Suite, ...]:
+        """The suites that every trial is evaluated under, that which choices are made by first."""
+        suites = (self.suite,) if self.choice_suite is None else (self.choice_suite, self.suite)
+        return tuple({suite.id: suite for suite in suites}.values())
 
     @property
     def folder(self) -> str:
@@ -252,6 +269,12 @@ def _read_resolved(
     suite = read_suite(document.section("evaluation"))
     objectives, reference_point = _read_objectives(document, own)
     _check_columns(document, objectives, suite, (*cells, *probes), settings)
+    if own.selection == "test" and suite.split != "test":
+        raise document.fail(
+            "selection",
+            f"must be validation where evaluation.split is {suite.split}, got test: nothing is "
+            f"read on the test set",
+        )
     rules = read_rules(document.section("stopping"))
     trials = [cell.trial for cell in (*cells, *probes)]
     notes = (*notes, *checked_against(trials, rules, document.section("stopping")))
@@ -281,6 +304,7 @@ def _read_resolved(
         objectives=objectives,
         reference_point=reference_point,
         contrasts=read_contrasts(document, own.contrasts, list(space.methods)),
+        selection=own.selection,
         policy=Policy.model_validate(policy | {"stopping": recorded(rules)}),
         rules=rules,
         storage=storage,

@@ -89,7 +89,7 @@ def sweep_lines(
         more: a line on the trials that are not shown; empty where all are.
     """
     trials = [("trials", more)] if more else []
-    return [*_lines(spec, snapshot, damaged), *trials]
+    return [*_lines(spec, snapshot, damaged), *trials, *snapshot.chosen.lines()]
 
 
 def story_lines(story: Story) -> list[tuple[str, str]]:

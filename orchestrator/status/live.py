@@ -25,7 +25,7 @@ SECONDS_BETWEEN_LOOKS = 2.0
 FEWEST_ROWS = 5
 """Fewest trials in a picture, even where the terminal is too low for them."""
 
-OTHER_LINES = 14
+OTHER_LINES = 17
 """Lines of a picture beside its trials."""
 
 

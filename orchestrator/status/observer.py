@@ -8,7 +8,7 @@ decided by that; a start that would take over waits and listens instead.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,6 +24,7 @@ from orchestrator.plan.proposed import since
 from orchestrator.plan.search_progress import SearchProgress, search_progress, yet_to_come
 from orchestrator.report.front_files import front_record
 from orchestrator.report.results import missing
+from orchestrator.results.choice import Choice, choice
 from orchestrator.results.trials_table import trials_table
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Files, Store
@@ -32,6 +33,7 @@ from orchestrator.store.leases.records import Signs
 from orchestrator.store.sweeps import orders
 from orchestrator.store.sweeps.records import Pause
 from orchestrator.store.sweeps.starts import all_starts
+from orchestrator.store.trials.records import Evaluation
 from trainer.passes import Passes
 
 SILENCES = 3
@@ -88,6 +90,7 @@ class SweepSnapshot:
     starts: tuple[LeaseState, ...]  # but for those that were refused
     paused: Pause | None
     front: Front  # of what is done
+    chosen: Choice  # what its numbers stand on
     forecast: Forecast
     kept_bytes: int  # of the weights and outcomes of its trials
     search: SearchProgress | None  # None: a grid
@@ -105,9 +108,9 @@ class SweepSnapshot:
     @property
     def passes(self) -> dict[str, int]:
         """Passes of the trials' whole training and of evaluations, as far as they were counted."""
-        progress = [planned.progress for planned in self.plan.trials]
-        trained = (each.result.passes for each in progress if each.result)
-        evaluated = (each.evaluation.passes for each in progress if each.evaluation)
+        results = (planned.progress.result for planned in self.plan.trials)
+        trained = (result.passes for result in results if result)
+        evaluated = (each.passes for planned in self.plan.trials for each in planned.evaluations)
         return {
             "training_passes": sum(passes.total for passes in trained if passes),
             "evaluation_passes": sum(passes.total for passes in evaluated if passes),
@@ -124,7 +127,7 @@ class SweepSnapshot:
             "counts": self.plan.counts(),
             "search": self.search and self.search.record(),
             "missing": missing(self.plan),
-            "front": front_record(self.front),
+            "front": front_record(self.front) | {"selection": self.chosen.record()},
             "used": {**vars(self.used), **self.passes, "bytes": self.kept_bytes},
             "left": self.forecast.record(),
             "budget": spec.policy.budget.model_dump(),
@@ -177,12 +180,13 @@ class Observer:
                 reference_point=spec.reference_point,
                 keep_collapsed=False,
             ),
+            chosen=choice(spec, plan, files),
             forecast=forecast(
                 plan,
                 yet_to_come(spec, plan),
                 used,
                 files,
-                suite=spec.suite,
+                suites=spec.suites,
                 policy=spec.policy,
                 folder=spec.folder,
                 slots=room_here(spec.policy.resources),
@@ -201,7 +205,7 @@ class Observer:
 
     def _snapshot(self, snapshot: SweepSnapshot, planned: PlannedTrial) -> TrialSnapshot:
         progress, lease = planned.progress, planned.progress.lease
-        result, evaluation = progress.result, progress.evaluation
+        result, evaluations = progress.result, planned.evaluations
         held = lease if planned.status == "running" else None
         said = Signs() if held is None else held.last_said
         host = None if result is None else result.provenance.host
@@ -211,8 +215,8 @@ class Observer:
             evaluated=said.evaluated,
             seconds=self._seconds(planned),
             training_passes=result.passes if result else None,
-            evaluation_passes=evaluation.passes if evaluation else None,
-            attempts=lease.number if lease else evaluation.attempt if evaluation else 0,
+            evaluation_passes=_passes_of(evaluations),
+            attempts=lease.number if lease else max((it.attempt for it in evaluations), default=0),
             host=host if lease is None or lease.owner is None else lease.owner.host,
             silent_since=None if held is None else silent_since(held, self._spec, snapshot.at),
             is_resting=said.paused,
@@ -220,10 +224,9 @@ class Observer:
 
     def _seconds(self, planned: PlannedTrial) -> float:
         """Seconds that a trial took if it is done, and else those of all its attempts so far."""
-        result, evaluation = planned.progress.result, planned.evaluation
-        lease = planned.progress.lease
-        if result is not None and evaluation is not None:
-            return result.seconds + evaluation.seconds
+        result, lease = planned.progress.result, planned.progress.lease
+        if result is not None and planned.evaluation is not None:
+            return result.seconds + sum(each.seconds for each in planned.evaluations)
         if lease is None or lease.number == 1:
             return 0.0 if lease is None else lease.seconds
         return sum(attempt.seconds for attempt in self._store.trial(planned.id).past_attempts())
@@ -247,6 +250,15 @@ def silent_since(lease: LeaseState, spec: SweepSpec, now: str) -> str | None:
     return str(heard) if age > SILENCES * lasts else None
 
 
+def _passes_of(evaluations: Sequence[Evaluation]) -> Passes | None:
+    """Sum the passes of a trial's evaluations; None where some were not counted, or none is
+    there."""
+    counted = [each.passes for each in evaluations if each.passes is not None]
+    if not counted or len(counted) < len(evaluations):
+        return None
+    return sum(counted, Passes())
+
+
 def _recorded(passes: Passes | None) -> dict[str, int] | None:
     return None if passes is None else passes.record()
 
@@ -266,6 +278,6 @@ def _kept_bytes(plan: Plan) -> int:
     return sum(
         record.bytes
         for planned in plan.trials
-        for record in (planned.progress.result, planned.evaluation)
+        for record in (planned.progress.result, *planned.evaluations)
         if record is not None
     )

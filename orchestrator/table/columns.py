@@ -21,6 +21,7 @@ UNION = "union_accuracy"
 CONSTANT = "constant_accuracy"
 COLLAPSED = "collapsed"
 WARNINGS = "warnings"
+SELECTED, AT_KNEE = "selected", "at_knee"
 
 
 class Direction(StrEnum):
@@ -232,10 +233,19 @@ COLUMNS = (
         says="by which stopping rule a trial was ended, and why",
     ),
     TrialColumn(
+        name=SELECTED,
+        kind=ColumnKind.YES_OR_NO,
+        says="whether its cell is on the front of cells (means over seeds) on the images that pick",
+    ),
+    TrialColumn(
+        name=AT_KNEE, kind=ColumnKind.YES_OR_NO, says="whether its cell is the knee of that front"
+    ),
+    TrialColumn(
         name="on_front",
         kind=ColumnKind.YES_OR_NO,
         is_measured=False,
-        says="whether it is non-dominated among the single trials that are done",
+        says="whether it is non-dominated among the single trials that are done, on the row's own "
+        "images: a description, and optimistic",
     ),
 )
 """Columns in the order of the table; after the last stand the settings that vary."""

@@ -6,16 +6,14 @@ No word of Ray: a cluster only decides where this is called.
 from __future__ import annotations
 
 import logging
-import math
 import platform
 import socket
-import time
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import torch
 
@@ -27,7 +25,8 @@ from orchestrator.store.leases.lease import LeaseState, LostError
 from orchestrator.store.leases.records import About, Environment, Pruned, Spent
 from orchestrator.store.sweeps.orders import Orders
 from orchestrator.store.trials.purpose import came_for
-from orchestrator.store.trials.records import Evaluated, Trained, Warned
+from orchestrator.store.trials.records import Trained
+from orchestrator.worker.evaluation import evaluated_under, evaluation_of
 from orchestrator.worker.failures import failure_kind
 from orchestrator.worker.parents import schedule_of, start_of
 from orchestrator.worker.supervision import (
@@ -37,14 +36,12 @@ from orchestrator.worker.supervision import (
 )
 from trainer.config import Trial
 from trainer.data import Dataset, DataSettings, MissingData, fingerprint, load
-from trainer.evaluation.self_check import self_checked
-from trainer.evaluation.suite import Suite, constant_accuracy, evaluate, origin_of
+from trainer.evaluation.suite import Suite, examples_of
 from trainer.input.redaction import redacted
-from trainer.passes import PARTS, Passes, counted
+from trainer.passes import PARTS, Passes
 from trainer.training.loop import (
     DivergedError,
     EpochRow,
-    new_model,
     train,
 )
 from trainer.training.step_weights import StepWeights
@@ -251,8 +248,18 @@ class _Task:
             weights = self.stored.weights()  # ours, or those of whoever was first
             if weights is None:
                 raise LostError(f"the weights of {self.trial.id} were damaged at once")
-        if self.stored.evaluation(self.suite.id) is None:
-            self._evaluate(weights, dataset)
+        todo = [
+            suite
+            for suite in evaluated_under(self.suite, trains=self.trains)
+            if self.stored.evaluation(suite.id) is None
+        ]
+        counts = [len(examples_of(suite, getattr(dataset, suite.split))) for suite in todo]
+        for at, suite in enumerate(todo):
+            progress = partial(self._note_evaluated, before=sum(counts[:at]), count=sum(counts))
+            self._evaluate(suite, weights, dataset, progress)
+
+    def _note_evaluated(self, done: int, _: int, *, before: int, count: int) -> None:
+        self.supervision.evaluated(before + done, count)
 
     def _train(self, dataset: Dataset) -> None:
         checkpoint, origin = self.stored.resume_point(self.trial)
@@ -318,32 +325,23 @@ class _Task:
         keeps_last = self.supervision.keeps_last_checkpoint
         self.attempt.publish(weights, trained, keeps_last=keeps_last)
 
-    def _evaluate(self, weights: Weights, dataset: Dataset) -> None:
-        model = new_model(self.trial, dataset, self.device)
-        weights.load_into(model, where=f"weights of {self.trial.id}")
-        started = time.perf_counter()
-        batch_size = math.ceil(self.suite.batch_size / self.micro_batches)  # bits are the same
-        suite = self.suite.model_copy(update={"batch_size": batch_size})
-        with counted(model) as counter:
-            outcomes = evaluate(model, suite, dataset, progress=self.supervision.evaluated)
-        outcomes = self_checked(model, suite, dataset, outcomes)
-        evaluated = Evaluated(
-            suite=self.suite.record(),
-            reach={
-                label: rungs.attack.reach(dataset.image_shape)
-                for label, rungs in self.suite.categories.items()
-            },
-            examples=len(outcomes.natural),
-            seconds=time.perf_counter() - started,
-            passes=counter.passes,
-            accuracies=outcomes.accuracies(),
-            constant_accuracy=constant_accuracy(self.suite, dataset),
-            warnings=tuple(
-                Warned(code=it.code, message=it.message) for it in outcomes.warnings or ()
-            ),
+    def _evaluate(
+        self,
+        suite: Suite,
+        weights: Weights,
+        dataset: Dataset,
+        progress: Callable[[int, int], None],
+    ) -> None:
+        outcomes, evaluated = evaluation_of(
+            self.trial,
+            weights,
+            suite,
+            dataset,
+            device=self.device,
+            micro_batches=self.micro_batches,
+            progress=progress,
         )
-        origin = origin_of(weights.model, self.suite, dataset, self.trial.fingerprint)
-        self.attempt.keep_outcomes(self.suite.id, replace(outcomes, origin=origin), evaluated)
+        self.attempt.keep_outcomes(suite.id, outcomes, evaluated)
 
 
 def _spent(rows: Sequence[EpochRow]) -> Spent:

@@ -111,6 +111,7 @@ def one_round(spec: SweepSpec, trials: int) -> dict[str, float]:
             Workload(
                 trials=planned,
                 suite=spec.suite,
+                validation_id=None,
                 store=store,
                 policy=spec.policy,
                 sweep=spec.name,

@@ -98,9 +98,16 @@ def weights(trial: Path) -> dict[str, torch.Tensor]:
     return model
 
 
+def evaluation_on(trial: Path, split: str) -> Path:
+    """The record of its only evaluation on images of a split."""
+    every = trial.glob("evaluations/*.json")
+    (evaluation,) = (path for path in every if record(path)["suite"]["split"] == split)
+    return evaluation
+
+
 def bits(trial: Path) -> dict[str, npt.NDArray[Any]]:
-    """The outcomes of its only evaluation, by name."""
-    (evaluation,) = trial.glob("evaluations/*.json")
+    """The outcomes of its only evaluation on the test set, by name."""
+    evaluation = evaluation_on(trial, "test")
     attempt = f"{record(evaluation)['attempt']:06d}"
     with np.load(trial / "attempts" / attempt / "outcomes" / f"{evaluation.stem}.npz") as archive:
         return dict(archive)

@@ -89,7 +89,8 @@ class Sweep:
         return {path.name: path.read_bytes() for path in files if path.is_file()}
 
     def evaluations(self) -> dict[str, int]:
-        """Suites under which each trial was evaluated."""
+        """Suites under which each trial was evaluated: its own counts twice, on validation images
+        and on the test set."""
         return {name: len(list(it.glob("evaluations/*.json"))) for name, it in self.trials.items()}
 
     def assert_trained_once(self) -> None:
@@ -117,8 +118,9 @@ def sweep(finished: Path, tmp_path: Path) -> Sweep:
 def test_front_is_tried_alone_and_once_and_says_so(sweep: Sweep) -> None:
     own, tracked = sweep.own_results(), runs(sweep.storage, "tiny")
     trials = table(sweep.storage, "tiny").set_index("trial_id")
-    asked_for = trials.index[trials["on_front"] | (trials["method"] == "standard")]
-    given_up = trials.index[trials["method"] == "standard"][1]
+    is_standard = trials["method"] == "standard"
+    asked_for = trials.index[trials["on_front"] | trials["selected"] | is_standard]
+    given_up = trials.index[is_standard][1]
     assert give_up_weights(LocalFiles(sweep.storage), TrialFolder.of(given_up))
     wanted = set(asked_for) - {given_up}
 
@@ -128,8 +130,8 @@ def test_front_is_tried_alone_and_once_and_says_so(sweep: Sweep) -> None:
     assert "1 of 6 trials have no weights to evaluate: 1 given up" in first.stdout
     sweep.assert_trained_once()
     expected = {name: 1 + (name in wanted) for name in trials.index}
-    assert sweep.evaluations() == expected
     assert {name: len(attempts(it)) for name, it in sweep.trials.items()} == expected
+    assert sweep.evaluations() == {name: 1 + count for name, count in expected.items()}
     assert sweep.own_results() == own
     assert runs(sweep.storage, "tiny") == tracked
 
@@ -168,7 +170,7 @@ def test_signal_stops_it_and_the_same_command_goes_on(sweep: Sweep, own_place: P
     went_on = own_place.swept(*sweep.under(HELD))
     assert went_on.code == 0, went_on
     assert set(sweep.harder_table()["status"]) == {"done"}
-    assert set(sweep.evaluations().values()) == {2}
+    assert set(sweep.evaluations().values()) == {3}
     sweep.assert_trained_once()
     assert set(table(sweep.storage, "tiny")["status"]) == {"done"}
 
@@ -188,7 +190,7 @@ def test_failing_attack_leaves_the_sweep_as_it_was(sweep: Sweep) -> None:
     assert skipped.code == 1, skipped
     retried = sweep.evaluated(refusing, "--retry-failed")
     assert retried.code == 0, retried
-    assert set(sweep.evaluations().values()) == {2}
+    assert set(sweep.evaluations().values()) == {3}
     sweep.assert_trained_once()
 
 
@@ -201,7 +203,7 @@ def test_starts_that_join_share_it(sweep: Sweep, own_place: Place) -> None:
     for joined in both:
         ended = joined.finished()
         assert ended.code == 0, ended
-    assert set(sweep.evaluations().values()) == {2}
+    assert set(sweep.evaluations().values()) == {3}
     sweep.assert_trained_once()
     for trial in sweep.trials.values():
         later = attempts(trial)[1:]

@@ -20,7 +20,7 @@ from orchestrator.front import app
 from tests.integration.exposure import files_with, listeners
 from tests.integration.in_process import nothing_to_run
 from tests.integration.running import Finished, Place, assert_nothing_left, wait_until
-from tests.integration.stored import record, runs, table, times_of, trial_folders
+from tests.integration.stored import evaluation_on, record, runs, table, times_of, trial_folders
 from tests.integration.undisturbed import assert_tracked_once
 
 pytestmark = pytest.mark.integration
@@ -59,6 +59,8 @@ CONTRACT = [
     "union_accuracy",
     "robustness_score",
     "sacrificed_accuracy",
+    "selected",
+    "at_knee",
     "on_front",
     "rho",
 ]
@@ -188,8 +190,7 @@ def test_accuracies_are_those_of_the_evaluations_to_the_last_digit(
     swept: Swept, trials: pd.DataFrame
 ) -> None:
     for _, row in trials.iterrows():
-        (path,) = (swept.storage / "trials" / row["trial_id"]).glob("evaluations/*.json")
-        evaluation = record(path)
+        evaluation = record(evaluation_on(swept.storage / "trials" / row["trial_id"], "test"))
         assert evaluation["examples"] == 48
         for name, accuracy in evaluation["accuracies"].items():
             assert row[name] == accuracy

@@ -68,7 +68,8 @@ def finish(begin: Begin) -> Finish:
     """Put a trained and evaluated trial into the store.
 
     `finish(trial, suite, natural, {"pgd": [[1, 0], [0, 0]]})`: bits of N examples, and of
-    each category L rows of N. Keyword arguments are further facts of the evaluation.
+    each category L rows of N, on validation images as on the suite's own. Keyword arguments
+    are further facts of the evaluation.
     """
 
     def put(
@@ -97,7 +98,8 @@ def finish(begin: Begin) -> Finish:
         passes = {"forward": 7, "input_backward": 2, "weight_backward": 0}
         accuracies = outcomes.accuracies()
         facts = {"seconds": 1.5, "passes": passes, "accuracies": accuracies, **more}
-        attempt.keep_outcomes(suite.id, outcomes, Evaluated(**facts))
+        for each in {suite.on("validation").id, suite.id}:
+            attempt.keep_outcomes(each, outcomes, Evaluated(**facts))
         attempt.end("done")
 
     return put

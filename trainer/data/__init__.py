@@ -38,6 +38,7 @@ __all__ = [
     "Split",
     "fingerprint",
     "load",
+    "steering_part",
 ]
 
 DATASETS: dict[str, Source] = {
@@ -81,11 +82,28 @@ def load(settings: DataSettings, device: torch.device) -> Dataset:
         train=replace(training.select(kept), augmentation=settings.augmentation),
         validation=training.select(held_out),
         test=pictures.test.to(device).select(tested),
+        steers=steering_part(pictures.train.labels[held_out], split_seed=settings.split_seed),
         num_classes=pictures.num_classes,
         image_shape=training.image_shape,
         mean=pictures.mean,
         std=pictures.std,
     )
+
+
+def steering_part(labels: Tensor, *, split_seed: int) -> Tensor:
+    """Mark which of the held-out images steer (N bits): half of them, with the classes in their
+    own proportions, by random numbers derived from `split_seed`.
+
+    What is measured on these after each epoch may stop a training or lead a search; the other half
+    picks among what came of that, on images that nothing was led by. One image alone does both.
+
+    Args:
+        labels: N, int64, on the host: of the validation images, in their order.
+    """
+    seed = derive_seed(split_seed, "steering")
+    marks = torch.zeros(len(labels), dtype=torch.bool)
+    marks[proportional(labels, max(1, len(labels) // 2), seed=seed)] = True
+    return marks
 
 
 def _cut(settings: DataSettings, pictures: Pictures) -> tuple[Tensor, Tensor, Tensor]:

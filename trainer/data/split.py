@@ -137,6 +137,8 @@ class Dataset:
 
     Attributes:
         train, validation, test: disjoint; the first alone is augmented.
+        steers: of each validation image whether it is of the part that steers (N bits, on the
+            host); the others pick. See `trainer.data.steering_part`.
         num_classes: labels are 0 .. num_classes - 1.
         image_shape: (C, H, W) of one image of a batch.
         mean, std: for each channel, of pixels in [0, 1]; the model's first layer uses them.
@@ -145,10 +147,16 @@ class Dataset:
     train: Split
     validation: Split
     test: Split
+    steers: Tensor
     num_classes: int
     image_shape: tuple[int, int, int]
     mean: tuple[float, ...]
     std: tuple[float, ...]
+
+    @property
+    def steering(self) -> Split:
+        """The validation images that steer a training: those looked at after each epoch."""
+        return self.validation.select(self.steers.nonzero().squeeze(1))
 
 
 def _as_floats(pixels: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import io
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -84,6 +84,11 @@ class Outcomes:
     def union_accuracy(self) -> float:
         """Share of images that withstand every attack: each against its own worst case."""
         return self._union().value
+
+    def among(self, chosen: Bits) -> Outcomes:
+        """Return the outcomes of the chosen images (N bits) alone."""
+        robust = {name: bits[:, chosen] for name, bits in self.robust.items()}
+        return replace(self, natural=self.natural[chosen], robust=robust)
 
     def accuracies(self) -> dict[str, float]:
         """Return all accuracies by name, in the order and under the names of a sweep's table."""

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 else:
     from trainer import late_torch as torch
 
+SplitName = Literal["test", "validation"]
+"""Splits that a suite may be run on."""
+
 SEMANTICS = 1
 """Version of evaluation as a whole: raised when the same suite comes to mean other outcomes."""
 
@@ -64,7 +67,7 @@ class Rungs(Settings):
 
 
 class _SuiteOptions(Settings):
-    split: Literal["test", "validation"] = Field("test", description="images evaluated on")
+    split: SplitName = Field("test", description="images evaluated on")
     examples: Count | None = Field(
         None, description="of the split, evenly spread over it; left out, all"
     )
@@ -89,6 +92,10 @@ class Suite(_SuiteOptions):
     def id(self) -> str:
         """Name of the suite in the store: `e` and 16 hexadecimal digits."""
         return content_id("e", self.content())
+
+    def on(self, split: SplitName) -> Suite:
+        """Return the same attacks on the images of a split."""
+        return self.model_copy(update={"split": split})
 
     def radius_warnings(self, image_shape: tuple[int, int, int] | None) -> tuple[str, ...]:
         """Warn of unusual radii of the suite's attacks on images C H W, a line each."""
@@ -179,7 +186,11 @@ def constant_accuracy(suite: Suite, dataset: Dataset) -> float:
     """Compute the accuracy of the best constant classifier on the suite's examples: the share of
     their most frequent class. No attack moves its answer, so that it is its robust accuracy too."""
     split: Split = getattr(dataset, suite.split)
-    labels = split.labels[examples_of(suite, split)]
+    return share_of_largest_class(split.labels[examples_of(suite, split)])
+
+
+def share_of_largest_class(labels: Tensor) -> float:
+    """Compute the accuracy of the best constant classifier on images with these labels (N)."""
     return int(labels.bincount().max()) / len(labels)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 import torch
@@ -29,7 +30,8 @@ from trainer.weights.checkpoint import Checkpoint, Weights
 EpochRow = dict[str, float]
 """One epoch's facts by name: `epoch` (from 1), `time` (Unix seconds), `seconds`,
 `examples_per_second`, `learning_rate`, `loss/NAME` (its mean over the steps that computed it,
-if any did), `weight/NAME`, `validation/...`, and what the method reports (for `pareto` `r_asked`,
+if any did), `weight/NAME`, `validation/...` (on the half of the held-out images that steers: see
+`trainer.data.steering_part`), and what the method reports (for `pareto` `r_asked`,
 `r_in_effect`, `clipped_share`, `worst_weighs_least_share`: of its steps, in how many the attack of
 the largest mean loss weighed least); and, from the first epoch to the end of this one,
 `passes/KIND` of all steps and apart from them `validation/passes/KIND`."""
@@ -343,8 +345,9 @@ def _refuse_unfit_position(checkpoint: Checkpoint, epochs: int, num_steps: int) 
 
 
 def _validate(trial: Trial, dataset: Dataset, model: nn.Module, micro_batches: int) -> EpochRow:
-    """Measure natural and robust accuracy on held-out images, and whether the model has collapsed:
-    it is right, if at all, on one class alone."""
+    """Measure natural and robust accuracy on the held-out images that steer, and whether the model
+    has collapsed: it is right, if at all, on one class alone."""
+    dataset = replace(dataset, validation=dataset.steering)
     suite = Suite(
         categories={
             label: Rungs.whole(attack) for label, attack in trial.validation_attacks.items()

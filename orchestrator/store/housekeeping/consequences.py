@@ -28,6 +28,7 @@ CONSEQUENCES: Mapping[FileKind, str] = {
     FileKind.PAUSED: "the sweep is not paused any more",
     FileKind.PROPOSED: "the next start of the sweep proposes as many trials again, under strategy "
     "random the same; trials stand",
+    FileKind.TEST_READ: "the sweep's next start takes its test numbers for shown from then on",
     FileKind.ORDERS: _START,
     FileKind.RUN: _START,
 }

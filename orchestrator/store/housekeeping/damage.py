@@ -23,6 +23,7 @@ from orchestrator.store.sweeps.records import (
     ManifestRecord,
     Pause,
     Proposed,
+    ReadOfTest,
     RunClaim,
 )
 from orchestrator.store.trials.records import Description, Evaluation, Predecessor, Result, Row
@@ -70,6 +71,7 @@ RECORDS: Mapping[FileKind, type[Record]] = {
     FileKind.ORDERS: GivenOrders,
     FileKind.RUN: RunClaim,
     FileKind.PROPOSED: Proposed,
+    FileKind.TEST_READ: ReadOfTest,
 }
 """Classes of the records, which have their checksum inside."""
 

@@ -22,6 +22,7 @@
             orders.json                          from the start to its own workers
         runs/<key>.json                          which start makes a run of the tracker's
         proposals/<search>/<number>.json         cells that a search chose, in order; once each
+        test_reads/<what>.json                   when test numbers were first shown, of what
         suites/<suite>/                          its tables and plan.json under another suite
 
 Records (.json) have their SHA-256 inside; each blob (.pt, .npz) has it beside, in NAME.sha256.
@@ -167,6 +168,10 @@ class SweepFolder:
         return f"{self.path}/proposals/{search}"
 
     @property
+    def test_reads(self) -> str:
+        return f"{self.path}/test_reads"
+
+    @property
     def spec(self) -> str:
         return f"{self.path}/spec.yaml"
 
@@ -218,6 +223,7 @@ class FileKind(StrEnum):
     ORDERS = r"sweeps/[^/]+/starts/\d{6}/orders\.json"
     RUN = r"sweeps/[^/]+/runs/[^/]+\.json"
     PROPOSED = r"sweeps/[^/]+/proposals/[^/]+/(?P<number>\d{6})\.json"
+    TEST_READ = r"sweeps/[^/]+/test_reads/(?P<what>[^/]+)\.json"
     CHECKPOINT = (
         r"trials/(?P<trial>[^/]+)/attempts/(?P<attempt>\d{6})/checkpoints/"
         r"(?P<epochs>\d{6})-(?P<steps>\d{6})\.pt"

@@ -71,6 +71,22 @@ class Proposed(Record):
     """In the order of their choice."""
 
 
+class ReadOfTest(Record):
+    """When numbers of the test set were first shown of one set of trials, under one suite, by one
+    way of choosing among them."""
+
+    at: str
+    """Time in UTC (ISO 8601), by the clock of who showed them."""
+
+    suite: str
+    """Id of the suite."""
+
+    data: dict[str, str]
+    """Names of the data sets by their fingerprints."""
+
+    trials: int
+
+
 class ManifestEntry(Part):
     """A trial of the sweep, as its last start found it."""
 
@@ -92,6 +108,10 @@ class ManifestEntry(Part):
 
     evaluation: Evaluation | None = None
     """Of a trial that is done, under the sweep's suite, which it leaves out."""
+
+    validation: Evaluation | None = None
+    """Of a trial that is done, under the same suite on validation images; plans of before it was
+    kept have none."""
 
 
 class ManifestRecord(Record):

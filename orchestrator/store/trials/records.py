@@ -155,6 +155,27 @@ class Warned(Part):
     message: Text = ""
 
 
+class OnImages(Part):
+    """How a trained model did on some of the images that a suite was run on."""
+
+    examples: int
+    accuracies: dict[str, float] = Field(default_factory=dict)
+    """Accuracies by the name of their column in a table."""
+
+    constant_accuracy: float | None = None
+    """Accuracy of a classifier that knows one class alone, on the same images."""
+
+
+class Halves(Part):
+    """How a trained model did on each half of the validation images."""
+
+    steering: OnImages
+    """On those that steer: see `trainer.data.steering_part`."""
+
+    picking: OnImages
+    """On the others, which pick."""
+
+
 class Evaluated(Record):
     """How a trained model did under a suite of attacks."""
 
@@ -174,6 +195,18 @@ class Evaluated(Record):
     """Accuracy of a classifier that knows one class alone, on the same images."""
 
     warnings: Annotated[tuple[Warned, ...], Several] = ()
+    halves: Halves | None = None
+    """Of validation images; None on the test set, where one half would be empty, and in records of
+    before they were kept."""
+
+    @property
+    def on_all(self) -> OnImages:
+        """How the model did on all images of the evaluation."""
+        return OnImages(
+            examples=self.examples or 0,
+            accuracies=self.accuracies,
+            constant_accuracy=self.constant_accuracy,
+        )
 
 
 class Evaluation(Evaluated):

@@ -70,12 +70,19 @@ class Progress:
     epochs_done: int  # of the attempt that came farthest
     steps_done: int  # of the epoch after these
     lease: LeaseState | None  # of the newest attempt
+    validation: Evaluation | None = None  # under the suite that was asked for to choose by
+    lacks_validation: bool = False  # True: that one is still to be made
     is_described: bool = True  # False: files of it are there, and none that says what it is
 
     @property
     def trained(self) -> bool:
         """Whether the trial is trained, and its result is recorded."""
         return self.result is not None
+
+    @property
+    def is_evaluated(self) -> bool:
+        """Whether every evaluation that was asked for is there, or can no longer be made."""
+        return self.evaluation is not None and not self.lacks_validation
 
     @property
     def has_begun(self) -> bool:
@@ -129,16 +136,30 @@ class StoredTrial:
         description.create(self._files, self._place.description)
         self._files.create(member(trial.family, trial.training.epochs, self.id), b"")
 
-    def progress(self, suite_id: str) -> Progress:
-        """Read what is done, from names, sizes and records alone."""
+    def progress(self, suite_id: str, validation_id: str | None = None) -> Progress:
+        """Read what is done, from names, sizes and records alone.
+
+        Args:
+            suite_id: of the evaluation that is asked for.
+            validation_id: of the one on validation images that choices are made by; None: none is
+                wanted. It is not missed of a trial that was evaluated and whose weights were given
+                up: nothing is trained for it.
+        """
         sizes = self._files.sizes(self._place.path)
         points = sorted(_points(sizes))
         lease = newest(self._files, self._place.attempts) if sizes else None
         result = trained_facts(self._files, self._place, sizes)
         epochs_done, steps_done, _ = points[-1] if points else (0, 0, 0)
+        evaluation = self._evaluation(suite_id, sizes) if result else None
+        validation = self._evaluation(validation_id, sizes) if result and validation_id else None
+        is_missing = validation_id is not None and validation is None
+        if is_missing and evaluation is not None and self._place.result not in sizes:
+            is_missing = False
         return Progress(
             result=result,
-            evaluation=self._evaluation(suite_id, sizes) if result else None,
+            evaluation=evaluation,
+            validation=validation,
+            lacks_validation=is_missing,
             epochs_done=epochs_done,
             steps_done=steps_done,
             lease=lease,

@@ -87,6 +87,7 @@ def random_dataset(data_name: str, device: torch.device) -> Dataset:
         ),
         validation=every.select(testing[:0]),
         test=every.select(testing),
+        steers=torch.zeros(0, dtype=torch.bool),
         num_classes=10,
         image_shape=shape,
         mean=(0.5,) * shape[0],

@@ -71,9 +71,13 @@ def trained(planned: PlannedTrial, *, seconds: float, epochs: int = 4) -> Planne
 
 
 def done(planned: PlannedTrial, *, training: float, evaluation: float) -> PlannedTrial:
+    """Of the seconds of evaluation a quarter goes to validation images."""
     its = trained(planned, seconds=training)
-    record = Evaluation(seconds=evaluation, bytes=900, attempt=1, at="")
-    return replace(its, progress=replace(its.progress, evaluation=record))
+    test, validation = (
+        Evaluation(seconds=share * evaluation, bytes=900, attempt=1, at="")
+        for share in (0.75, 0.25)
+    )
+    return replace(its, progress=replace(its.progress, evaluation=test, validation=validation))
 
 
 def with_trials(plan: Plan, changed: dict[str, PlannedTrial]) -> Plan:
@@ -90,7 +94,7 @@ def told(spec: SweepSpec, plan: Plan, store: Store, used: Usage = NOTHING_USED) 
         yet_to_come(spec, plan),
         used,
         store.files,
-        suite=spec.suite,
+        suites=spec.suites,
         policy=spec.policy,
         folder=spec.folder,
         slots=room_here(spec.policy.resources),
@@ -111,7 +115,7 @@ def room_for(
         trials,
         pending,
         store.files,
-        suite=spec.suite,
+        suites=spec.suites,
         retention=spec.policy.retention,
         folder=spec.folder,
         at_once=at_once,
@@ -274,7 +278,7 @@ def test_trained_trials_need_room_for_outcomes_alone(
 ) -> None:
     ready = [trained(planned, seconds=1.0) for planned in plan.trials]
     left = room_for(spec, ready, ready, store, at_once=2).bytes
-    assert left == 8 * int(40 * 3 / 6)
+    assert left == 8 * 2 * int(40 * 3 / 6), "on validation images and on the test set"
 
 
 def test_networks_that_were_trained_tell_their_size(read: Read, store: Store) -> None:
@@ -356,11 +360,11 @@ def test_passes_are_known_before_anything_is_done(
     """160 images, 4 epochs; each trial's attacks take 7 steps, and each loss two passes more."""
     coming = told(spec, plan, store)
     training = 2 * 4 * 160 * (2 + (2 * 7 + 2) + 2 * (2 + 3 * (2 * 7 + 2)))
-    evaluation = 8 * (40 * (1 + 2 * 2 + 1) + 1)
+    evaluation = 8 * 2 * (40 * (1 + 2 * 2 + 1) + 1)  # on validation images and on the test set
     assert coming.record()["training_passes"] == training
     assert coming.record()["evaluation_passes"] == evaluation
     words = dict(coming.lines())["passes"]
-    assert words == f"to run: {count_text(training)} of training, up to 1.93 k of evaluation"
+    assert words == f"to run: {count_text(training)} of training, up to 3.86 k of evaluation"
 
 
 def test_passes_of_what_is_trained_are_of_its_evaluation_alone(
@@ -372,7 +376,22 @@ def test_passes_of_what_is_trained_are_of_its_evaluation_alone(
     half = replace(trials[begun], progress=replace(trials[begun].progress, epochs_done=3))
     changed = {**whole, begun: half, unevaluated: trained(trials[unevaluated], seconds=80)}
     passes = told(spec, with_trials(plan, changed), store).passes
-    assert (passes.training, passes.evaluation) == (160 * 2, 2 * (40 * 6 + 1))
+    assert (passes.training, passes.evaluation) == (160 * 2, 2 * 2 * (40 * 6 + 1))
+
+
+def test_what_was_evaluated_on_the_test_set_alone_is_still_to_be_on_validation(
+    spec: SweepSpec, plan: Plan, store: Store
+) -> None:
+    """As a storage of before has it: nothing is trained."""
+    whole = {t.title: done(t, training=80, evaluation=8) for t in plan.trials}
+    before = whole["pgd seed=1"]
+    progress = replace(before.progress, validation=None, lacks_validation=True)
+    changed = {**whole, "pgd seed=1": replace(before, progress=progress)}
+    coming = told(spec, with_trials(plan, changed), store)
+    assert coming.trials == 1
+    assert coming.core_hours == pytest.approx(2 / 3600)
+    assert (coming.passes.training, coming.passes.evaluation) == (0, 40 * 6 + 1)
+    assert coming.footprint.bytes == int(40 * 3 / 6)
 
 
 def test_passes_of_an_attack_of_ones_own_are_judged_by_its_method(

@@ -108,7 +108,9 @@ def test_weights_go_and_results_stay(spec: SweepSpec) -> None:
     kept = blobs(spec, reference)
     assert drop(spec) == {other.id}
     assert counts(spec) == {"done": 2}
-    assert blobs(spec, other) == {f"{spec.suite.id}.npz", f"{spec.suite.id}.npz.sha256"}
+    assert blobs(spec, other) == {
+        f"{suite.id}.npz{end}" for suite in spec.suites for end in ("", ".sha256")
+    }
     assert blobs(spec, reference) == kept
     assert has_weights(spec, reference)
     assert not has_weights(spec, other)
@@ -126,13 +128,13 @@ def test_weights_go_once_all_of_the_sweep_is_done(spec: SweepSpec) -> None:
     plan = make_plan(spec, store_of(spec))
     first, second = plan.trials
     half = replace(plan, trials=(first, replace(second, progress=NOTHING)))
-    keep_front_alone(store_of(spec), half, sweep=spec.name, on_front=set(), others=set())
+    keep_front_alone(store_of(spec), half, sweep=spec.name, kept=set(), others=set())
     assert has_weights(spec, other)
-    keep_front_alone(store_of(spec), plan, sweep=spec.name, on_front={other.id}, others=set())
+    keep_front_alone(store_of(spec), plan, sweep=spec.name, kept={other.id}, others=set())
     assert has_weights(spec, other)
-    keep_front_alone(store_of(spec), plan, sweep=spec.name, on_front=set(), others={"another"})
+    keep_front_alone(store_of(spec), plan, sweep=spec.name, kept=set(), others={"another"})
     assert has_weights(spec, other), "which may have more trials, that start from it"
-    keep_front_alone(store_of(spec), plan, sweep=spec.name, on_front=set(), others=set())
+    keep_front_alone(store_of(spec), plan, sweep=spec.name, kept=set(), others=set())
     assert has_weights(spec, reference)
     assert not has_weights(spec, other)
 

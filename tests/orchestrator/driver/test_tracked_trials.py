@@ -59,8 +59,9 @@ def test_trials_are_told_with_their_own_times_and_totals(
         "pareto rho=0.4",
     ]
     assert (first.scores["seconds"], first.scores["training_passes"]) == (12.5, 100)
-    assert first.scores["natural_accuracy"] == 1
+    assert first.scores["validation_natural_accuracy"] == 1
     assert not set(first.scores) & {"seed", "rho", "on_front"}
+    assert "natural_accuracy" not in first.scores, "the test set's, while others are to come"
     evaluation, failure = plan.trials[0].evaluation, plan.trials[1].progress.failure
     assert evaluation is not None
     assert failure is not None

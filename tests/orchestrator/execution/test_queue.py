@@ -95,6 +95,7 @@ def make(trials: dict[str, Trial], store: Store, suite: Suite) -> Callable[..., 
             [planned(trials[each], parents=parents.get(each, ())) for each in ids or trials],
             store,
             suite_id=suite.id,
+            validation_id=None,
             lease=LEASE,
             retries=retries,
             clock=RealTime().clock,
@@ -223,6 +224,7 @@ def test_trial_done_elsewhere_just_as_it_is_looked_at_is_not_begun_again(
         [planned(trials[a])],
         store,
         suite_id=suite.id,
+        validation_id=None,
         lease=LEASE,
         retries=0,
         clock=RealTime().clock,
@@ -372,6 +374,7 @@ class Scene:
             trials,
             self.store,
             suite_id=self.suite.id,
+            validation_id=None,
             lease=LEASE,
             retries=0,
             clock=RealTime().clock,
@@ -437,6 +440,7 @@ def test_queue_may_begin_empty(scene: Scene) -> None:
         (),
         scene.store,
         suite_id=scene.suite.id,
+        validation_id=None,
         lease=LEASE,
         retries=0,
         clock=RealTime().clock,
@@ -516,8 +520,8 @@ def test_trial_with_a_checkpoint_needs_no_parent_any_more(
     assert queue.ended(a, Ending.FAILED)
     progress_of = StoredTrial.progress
 
-    def progress(stored: StoredTrial, suite_id: str) -> Progress:
-        return begun if stored.id == b else progress_of(stored, suite_id)
+    def progress(stored: StoredTrial, *suite_ids: str) -> Progress:
+        return begun if stored.id == b else progress_of(stored, *suite_ids)
 
     monkeypatch.setattr(StoredTrial, "progress", progress)
     assert drained(queue) + drained(queue) == [(b, 1)]

@@ -49,6 +49,7 @@ def workload(
     return Workload(
         trials=tuple(trials),
         suite=suite,
+        validation_id=None,
         store=store,
         policy=policy or Policy(lease=600.0),
         sweep="front",

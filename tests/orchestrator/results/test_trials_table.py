@@ -77,7 +77,7 @@ def test_columns_are_those_of_the_contract(table: pd.DataFrame) -> None:
         *("robustness_score", "sacrificed_accuracy", "seconds"),
         *("training_passes", "evaluation_passes"),
         *("constant_accuracy", "collapsed", "degraded", "warnings", "failure", "pruned"),
-        *("on_front", "rho"),
+        *("selected", "at_knee", "on_front", "rho"),
     ]
 
 
@@ -140,7 +140,8 @@ def test_what_is_not_done_has_no_numbers(table: pd.DataFrame) -> None:
     ]
     others = table[table["status"] != "done"]
     empty = others.drop(columns=["trial_id", "method", "seed", "status", "failure", "rho"])
-    assert empty.drop(columns="on_front").isna().all(axis=None)
+    marks = ["selected", "at_knee", "on_front"]
+    assert empty.drop(columns=marks).isna().all(axis=None)
     assert not others["on_front"].any()
     assert table["failure"].dropna().tolist() == ["diverged: losses must be finite"]
 

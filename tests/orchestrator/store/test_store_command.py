@@ -60,7 +60,7 @@ def test_trials_are_listed_one_a_line(spec: SweepSpec) -> None:
     assert shown.keys() == {first.id, second.id}
     assert shown[first.id][1:7] == ["digits", "cnn", "standard", "0", "done", "2/2"]
     assert shown[second.id][3:6] == ["adversarial", "attack=pgd", "0"]
-    assert shown[first.id][7:9] == ["1", "1"]  # suites, attempts
+    assert shown[first.id][7:9] == ["2", "1"]  # suites (on validation and on test), attempts
     assert shown[first.id][11:13] == ["other,", "small"]
     assert total.startswith("2 trials, ")
 

@@ -18,6 +18,7 @@ digits is said in them now: the preset has other radii since.
 from __future__ import annotations
 
 import json
+import shutil
 import tarfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,7 +39,7 @@ from orchestrator.store import Store
 from orchestrator.store import __main__ as store_command
 from orchestrator.store.files.by_url import open_files
 from orchestrator.store.records.layout import TrialFolder
-from tests.integration.in_process import nothing_to_run
+from tests.integration.in_process import nothing_to_run, swept
 from tests.integration.stored import table, times_of
 from tests.orchestrator.plain import read_plain, write_plain
 from trainer.config import assigned
@@ -121,7 +122,8 @@ def test_a_trial_that_failed_and_one_that_stopped_tell_their_stories(folder: Pat
 def test_a_trial_that_stopped_goes_on_from_its_checkpoint(folder: Path) -> None:
     spec = spec_of(folder, "stopped")
     store = Store(open_files(spec.storage))
-    (waiting,) = make_plan(spec, store).pending(retry_failed=False)
+    pending = make_plan(spec, store).pending(retry_failed=False)
+    (waiting,) = (planned for planned in pending if planned.status == "stopped")
     assert waiting.progress.epochs_done == 1
     checkpoint, origin = store.trial(waiting.id).resume_point(waiting.trial)
     assert checkpoint is not None
@@ -169,13 +171,31 @@ def test_a_record_of_a_newer_version_ends_a_command_and_stays(folder: Path) -> N
 
 @pytest.mark.slow
 @pytest.mark.parametrize("sweep", DONE)
-def test_the_same_sweep_again_trains_and_evaluates_nothing(folder: Path, sweep: str) -> None:
-    trials = folder / "runs" / "trials"
-    before = times_of(trials)
-    path, *rest = place(folder, sweep)
-    done = nothing_to_run(path, *rest, "--tracking-uri", "none")
+def test_the_same_sweep_again_trains_nothing_and_evaluates_on_validation_images(
+    folder: Path, sweep: str, tmp_path: Path
+) -> None:
+    """Alone; of weights that were given up nothing is missed. Once more, there is nothing to do."""
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    trials = copy / "runs" / "trials"
+    before, its_table = times_of(trials), table(copy / "runs", sweep)
+    command = (*place(copy, sweep), "--tracking-uri", "none")
+    done = swept(*command)
     assert done.code == ("failed" in DONE[sweep]), done
-    assert times_of(trials) == before
+    after = times_of(trials)
+    assert {name: after[name] for name in before} == before
+    fresh = after.keys() - before.keys()
+    spec = spec_of(copy, sweep)
+    assert spec.choice_suite is not None
+    evaluated = {name for name in fresh if name.endswith(f"/{spec.choice_suite.id}.json")}
+    has_weights = {name.partition("/")[0] for name in before if name.endswith("/weights.pt")}
+    assert {name.partition("/")[0] for name in evaluated} == has_weights & set(its_table.trial_id)
+    assert not any(name.endswith(".pt") or "/rows/" in name for name in fresh)
+    now = table(copy / "runs", sweep)
+    pd.testing.assert_frame_equal(now[list(its_table)], its_table)
+    assert set(now["split"].dropna()) == {"test"}
+    assert nothing_to_run(*command).code == done.code
+    assert times_of(trials) == after
 
 
 @pytest.mark.slow

@@ -103,6 +103,7 @@ def drive(
             map(planned, trials.values()),
             store,
             suite_id=suite.id,
+            validation_id=None,
             lease=LEASE,
             retries=2,
             clock=RealTime().clock,

@@ -83,6 +83,7 @@ def test_another_start_leaves_it_by_equal_rules_and_goes_on_without(
             [planned(trial)],
             store,
             suite_id=suite.id,
+            validation_id=None,
             lease=60.0,
             retries=0,
             clock=RealTime().clock,

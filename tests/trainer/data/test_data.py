@@ -22,10 +22,12 @@ from trainer.data import (
     Split,
     fingerprint,
     load,
+    steering_part,
 )
 from trainer.data.settings import Name
 
 CPU = torch.device("cpu")
+GOLDEN_STEERING = [312, 711, 732, 930, 1357]
 GOLDEN_VALIDATION = [12, 71, 312, 654, 711, 732, 930, 1147, 1329, 1357]
 GOLDEN_TRAIN = [243, 255, 363, 488, 539, 688, 963, 1024, 1056, 1401]
 GOLDEN_TEST = [177, 180, 189, 252, 265, 274, 296, 325, 328, 341]
@@ -92,6 +94,26 @@ def test_validation_has_each_class_in_proportion() -> None:
     assert (data.validation.labels.bincount() - expected).abs().max() < 1
 
 
+@pytest.mark.parametrize("validation", [1, 2, 9, 200])
+def test_half_of_the_validation_images_steer(validation: int) -> None:
+    """With the classes in proportion; by the split seed alone, whatever else is asked of the data.
+    One image does both."""
+    data = load(digits(validation=validation), CPU)
+    assert len(data.steers) == validation
+    assert len(data.steering) == int(data.steers.sum()) == max(1, validation // 2)
+    assert set(data.steering.rows.tolist()) <= set(data.validation.rows.tolist())
+    expected = data.validation.labels.bincount(minlength=10) * (len(data.steering) / validation)
+    assert (data.steering.labels.bincount(minlength=10) - expected).abs().max() < 1
+    again = load(digits(validation=validation, train_examples=20, test_examples=10), CPU)
+    assert torch.equal(again.steers, data.steers)
+
+
+def test_another_split_seed_steers_by_other_images() -> None:
+    labels = load(digits(), CPU).validation.labels
+    one, other = (steering_part(labels, split_seed=seed) for seed in (0, 1))
+    assert not torch.equal(one, other)
+
+
 def test_fewer_examples_are_balanced_and_leave_validation_alone() -> None:
     whole = load(digits(), CPU)
     part = load(digits(train_examples=100, test_examples=50), CPU)
@@ -112,6 +134,7 @@ def test_cut_depends_on_the_split_seed_alone() -> None:
 def test_cut_is_the_same_in_every_version() -> None:
     """Golden: a change here makes other models of the same settings."""
     data = load(digits(validation=10, test_examples=10, train_examples=10), CPU)
+    assert data.steering.rows.tolist() == GOLDEN_STEERING
     assert data.validation.rows.tolist() == GOLDEN_VALIDATION
     assert data.train.rows.tolist() == GOLDEN_TRAIN
     assert data.test.rows.tolist() == GOLDEN_TEST

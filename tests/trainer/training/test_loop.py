@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 import math
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 import torch
@@ -24,10 +25,10 @@ from tests.trainer.runs import (
 )
 from trainer.attacks import frozen
 from trainer.config import Trial, read_trial
-from trainer.data import fingerprint, load
+from trainer.data import Split, fingerprint, load
 from trainer.evaluation.suite import evaluate, read_suite
 from trainer.input.document import Document
-from trainer.training.loop import DivergedError
+from trainer.training.loop import DivergedError, train
 from trainer.training.losses import branch_losses
 
 # What is told
@@ -65,6 +66,14 @@ def test_the_learning_rate_told_is_that_of_the_last_step(small_trial: MakeTrial)
     assert [row["learning_rate"] for row in diary.rows] == pytest.approx(expected)
 
 
+def test_training_does_without_a_test_set(small_trial: MakeTrial) -> None:
+    trial = small_trial(method={"method": "average"})
+    data = replace(load(trial.data, CPU), test=cast(Split, None))
+    alone = Diary()
+    train(trial, data, device=CPU, reporter=alone, resume=None, micro_batches=1)
+    assert alone.facts() == run(trial)[1].facts()
+
+
 def test_losses_fall_and_accuracy_rises(small_trial: MakeTrial) -> None:
     _, diary = run(small_trial(data={"train_examples": 1000}, validation={"examples": 180}))
     losses = [row["loss/natural"] for row in diary.rows]
@@ -73,15 +82,19 @@ def test_losses_fall_and_accuracy_rises(small_trial: MakeTrial) -> None:
     assert diary.rows[-1]["validation/collapsed"] == 0
 
 
-def test_validation_is_an_evaluation_of_the_held_out_images(small_trial: MakeTrial) -> None:
-    trial = small_trial(data={"train_examples": 600}, validation={"examples": 90})
+def test_validation_is_an_evaluation_of_the_held_out_images_that_steer(
+    small_trial: MakeTrial,
+) -> None:
+    trial = small_trial(data={"train_examples": 600}, validation={"examples": 60})
     model, diary = run(trial)
     attacks = {  # of one step, which crosses the set as in training
         label: {"epsilon": epsilon, "step_size": 2.5 * epsilon, "ladder": [1]}
         for label, epsilon in {"pgd": 0.2, "flow": 0.15, "rt": 0.25}.items()
     }
-    document = Document.from_plain({"split": "validation", "examples": 90, **attacks}, "test")
-    outcomes = evaluate(model, read_suite(document), load(trial.data, CPU), progress=None)
+    document = Document.from_plain({"split": "validation", "examples": 60, **attacks}, "test")
+    data = load(trial.data, CPU)
+    steering = replace(data, validation=data.steering)
+    outcomes = evaluate(model, read_suite(document), steering, progress=None)
     row = diary.rows[-1]
     assert row["validation/natural_accuracy"] == outcomes.natural_accuracy() > 0.5
     assert row["validation/union_accuracy"] == outcomes.union_accuracy()

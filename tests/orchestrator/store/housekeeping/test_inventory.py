@@ -42,7 +42,7 @@ def test_states_are_those_of_attempts(
         flow.id: "failed: diverged",
     }
     assert found[pareto.id].method == "pareto rho=0.4"
-    assert (found[standard.id].evaluations, found[standard.id].epochs_done) == (1, 2)
+    assert (found[standard.id].evaluations, found[standard.id].epochs_done) == (2, 2)
     assert found[standard.id].bytes == sum(
         store.files.sizes(TrialFolder.of(standard.id).path).values()
     )

@@ -1,0 +1,163 @@
+"""What a sweep's numbers stand on, what chose among its cells, and how far both may be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.plan.plan import Plan
+from orchestrator.results.images import (
+    FEWEST_TO_PICK_BY,
+    on_half,
+    picking_images,
+    shown_images,
+)
+from orchestrator.spec.sweep_spec import SweepSpec
+from orchestrator.store import Files
+from orchestrator.store.leases.lease import utc_now
+from orchestrator.store.sweeps.ledger import reads_by_sweep, reads_of, record_read
+from orchestrator.store.sweeps.records import ReadOfTest
+from trainer.evaluation.suite import SplitName
+from trainer.input.settings import content_id
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """What a sweep's numbers stand on, and what chose among its cells."""
+
+    split: SplitName  # that the numbers stand on
+    selection: SplitName  # that cells are selected by
+    images: int | None  # that cells are selected by; None: nothing is evaluated on them
+    is_held_back: bool  # test numbers wait until the sweep is complete
+    shown_before: str | None  # when test numbers of other trials of the sweep were; UTC, ISO 8601
+    reads: int  # of the test set under the suite, by all sweeps of the store
+
+    @property
+    def is_reliable(self) -> bool:
+        """Whether enough images pick."""
+        return self.images is not None and self.images >= FEWEST_TO_PICK_BY
+
+    def lines(self) -> Iterator[tuple[str, str]]:
+        """Yield what a reader must know, for people: what each line is about, and what it says."""
+        if self.is_held_back:
+            yield "numbers", f"of {self._by}: the test set is shown once nothing is left to do"
+        else:
+            yield "numbers", f"of {self.split} images"
+        yield "selected", self._selected()
+        if self.shown_before is not None:
+            yield "exploratory", self._exploratory()
+
+    def note(self) -> str:
+        """Say in brief what chose, for the small print of pictures."""
+        if self.images is None:
+            return "nothing selected"
+        said = [f"knee chosen on {self._by}"]
+        said += ["optimistic"] if self.is_optimistic else []
+        said += [] if self.is_reliable else ["pick unreliable"]
+        said += ["exploratory"] if self.shown_before is not None else []
+        return ", ".join(said)
+
+    def record(self) -> dict[str, Any]:
+        """The choice as values of JSON, as `front.json` has it under `selection`."""
+        return {
+            "by": self.selection,
+            "images": self.images,
+            "is_reliable": self.is_reliable,
+            "is_optimistic": self.is_optimistic,
+            "is_exploratory": self.shown_before is not None,
+            "test_shown_before": self.shown_before,
+            "test_reads": self.reads,
+        }
+
+    @property
+    def is_optimistic(self) -> bool:
+        """Whether cells are selected by the very images that the numbers stand on."""
+        return self.selection == self.split
+
+    @property
+    def _by(self) -> str:
+        count = "" if self.images is None else f"{self.images:,} "
+        kind = "validation images that pick" if self.selection == "validation" else "test images"
+        return f"{count}{kind}"
+
+    def _selected(self) -> str:
+        if self.images is None:
+            return "nothing: no model is evaluated on the images that pick"
+        said = f"cells and knee by {self._by}"
+        if self.selection == "test":
+            said += ", as in the paper (selection: test)"
+        if self.is_optimistic:
+            said += "; their numbers on the same images are optimistic"
+        if self.images is not None and not self.is_reliable:
+            said += f"; picks are unreliable by fewer than {FEWEST_TO_PICK_BY:,} images"
+        return said
+
+    def _exploratory(self) -> str:
+        return (
+            f"test numbers of this sweep were shown on {self.shown_before} before its trials, "
+            f"suite, objectives or selection became what they are: what they suggested, they "
+            f"cannot confirm"
+        )
+
+
+def choice(spec: SweepSpec, plan: Plan, files: Files) -> Choice:
+    """Say what the numbers of a plan stand on, and what chose, by the plan and the store's ledger
+    of test sets."""
+    images, picks = shown_images(spec, plan), picking_images(spec)
+    split = spec.suite.split if images == "suite" else "validation"
+    reads = reads_by_sweep(files, spec.name)
+    if spec.reevaluation is not None:  # harder on the same models is no second look
+        reads = {what: read for what, read in reads.items() if read.suite == spec.suite.id}
+    own = reads.get(_what(spec, plan))
+    others = [read.at for what, read in reads.items() if what != _what(spec, plan)]
+    earlier = [at for at in others if own is None or at < own.at]
+    return Choice(
+        split=split,
+        selection=spec.selection,
+        images=_number_of_images(plan, picks == "suite"),
+        is_held_back=spec.suite.split != split,
+        shown_before=min(earlier, default=None),
+        reads=max(
+            (reads_of(files, data, spec.suite.id) for data in _data(plan)),
+            default=0,
+        ),
+    )
+
+
+def record_shown(spec: SweepSpec, plan: Plan, files: Files) -> None:
+    """Record in the store's ledger that test numbers of a plan are shown, where they are."""
+    if spec.suite.split != "test" or shown_images(spec, plan) != "suite":
+        return
+    done = [planned for planned in plan.trials if planned.evaluation is not None]
+    if done:
+        read = ReadOfTest(at=utc_now(), suite=spec.suite.id, data=_data(plan), trials=len(done))
+        record_read(files, spec.name, _what(spec, plan), read)
+
+
+def _what(spec: SweepSpec, plan: Plan) -> str:
+    """Name all that test numbers are chosen and compared by: equal names, the same question."""
+    content = {
+        "trials": sorted(planned.id for planned in plan.trials),
+        "suite": spec.suite.id,
+        "objectives": [str(objective) for objective in spec.objectives],
+        "selection": spec.selection,
+    }
+    return content_id("r", content)
+
+
+def _data(plan: Plan) -> dict[str, str]:
+    """Return the names of the plan's data sets by their fingerprints."""
+    return {planned.trial.fingerprint: planned.trial.data.name for planned in plan.trials}
+
+
+def _number_of_images(plan: Plan, is_test: bool) -> int | None:
+    """Count the images that pick; the fewest where trials differ in it."""
+    found = {
+        planned.evaluation.on_all.examples
+        if is_test
+        else on_half(planned.validation, "picking").examples
+        for planned in plan.trials
+        if planned.evaluation is not None and planned.validation is not None
+    }
+    return min((count for count in found if count), default=None)

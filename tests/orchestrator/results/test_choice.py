@@ -1,0 +1,244 @@
+"""What chooses and what is told stand on different images, and every output says which."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from orchestrator.front import app as front_app
+from orchestrator.plan.plan import Plan, make_plan
+from orchestrator.plan.planned_trial import PlannedTrial
+from orchestrator.results.choice import choice, record_shown
+from orchestrator.results.images import shown_images
+from orchestrator.results.trials_table import table_on, trials_table, validation_table
+from orchestrator.spec.sweep_spec import SweepSpec
+from orchestrator.store import Store
+from orchestrator.store.sweeps.ledger import reads_by_sweep, reads_of
+from orchestrator.store.sweeps.starts import begun
+from orchestrator.store.trials.records import Evaluated, Halves, OnImages, Trained
+from tests.orchestrator.conftest import Begin, Read
+from trainer.evaluation.outcomes import Outcomes
+from trainer.input.problems import BadInput
+from trainer.weights.checkpoint import Weights
+
+SWEEP = """\
+data: digits
+methods:
+  pareto: {vary: {rho: [0.2, 0.4, 0.6]}}
+evaluation: {pgd: {ladder: [1]}, flow: null, rt: null}
+seeds: [0, 1]
+tracking: none
+"""
+
+NUMBERS = {  # natural and robust accuracy on the test set, on the half that picks, that steers
+    "standard": ((1.0, 0.0), (1.0, 0.0), (1.0, 0.0)),
+    "pareto rho=0.2": ((0.9, 0.5), (0.9, 0.1), (0.9, 0.9)),
+    "pareto rho=0.4": ((0.8, 0.4), (0.8, 0.5), (0.1, 0.1)),
+    "pareto rho=0.6": ((0.7, 0.3), (0.4, 0.6), (0.2, 0.0)),
+}
+"""On the test set rho 0.2 beats the others, and on what steers; on what picks all are on the front,
+and rho 0.4 is its knee."""
+
+
+def accuracies(natural: float, robust: float) -> dict[str, float]:
+    return {
+        "natural_accuracy": natural,
+        "robust_accuracy_pgd": robust,
+        "worst_pgd": robust,
+        "union_accuracy": robust,
+    }
+
+
+def put(planned: PlannedTrial, spec: SweepSpec, begin: Begin, *, picking: int = 90) -> None:
+    """A trial with the numbers of its cell, in the store."""
+    attempt = begin(planned.trial)
+    trained = Trained(epochs=15, seconds=1.0, collapsed=False, degraded=False)
+    attempt.publish(Weights(trial={}, model={}), trained, keeps_last=True)
+    title = planned.title.rpartition(" seed=")[0]
+    test, picks, steers = (accuracies(*numbers) for numbers in NUMBERS[title])
+    bits = Outcomes(
+        natural=np.ones(1, dtype=bool),
+        robust={"pgd": np.ones((1, 1), dtype=bool)},
+        ladders={"pgd": (1,)},
+    )
+    halves = Halves(
+        steering=OnImages(examples=picking, accuracies=steers),
+        picking=OnImages(examples=picking, accuracies=picks),
+    )
+    assert spec.choice_suite is not None
+    on_validation = Evaluated(seconds=1.0, examples=2 * picking, accuracies=steers, halves=halves)
+    attempt.keep_outcomes(spec.choice_suite.id, bits, on_validation)
+    on_test = Evaluated(seconds=1.0, examples=359, accuracies=test)
+    attempt.keep_outcomes(spec.suite.id, bits, on_test)
+    attempt.end("done")
+
+
+def all_done(spec: SweepSpec, store: Store, begin: Begin, **facts: Any) -> Plan:
+    for planned in make_plan(spec, store).pending(retry_failed=False):
+        put(planned, spec, begin, **facts)
+    return make_plan(spec, store)
+
+
+def cells_with(table: pd.DataFrame, mark: str) -> set[Any]:
+    """Values of rho of the cells all of whose rows are marked; of each all rows are, or none."""
+    rows = table.assign(rho=table["rho"].astype(object).where(table["rho"].notna(), "standard"))
+    marked = rows.groupby("rho")[mark]
+    assert (marked.nunique() == 1).all()
+    return {rho for rho, is_marked in marked.first().items() if is_marked}
+
+
+def test_cells_and_knee_are_selected_by_the_images_that_pick(
+    read: Read, store: Store, begin: Begin
+) -> None:
+    """And the numbers that are shown are the test set's."""
+    spec = read(SWEEP)
+    plan = all_done(spec, store, begin)
+    table = trials_table(spec, plan)
+    assert set(table["split"]) == {"test"}
+    assert table["natural_accuracy"].tolist() == [1, 0.9, 0.8, 0.7] * 2
+    assert cells_with(table, "selected") == {"standard", 0.2, 0.4, 0.6}
+    assert cells_with(table, "at_knee") == {0.4}
+    assert cells_with(table, "on_front") == {"standard", 0.2}
+    validated = validation_table(spec, plan)
+    assert list(validated) == list(table)
+    assert set(validated["split"]) == {"validation"}
+    assert validated["natural_accuracy"].tolist() == [1, 0.9, 0.8, 0.4] * 2
+    assert validated["robustness_score"].tolist() == pytest.approx([0, 0.1, 0.5, 0.6] * 2)
+    assert cells_with(validated, "at_knee") == {0.4}
+    assert cells_with(validated, "on_front") == {"standard", 0.2, 0.4, 0.6}
+    steered = table_on(spec, plan, "steering")
+    assert steered["natural_accuracy"].tolist() == [1, 0.9, 0.1, 0.2] * 2
+
+
+def test_selection_on_the_test_set_is_the_papers_and_says_so(
+    read: Read, store: Store, begin: Begin
+) -> None:
+    spec = read(SWEEP, "selection=test")
+    plan = all_done(spec, store, begin)
+    table = trials_table(spec, plan)
+    assert cells_with(table, "selected") == cells_with(table, "on_front") == {"standard", 0.2}
+    said = choice(spec, plan, store.files)
+    assert said.record()["by"] == "test"
+    assert said.is_optimistic
+    assert "as in the paper (selection: test)" in dict(said.lines())["selected"]
+    assert "optimistic" in said.note()
+    assert cells_with(validation_table(spec, plan), "selected") == {"standard", 0.2}
+
+
+def test_selection_on_a_test_set_that_is_not_read_is_refused(read: Read) -> None:
+    with pytest.raises(BadInput, match=r"selection: must be validation where evaluation.split is"):
+        read(SWEEP, "evaluation.split=validation", "selection=test")
+
+
+def test_test_numbers_wait_until_nothing_is_left_to_do(
+    read: Read, store: Store, begin: Begin
+) -> None:
+    spec = read(SWEEP)
+    *first, last = make_plan(spec, store).trials
+    for planned in first:
+        put(planned, spec, begin)
+    plan = make_plan(spec, store)
+    table = trials_table(spec, plan)
+    assert shown_images(spec, plan) == "picking"
+    assert table["split"].dropna().tolist() == ["validation"] * 7
+    assert table["natural_accuracy"].dropna().tolist() == [1, 0.9, 0.8, 0.4, 1, 0.9, 0.8]
+    said = choice(spec, plan, store.files)
+    assert said.is_held_back
+    numbers = "of 90 validation images that pick: the test set is shown once nothing is left to do"
+    assert dict(said.lines())["numbers"] == numbers
+    record_shown(spec, plan, store.files)
+    assert not reads_by_sweep(store.files, spec.name)
+    put(last, spec, begin)
+    assert set(trials_table(spec, make_plan(spec, store))["split"]) == {"test"}
+    shown = read(SWEEP, "selection=test")
+    assert shown_images(shown, plan) == "suite", "who selects by it has nothing to wait for"
+
+
+@pytest.mark.parametrize(("picking", "is_reliable"), [(90, False), (999, False), (1000, True)])
+def test_picks_by_few_images_are_called_unreliable(
+    picking: int, is_reliable: bool, read: Read, store: Store, begin: Begin
+) -> None:
+    spec = read(SWEEP)
+    said = choice(spec, all_done(spec, store, begin, picking=picking), store.files)
+    assert said.images == picking
+    assert said.record()["is_reliable"] is is_reliable
+    assert ("unreliable" in dict(said.lines())["selected"]) is not is_reliable
+    assert ("unreliable" in said.note()) is not is_reliable
+
+
+def test_a_sweep_changed_after_its_test_numbers_were_shown_is_exploratory(
+    read: Read, store: Store, begin: Begin
+) -> None:
+    spec = read(SWEEP)
+    plan = all_done(spec, store, begin)
+    record_shown(spec, plan, store.files)
+    record_shown(spec, plan, store.files)
+    assert len(reads_by_sweep(store.files, spec.name)) == 1, "the same question, once"
+    assert choice(spec, plan, store.files).shown_before is None
+    (data,) = {planned.trial.fingerprint for planned in plan.trials}
+    for change in ("seeds=[0, 1, 2]", "objectives=[union_accuracy, natural_accuracy]"):
+        changed = read(SWEEP, change)
+        its_plan = all_done(changed, store, begin)
+        said = choice(changed, its_plan, store.files)
+        assert said.record()["is_exploratory"]
+        assert said.shown_before is not None
+        assert "exploratory" in said.note()
+        assert said.shown_before in dict(said.lines())["exploratory"]
+        record_shown(changed, its_plan, store.files)
+        assert choice(changed, its_plan, store.files).record()["is_exploratory"], "later too"
+    assert choice(spec, plan, store.files).shown_before is None, "it was the first"
+    assert reads_of(store.files, data, spec.suite.id) == 3
+    assert choice(spec, plan, store.files).reads == 3
+    assert reads_of(store.files, data, "e0") == reads_of(store.files, "other", spec.suite.id) == 0
+
+
+def test_the_command_that_draws_says_what_chose(read: Read, store: Store, begin: Begin) -> None:
+    spec = read(SWEEP)
+    all_done(spec, store, begin)
+    with begun(
+        store.files, store.files, spec.name, joins=False, lasts=60.0, on_tick=lambda lease: None
+    ):
+        pass
+    done = CliRunner().invoke(front_app, ["sweep.yaml"])
+    assert done.exit_code == 0, done.output
+    assert re.search(r"^numbers +of test images$", done.stdout, re.MULTILINE)
+    assert "cells and knee by 90 validation images that pick" in done.stdout
+    record = json.loads((Path(spec.storage) / spec.folder / "front.json").read_text())
+    assert record["selection"]["by"] == "validation"
+    assert record["splits"] == ["test"]
+    table = trials_table(spec, make_plan(spec, store)).set_index("trial_id")
+    assert table.loc[record["knee"], "rho"] == 0.4
+    assert len(record["selected"]) == 8
+
+
+def test_a_storage_with_test_evaluations_alone_does_the_missing_ones(
+    read: Read, store: Store, begin: Begin
+) -> None:
+    """Nothing is trained; of weights that were given up nothing is missed."""
+    spec = read(SWEEP)
+    all_done(spec, store, begin)
+    assert spec.choice_suite is not None
+    for planned in make_plan(spec, store).trials:
+        store.files.remove(f"trials/{planned.id}/evaluations/{spec.choice_suite.id}.json")
+    before = make_plan(spec, store)
+    assert before.counts() == {"done": 8}
+    assert len(before.pending(retry_failed=False)) == 8
+    table = trials_table(spec, before)
+    assert table["natural_accuracy"].tolist() == [1, 0.9, 0.8, 0.7] * 2, "as they were shown"
+    assert not table["selected"].any()
+    said = dict(choice(spec, before, store.files).lines())
+    assert said["selected"] == "nothing: no model is evaluated on the images that pick"
+    assert {planned.todo for planned in before.trials} == {"evaluation on validation images"}
+    assert {planned.epochs_left for planned in before.trials} == {0}
+    first = before.trials[0]
+    store.files.rename(f"trials/{first.id}/result.json", f"trials/{first.id}/dropped.json")
+    after = make_plan(spec, store)
+    assert after.trials[0].status == "done"
+    assert len(after.pending(retry_failed=False)) == 7
