@@ -27,6 +27,15 @@ FEW = {
     **{f"validation.attacks.{name}.num_steps": 1 for name in ("pgd", "flow", "rt")},
     **{f"evaluation.{name}.ladder": "[1, 2]" for name in ("pgd", "flow", "rt")},
 }
+WEIGHTS = "[{natural: 0.4, pgd: 0.3, flow: 0.15, rt: 0.15}]"
+ONE_WEIGHT: dict[str, object] = {
+    **{
+        f"methods.{method}.vary.natural_weight": "[0.4]"
+        for method in ("pgd", "flow", "rt", "integrated", "average", "maximum")
+    },
+    "methods.weighted.vary.weights": WEIGHTS,
+    "methods.pareto.vary.rho": "[0.4]",
+}
 ONE_VALUE_AN_AXIS: dict[str, dict[str, object]] = {
     "quickstart": {
         "methods.pgd.vary.natural_weight": "[0.4]",
@@ -34,24 +43,21 @@ ONE_VALUE_AN_AXIS: dict[str, dict[str, object]] = {
         "methods.pareto.vary.rho": "[0.4]",
     },
     "random_digits": {"search.trials": 7},
-    "laptop_mnist": {"methods.pareto.vary.rho": "[0.5]"},
-    "front_mnist": {
-        "methods.pgd.vary.pgd.epsilon": "[0.3]",
-        "methods.average.vary.natural_weight": "[0.25]",
-        "methods.maximum.vary.natural_weight": "[0.25]",
-        "methods.pareto.vary.rho": "[0.4]",
-    },
+    "laptop_mnist": ONE_WEIGHT,
+    "front_mnist": ONE_WEIGHT,
     "front_cifar": {
         "data.verify": "false",  # the copy at hand is a part of the published files
         "methods.pgd.vary.pgd.epsilon": "[8/255]",
         "methods.flow.vary.flow.epsilon": "[0.05]",
         "methods.rt.vary.rt.epsilon": "[0.1]",
+        "methods.integrated.vary.training.radius_scale": "[1]",
         "methods.average.vary.natural_weight": "[0.25]",
-        "methods.maximum.vary.pgd.epsilon": "[8/255]",
+        "methods.maximum.vary.natural_weight": "[0.25]",
+        "methods.weighted.vary.weights": WEIGHTS,
         "methods.pareto.vary.rho": "[0.4]",
         "methods.pareto_absolute.vary.r": "[0.5]",
     },
-    "front_caltech": {"methods.pareto.vary.rho": "[0.5]"},
+    "front_caltech": ONE_WEIGHT,
 }
 ON_DIGITS = {"quickstart", "random_digits"}
 
