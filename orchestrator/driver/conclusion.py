@@ -36,6 +36,7 @@ def conclude(
     files = store.files
     write_manifest(files, spec, plan)
     table = trials_table(spec, plan)
+    validation = None if spec.choice_suite is None else validation_table(spec, plan)
     record_shown(spec, plan, files)
     chosen = choice(spec, plan, files)
     covered = coverage(spec, plan)
@@ -44,7 +45,7 @@ def conclude(
         pairs=spec.contrasts.pairs,
         margin=spec.contrasts.margin,
         largest_sacrifice=spec.contrasts.largest_sacrifice,
-        choosing=table,
+        choosing=table if validation is None or spec.selection == "test" else validation,
         reference=REFERENCE,
         covered=covered,
     )
@@ -59,7 +60,7 @@ def conclude(
             reference_point=spec.reference_point,
             comparison=comparison,
             covered=covered,
-            validation=None if spec.choice_suite is None else validation_table(spec, plan),
+            validation=validation,
             chosen=chosen,
         )
         theirs = starts_elsewhere(files, spec.name, start)

@@ -26,7 +26,7 @@ class KnownTrial:
     settings: Mapping[str, Any]  # by setting that varies in the sweep; None: plays no part
     seed: int
     status: Status
-    values: Mapping[str, float]  # by column of the table, of those that are numbers and known
+    values: Mapping[str, float]  # by column, of numbers known; on validation images that steer
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ from orchestrator.results.reevaluation import plan_start, reevaluated
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Store
 from orchestrator.store.records.layout import TrialFolder
+from orchestrator.store.sweeps.ledger import reads_by_sweep
 from orchestrator.store.trials.result import published
 from tests.orchestrator.conftest import Finish, Read
 from tests.orchestrator.driver.test_tracked_trials import SPEC, Recorder
@@ -58,12 +59,16 @@ def test_results_are_written_tracked_and_only_wanted_weights_stay(
     assert is_tracked
     assert set(results.front.points["trial_id"]) == {trials[0].id, trials[2].id}
     names = {path.name for path in results.staged}
-    assert {"trials.csv", "front.csv", "front.json"} <= names
+    assert {"trials.csv", "validation.csv", "front.csv", "front.json"} <= names
     for name in names:
         assert store.files.read(f"{spec.folder}/{name}"), name
     assert not any(path.exists() for path in results.staged), "the staging folder is gone"
     front = json.loads(store.files.read(f"{spec.folder}/front.json") or b"")
     assert front["hypervolume"] == pytest.approx(results.front.hypervolume)
+    assert front["selection"]["by"] == "validation"
+    assert front["splits"] == ["test"]
+    assert results.comparison.contrasts.chosen_on == "validation", "the best other method"
+    assert len(reads_by_sweep(store.files, spec.name)) == 1
     assert set(read_manifest(store.files, spec).settled) == {trial.id for trial in trials}
     assert [each.id for each in tracker.trials] == [trial.id for trial in trials]
     ((metrics, _),) = tracker.fronts
@@ -75,8 +80,13 @@ def test_half_done_sweep_keeps_all_weights_and_says_if_the_tracker_lacks_some(
     spec: SweepSpec, store: Store, finish: Finish
 ) -> None:
     trials = do(spec, store, finish, count=2)
-    _, is_tracked = conclude(spec, make_plan(spec, store), store, Full(), start="")
+    tracker = Full()
+    results, is_tracked = conclude(spec, make_plan(spec, store), store, tracker, start="")
     assert not is_tracked
+    ((metrics, _),) = tracker.fronts
+    assert metrics.keys() == {"validation_hypervolume", "validation_front_size"}
+    assert set(results.front.measured["split"]) == {"validation"}
+    assert not reads_by_sweep(store.files, spec.name), "test numbers wait"
     assert have_weights(store, trials) == [True, True, False]
 
 
