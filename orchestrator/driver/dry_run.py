@@ -18,6 +18,7 @@ from orchestrator.costs.budget import usage
 from orchestrator.costs.equality import equality
 from orchestrator.costs.footprint import bytes_stored
 from orchestrator.costs.forecast import Forecast, forecast, room_here
+from orchestrator.driver.alpha_preview import lines, previews, warnings
 from orchestrator.driver.preflight import check_storage, ready
 from orchestrator.plan.manifest import read_manifest
 from orchestrator.plan.plan import Plan, with_republished
@@ -80,6 +81,7 @@ def show_plan(
         used = usage(all_starts(files, spec.name))
         slots = 1 if is_local else room_here(spec.policy.resources)
         given = equality(plan.trials)
+        weights = previews(plan.trials, lambda trial_id: store.trial(trial_id).rows())
         coming = forecast(
             plan,
             yet_to_come(spec, plan),
@@ -92,7 +94,12 @@ def show_plan(
             stored=stored,
         )
     if as_json:
-        print_json(_record(spec, plan, search, coming) | {"methods": given.record()})
+        record = {
+            "methods": given.record(),
+            "alpha": [each.record() for each in weights],
+            "alpha_warnings": list(warnings(weights)),
+        }
+        print_json(_record(spec, plan, search, coming) | record)
         return
     rows = chosen(plan.trials, MOST_ROWS)
     print_table(console, _columns(spec.settings, rows), more="--json")
@@ -108,7 +115,7 @@ def show_plan(
         said.append(("stopping", f"{label} {rule.words()}"))
     if reach := reach_text(spec.contrasts.pairs, len(spec.seeds)):
         said.append(("contrasts", reach))
-    said += given.lines()
+    said += [*lines(weights), *given.lines()]
     said += coming.lines()
     if more := hidden(plan, rows, "--dry-run --json"):
         said.append(("trials", more))

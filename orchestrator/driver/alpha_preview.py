@@ -1,0 +1,159 @@
+"""What each r and rho of a sweep would weigh, before anything is trained.
+
+Weights follow from the losses that a training meets. Here they are those of the middle epoch of a
+trial that is trained, or, where none is, equal ones; second moments are taken for the products of
+the means, by which weights differ in the third decimal.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from orchestrator.plan.planned_trial import PlannedTrial
+from orchestrator.table.setting_values import named_value
+from trainer.methods import NATURAL, Pareto
+from trainer.methods.alpha import solve_alpha
+from trainer.training.loop import EpochRow
+
+EQUAL_LOSS = 1.0
+"""Mean of every loss where none is recorded."""
+
+SAME = 1e-3
+"""Difference of weights below which two values are one."""
+
+NO_WEIGHT = 5e-3
+"""Weight that is shown as 0."""
+
+MOST_SHOWN = 8
+"""Cells whose weights are written out."""
+
+RowsOf = Callable[[str], Sequence[EpochRow]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preview:
+    """Weights of one cell's losses."""
+
+    name: str  # of the cell, such as `pareto rho=0.4`
+    alpha: Mapping[str, float]  # by branch
+    clipped: bool  # r to what the losses can give
+    losses: Mapping[str, float]  # means, by branch
+    origin: str | None  # id of the trial that met these losses; None: they are made up
+
+    def record(self) -> dict[str, Any]:
+        """Return the preview as values of JSON."""
+        return {
+            "cell": self.name,
+            "alpha": dict(self.alpha),
+            "clipped": self.clipped,
+            "losses": dict(self.losses),
+            "losses_of": self.origin,
+        }
+
+
+def previews(trials: Sequence[PlannedTrial], rows_of: RowsOf) -> list[Preview]:
+    """Preview the weights of each cell of Pareto training.
+
+    Args:
+        rows_of: gives a trial's epochs, from its id.
+    """
+    cells: dict[str, PlannedTrial] = {}
+    for planned in trials:
+        if isinstance(planned.trial.method, Pareto) and planned.trial.replay is None:
+            cells.setdefault(_name(planned), planned)
+    known: dict[tuple[str, ...], tuple[str | None, dict[str, float]]] = {}
+    found = []
+    for name, planned in cells.items():
+        method = planned.trial.method
+        assert isinstance(method, Pareto)
+        branches = method.branches()
+        if branches not in known:
+            known[branches] = _recorded(trials, branches, rows_of)
+        origin, losses = known[branches]
+        m = np.array([losses[branch] for branch in branches])
+        r = method.r if method.r is not None else (method.rho or 0.0) * float(m[1:].max())
+        solution = solve_alpha(np.outer(m, m), m, r)
+        alpha = dict(zip(branches, solution.alpha.tolist(), strict=True))
+        found.append(
+            Preview(name=name, alpha=alpha, clipped=solution.clipped, losses=losses, origin=origin)
+        )
+    return found
+
+
+def lines(found: Sequence[Preview]) -> Iterator[tuple[str, str]]:
+    """Yield the previews for people: what each line is about, and what it says."""
+    for each in found[:MOST_SHOWN]:
+        clipped = ", r is clipped" if each.clipped else ""
+        yield "alpha", f"{each.name}: {_mix(each.alpha)}{clipped}"
+    if len(found) > MOST_SHOWN:
+        yield "", f"and {len(found) - MOST_SHOWN} more: --dry-run --json"
+    for origin, losses in {each.origin: each.losses for each in found}.items():
+        whose = "equal losses, for want of a trained trial" if origin is None else f"in {origin}"
+        yield "", f"on the losses {_mix(losses)} ({whose})"
+    for warning in warnings(found):
+        yield "warning", warning
+
+
+def warnings(found: Sequence[Preview]) -> Iterator[str]:
+    """Yield which cells come to the same weights, and which give the natural loss none."""
+    groups: list[list[Preview]] = []
+    for each in found:
+        for group in groups:
+            if _is_same(group[0], each):
+                group.append(each)
+                break
+        else:
+            groups.append([each])
+    for group in groups:
+        if len(group) > 1:
+            names = ", ".join(each.name for each in group)
+            yield f"{names} come to the same weights on these losses: keep one of them"
+    none = [each.name for each in found if each.alpha[NATURAL] < NO_WEIGHT]
+    if none:
+        names = ", ".join(none)
+        yield f"{names} would give the natural loss no weight on these losses: lower r or rho"
+
+
+def _is_same(one: Preview, other: Preview) -> bool:
+    return one.alpha.keys() == other.alpha.keys() and all(
+        math.isclose(weight, other.alpha[branch], rel_tol=0, abs_tol=SAME)
+        for branch, weight in one.alpha.items()
+    )
+
+
+def _recorded(
+    trials: Iterable[PlannedTrial], branches: tuple[str, ...], rows_of: RowsOf
+) -> tuple[str | None, dict[str, float]]:
+    """Return the losses of a trained trial's middle epoch, and its id; equal ones where there is
+    none of these branches."""
+    for planned in trials:
+        method = planned.trial.method
+        if not isinstance(method, Pareto) or method.branches() != branches:
+            continue
+        rows = rows_of(planned.id) if planned.progress.trained else ()
+        if not rows:
+            continue
+        row = rows[len(rows) // 2]
+        losses = {branch: row.get(f"loss/{branch}", math.nan) for branch in branches}
+        if all(math.isfinite(loss) for loss in losses.values()):
+            return planned.id, losses
+    return None, dict.fromkeys(branches, EQUAL_LOSS)
+
+
+def _name(planned: PlannedTrial) -> str:
+    settings = {key: value for key, value in planned.settings.items() if value is not None}
+    method = planned.trial.method
+    assert isinstance(method, Pareto)
+    for key in ("r", "rho"):
+        if (value := getattr(method, key)) is not None:
+            settings = {key: value} | settings
+    return " ".join([planned.method, *(named_value(key, it) for key, it in settings.items())])
+
+
+def _mix(values: Mapping[str, float]) -> str:
+    return " ".join(f"{branch} {value:.2g}" for branch, value in values.items())

@@ -1,0 +1,91 @@
+"""What a dry run foresees of r and rho: the weights, and which values are one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import pytest
+
+from orchestrator.driver.alpha_preview import lines, previews, warnings
+from orchestrator.plan.plan import make_plan
+from orchestrator.plan.planned_trial import PlannedTrial
+from orchestrator.spec.sweep_spec import SweepSpec
+from orchestrator.store import Progress, Store
+from orchestrator.store.trials.records import Result
+from trainer.training.loop import EpochRow
+
+Read = Callable[..., SweepSpec]
+
+SWEEP = """\
+data: digits
+methods:
+  pareto: {vary: {rho: [0.2, 0.4]}}
+  absolute: {method: pareto, vary: {r: [0.3, 2, 5]}}
+  replay: {of: pareto}
+seeds: [0, 1]
+tracking: none
+"""
+
+
+@pytest.fixture
+def trials(read: Read, store: Store) -> Sequence[PlannedTrial]:
+    return make_plan(read(SWEEP), store, fingerprint_of=lambda data: "made up").trials
+
+
+def nothing(trial_id: str) -> Sequence[EpochRow]:
+    del trial_id
+    return ()
+
+
+def test_with_equal_losses_the_natural_weight_is_what_rho_leaves(
+    trials: Sequence[PlannedTrial],
+) -> None:
+    found = {each.name: each for each in previews(trials, nothing)}
+    assert list(found) == [
+        "pareto rho=0.2", "pareto rho=0.4", "absolute r=0.3", "absolute r=2", "absolute r=5"
+    ]  # fmt: skip
+    for name, share in {
+        "pareto rho=0.2": 0.2,
+        "pareto rho=0.4": 0.4,
+        "absolute r=0.3": 0.3,
+    }.items():
+        assert found[name].alpha["natural"] == pytest.approx(1 - share, abs=1e-6)
+        assert found[name].alpha["rt"] == pytest.approx(share / 3, abs=1e-6)
+        assert not found[name].clipped
+    assert found["absolute r=2"].clipped
+    assert list(warnings(list(found.values()))) == [
+        "absolute r=2, absolute r=5 come to the same weights on these losses: keep one of them",
+        "absolute r=2, absolute r=5 would give the natural loss no weight on these losses: lower r "
+        "or rho",
+    ]
+    said = list(lines(list(found.values())))
+    assert said[0] == ("alpha", "pareto rho=0.2: natural 0.8 pgd 0.067 flow 0.067 rt 0.067")
+    assert said[5] == (
+        "", "on the losses natural 1 pgd 1 flow 1 rt 1 (equal losses, for want of a trained trial)"
+    )  # fmt: skip
+
+
+def test_recorded_losses_are_those_of_a_trained_trial(trials: Sequence[PlannedTrial]) -> None:
+    """Of its middle epoch; an r that equal losses would clip is one like any other then."""
+    first = next(planned for planned in trials if planned.method == "pareto")
+    result = Result(epochs=3, seconds=1.0, attempt=1, bytes=1)
+    done = Progress(result=result, evaluation=None, epochs_done=3, steps_done=0, lease=None)
+    known = [replace(it, progress=done) if it is first else it for it in trials]
+    means = {"natural": 2.0, "pgd": 3.0, "flow": 4.0, "rt": 8.0}
+    rows = [{f"loss/{branch}": k * mean for branch, mean in means.items()} for k in (9, 1, 0.1)]
+    found = {each.name: each for each in previews(known, lambda trial_id: rows)}
+    for each in found.values():
+        assert each.losses == means
+        assert each.origin == first.id
+        assert sum(each.alpha.values()) == pytest.approx(1)
+    for name, r in {"absolute r=2": 2.0, "absolute r=5": 5.0, "pareto rho=0.4": 0.4 * 8}.items():
+        robust = sum(found[name].alpha[branch] * means[branch] for branch in ("pgd", "flow", "rt"))
+        assert robust == pytest.approx(r, rel=1e-6)
+        assert not found[name].clipped
+
+
+def test_a_sweep_without_it_hears_nothing(read: Read, store: Store) -> None:
+    plan = make_plan(read("data: digits\nmethods: {pgd: {}}\n"), store,
+                     fingerprint_of=lambda data: "made up")  # fmt: skip
+    assert list(lines(previews(plan.trials, nothing))) == []
