@@ -285,6 +285,13 @@ def read_trial(document: Document) -> Trial:
         problem, its_attacks = method.unfit(attacks), sorted(set(method.attacks()))
     if problem:
         raise document.fail("method", problem)
+    settings = training.without("attacks").read_as(TrainingSettings)
+    if settings.compile and method.weighting().objectives is not None:
+        raise training.fail(
+            "compile",
+            f"must be false for {type(method).__name__}, which weighs gradients: compiled passes "
+            f"give wrong ones where they are gone back through a second time",
+        )
     which = document.only("fingerprint", "seed").read_as(_Which)
     return Trial(
         fingerprint=which.fingerprint,
@@ -293,7 +300,7 @@ def read_trial(document: Document) -> Trial:
         model=document.section("model").read_as(ModelSettings),
         method=method,
         attacks={label: attacks[label] for label in its_attacks},
-        training=training.without("attacks").read_as(TrainingSettings),
+        training=settings,
         validation=validation.without("attacks").read_as(ValidationSettings),
         validation_attacks=read_attacks(validation.section("attacks")),
         start=document.section("start").read_as(Start) if "start" in document else None,

@@ -10,6 +10,7 @@ from typing import Protocol
 
 import torch
 from torch import Tensor, nn
+from torch._functorch import config as functorch
 
 from trainer.answers import NotFiniteError
 from trainer.config import Trial
@@ -81,13 +82,16 @@ def new_model(trial: Trial, dataset: Dataset, device: torch.device) -> nn.Module
     return placed(model, trial.model, device=device, memory_format=asked)
 
 
-def compiled(model: nn.Module) -> nn.Module:
+def compiled(model: nn.Module, *, goes_back_again: bool) -> nn.Module:
     """Compile the model's passes of training; the compiled model shares its weights.
+
+    `goes_back_again` lets a step keep graphs while it goes back through others.
 
     Evaluations call the model itself, so that bits are the same wherever it is evaluated.
     (`model.compile()` would compile the parts of a Sequential one by one, and not all of them.)
     """
     torch.compiler.reset()  # of other trials of this process: there is a limit to what is kept
+    functorch.donated_buffer = not goes_back_again
     passes = torch.compile(model)
     assert isinstance(passes, nn.Module)
     return passes
@@ -207,7 +211,9 @@ class _Run:
         self._descent = Descent(
             trial=trial,
             split=split,
-            model=compiled(model) if trial.training.compile else model,
+            model=compiled(model, goes_back_again=weighting.by_batch)
+            if trial.training.compile
+            else model,
             optimiser=trial.training.optimiser.build(model.parameters()),
             weighting=weighting,
             micro_batches=micro_batches,

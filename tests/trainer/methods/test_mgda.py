@@ -11,9 +11,12 @@ import pytest
 import torch
 from cvxopt import solvers
 from numpy.typing import NDArray
+from torch import nn
 
+from tests.trainer.runs import MakeTrial, descent_of
 from trainer.methods import Mgda
 from trainer.methods.mgda import MgdaWeighting, least_norm
+from trainer.training.losses import branch_images
 
 Array = NDArray[np.float64]
 
@@ -127,3 +130,36 @@ def test_what_is_reported_goes_on() -> None:
     one.weigh_gradients(products_of(rows))
     other.restore(json.loads(json.dumps(one.state())))
     assert one.epoch_report() == other.epoch_report() != {}
+
+
+def test_every_loss_of_a_network_falls_along_the_direction(small_trial: MakeTrial) -> None:
+    """By finite differences of the losses of a step's own images, in float64: each falls by as much
+    as its gradient says, at least by the least norm squared, equally where it has weight."""
+    trial = small_trial(method={"method": "mgda"})
+    descent = descent_of(trial, micro_batches=1)
+    indices = torch.arange(32)
+    facts = descent.step(indices, epoch=0, step=0)
+    direction = [weight.grad for weight in descent.model.parameters()]
+
+    fresh = descent_of(trial, micro_batches=1)
+    images = branch_images(
+        trial, fresh.split, fresh.model, indices, epoch=0, warmup=1.0, left_out=()
+    )
+    model, labels = fresh.model.double(), fresh.split.labels[indices]
+    start = [weight.detach().clone() for weight in model.parameters()]
+
+    def means(step: float) -> Array:
+        for weight, before, towards in zip(model.parameters(), start, direction, strict=True):
+            assert towards is not None
+            weight.data = before + step * towards.double()
+        with torch.no_grad():
+            found = [nn.functional.cross_entropy(model(it.double()), labels) for it in images]
+        return np.array([float(loss) for loss in found])
+
+    slopes = (means(1e-5) - means(-1e-5)) / 2e-5
+    squared = float(facts.gradient_norm) ** 2
+    assert squared > 1e-3
+    weights = facts.weights.numpy()
+    assert (slopes >= squared * (1 - 1e-3)).all()
+    np.testing.assert_allclose(slopes[weights > 1e-3], squared, rtol=1e-3)
+    assert weights.sum() == pytest.approx(1)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from tests.trainer.runs import FORGETFUL, MakeTrial, descent_of, run
+from trainer.input.problems import BadInput
 from trainer.methods import METHODS, Average, Weighting
 from trainer.training.gradients import ObjectiveGradients
 from trainer.training.step import Descent
@@ -159,6 +160,12 @@ def test_steps_go_where_those_of_the_weighed_losses_do(small_trial: MakeTrial) -
         assert one.grad.stride() == one.stride()
         apart, moved = (one - other).detach().norm(), (other - before).detach().norm()
         assert float(apart) <= 1e-4 * float(moved)
+
+
+@pytest.mark.parametrize("method", ["mgda", "ramp"])
+def test_compiled_passes_are_refused(method: str, small_trial: MakeTrial) -> None:
+    with pytest.raises(BadInput, match=r"training.compile: must be false for .* weighs gradients"):
+        small_trial(method={"method": method}, training={"compile": True})
 
 
 class Softmax(Weighting):
