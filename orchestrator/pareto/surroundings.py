@@ -26,7 +26,7 @@ class Surroundings:
 
     method: str
     dominated: int  # by a cell of the method
-    dominating: int  # a cell of its front, and dominated by none
+    dominating: int  # a cell of its front, of which then none dominates them
     beside: int  # neither
 
     @property
@@ -53,7 +53,7 @@ def surroundings(
     pairs = front[None] - others[:, None]  # others x front x objectives
     no_worse, no_better = np.all(pairs <= 0, axis=2), np.all(pairs >= 0, axis=2)
     is_dominated = np.any(no_worse & ~no_better, axis=1)
-    is_dominating = np.any(no_better & ~no_worse, axis=1) & ~is_dominated
+    is_dominating = np.any(no_better & ~no_worse, axis=1)
     return Surroundings(
         method=method,
         dominated=int(is_dominated.sum()),

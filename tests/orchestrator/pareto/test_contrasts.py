@@ -184,6 +184,17 @@ def test_more_seeds_than_are_flipped_are_undecided_and_say_so() -> None:
 def test_the_best_other_has_as_many_random_cells_as_the_rest() -> None:
     many = {"pareto": [(0.4, 0.0)], "b": [(0.3, 0.0)] + [(0.1, 0.0)] * 9, "c": [(0.25, 0.0)]}
     assert compared(table_of(many), ("pareto", None)).best_other == "c"
+    two = {**many, "c": [(0.2, 0.0), (0.19, 0.0)], "b": [(0.35, 0.0), *[(0.1, 0.0)] * 2]}
+    assert compared(table_of(two), ("pareto", None)).best_other == "b", "2 of 3 have the best often"
+
+
+def test_of_methods_that_hold_nothing_nothing_is_said() -> None:
+    """Alike in failing is not equivalent."""
+    none = {"pareto": [(0.1, 0.0)], "average": [(0.05, 0.0)]}
+    found = compared(table_of(none, seeds=8), ("pareto", "average"))
+    assert verdicts(found) == [Verdict.UNDECIDED]
+    assert found.primary[0].judgement.why.startswith("neither holds anything")
+    assert found.primary[0].difference.is_empty
 
 
 def test_two_tables_are_paired_by_seed() -> None:
