@@ -16,10 +16,10 @@ from trainer.models import build
 
 SUSTAINED_FLOPS = 1e13  # a second, as the files' comments say
 
-SIZES = {  # image shape, classes, training images left by the validation cut, test images
-    "mnist": ((1, 28, 28), 10, 60_000 - 5_000, 10_000),
-    "cifar10": ((3, 32, 32), 10, 50_000 - 5_000, 10_000),
-    "caltech256": ((3, 224, 224), 257, 24_485 - 2_000, 6_122),
+SIZES = {  # image shape, classes, training images before the validation cut, test images
+    "mnist": ((1, 28, 28), 10, 60_000, 10_000),
+    "cifar10": ((3, 32, 32), 10, 50_000, 10_000),
+    "caltech256": ((3, 224, 224), 257, 24_485, 6_122),
 }
 
 
@@ -34,16 +34,19 @@ def passes_of_training(trial: Trial, images: int) -> int:
 
 def gpu_hours(spec: SweepSpec) -> float:
     trial = spec.cells[0].trial
-    shape, classes, train_images, test_images = SIZES[trial.data.name]
+    shape, classes, images, test_images = SIZES[trial.data.name]
+    held_out = trial.data.validation
     half = (0.5,) * shape[0]
     model = build(trial.model, image_shape=shape, num_classes=classes, mean=half, std=half).eval()
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         model(torch.zeros(1, *shape))
-    evaluation = test_images * sum(
+    evaluation = (test_images + held_out) * sum(
         rungs.attack.num_restarts * (2 * rungs.ladder[-1] + 1)
         for rungs in spec.suite.categories.values()
     )
-    passes = sum(passes_of_training(cell.trial, train_images) + evaluation for cell in spec.cells)
+    passes = sum(
+        passes_of_training(cell.trial, images - held_out) + evaluation for cell in spec.cells
+    )
     return passes * len(spec.seeds) * counter.get_total_flops() / SUSTAINED_FLOPS / 3600
 
 
