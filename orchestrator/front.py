@@ -223,11 +223,19 @@ def show(front: Front, console: Console) -> None:
     )
     said = [
         ("hypervolume", f"{front.hypervolume:.6g} (up to {ends})"),
-        ("knee", front.knee or "none"),
+        ("knee", _knee(front)),
         ("trials", f"{front.used} used; left out: {dropped or 'none'}"),
         *remarks(front),
     ]
     print_titled(console, said)
+
+
+def _knee(front: Front) -> str:
+    if front.knee is None:
+        return "none"
+    if front.is_selected_apart:
+        return f"{front.knee}, of the cell that is the knee of what is selected"
+    return f"{front.knee}, chosen on the numbers that are shown: optimistic"
 
 
 def show_files(folder: str, names: Sequence[str], console: Console) -> None:

@@ -158,6 +158,7 @@ def test_files_are_those_of_the_contract(swept: Swept) -> None:
     assert {path.name for path in swept.folder.iterdir()} == {
         "spec.yaml",
         "trials.csv",
+        "validation.csv",
         "front.csv",
         "front.json",
         "front.png",
@@ -168,6 +169,7 @@ def test_files_are_those_of_the_contract(swept: Swept) -> None:
         "plan.json",
         "starts",
         "runs",
+        "test_reads",
     }
     assert (swept.folder / "front.png").read_bytes().startswith(b"\x89PNG")
     assert ElementTree.parse(swept.folder / "front.svg").getroot().tag.endswith("svg")
@@ -238,8 +240,10 @@ def test_json_is_all_of_stdout_and_agrees_with_the_files(swept: Swept) -> None:
 def test_front_command_draws_the_same_front_from_the_table(swept: Swept, tmp_path: Path) -> None:
     drawn = CliRunner().invoke(app, [str(swept.folder / "trials.csv"), "--out", str(tmp_path)])
     assert drawn.exit_code == 0, drawn.output
-    for name in ("front.csv", "front.json"):
-        assert (tmp_path / name).read_text() == (swept.folder / name).read_text()
+    assert (tmp_path / "front.csv").read_text() == (swept.folder / "front.csv").read_text()
+    own = json.loads((swept.folder / "front.json").read_text())
+    assert own.pop("selection")["by"] == "validation", "which a table does not say"
+    assert json.loads((tmp_path / "front.json").read_text()) == own
 
 
 def test_embedded_mlflow_has_a_run_for_the_sweep_and_a_child_for_each_trial(swept: Swept) -> None:
