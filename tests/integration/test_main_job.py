@@ -58,8 +58,25 @@ ONE_VALUE_AN_AXIS: dict[str, dict[str, object]] = {
         "methods.pareto_absolute.vary.r": "[0.5]",
     },
     "front_caltech": ONE_WEIGHT,
+    "comparison_digits": {
+        **ONE_WEIGHT,
+        **{
+            f"methods.{method}.vary.natural_weight": "[0.4]"
+            for method in ("sat", "eat", "msd", "ramp", "tchebycheff")
+        },
+        "methods.means.vary.rho": "[0.4]",
+        "methods.trades.vary.beta": "[1]",
+        "methods.mgda.vary.training.radius_scale": "[1]",
+        "seeds": "[0, 1]",  # a replay takes another seed's schedule
+    },
+    "comparison_fashion": {
+        key: value
+        for key, value in ONE_WEIGHT.items()
+        if key.split(".")[1] not in {"flow", "rt", "integrated"}
+    }
+    | {"methods.eat.vary.natural_weight": "[0.4]"},
 }
-ON_DIGITS = {"quickstart", "random_digits"}
+ON_DIGITS = {"quickstart", "random_digits", "comparison_digits"}
 
 
 def test_every_sweep_file_is_here() -> None:
