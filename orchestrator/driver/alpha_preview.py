@@ -39,6 +39,7 @@ RowsOf = Callable[[str], Sequence[EpochRow]]
 class Preview:
     """Weights of one cell's losses."""
 
+    method: str  # its label
     name: str  # of the cell, such as `pareto rho=0.4`
     alpha: Mapping[str, float]  # by branch
     clipped: bool  # r to what the losses can give
@@ -80,7 +81,14 @@ def previews(trials: Sequence[PlannedTrial], rows_of: RowsOf) -> list[Preview]:
         solution = solve_alpha(np.outer(m, m), m, r)
         alpha = dict(zip(branches, solution.alpha.tolist(), strict=True))
         found.append(
-            Preview(name=name, alpha=alpha, clipped=solution.clipped, losses=losses, origin=origin)
+            Preview(
+                method=planned.method,
+                name=name,
+                alpha=alpha,
+                clipped=solution.clipped,
+                losses=losses,
+                origin=origin,
+            )
         )
     return found
 
@@ -100,7 +108,8 @@ def lines(found: Sequence[Preview]) -> Iterator[tuple[str, str]]:
 
 
 def warnings(found: Sequence[Preview]) -> Iterator[str]:
-    """Yield which cells come to the same weights, and which give the natural loss none."""
+    """Yield which cells of a method come to the same weights, and which give the natural loss
+    none."""
     groups: list[list[Preview]] = []
     for each in found:
         for group in groups:
@@ -120,7 +129,9 @@ def warnings(found: Sequence[Preview]) -> Iterator[str]:
 
 
 def _is_same(one: Preview, other: Preview) -> bool:
-    return one.alpha.keys() == other.alpha.keys() and all(
+    if one.method != other.method or one.alpha.keys() != other.alpha.keys():
+        return False
+    return all(
         math.isclose(weight, other.alpha[branch], rel_tol=0, abs_tol=SAME)
         for branch, weight in one.alpha.items()
     )

@@ -21,7 +21,8 @@ class StepWeights:
         weights = step.weights
         if step.left_out:
             weights = weights.clone()
-            weights[[*step.left_out]] = torch.nan
+            for place in step.left_out:  # by number: a list of places would go to the device first
+                weights[place] = torch.nan
         self._new.append(weights)
 
     def schedule(self) -> Tensor | None:

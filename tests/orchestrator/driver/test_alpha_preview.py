@@ -22,6 +22,7 @@ data: digits
 methods:
   pareto: {vary: {rho: [0.2, 0.4]}}
   absolute: {method: pareto, vary: {r: [0.3, 2, 5]}}
+  means: {method: pareto, moments: means, rho: 0.2}
   replay: {of: pareto}
 seeds: [0, 1]
 tracking: none
@@ -43,7 +44,8 @@ def test_with_equal_losses_the_natural_weight_is_what_rho_leaves(
 ) -> None:
     found = {each.name: each for each in previews(trials, nothing)}
     assert list(found) == [
-        "pareto rho=0.2", "pareto rho=0.4", "absolute r=0.3", "absolute r=2", "absolute r=5"
+        "pareto rho=0.2", "pareto rho=0.4", "absolute r=0.3", "absolute r=2", "absolute r=5",
+        "means rho=0.2"
     ]  # fmt: skip
     for name, share in {
         "pareto rho=0.2": 0.2,
@@ -61,7 +63,7 @@ def test_with_equal_losses_the_natural_weight_is_what_rho_leaves(
     ]
     said = list(lines(list(found.values())))
     assert said[0] == ("alpha", "pareto rho=0.2: natural 0.8 pgd 0.067 flow 0.067 rt 0.067")
-    assert said[5] == (
+    assert said[6] == (
         "", "on the losses natural 1 pgd 1 flow 1 rt 1 (equal losses, for want of a trained trial)"
     )  # fmt: skip
 

@@ -13,6 +13,8 @@ from trainer.config import Trial
 from trainer.data import load
 from trainer.input.problems import BadInput
 from trainer.methods.replayed import ReplayedWeighting
+from trainer.passes import Passes
+from trainer.training.last_steps import Step
 from trainer.training.loop import train
 from trainer.training.step_weights import StepWeights
 from trainer.weights.checkpoint import Checkpoint, Weights
@@ -152,3 +154,33 @@ def test_a_replay_has_its_parents_id_in_its_own(small_trial: MakeTrial) -> None:
     assert len({alone.id, replayed.id, mean.id}) == 3
     assert replayed.parents == (OTHER,)
     assert mean.derivation == f"under the mean schedule of {OTHER}"
+
+
+def test_what_a_step_left_out_is_left_out_again() -> None:
+    """Without a pass for it, where its schedule has no weight but NaN."""
+    steps = StepWeights()
+    for left_out, weights in (({1}, [0.25, 0.0, 0.75]), (set(), [0.5, 0.5, 0.0])):
+        steps.add(
+            Step(
+                epoch=1,
+                step=1,
+                learning_rate=0.1,
+                gradient_norm=torch.tensor(1.0),
+                losses=torch.ones(3),
+                weights=torch.tensor(weights),
+                left_out=frozenset(left_out),
+                passes=Passes(),
+            )
+        )
+    schedule = steps.schedule()
+    assert schedule is not None
+    replayed = ReplayedWeighting(schedule, K=3, mean=False)
+    losses = torch.rand(3, 4)
+    assert replayed.idle() == {1: None}
+    assert replayed.weigh(losses).flatten().tolist() == [0.25, 0.0, 0.75]
+    replayed.observe(losses)
+    assert replayed.idle() == {}
+    assert replayed.weigh(losses).flatten().tolist() == [0.5, 0.5, 0.0]
+    mean = ReplayedWeighting(schedule, K=3, mean=True)
+    assert mean.idle() == {}
+    assert mean.weigh(losses).flatten().tolist() == [0.375, 0.25, 0.375]
