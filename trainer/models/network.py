@@ -14,12 +14,14 @@ from trainer.models.cnn import cnn
 from trainer.models.imagenet_resnet import resnet18, resnet50
 from trainer.models.preact_resnet import preact_resnet18
 from trainer.models.settings import ModelSettings
+from trainer.models.wide_resnet import wide_resnet28_10
 
 MODELS: dict[str, Callable[..., nn.Module]] = {
     "cnn": cnn,
     "preact_resnet18": preact_resnet18,
     "resnet18": resnet18,
     "resnet50": resnet50,
+    "wide_resnet28_10": wide_resnet28_10,
 }
 """Networks by name in a YAML file; a user's own is named `package.module:function`."""
 

@@ -53,14 +53,20 @@ def preact_resnet18(*, image_shape: tuple[int, int, int], num_classes: int) -> n
     for group, (inputs, outputs) in enumerate(pairwise((_WIDTHS[0], *_WIDTHS))):
         layers.append(PreActBlock(inputs, outputs, stride=1 if group == 0 else 2))
         layers += [PreActBlock(outputs, outputs, stride=1) for _ in range(_BLOCKS_PER_WIDTH - 1)]
-    model = nn.Sequential(
-        *layers,
-        nn.BatchNorm2d(_WIDTHS[-1]),
-        nn.ReLU(),
-        nn.AdaptiveAvgPool2d(1),
-        nn.Flatten(),
-        nn.Linear(_WIDTHS[-1], num_classes),
+    return drawn_for_relu(
+        nn.Sequential(
+            *layers,
+            nn.BatchNorm2d(_WIDTHS[-1]),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(_WIDTHS[-1], num_classes),
+        )
     )
+
+
+def drawn_for_relu(model: nn.Module) -> nn.Module:
+    """Draw the weights of all convolutions anew, after He et al. (ICCV 2015), by fan-out."""
     for layer in model.modules():
         if isinstance(layer, nn.Conv2d):
             nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")

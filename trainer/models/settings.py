@@ -39,6 +39,7 @@ OPTIONS: dict[str, type[Settings]] = {
     "preact_resnet18": NoOptions,
     "resnet18": NoOptions,
     "resnet50": NoOptions,
+    "wide_resnet28_10": NoOptions,
 }
 """Options by the names of the models that need no code of the user's."""
 

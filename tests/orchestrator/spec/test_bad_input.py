@@ -117,7 +117,8 @@ BAD_FILES = [
     (
         f"{GOOD}model: preact_resnet\n",
         f"4: model: must name a known model, got 'preact_resnet'; did you mean "
-        f"'preact_resnet18'? known: cnn, preact_resnet18, resnet18, resnet50; {OWN}",
+        f"'preact_resnet18'? known: cnn, preact_resnet18, resnet18, resnet50, "
+        f"wide_resnet28_10; {OWN}",
     ),
     (
         f"{GOOD}model: no.such:network\n",

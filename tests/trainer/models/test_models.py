@@ -16,6 +16,7 @@ from trainer.input.settings import Settings
 from trainer.models import MODELS, ModelSettings, build
 from trainer.models.preact_resnet import PreActBlock
 from trainer.models.settings import OPTIONS
+from trainer.models.wide_resnet import wide_resnet, wide_resnet28_10
 
 
 class Sweep(Settings):
@@ -191,6 +192,37 @@ def test_parameters_of_preact_resnet18() -> None:
     head = 2 * 512 + (512 * 10 + 10)
     assert stem + groups + head == 11_172_170
     assert count_parameters(make("preact_resnet18", (3, 32, 32))) == 11_172_170
+
+
+def test_parameters_of_wide_resnet28_10_are_the_published_36_5_million() -> None:
+    with torch.device("meta"):  # counted, not made
+        model = wide_resnet28_10(image_shape=(3, 32, 32), num_classes=10)
+    stem, blocks = 3 * 16 * 9, 0
+    for inputs, width in ((16, 160), (160, 320), (320, 640)):
+        first = (2 * inputs + 9 * inputs * width) + (2 * width + 9 * width**2) + inputs * width
+        blocks += first + 3 * (2 * (2 * width) + 2 * (9 * width**2))
+    head = 2 * 640 + (640 * 10 + 10)
+    assert count_parameters(model) == stem + blocks + head == 36_479_194
+
+
+@pytest.mark.parametrize(("depth", "width"), [(10, 1), (16, 2)])
+def test_a_wide_resnet_has_the_depth_and_widths_of_its_name(depth: int, width: int) -> None:
+    torch.manual_seed(0)
+    model = wide_resnet(image_shape=(1, 12, 12), num_classes=7, depth=depth, width=width).eval()
+    sizes: list[tuple[int, ...]] = []
+    for block in model.modules():
+        if isinstance(block, PreActBlock):
+            block.register_forward_hook(lambda _, __, y: sizes.append(tuple(y.shape[1:])))
+    assert model(torch.rand(2, 1, 12, 12)).shape == (2, 7)
+    groups = [(16 * width, 12, 12), (32 * width, 6, 6), (64 * width, 3, 3)]
+    assert sizes == [size for size in groups for _ in range((depth - 4) // 6)]
+    convolutions = [m for m in model.modules() if isinstance(m, nn.Conv2d)]
+    counted = [layer for layer in convolutions if layer.kernel_size == (3, 3)]
+    # The paper's depth counts the stem, two a block and the projections of the three groups.
+    assert len(counted) + 3 == depth
+    for layer in convolutions:
+        deviation = (2 / (layer.out_channels * layer.kernel_size[0] ** 2)) ** 0.5
+        assert float(layer.weight.detach().std()) == pytest.approx(deviation, rel=0.25)
 
 
 @pytest.mark.parametrize(
