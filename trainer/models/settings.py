@@ -43,6 +43,10 @@ OPTIONS: dict[str, type[Settings]] = {
 }
 """Options by the names of the models that need no code of the user's."""
 
+WITHOUT_BATCH_NORM = frozenset({"cnn"})
+"""Names of the models of which it is known, before they are built, that an image's logits do not
+depend on the others of its batch."""
+
 
 class ModelSettings(Settings):
     """A model: `preact_resnet18` alone, or `{name: cnn, channels: [32, 64], hidden: 1024}`.

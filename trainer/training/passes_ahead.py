@@ -7,12 +7,13 @@ import math
 from trainer.attacks import Attack
 from trainer.config import Trial
 from trainer.evaluation.suite import Suite
+from trainer.models.settings import WITHOUT_BATCH_NORM
 from trainer.passes import Passes
 
 
 def most_passes_of_training(trial: Trial, examples: int) -> Passes | None:
     """Passes of the steps of a whole training on `examples` images: exact, unless a method lets
-    attacks rest, or weighs gradients of a model that can be passed branch by branch, which takes
+    attacks rest, or weighs gradients of a network of one's own that has no BatchNorm, which takes
     fewer. None where an attack does not say what it takes."""
     if not all(_is_meant(it, "search_passes", "search") for it in trial.attacks.values()):
         return None
@@ -23,9 +24,9 @@ def most_passes_of_training(trial: Trial, examples: int) -> Passes | None:
     if weighting.picks is not None and weighting.picks < branches:
         step += Passes(forward=branches)
         branches = weighting.picks
-    is_joint = trial.training.batch_norm == "joint" and weighting.objectives is not None
-    back = branches * len(weighting.objectives or ()) if is_joint else branches
-    step += Passes(forward=branches, weight_backward=back)
+    is_joint = trial.training.batch_norm == "joint" and trial.model.name not in WITHOUT_BATCH_NORM
+    times = len(weighting.objectives) if is_joint and weighting.objectives else 1
+    step += Passes(forward=branches, weight_backward=times * branches)
     size = min(trial.training.batch_size, examples)
     return step * (trial.training.epochs * (examples // size) * size)
 

@@ -15,8 +15,9 @@ import trainer.device.torchvision_operators
 from trainer.input.settings import Settings
 from trainer.models import MODELS, ModelSettings, build
 from trainer.models.preact_resnet import PreActBlock
-from trainer.models.settings import OPTIONS
+from trainer.models.settings import OPTIONS, WITHOUT_BATCH_NORM
 from trainer.models.wide_resnet import wide_resnet, wide_resnet28_10
+from trainer.training.losses import has_batch_norm
 
 
 class Sweep(Settings):
@@ -52,6 +53,13 @@ def count_parameters(model: nn.Module) -> int:
 
 def test_registries_name_the_same_models() -> None:
     assert set(MODELS) == set(OPTIONS)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_who_has_batch_norm_is_known_before_it_is_built(name: str) -> None:
+    with torch.device("meta"):
+        model = make(name, (3, 64, 64))
+    assert has_batch_norm(model) == (name not in WITHOUT_BATCH_NORM)
 
 
 def test_a_name_alone_is_a_model_with_its_defaults() -> None:
