@@ -38,7 +38,7 @@ def conclude(
     table = trials_table(spec, plan)
     validation = None if spec.choice_suite is None else validation_table(spec, plan)
     record_shown(spec, plan, files)
-    chosen = choice(spec, plan, files)
+    chosen = choice(spec, plan, files, counts_reads=True)
     covered = coverage(spec, plan)
     comparison = compared(
         table,

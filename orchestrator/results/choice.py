@@ -31,7 +31,7 @@ class Choice:
     images: int | None  # that cells are selected by; None: nothing is evaluated on them
     is_held_back: bool  # test numbers wait until the sweep is complete
     shown_before: str | None  # when test numbers of other trials of the sweep were; UTC, ISO 8601
-    reads: int  # of the test set under the suite, by all sweeps of the store
+    reads: int | None  # of the test set under the suite, by all sweeps; None: not counted
 
     @property
     def is_reliable(self) -> bool:
@@ -43,7 +43,8 @@ class Choice:
         if self.is_held_back:
             yield "numbers", f"of {self._by}: the test set is shown once nothing is left to do"
         else:
-            yield "numbers", f"of {self.split} images"
+            again = f", shown {self.reads} times so far" if (self.reads or 0) > 1 else ""
+            yield "numbers", f"of {self.split} images{again}"
         yield "selected", self._selected()
         if self.shown_before is not None:
             yield "exploratory", self._exploratory()
@@ -101,9 +102,14 @@ class Choice:
         )
 
 
-def choice(spec: SweepSpec, plan: Plan, files: Files) -> Choice:
+def choice(spec: SweepSpec, plan: Plan, files: Files, *, counts_reads: bool) -> Choice:
     """Say what the numbers of a plan stand on, and what chose, by the plan and the store's ledger
-    of test sets."""
+    of test sets.
+
+    Args:
+        counts_reads: whether the reads of the test set are counted, for which every sweep of the
+            store is looked at.
+    """
     images, picks = shown_images(spec, plan), picking_images(spec)
     split = spec.suite.split if images == "suite" else "validation"
     reads = reads_by_sweep(files, spec.name)
@@ -118,10 +124,9 @@ def choice(spec: SweepSpec, plan: Plan, files: Files) -> Choice:
         images=_number_of_images(plan, picks == "suite"),
         is_held_back=spec.suite.split != split,
         shown_before=min(earlier, default=None),
-        reads=max(
-            (reads_of(files, data, spec.suite.id) for data in _data(plan)),
-            default=0,
-        ),
+        reads=max(reads_of(files, data, spec.suite.id) for data in _data(plan))
+        if counts_reads
+        else None,
     )
 
 

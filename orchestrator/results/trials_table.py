@@ -123,7 +123,7 @@ def sweep_table_and_choice(
         store = Store(files)
         plan = make_plan(spec, store, fingerprint_of=known.fingerprint, settled=known.settled)
         table = trials_table(replace(spec, objectives=objectives), plan)
-        return table, choice(spec, plan, files)
+        return table, choice(spec, plan, files, counts_reads=True)
 
 
 def _row(spec: SweepSpec, planned: PlannedTrial, images: Images) -> dict[str, Any]:

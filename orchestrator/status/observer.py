@@ -180,7 +180,7 @@ class Observer:
                 reference_point=spec.reference_point,
                 keep_collapsed=False,
             ),
-            chosen=choice(spec, plan, files),
+            chosen=choice(spec, plan, files, counts_reads=False),
             forecast=forecast(
                 plan,
                 yet_to_come(spec, plan),

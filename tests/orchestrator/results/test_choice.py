@@ -124,7 +124,7 @@ def test_selection_on_the_test_set_is_the_papers_and_says_so(
     plan = all_done(spec, store, begin)
     table = trials_table(spec, plan)
     assert cells_with(table, "selected") == cells_with(table, "on_front") == {"standard", 0.2}
-    said = choice(spec, plan, store.files)
+    said = choice(spec, plan, store.files, counts_reads=True)
     assert said.record()["by"] == "test"
     assert said.is_optimistic
     assert "as in the paper (selection: test)" in dict(said.lines())["selected"]
@@ -149,7 +149,7 @@ def test_test_numbers_wait_until_nothing_is_left_to_do(
     assert shown_images(spec, plan) == "picking"
     assert table["split"].dropna().tolist() == ["validation"] * 7
     assert table["natural_accuracy"].dropna().tolist() == [1, 0.9, 0.8, 0.4, 1, 0.9, 0.8]
-    said = choice(spec, plan, store.files)
+    said = choice(spec, plan, store.files, counts_reads=True)
     assert said.is_held_back
     numbers = "of 90 validation images that pick: the test set is shown once nothing is left to do"
     assert dict(said.lines())["numbers"] == numbers
@@ -166,7 +166,9 @@ def test_picks_by_few_images_are_called_unreliable(
     picking: int, is_reliable: bool, read: Read, store: Store, begin: Begin
 ) -> None:
     spec = read(SWEEP)
-    said = choice(spec, all_done(spec, store, begin, picking=picking), store.files)
+    said = choice(
+        spec, all_done(spec, store, begin, picking=picking), store.files, counts_reads=False
+    )
     assert said.images == picking
     assert said.record()["is_reliable"] is is_reliable
     assert ("unreliable" in dict(said.lines())["selected"]) is not is_reliable
@@ -181,21 +183,27 @@ def test_a_sweep_changed_after_its_test_numbers_were_shown_is_exploratory(
     record_shown(spec, plan, store.files)
     record_shown(spec, plan, store.files)
     assert len(reads_by_sweep(store.files, spec.name)) == 1, "the same question, once"
-    assert choice(spec, plan, store.files).shown_before is None
+    assert choice(spec, plan, store.files, counts_reads=True).shown_before is None
     (data,) = {planned.trial.fingerprint for planned in plan.trials}
     for change in ("seeds=[0, 1, 2]", "objectives=[union_accuracy, natural_accuracy]"):
         changed = read(SWEEP, change)
         its_plan = all_done(changed, store, begin)
-        said = choice(changed, its_plan, store.files)
+        said = choice(changed, its_plan, store.files, counts_reads=True)
         assert said.record()["is_exploratory"]
         assert said.shown_before is not None
         assert "exploratory" in said.note()
         assert said.shown_before in dict(said.lines())["exploratory"]
         record_shown(changed, its_plan, store.files)
-        assert choice(changed, its_plan, store.files).record()["is_exploratory"], "later too"
-    assert choice(spec, plan, store.files).shown_before is None, "it was the first"
+        assert choice(changed, its_plan, store.files, counts_reads=True).record()[
+            "is_exploratory"
+        ], "later too"
+    assert choice(spec, plan, store.files, counts_reads=True).shown_before is None, (
+        "it was the first"
+    )
     assert reads_of(store.files, data, spec.suite.id) == 3
-    assert choice(spec, plan, store.files).reads == 3
+    said = choice(spec, plan, store.files, counts_reads=True)
+    assert said.reads == 3
+    assert dict(said.lines())["numbers"] == "of test images, shown 3 times so far"
     assert reads_of(store.files, data, "e0") == reads_of(store.files, "other", spec.suite.id) == 0
 
 
@@ -233,7 +241,7 @@ def test_a_storage_with_test_evaluations_alone_does_the_missing_ones(
     table = trials_table(spec, before)
     assert table["natural_accuracy"].tolist() == [1, 0.9, 0.8, 0.7] * 2, "as they were shown"
     assert not table["selected"].any()
-    said = dict(choice(spec, before, store.files).lines())
+    said = dict(choice(spec, before, store.files, counts_reads=True).lines())
     assert said["selected"] == "nothing: no model is evaluated on the images that pick"
     assert {planned.todo for planned in before.trials} == {"evaluation on validation images"}
     assert {planned.epochs_left for planned in before.trials} == {0}
