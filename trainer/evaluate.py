@@ -162,17 +162,16 @@ class _Task:
 def _read_task(
     trained: TrainedModel, suite_path: str | None, assignments: list[str], device: torch.device
 ) -> _Task:
-    document = preset(trained.data.name).section("evaluation")
-    if suite_path is not None:
-        document = Document.read(suite_path)
+    own = preset(trained.data.name).section("evaluation")
+    document = own if suite_path is None else Document.read(suite_path)
     for assignment in assignments:
         document = document.set(assignment)
-    suite = read_suite(document)
+    suite = read_suite(document).without_reason_of(own)
     try:
         dataset = load(trained.data, device)
     except MissingData as error:
         raise MissingData(f"{error}; or say where they lie by --data-root FOLDER") from error
-    for line in suite.radius_warnings(dataset.image_shape):
+    for line in suite.oddities(dataset.image_shape):
         typer.echo(f"warning: {line}", err=True)
     model = trained.build(dataset, device)
     origin = origin_of(trained.weights.model, suite, dataset, fingerprint(trained.data))

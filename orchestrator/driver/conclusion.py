@@ -48,6 +48,7 @@ def conclude(
         choosing=table if validation is None or spec.selection == "test" else validation,
         reference=REFERENCE,
         covered=covered,
+        is_claim_suite=spec.suite.claim,
     )
     with tempfile.TemporaryDirectory(prefix="front-") as staging:
         results = write_results(

@@ -244,7 +244,7 @@ def _warn_of_radii(
 
     of_training = (line for trial in trials for line in trial.radius_warnings(shape(trial.data)))
     tested_on = dict.fromkeys(shape(trial.data) for trial in trials)
-    of_suite = (line for its in tested_on for line in suite.radius_warnings(its))
+    of_suite = (line for its in tested_on for line in suite.oddities(its))
     for line in dict.fromkeys((*of_training, *of_suite)):
         logger.warning("%s", line)
 

@@ -29,9 +29,6 @@ CONTRAST_FILES = ("contrasts.json", "contrasts.csv")
 
 UNIT = "accuracy: the hypervolume over the largest acceptable sacrifice"
 OWN_SUITE = "the paper's suite"
-CLAIM = "claim_"
-"""Beginning of the names of suites that are strong enough for claims."""
-
 MODELS = "the sweep's own models, by which settings were also chosen"
 
 
@@ -117,6 +114,7 @@ def compared(
     choosing: pd.DataFrame,
     reference: str,
     covered: Coverage | None,
+    is_claim_suite: bool,
 ) -> Comparison:
     """Compare the methods of a sweep's table, the primary pairs with tests.
 
@@ -124,6 +122,7 @@ def compared(
         pairs, margin, largest_sacrifice, choosing, reference: as
             `orchestrator.pareto.contrasts.contrasted` takes them.
         covered: what is covered under another suite than the sweep's own; None under its own.
+        is_claim_suite: whether the suite says that it is strong enough for claims.
     """
     found = contrasted(
         table,
@@ -139,15 +138,14 @@ def compared(
         for subject in subjects
         for front, objectives in FRONTS.items()
     ]
-    is_claim = covered is not None and covered.suite_file.startswith(CLAIM)
-    suite = OWN_SUITE
+    suite = "the sweep's own claim suite" if is_claim_suite else OWN_SUITE
     if covered is not None:
-        suite = f"the {'claim ' if is_claim else ''}suite {covered.suite_file}"
+        suite = f"the {'claim ' if is_claim_suite else ''}suite {covered.suite_file}"
     return Comparison(
         contrasts=found,
         surroundings=tuple(around),
         suite=suite,
-        is_claim_suite=is_claim,
+        is_claim_suite=is_claim_suite,
         split=split_of(table),
     )
 

@@ -28,7 +28,7 @@ from orchestrator.table.objectives import (
     parse_objectives,
 )
 from orchestrator.tracking import EMBEDDED, OFF, is_understood
-from trainer.config import assigned, with_preset
+from trainer.config import assigned, preset, with_preset
 from trainer.device.precision import Precision
 from trainer.evaluation.suite import SplitName, Suite, read_suite
 from trainer.input.document import Document
@@ -266,7 +266,8 @@ def _read_resolved(
         document, own.search, seeds=own.seeds, max_trials=own.max_trials
     )
     settings = tuple(space.paths)
-    suite = read_suite(document.section("evaluation"))
+    own_preset = preset(cells[0].trial.data.name).section("evaluation")
+    suite = read_suite(document.section("evaluation")).without_reason_of(own_preset)
     objectives, reference_point = _read_objectives(document, own)
     _check_columns(document, objectives, suite, (*cells, *probes), settings)
     if own.selection == "test" and suite.split != "test":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, SerializeAsAny, Strict
 
 from trainer.answers import NotFiniteError, correct
 from trainer.attacks import ATTACKS, Attack, frozen
+from trainer.attacks.ascent import AscentAttack
 from trainer.config import described
 from trainer.data import Dataset, Split
 from trainer.device.precision import arithmetic
@@ -72,6 +73,16 @@ class _SuiteOptions(Settings):
         None, description="of the split, evenly spread over it; left out, all"
     )
     batch_size: Annotated[Count, Provenance()] = Field(256, description="images at a time")
+    claim: Annotated[bool, Provenance()] = Field(
+        False, description="whether the attacks are strong enough for claims about methods"
+    )
+    unequal: Annotated[Annotated[str, Field(min_length=1)] | None, Provenance()] = Field(
+        None, description="why attacks differ in starts or longest runs, in words"
+    )
+
+
+_SAID_WHERE_SO = {"claim", "unequal"}
+"""Options that a record leaves out at their default, as those of before they came do."""
 
 
 class Suite(_SuiteOptions):
@@ -97,17 +108,53 @@ class Suite(_SuiteOptions):
         """Return the same attacks on the images of a split."""
         return self.model_copy(update={"split": split})
 
-    def radius_warnings(self, image_shape: tuple[int, int, int] | None) -> tuple[str, ...]:
-        """Warn of unusual radii of the suite's attacks on images C H W, a line each."""
-        return tuple(
+    def oddities(self, image_shape: tuple[int, int, int] | None) -> tuple[str, ...]:
+        """Warn of unusual radii of the suite's attacks on images C H W, and of attacks that are
+        unequal without a reason, a line each."""
+        of_radii = (
             f"evaluation.{label}.{radius_warning}"
             for label, rungs in self.categories.items()
             if (radius_warning := rungs.attack.radius_warning(image_shape))
         )
+        return (*of_radii, *([] if self.unequal else self._inequalities()))
+
+    def efforts(self) -> dict[str, dict[str, int]]:
+        """Return how hard each category that climbs is attacked: its starts, and the steps of its
+        longest run. Attacks without steps, such as grids, have no such effort."""
+        starts, steps = {}, {}
+        for label, rungs in self.categories.items():
+            if isinstance(rungs.attack, AscentAttack):
+                starts[label], steps[label] = rungs.attack.num_restarts, rungs.attack.num_steps
+        return {"starts": starts, "steps of the longest run": steps}
+
+    def without_reason_of(self, preset: Document) -> Suite:
+        """Return the suite without the preset's reason for unequal attacks, where it attacks with
+        other efforts than the preset does: a reason holds for what it was written about.
+
+        Args:
+            preset: the section `evaluation` of a data set's preset.
+        """
+        if self.unequal is None or "unequal" not in preset:
+            return self
+        if self.unequal != preset.section("unequal").value:
+            return self
+        is_same = self.efforts() == read_suite(preset).efforts()
+        return self if is_same else self.model_copy(update={"unequal": None})
+
+    def _inequalities(self) -> Iterator[str]:
+        for what, by_label in self.efforts().items():
+            if len(set(by_label.values())) > 1:
+                each = ", ".join(f"{label} {count}" for label, count in by_label.items())
+                yield (
+                    f"evaluation attacks its categories unequally, {what}: {each}; the less an "
+                    f"attack tries, the more robust its category looks: give each as many, or say "
+                    f"why in evaluation.unequal"
+                )
 
     def record(self) -> dict[str, Any]:
         """Return everything, in the form that `read_suite` takes."""
         own = self.model_dump(mode="json", exclude={"categories"})
+        own = {key: value for key, value in own.items() if key not in _SAID_WHERE_SO or value}
         for label, rungs in self.categories.items():
             attack = rungs.attack
             settings = attack.model_dump(mode="json", exclude={attack.rung or ""})
@@ -117,7 +164,8 @@ class Suite(_SuiteOptions):
 
 
 def read_suite(document: Document) -> Suite:
-    """Read a suite: `split`, `examples`, `batch_size`; every other key is a category.
+    """Read a suite: `split`, `examples`, `batch_size`, `claim`, `unequal`; every other key is a
+    category.
 
     A category names its attack's kind under `attack` where its label does not. A step size that
     is left out is a quarter of the radius: one size for all rungs, that few steps cross the set.

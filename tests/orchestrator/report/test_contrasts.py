@@ -25,6 +25,7 @@ def comparison_of(
     table: pd.DataFrame,
     *pairs: tuple[str, str | None],
     suite_file: str | None = None,
+    is_claim_suite: bool = False,
 ) -> Comparison:
     covered = None
     if suite_file is not None:
@@ -45,6 +46,7 @@ def comparison_of(
         choosing=table,
         reference="standard",
         covered=covered,
+        is_claim_suite=is_claim_suite,
     )
 
 
@@ -112,16 +114,25 @@ def test_few_seeds_and_unequal_grids_say_so() -> None:
 
 
 @pytest.mark.parametrize(
-    ("suite_file", "words"),
+    ("suite_file", "is_claim_suite", "words"),
     [
-        ("strong_digits.yaml", "under the suite strong_digits.yaml, on"),
-        ("claim_digits.yaml", "under the claim suite claim_digits.yaml, on"),
+        (None, False, "under the paper's suite, on"),
+        (None, True, "under the sweep's own claim suite, on"),
+        ("claim_mine.yaml", False, "under the suite claim_mine.yaml, on"),
+        ("strong.yaml", True, "under the claim suite strong.yaml, on"),
     ],
 )
-def test_another_suite_is_named(suite_file: str, words: str) -> None:
-    found = comparison_of(table_of(THREE), ("pareto", "average"), suite_file=suite_file)
+def test_the_suite_is_named_and_a_claim_suite_by_what_it_says_not_by_its_file(
+    suite_file: str | None, is_claim_suite: bool, words: str
+) -> None:
+    found = comparison_of(
+        table_of(THREE),
+        ("pareto", "average"),
+        suite_file=suite_file,
+        is_claim_suite=is_claim_suite,
+    )
     assert any(text.startswith(words) for _, text in found.lines())
-    assert found.is_claim_suite == ("claim" in words)
+    assert found.is_claim_suite == is_claim_suite
 
 
 def test_without_pairs_nothing_is_said_and_the_files_are_there(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def test_and_in_evaluation(category: dict[str, Any]) -> None:
 def test_an_attack_of_ones_own_has_its_own_unit() -> None:
     shift = {"attack": f"{__name__}:Shift", "epsilon": 8.0}
     suite = read_suite(Document.from_plain({"shift": shift}, "test"))
-    assert suite.radius_warnings((1, 8, 8)) == ()
+    assert suite.oddities((1, 8, 8)) == ()
 
 
 @pytest.mark.parametrize(
