@@ -28,6 +28,7 @@ GOLDEN_IDS = {
     "digits, average": "t0fade116b84d3d1b",
     "cifar10, pareto": "td53bf0556aed0f1e",
     "mnist, pgd": "t37baea879a8b3e0a",
+    "digits, weighted": "t2e20818ceb908d4b",
 }
 """A changed id orphans every result that users have of that trial: add a field with the default
 that it had before it was one, or raise a `version`, which changes the ids of what it is of."""
@@ -79,6 +80,11 @@ def test_labels_of_attacks_are_no_formulas_nor_orders(section: str) -> None:
         ("digits, average", "digits", {"method": "average", "natural_weight": 0.25}),
         ("cifar10, pareto", "cifar10", {"method": "pareto", "rho": 0.4}),
         ("mnist, pgd", "mnist", {"method": "pgd"}),
+        (
+            "digits, weighted",
+            "digits",
+            {"method": "weighted", "weights": {"rt": "1/4", "pgd": 0, "natural": 0.75}},
+        ),
     ],
 )
 def test_golden_ids(name: str, data: str, method: dict[str, object]) -> None:
@@ -94,6 +100,18 @@ def test_a_trial_from_anothers_weights_has_that_ones_id_in_its_own() -> None:
     assert again(derived) == derived
     problem = problem_of(**sections, start={"trial": "pgd"})
     assert "start.trial" in problem
+
+
+def test_a_replay_has_its_parents_id_in_its_own() -> None:
+    sections: dict[str, Any] = {"method": {"method": "pareto", "rho": 0.4}, **PINNED["digits"]}
+    alone = trial_of(**sections)
+    assert "replay" not in alone.content(), "no id of before there were any has changed"
+    replayed = trial_of(**sections, replay={"trial": alone.id})
+    mean = trial_of(**sections, replay={"trial": alone.id, "mean": True})
+    assert (replayed.id, mean.id) == ("t9d31dd53bd08114b", "t600acd192f10a6c6")  # golden
+    assert again(mean) == mean
+    assert replayed.parents == (alone.id,)
+    assert mean.derivation == f"under the mean schedule of {alone.id}"
 
 
 def _with(sections: dict[str, Any], **changed: dict[str, Any]) -> dict[str, Any]:

@@ -147,15 +147,6 @@ def test_the_schedule_lies_beside_the_weights(
     assert read.image_shape == (1, 8, 8)
 
 
-def test_a_replay_has_its_parents_id_in_its_own(small_trial: MakeTrial) -> None:
-    alone, replayed = small_trial(**PARETO), small_trial(**PARETO, replay={"trial": OTHER})
-    assert "replay" not in alone.content(), "no id of before there were any has changed"
-    mean = small_trial(**PARETO, replay={"trial": OTHER, "mean": True})
-    assert len({alone.id, replayed.id, mean.id}) == 3
-    assert replayed.parents == (OTHER,)
-    assert mean.derivation == f"under the mean schedule of {OTHER}"
-
-
 def test_what_a_step_left_out_is_left_out_again() -> None:
     """Without a pass for it, where its schedule has no weight but NaN."""
     steps = StepWeights()
