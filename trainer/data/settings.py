@@ -46,7 +46,8 @@ class DataSettings(Settings):
     """A data set and its cut into training, validation and test images.
 
     The test images are those of the data set itself. The validation images are held out of
-    its training images, so nothing that is chosen by them has seen the test images.
+    its training images, so nothing that is chosen by them has seen the test images: one half of
+    them steers, the other picks (see `trainer.data.steering_part`).
     """
 
     name: DataName = Field(description="data set, or your own source as package.module:name")
