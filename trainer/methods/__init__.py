@@ -4,6 +4,7 @@ maximum, weights that the user gives, weights on the Pareto front), and the fiel
 from __future__ import annotations
 
 from trainer.methods.fixed import Adversarial, Average, Standard
+from trainer.methods.jacobian import CaGrad, NashMtl, PcGrad, UpGrad
 from trainer.methods.maximum import Maximum
 from trainer.methods.method import NATURAL, Method
 from trainer.methods.mgda import Mgda
@@ -30,6 +31,10 @@ METHODS: dict[str, type[Method]] = {
     "trades": Trades,
     "mgda": Mgda,
     "tchebycheff": Tchebycheff,
+    "pcgrad": PcGrad,
+    "cagrad": CaGrad,
+    "nash_mtl": NashMtl,
+    "upgrad": UpGrad,
 }
 """Methods by name in a YAML file; a user's own is named `package.module:Class`."""
 
@@ -38,17 +43,21 @@ __all__ = [
     "NATURAL",
     "Adversarial",
     "Average",
+    "CaGrad",
     "ErrorProportional",
     "Maximum",
     "Method",
     "Mgda",
     "MultiSteepest",
+    "NashMtl",
     "Pareto",
+    "PcGrad",
     "Ramp",
     "RandomAttack",
     "Standard",
     "Tchebycheff",
     "Trades",
+    "UpGrad",
     "Weighted",
     "Weighting",
 ]

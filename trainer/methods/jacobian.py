@@ -1,0 +1,169 @@
+"""Methods that combine the losses' gradients as a library does: PCGrad, CAGrad, Nash-MTL, UPGrad.
+
+The library is TorchJD (Quinton and Rey, 2024), an optional extra. Its weightings see the gradients'
+inner products, K K, in float64 on the host.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import warnings
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from trainer.device.transfer import sent
+from trainer.input.settings import Count, NonNegative
+from trainer.methods.method import NATURAL, AttackNames, Method
+from trainer.methods.weighting import Weighting
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+else:
+    from trainer import late_torch as torch
+
+EXTRA = "pareto-robustness-sweep[jacobian]"
+
+
+class _Jacobian(Method):
+    packages: ClassVar[tuple[str, ...]] = ("torchjd",)
+    """Packages that it needs, all of them in the extra."""
+
+    attack_names: AttackNames = Field(("pgd", "flow", "rt"), description="labels of attacks")
+
+    @model_validator(mode="after")
+    def _packages_are_there(self) -> Self:
+        missing = [name for name in self.packages if importlib.util.find_spec(name) is None]
+        if missing:
+            raise ValueError(
+                f"method {type(self).__name__} must have the packages {', '.join(self.packages)}, "
+                f"of which {', '.join(missing)} is not installed; pip install '{EXTRA}', on every "
+                f"machine that runs trials"
+            )
+        return self
+
+    def branches(self) -> tuple[str, ...]:
+        return (NATURAL, *self.attack_names)
+
+    def weighting(self) -> Weighting:
+        return JacobianWeighting(len(self.branches()), self.library_weighting())
+
+    @abstractmethod
+    def library_weighting(self) -> Callable[[Tensor], Tensor]:
+        """Return the library's function from inner products, K K, to weights, K."""
+
+
+class PcGrad(_Jacobian):
+    """Training on the sum of gradients of which each has lost its conflicts with the others (Yu et
+    al., 2020, Algorithm 1: "PCGrad", gradient surgery), in an order that is random in each step.
+    The weights of losses that do not conflict are 1."""
+
+    def library_weighting(self) -> Callable[[Tensor], Tensor]:
+        from torchjd.aggregation import PCGradWeighting  # noqa: PLC0415  (an extra)
+
+        weighting: Callable[[Tensor], Tensor] = PCGradWeighting()
+        return weighting
+
+
+class UpGrad(_Jacobian):
+    """Training on the mean of gradients of which each is projected onto the cone of directions
+    that no loss rises along (Quinton and Rey, 2024: "UPGrad")."""
+
+    packages: ClassVar[tuple[str, ...]] = ("torchjd", "qpsolvers", "quadprog")
+
+    def library_weighting(self) -> Callable[[Tensor], Tensor]:
+        from torchjd.aggregation import UPGradWeighting  # noqa: PLC0415  (an extra)
+
+        weighting: Callable[[Tensor], Tensor] = UPGradWeighting()
+        return weighting
+
+
+class CaGrad(_Jacobian):
+    """Training along the direction, within `c |g_0|` of the mean gradient g_0, along which the loss
+    that falls least falls most (Liu et al., 2021, Eq. 3: "CAGrad"). At c = 0 it is the mean."""
+
+    packages: ClassVar[tuple[str, ...]] = ("torchjd", "cvxpy", "clarabel")
+
+    c: NonNegative = Field(0.4, description="radius about the mean gradient, in its norms")
+
+    def library_weighting(self) -> Callable[[Tensor], Tensor]:
+        from torchjd.aggregation import CAGradWeighting  # noqa: PLC0415  (an extra)
+
+        weighting: Callable[[Tensor], Tensor] = CAGradWeighting(c=self.c)
+        return weighting
+
+
+class NashMtl(_Jacobian):
+    """Training along the Nash bargaining solution of the losses' gradients: weights alpha with
+    `G G' alpha = 1 / alpha` (Navon et al., 2022, Eq. 2: "Nash-MTL"), by their own iterations, which
+    begin at the alpha of the step before; a direction longer than `max_norm` is cut to it."""
+
+    packages: ClassVar[tuple[str, ...]] = ("torchjd", "cvxpy", "ecos")
+
+    max_norm: NonNegative = Field(1.0, description="longest gradient; 0 cuts none")
+    num_iterations: Count = Field(20, description="most iterations for one alpha")
+
+    def weighting(self) -> Weighting:
+        return NashWeighting(
+            len(self.branches()), max_norm=self.max_norm, num_iterations=self.num_iterations
+        )
+
+    def library_weighting(self) -> Callable[[Tensor], Tensor]:
+        raise AssertionError("it remembers, and has a weighting of its own")
+
+
+class JacobianWeighting(Weighting):
+    """Weighs K gradients as a function of the library does."""
+
+    def __init__(self, K: int, function: Callable[[Tensor], Tensor]) -> None:
+        """Weigh K losses, each an objective."""
+        super().__init__([1.0] * K)
+        self.objectives = tuple((place,) for place in range(K))
+        self._function = function
+        self._seed = 0
+
+    def begin(self, seed: int) -> None:
+        self._seed = seed
+
+    def weigh_gradients(self, products: Tensor) -> Tensor:
+        gram = torch.tensor(products.double().sum(dim=0).tolist(), dtype=torch.float64)
+        K = len(gram)
+        if not gram.isfinite().all() or not gram.any():  # the loop says so, or nothing is left
+            return sent([1 / K] * K, like=products)[None]
+        with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of the solver's own forms
+            torch.manual_seed(self._seed)
+            weights = self._function(gram)
+        return sent(weights.tolist(), like=products)[None]
+
+
+class NashWeighting(JacobianWeighting):
+    """Weighs K gradients by their bargaining solution, found from that of the step before."""
+
+    def __init__(self, K: int, *, max_norm: float, num_iterations: int) -> None:
+        """Weigh K losses, each an objective."""
+        from torchjd.aggregation import NashMTL  # noqa: PLC0415  (an extra)
+
+        self._library: Any = NashMTL(
+            n_tasks=K, max_norm=max_norm, update_weights_every=1, optim_niter=num_iterations
+        ).weighting
+        super().__init__(K, lambda gram: self._library(_root(gram)))
+
+    def state(self) -> dict[str, Any]:
+        return {"alpha": [float(weight) for weight in self._library.prvs_alpha]}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        if len(state["alpha"]) != len(self._weights):
+            raise ValueError(f"alpha must be {len(self._weights)} numbers, got {state['alpha']}")
+        self._library.prvs_alpha = np.asarray(state["alpha"])
+
+
+def _root(gram: Tensor) -> Tensor:
+    """Return K vectors, K K, with these inner products."""
+    values, vectors = torch.linalg.eigh(gram)
+    root: Tensor = vectors * values.clamp(min=0).sqrt()
+    return root
