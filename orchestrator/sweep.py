@@ -230,7 +230,11 @@ def _show_outcome(spec: SweepSpec, outcome: Outcome, console: Console) -> None:
     show(outcome.front, console)
     print_titled(console, outcome.comparison.lines())
     show_files(outcome.folder, outcome.files, console)
-    said = [*outcome.chosen.lines(), ("sweep", f"{spec.name}: {_counted(outcome.plan)}")]
+    said = [
+        *outcome.few.lines(),
+        *outcome.chosen.lines(),
+        ("sweep", f"{spec.name}: {_counted(outcome.plan)}"),
+    ]
     if (covered := coverage(spec, outcome.plan)) is not None:
         said += covered.lines()
     if missed := missing(outcome.plan):
@@ -253,7 +257,7 @@ def _outcome_record(spec: SweepSpec, outcome: Outcome, code: int) -> dict[str, A
         "exit_code": code,
         "counts": outcome.plan.counts(),
         "front": front_record(outcome.front)
-        | {"selection": outcome.chosen.record()}
+        | {"selection": outcome.chosen.record(), "few_steps": outcome.few.record()}
         | suite_facts(coverage(spec, outcome.plan)),
         "contrasts": outcome.comparison.record(),
         "files": [f"{outcome.folder}/{name}" for name in outcome.files],

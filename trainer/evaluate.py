@@ -20,6 +20,7 @@ from trainer.data import Dataset, MissingData, Split, fingerprint, load
 from trainer.device.allocator import keep_freed_memory
 from trainer.device.choice import usable_device
 from trainer.evaluation.comparison import Comparison, compare
+from trainer.evaluation.few_steps import few_steps_text, shares_of_few_steps
 from trainer.evaluation.origin import Origin
 from trainer.evaluation.outcomes import Outcomes
 from trainer.evaluation.score_sheet import (
@@ -32,7 +33,7 @@ from trainer.evaluation.self_check import self_checked
 from trainer.evaluation.suite import Suite, evaluate, examples_of, origin_of, read_suite
 from trainer.input.document import Document
 from trainer.input.whole_file import write_whole
-from trainer.terminal.console import terminal
+from trainer.terminal.console import print_line, terminal
 from trainer.terminal.door import door, refusing
 from trainer.terminal.json_text import print_json
 from trainer.terminal.progress import progress_bar
@@ -216,6 +217,7 @@ def _print_record(
     task: _Task, outcomes: Outcomes, comparisons: dict[str, Comparison] | None
 ) -> None:
     record = {**scores_record(outcomes), "reach": task.reaches(), "suite": task.suite.record()}
+    record["few_steps"] = shares_of_few_steps(task.suite, [outcomes])
     if comparisons is not None:
         record["comparisons"] = comparison_record(comparisons)
     print_json(record)
@@ -233,6 +235,8 @@ def _print_tables(
     caption = f"{weights} on {data}, {split}: {count} images, suite {task.suite.id}"
     console = terminal()
     print_scores(console, outcomes, task.reaches(), caption)
+    if said := few_steps_text(shares_of_few_steps(task.suite, [outcomes])):
+        print_line(console, said)
     if comparisons is not None:
         console.print()
         print_comparisons(console, comparisons, f"{weights} minus {against}, image by image")

@@ -13,6 +13,7 @@ from orchestrator.plan.plan import Plan
 from orchestrator.report.contrasts import compared
 from orchestrator.report.results import Results, write_results
 from orchestrator.results.choice import choice, record_shown
+from orchestrator.results.few_steps import few_steps
 from orchestrator.results.images import is_complete
 from orchestrator.results.reevaluation import coverage
 from orchestrator.results.trials_table import trials_table, validation_table
@@ -63,6 +64,7 @@ def conclude(
             covered=covered,
             validation=validation,
             chosen=chosen,
+            few=few_steps(spec, plan, store),
         )
         theirs = starts_elsewhere(files, spec.name, start)
         track_trials(tracker, store, plan, table, theirs=theirs)

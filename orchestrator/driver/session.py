@@ -24,6 +24,7 @@ from orchestrator.plan.plan import Plan
 from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.report.contrasts import Comparison
 from orchestrator.results.choice import Choice
+from orchestrator.results.few_steps import FewSteps
 from orchestrator.results.reevaluation import coverage, plan_start
 from orchestrator.search.growth import grow_to_work
 from orchestrator.spec.arguments import command
@@ -49,6 +50,7 @@ class Outcome:
     front: Front
     comparison: Comparison  # of the methods
     chosen: Choice  # what its numbers stand on
+    few: FewSteps  # what of them is made by rungs that hardly attack
     folder: str  # of its files, for people
     files: tuple[str, ...]  # their names there
     signal: int | None  # that stopped it
@@ -137,6 +139,7 @@ def start(
             front=results.front,
             comparison=results.comparison,
             chosen=results.chosen,
+            few=results.few,
             folder=f"{store.files.url}/{spec.folder}",
             files=tuple(path.name for path in results.staged),
             signal=requests.stop,

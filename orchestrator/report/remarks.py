@@ -13,11 +13,19 @@ import pandas as pd
 
 from orchestrator.pareto.eligibility import is_collapsed, is_under_attack, reasons
 from orchestrator.pareto.front import Front, settings_columns, settings_of, warned
-from orchestrator.table.columns import WARNINGS
+from orchestrator.table.columns import WARNINGS, WORST
 from orchestrator.table.setting_values import named_value
 
 MOST = 10
 """Most trials or cells that one remark names."""
+
+LOW, HIGH = 0.02, 0.98
+"""Accuracies in a worst case, below and above which a category is saturated."""
+
+STANDARD = "standard"
+"""Label of the reference of most tables."""
+
+_TELLS_NOTHING = "the category cannot tell methods apart; choose its radius anew"
 
 SettingsByMethod = Callable[[str], list[str]]
 """A function from a method's label to the settings that tell its trials apart."""
@@ -31,6 +39,7 @@ def remarks(front: Front) -> Iterator[tuple[str, str]]:
     if attacked and front.constant_accuracy is not None:
         floor = f"{' and '.join(attacked)} {front.constant_accuracy:.4f}"
         yield "constant", f"the best constant classifier has {floor}"
+    yield from _of_saturation(front)
     yield from _of_cells(front, settings)
     yield from _of_warnings(front, settings)
 
@@ -55,6 +64,21 @@ def _of_collapsed(front: Front, settings: SettingsByMethod) -> Iterator[tuple[st
         named = (_trial(row, settings) for row in _first(collapsed))
         counted = f"{len(collapsed)} of {len(front.measured)} right on one class at most"
         yield "collapsed", f"{counted}: {_listed(named, len(collapsed))}"
+
+
+def _of_saturation(front: Front) -> Iterator[tuple[str, str]]:
+    """Name categories whose worst cases are at one end in every trial: in such a one all methods
+    look alike, whatever they are worth. The standard trials, which nothing defends, may be at the
+    lower end where all others are at the upper one."""
+    trials = front.measured
+    defended = trials[trials["method"] != STANDARD] if "method" in trials else trials
+    if defended.empty:
+        return
+    for name in filter(WORST.has, trials.columns):
+        if (trials[name] < LOW).all():
+            yield "saturated", f"{name} is below {100 * LOW:g} % in every trial: {_TELLS_NOTHING}"
+        elif (defended[name] > HIGH).all():
+            yield "saturated", f"{name} is above {100 * HIGH:g} % in every trial: {_TELLS_NOTHING}"
 
 
 def _of_cells(front: Front, settings: SettingsByMethod) -> Iterator[tuple[str, str]]:

@@ -16,6 +16,7 @@ from orchestrator.plan.plan import Plan
 from orchestrator.report.contrasts import Comparison, write_contrasts
 from orchestrator.report.front_files import copy_into, write_front
 from orchestrator.results.choice import Choice
+from orchestrator.results.few_steps import FewSteps
 from orchestrator.results.reevaluation import Coverage
 from orchestrator.results.table_files import write_csv
 from orchestrator.store import Files
@@ -29,6 +30,7 @@ class Results:
     front: Front
     comparison: Comparison  # of the methods
     chosen: Choice  # what its numbers stand on
+    few: FewSteps  # what of them is made by rungs that hardly attack
     staged: tuple[Path, ...]  # as they were before they went into the storage
 
 
@@ -45,6 +47,7 @@ def write_results(
     covered: Coverage | None,
     validation: pd.DataFrame | None,
     chosen: Choice,
+    few: FewSteps,
 ) -> Results:
     """Make the tables and pictures in a local folder, then copy each whole into the storage.
 
@@ -57,6 +60,7 @@ def write_results(
         covered: what the plan covers under another suite than the sweep's own; None under its own.
         validation: the table on the validation images that pick; None where there is none.
         chosen: what the table stands on, and what chose among its cells.
+        few: what of the table's numbers is made by rungs that hardly attack.
     """
     tables = {"trials.csv": table} | ({} if validation is None else {"validation.csv": validation})
     for name, rows in tables.items():
@@ -72,12 +76,12 @@ def write_results(
         staging,
         placement=PLACEMENTS[0],
         note=_note(plan, covered, chosen),
-        facts={"selection": chosen.record()} | suite_facts(covered),
+        facts={"selection": chosen.record(), "few_steps": few.record()} | suite_facts(covered),
     )
     its_tables = (staging / name for name in tables)
     staged = (*its_tables, *paths, *write_contrasts(comparison, staging))
     copy_into(staged, files, folder)
-    return Results(front=front, comparison=comparison, chosen=chosen, staged=staged)
+    return Results(front=front, comparison=comparison, chosen=chosen, few=few, staged=staged)
 
 
 def suite_facts(covered: Coverage | None) -> dict[str, Any]:

@@ -100,6 +100,16 @@ class TrialColumn:
         return is_long and name.startswith(start) and name.endswith(end)
 
 
+WORST = TrialColumn(
+    name=f"worst_{CATEGORY}",
+    kind=ColumnKind.FRACTION,
+    direction=Direction.MAXIMISE,
+    reference=0.0,
+    unit="%",
+    is_under_attack=True,
+    says="share of images that withstand all of the category's ladder",
+)
+
 COLUMNS = (
     TrialColumn(
         name="trial_id",
@@ -145,15 +155,7 @@ COLUMNS = (
         is_under_attack=True,
         says="under the category's attack, the mean over its ladder",
     ),
-    TrialColumn(
-        name=f"worst_{CATEGORY}",
-        kind=ColumnKind.FRACTION,
-        direction=Direction.MAXIMISE,
-        reference=0.0,
-        unit="%",
-        is_under_attack=True,
-        says="share of images that withstand all of the category's ladder",
-    ),
+    WORST,
     TrialColumn(
         name=UNION,
         kind=ColumnKind.FRACTION,

@@ -33,6 +33,7 @@ from trainer.weights.checkpoint import Weights
 pytestmark = pytest.mark.slow
 
 SUITE = f"""\
+unequal: short runs are quick
 examples: 120
 pgd: {{epsilon: 0.15, ladder: [1, 3, 6]}}
 flow: {{epsilon: 0.05, ladder: [2]}}

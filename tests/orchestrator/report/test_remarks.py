@@ -99,3 +99,35 @@ def test_nothing_changes_where_nothing_is_kept_off(table: pd.DataFrame) -> None:
     learned = table.head(3)
     kept = front_of(learned, keep_collapsed=True)
     assert what_differs(kept, front_of(learned)) == "the front is the same without them"
+
+
+@pytest.mark.parametrize(
+    ("standard", "others", "said"),
+    [
+        (0.0, [0.019, 0.0], "worst_pgd is below 2 % in every trial: "),
+        (0.0, [0.981, 1.0], "worst_pgd is above 98 % in every trial: "),
+        (0.0, [0.019, 0.5], ""),
+        (0.0, [0.979, 1.0], ""),
+        (0.5, [0.0, 0.0], ""),
+        (0.0, [0.0, 1.0], ""),  # methods that are told apart as well as can be
+    ],
+)
+def test_a_category_at_one_end_in_every_trial_is_named(
+    standard: float, others: list[float], said: str
+) -> None:
+    rows = [
+        {
+            "trial_id": f"t{k}",
+            "method": "standard" if k == 0 else "pgd",
+            "status": "done",
+            "worst_pgd": worst,
+            "worst_rt": 0.3,
+            "robustness_score": 0.1 * k,
+            "sacrificed_accuracy": 0.0,
+        }
+        for k, worst in enumerate([standard, *others])
+    ]
+    rows.append({**rows[0], "trial_id": "t9", "status": "failed", "worst_pgd": float("nan")})
+    told = [text for title, text in remarks(front_of(pd.DataFrame(rows))) if title == "saturated"]
+    assert len(told) == bool(said)
+    assert all(text.startswith(said) and "cannot tell methods apart" in text for text in told)

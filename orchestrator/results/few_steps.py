@@ -1,0 +1,48 @@
+"""How much of each category's number in a sweep comes from rungs of few steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.plan.plan import Plan
+from orchestrator.results.images import shown_images
+from orchestrator.spec.sweep_spec import SweepSpec
+from orchestrator.store import Store
+from trainer.evaluation.few_steps import few_steps_text, shares_of_few_steps
+
+MOST_READ = 50
+"""Most trials whose bits are read: each is a file of its own, maybe far away."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FewSteps:
+    """Which share of each category's mean over its ladder rungs of few steps make."""
+
+    shares: Mapping[str, float]  # by category
+    trials: int  # over which they were taken
+
+    def lines(self) -> Iterator[tuple[str, str]]:
+        """Yield the shares for people: what the line is about, and what it says."""
+        if said := few_steps_text(dict(self.shares)):
+            yield "few steps", f"{said} (over {self.trials} trials)"
+
+    def record(self) -> dict[str, Any]:
+        """The shares as values of JSON, as `front.json` has them under `few_steps`."""
+        return {"shares": dict(self.shares), "trials": self.trials}
+
+
+def few_steps(spec: SweepSpec, plan: Plan, store: Store) -> FewSteps:
+    """Take the shares over trials that are done, the references left out: from the stored bits, on
+    the images whose numbers people are shown. Of more than `MOST_READ` some are read, evenly
+    spread over the plan."""
+    suite = spec.suite
+    if shown_images(spec, plan) != "suite" and spec.choice_suite is not None:
+        suite = spec.choice_suite
+    done = [it.id for it in plan.trials if it.status == "done" and not it.is_reference]
+    count = min(len(done), MOST_READ)
+    chosen = [done[place * len(done) // count] for place in range(count)]
+    read = (store.trial(trial_id).outcomes(suite.id) for trial_id in chosen)
+    found = [outcomes for outcomes in read if outcomes is not None]
+    return FewSteps(shares=shares_of_few_steps(suite, found), trials=len(found))
