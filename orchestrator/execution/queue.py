@@ -14,6 +14,7 @@ from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.search.stopping import Pruning, Rules, pruning_in_force, restored
 from orchestrator.store import Failure, Progress, Store, StoredTrial
 from orchestrator.store.leases.lease import LeaseState, SilenceTimer
+from orchestrator.store.trials.records import steering
 from orchestrator.worker.trial import Ending
 
 logger = logging.getLogger(__name__)
@@ -227,7 +228,9 @@ class Queue:
             return False
         with suppress(ValueError):  # the user's own rule: the trial's worker says what is wrong
             past = Pruning(**dict(progress.pruned))
-            found = pruning_in_force(self._rules, past, stored.rows, stored.evaluations)
+            found = pruning_in_force(
+                self._rules, past, stored.rows, lambda: steering(stored.evaluations())
+            )
             return found is not None
         return False
 

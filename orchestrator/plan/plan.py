@@ -24,6 +24,7 @@ from orchestrator.store import Files, Progress, Store
 from orchestrator.store.records.layout import FAMILIES, TRIALS, FileKind
 from orchestrator.store.sweeps.records import Proposal
 from orchestrator.store.trials.purpose import came_for
+from orchestrator.store.trials.records import steering
 from orchestrator.table.setting_values import named_value
 from trainer.config import Trial
 from trainer.data import DataSettings, fingerprint
@@ -232,7 +233,9 @@ def _looked_at(plan: Plan, store: Store, spec: SweepSpec) -> Plan:
         if progress.pruned is not None:
             with blamed_on("stopping", spec.document):
                 past = Pruning(**dict(progress.pruned))
-                pruning = pruning_in_force(spec.rules, past, stored.rows, stored.evaluations)
+                pruning = pruning_in_force(
+                    spec.rules, past, stored.rows, lambda: steering(stored.evaluations())
+                )
         return replace(planned, progress=progress, sibling=sibling, pruning=pruning, again=None)
 
     return replace(plan, trials=with_parents(mapped(look, plan.trials, store.files)))

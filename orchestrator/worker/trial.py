@@ -25,7 +25,7 @@ from orchestrator.store.leases.lease import LeaseState, LostError
 from orchestrator.store.leases.records import About, Environment, Pruned, Spent
 from orchestrator.store.sweeps.orders import Orders
 from orchestrator.store.trials.purpose import came_for
-from orchestrator.store.trials.records import Trained
+from orchestrator.store.trials.records import Trained, steering
 from orchestrator.worker.evaluation import evaluated_under, evaluation_of
 from orchestrator.worker.failures import failure_kind
 from orchestrator.worker.parents import schedule_of, start_of
@@ -150,7 +150,7 @@ def _begun(
     rules: Rules = restored(mission.policy.stopping)
     if rules and stored.progress(suite.id).trained:
         rules = {}  # once trained it is not pruned any more, also where its weights were given up
-    evaluations = stored.evaluations() if rules else {}
+    evaluations = steering(stored.evaluations()) if rules else {}
     supervision = Supervision(
         attempt,
         mission.policy,

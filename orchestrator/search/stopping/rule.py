@@ -62,7 +62,8 @@ class Rule(Settings, ABC):
         Args:
             rows: facts of the trial's epochs so far, the oldest first and at least one; where
                 damage has taken some, without these.
-            evaluations: of the trial; none of one that was never trained to its end.
+            evaluations: of the trial, on the validation images that steer; none of one that was
+                never trained to its end.
         """
 
     @abstractmethod

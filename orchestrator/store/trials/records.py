@@ -220,6 +220,18 @@ class Evaluation(Evaluated):
     """Time in UTC (ISO 8601), by the clock of who evaluated it."""
 
 
+def steering(evaluations: Mapping[str, Evaluation]) -> dict[str, Evaluation]:
+    """Select the evaluations on validation images, with the accuracies on the half of these that
+    steers: what may lead a training must not be told of other images."""
+    found = {}
+    for suite_id, record in evaluations.items():
+        if record.suite is not None and record.suite.get("split") == "validation":
+            half = record.on_all if record.halves is None else record.halves.steering
+            facts = {"accuracies": half.accuracies, "examples": half.examples}
+            found[suite_id] = record.model_copy(update=facts)
+    return found
+
+
 class Predecessor(Record):
     """The attempt that another goes on from, and what is known of its epochs."""
 

@@ -28,7 +28,14 @@ from orchestrator.store.leases import lease
 from orchestrator.store.leases.lease import LostError, SilenceTimer
 from orchestrator.store.leases.records import About
 from orchestrator.store.records.sealed import write_blob
-from orchestrator.store.trials.records import Evaluated, Predecessor, Trained
+from orchestrator.store.trials.records import (
+    Evaluated,
+    Halves,
+    OnImages,
+    Predecessor,
+    Trained,
+    steering,
+)
 from tests.orchestrator.plain import read_plain
 from tests.orchestrator.working import IN_MEMORY, MakeTrial
 from trainer.config import Trial
@@ -465,6 +472,34 @@ def test_evaluations_are_those_under_every_suite_but_the_damaged(
     assert stored.evaluations() == found
     flip_a_bit(folder / "evaluations/e1.json")
     assert stored.evaluations() == {"e2": found["e2"]}
+
+
+def test_a_rule_is_told_of_the_validation_images_that_steer_alone(
+    begin: Callable[..., Attempt], stored: StoredTrial
+) -> None:
+    """Not of the test set, nor of the images that pick."""
+    attempt, kept = begin(), outcomes_of([True] * 3)
+    published(attempt, 1.0)
+    halves = Halves(
+        steering=OnImages(examples=1, accuracies={"natural_accuracy": 0.25}),
+        picking=OnImages(examples=2, accuracies={"natural_accuracy": 0.75}),
+    )
+    for suite_id, split, its_halves in (
+        ("e1", "test", None),
+        ("e2", "validation", halves),
+        ("e3", "validation", None),
+    ):
+        facts = Evaluated(
+            suite={"split": split},
+            examples=3,
+            seconds=0.5,
+            accuracies={"natural_accuracy": 0.5},
+            halves=its_halves,
+        )
+        attempt.keep_outcomes(suite_id, kept, facts)
+    told = steering(stored.evaluations())
+    found = {name: (it.accuracies["natural_accuracy"], it.examples) for name, it in told.items()}
+    assert found == {"e2": (0.25, 1), "e3": (0.5, 3)}, "of e3 the halves are not told apart"
 
 
 # --- what was lost and follows from the rest
