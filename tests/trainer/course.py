@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from tests.conftest import SMALL_TRIAL
 from tests.trainer.runs import CPU, descent_of
-from trainer.attacks import ATTACKS, Attack, ascent
+from trainer.attacks import ATTACKS, Attack, norms
 from trainer.config import Trial, read_trial, with_preset
 from trainer.data import Dataset, Split, load
 from trainer.input.document import Document
@@ -110,7 +110,7 @@ def _in_float64() -> Iterator[None]:
     with (
         mock.patch.object(Tensor, "float", Tensor.double),
         mock.patch.object(
-            ascent, "uniform", lambda *given, **named: uniform(*given, **named).double()
+            norms, "uniform", lambda *given, **named: uniform(*given, **named).double()
         ),
     ):
         yield

@@ -1,4 +1,4 @@
-"""The one loop: projected sign-gradient ascent on the parameters of a perturbation.
+"""The one loop: projected steepest ascent on the parameters of a perturbation.
 
 PGD, flow, rotation-translation and integrated attacks differ in what their parameters are,
 how these act on an image, and which set they are projected onto; never in the loop.
@@ -16,9 +16,9 @@ from pydantic import Field
 
 from trainer.answers import correct
 from trainer.attacks.attack import Attack, frozen, gradients_of
+from trainer.attacks.norms import LINF, Norm
 from trainer.input.settings import Count
 from trainer.passes import Passes
-from trainer.randomness import uniform
 
 if TYPE_CHECKING:
     import torch
@@ -34,18 +34,21 @@ None for all of them."""
 
 
 class Component(NamedTuple):
-    """One tensor of an attack's parameters: `|w| <= radius`, entry by entry, in its own unit."""
+    """One tensor of an attack's parameters, of norm at most `radius`, in its own unit; by default
+    entry by entry."""
 
     shape: tuple[int, ...]  # of one example
     radius: float
     step_size: float
+    norm: Norm = LINF
 
 
 class AscentAttack(Attack):
-    """An attack that climbs a loss by `w <- project(w + step_size * sign(gradient))`.
+    """An attack that climbs a loss by `w <- project(w + step_size * steepest(gradient))`, where the
+    steepest step has length 1 in the norm of w; by default it is the gradient's sign.
 
     A subclass gives `components` and `apply`, and its own `project` where the set is more than
-    a box around zero.
+    a ball around zero.
     """
 
     rung: ClassVar[str | None] = "num_steps"
@@ -73,8 +76,10 @@ class AscentAttack(Attack):
 
     def project(self, images: Tensor, parameters: Parameters) -> Parameters:
         """Return the nearest parameters within the set."""
-        radii = [component.radius for component in self.components(images)]
-        return tuple(w.clamp(-r, r) for w, r in zip(parameters, radii, strict=True))
+        components = self.components(images)
+        return tuple(
+            c.norm.shrunk(w, c.radius) for w, c in zip(parameters, components, strict=True)
+        )
 
     def stepped(
         self, images: Tensor, parameters: Parameters, gradients: Parameters, *, share: float
@@ -85,7 +90,7 @@ class AscentAttack(Attack):
             share: of the step size that is taken.
         """
         moved = tuple(
-            w + share * component.step_size * gradient.sign()  # 0 where the gradient is NaN
+            w + share * component.step_size * component.norm.steepest(gradient)
             for w, component, gradient in zip(
                 parameters, self.components(images), gradients, strict=True
             )
@@ -96,19 +101,19 @@ class AscentAttack(Attack):
         """Return the size of each example's perturbation as a share of the radius, B: at most 1
         within the set."""
         shares = [
-            w.abs().flatten(1).amax(1) / component.radius
+            component.norm.sizes(w) / component.radius
             for w, component in zip(parameters, self.components(images), strict=True)
             if component.radius
         ]
         return torch.stack(shares).amax(0) if shares else images.new_zeros(len(images))
 
     def start(self, images: Tensor, keys: Tensor, restart: int) -> Parameters:
-        """Draw parameters uniformly within the box (or take zero), projected onto the set."""
+        """Draw parameters uniformly within the ball (or take zero), projected onto the set."""
         components = self.components(images)
         if not self.random_start:
             return tuple(images.new_zeros(len(images), *c.shape) for c in components)
         parameters = tuple(
-            (2 * uniform(keys, stream=restart * len(components) + i, shape=c.shape) - 1) * c.radius
+            c.norm.start(keys, stream=restart * len(components) + i, shape=c.shape) * c.radius
             for i, c in enumerate(components)
         )
         return self.project(images, parameters)

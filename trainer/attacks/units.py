@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 FLOW_UNIT = "normalised grid units; epsilon * width / 2 is pixels"
 AFFINE_UNIT = "entries of the affine matrix; the last column's are normalised grid units"
@@ -15,6 +16,36 @@ def pixel_warning(epsilon: float) -> str:
     return (
         f"epsilon is {epsilon:g}, over half of the range of pixels: one grey is in reach of every "
         f"image; for 8-bit input write 8/255"
+    )
+
+
+_SMALL = {"l2": (0.1, "0.5 on CIFAR-10 and 2 on MNIST"), "l1": (1, "10 to 12")}
+"""Radii below which one of another norm has been written, and what is usual, by norm."""
+
+
+def norm_warning(
+    norm: Literal["l2", "l1"], epsilon: float, image_shape: tuple[int, int, int] | None
+) -> str:
+    """Warn of an unusual radius in the L2 or L1 norm of pixels of [0, 1]; empty where it is usual.
+
+    Args:
+        image_shape: C H W; None where it is not known.
+    """
+    small, usual = _SMALL[norm]
+    if 0 < epsilon < small:
+        return (
+            f"epsilon is {epsilon:g} in the {norm} norm, in which {usual} is usual: a radius of "
+            f"the linf norm reaches little in this one"
+        )
+    if image_shape is None:
+        return ""
+    count = math.prod(image_shape)
+    half = (count**0.5 if norm == "l2" else count) / 2
+    if epsilon <= half:
+        return ""
+    return (
+        f"epsilon is {epsilon:g}, over {half:g}, the distance in the {norm} norm from black to "
+        f"half grey: one grey is in reach of every image; for 8-bit input divide it by 255"
     )
 
 

@@ -54,6 +54,21 @@ def test_one_attack_is_its_own_search_from_the_clean_image() -> None:
         torch.testing.assert_close(found, expected)
 
 
+def test_balls_of_three_norms_share_one_difference() -> None:
+    """The paper's own case: what is found lies in one of the balls, the one whose worst case a
+    linear model fears most."""
+    w = scores()
+    sizes = {"linf": float(w.abs().sum()), "l2": float(w.norm()), "l1": float(w.abs().max())}
+    for strong in sizes:
+        attacks: list[AscentAttack] = [
+            PGD(norm=norm, epsilon=(0.3 if norm == strong else 0.05) / dual, num_steps=10)
+            for norm, dual in sizes.items()
+        ]
+        images = grey()
+        fall = (images - found_by(attacks, w, images)).flatten(1) @ w.flatten()
+        torch.testing.assert_close(fall, torch.full((3,), 0.3))
+
+
 def test_pixel_attacks_share_one_difference() -> None:
     """On a linear model the loss falls with the score: the attack of the larger step wins each
     time, and the end is the corner of the larger ball, a score lower by `epsilon |w|_1`."""
