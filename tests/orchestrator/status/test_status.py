@@ -24,7 +24,7 @@ from orchestrator.plan.manifest import write_manifest
 from orchestrator.plan.plan import make_plan
 from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.report.front_files import front_record
-from orchestrator.results.trials_table import trials_table
+from orchestrator.results.trials_table import trials_table, validation_table
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.status.__main__ import app
 from orchestrator.status.trial_story import REMEDIES, matching
@@ -152,24 +152,30 @@ def test_finished_sweep_is_told_as_its_table_has_it(
     )
     told = ask()
     assert told["counts"] == {"done": 3}
+    assert told["front"].pop("selection")["by"] == "validation"
     assert told["front"] == front_record(front)
     assert told["missing"] == ""
     assert told["left"]["trials"] == told["left"]["core_hours"] == 0
     weights = sum(size for name, size in store.files.sizes("").items() if name.endswith("s.pt"))
-    assert weights < told["used"]["bytes"] < weights + 3 * 2_000
+    assert weights < told["used"]["bytes"] < weights + 3 * 4_000
     for row, planned in zip(told["trials"], plan.trials, strict=True):
         assert (row["trial_id"], row["status"]) == (planned.id, "done")
         assert (row["epochs_done"], row["epochs"], row["attempts"]) == (2, 2, 1)
         assert row["settings"] == dict(planned.settings)
         assert row["host"] == os.uname().nodename
         assert 0 < row["seconds"] < 60
-    columns = ("training_passes", "evaluation_passes")
-    for name in columns:
+    passes = {  # of both evaluations; the table has that of its own images
+        "training_passes": table["training_passes"].tolist(),
+        "evaluation_passes": (
+            table["evaluation_passes"] + validation_table(spec, plan)["evaluation_passes"]
+        ).tolist(),
+    }
+    for name, expected in passes.items():
         kinds = [row[name] for row in told["trials"]]
-        assert [sum(each.values()) for each in kinds] == table[name].tolist()
-        assert told["used"][name] == table[name].sum() > 0
+        assert [sum(each.values()) for each in kinds] == expected
+        assert told["used"][name] == sum(expected) > 0
     shown = read_out()
-    assert f"{count_text(table[[*columns]].sum().sum())} passes" in shown
+    assert f"{count_text(sum(map(sum, passes.values())))} passes" in shown
     assert "sweep: 3 done; 6 of 6 epochs; nobody runs it" in shown
     assert f"hypervolume {front.hypervolume:.6g}" in shown
 
