@@ -50,6 +50,7 @@ def conclude(
         reference=REFERENCE,
         covered=covered,
         is_claim_suite=spec.suite.claim,
+        is_exploratory=chosen.shown_before is not None,
     )
     with tempfile.TemporaryDirectory(prefix="front-") as staging:
         results = write_results(

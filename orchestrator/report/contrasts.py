@@ -41,6 +41,7 @@ class Comparison:
     suite: str  # under which the models were attacked, in words
     is_claim_suite: bool
     split: str  # images that the numbers stand on
+    is_exploratory: bool  # whether test numbers were shown before the contrasts were named
 
     def record(self) -> dict[str, Any]:
         """Return all of it as values of JSON, as `contrasts.json` has it."""
@@ -55,6 +56,7 @@ class Comparison:
                 "images": self.split,
                 "suite": self.suite,
                 "is_claim_suite": self.is_claim_suite,
+                "is_exploratory": self.is_exploratory,
             },
             "best_other": best if found.best_other is not None else None,
             "primary": [_tested(contrast) for contrast in found.primary],
@@ -115,6 +117,7 @@ def compared(
     reference: str,
     covered: Coverage | None,
     is_claim_suite: bool,
+    is_exploratory: bool,
 ) -> Comparison:
     """Compare the methods of a sweep's table, the primary pairs with tests.
 
@@ -123,6 +126,7 @@ def compared(
             `orchestrator.pareto.contrasts.contrasted` takes them.
         covered: what is covered under another suite than the sweep's own; None under its own.
         is_claim_suite: whether the suite says that it is strong enough for claims.
+        is_exploratory: whether test numbers were shown before the contrasts were named.
     """
     found = contrasted(
         table,
@@ -147,6 +151,7 @@ def compared(
         suite=suite,
         is_claim_suite=is_claim_suite,
         split=split_of(table),
+        is_exploratory=is_exploratory,
     )
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from orchestrator.plan.plan import Plan
@@ -15,7 +16,6 @@ from orchestrator.results.images import (
 )
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Files
-from orchestrator.store.leases.lease import utc_now
 from orchestrator.store.sweeps.ledger import reads_by_sweep, reads_of, record_read
 from orchestrator.store.sweeps.records import ReadOfTest
 from trainer.evaluation.suite import SplitName
@@ -97,8 +97,8 @@ class Choice:
     def _exploratory(self) -> str:
         return (
             f"test numbers of this sweep were shown on {self.shown_before} before its trials, "
-            f"suite, objectives or selection became what they are: what they suggested, they "
-            f"cannot confirm"
+            f"suite, objectives, contrasts or selection became what they are: what they "
+            f"suggested, they cannot confirm"
         )
 
 
@@ -136,7 +136,8 @@ def record_shown(spec: SweepSpec, plan: Plan, files: Files) -> None:
         return
     done = [planned for planned in plan.trials if planned.evaluation is not None]
     if done:
-        read = ReadOfTest(at=utc_now(), suite=spec.suite.id, data=_data(plan), trials=len(done))
+        now = datetime.now(UTC).isoformat(timespec="microseconds")  # two reads have an order
+        read = ReadOfTest(at=now, suite=spec.suite.id, data=_data(plan), trials=len(done))
         record_read(files, spec.name, _what(spec, plan), read)
 
 
@@ -147,6 +148,7 @@ def _what(spec: SweepSpec, plan: Plan) -> str:
         "suite": spec.suite.id,
         "objectives": [str(objective) for objective in spec.objectives],
         "selection": spec.selection,
+        "contrasts": asdict(spec.contrasts),
     }
     return content_id("r", content)
 

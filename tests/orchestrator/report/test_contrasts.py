@@ -47,6 +47,7 @@ def comparison_of(
         reference="standard",
         covered=covered,
         is_claim_suite=is_claim_suite,
+        is_exploratory=False,
     )
 
 
@@ -59,6 +60,7 @@ def test_the_record_has_all_that_a_claim_takes(tmp_path: Path) -> None:
     assert record["stands_on"]["suite"] == "the paper's suite"
     assert not record["stands_on"]["is_claim_suite"]
     assert record["stands_on"]["images"] == "test"
+    assert record["stands_on"]["is_exploratory"] is False
     assert record["best_other"] == {"method": "pgd", "chosen_on": "test"}
     primary = record["primary"][1]
     assert primary["methods"] == ["pareto", "average"]

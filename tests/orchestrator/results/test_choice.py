@@ -185,7 +185,11 @@ def test_a_sweep_changed_after_its_test_numbers_were_shown_is_exploratory(
     assert len(reads_by_sweep(store.files, spec.name)) == 1, "the same question, once"
     assert choice(spec, plan, store.files, counts_reads=True).shown_before is None
     (data,) = {planned.trial.fingerprint for planned in plan.trials}
-    for change in ("seeds=[0, 1, 2]", "objectives=[union_accuracy, natural_accuracy]"):
+    for change in (
+        "seeds=[0, 1, 2]",
+        "objectives=[union_accuracy, natural_accuracy]",
+        "contrasts.margin=0.02",
+    ):
         changed = read(SWEEP, change)
         its_plan = all_done(changed, store, begin)
         said = choice(changed, its_plan, store.files, counts_reads=True)
@@ -200,10 +204,10 @@ def test_a_sweep_changed_after_its_test_numbers_were_shown_is_exploratory(
     assert choice(spec, plan, store.files, counts_reads=True).shown_before is None, (
         "it was the first"
     )
-    assert reads_of(store.files, data, spec.suite.id) == 3
+    assert reads_of(store.files, data, spec.suite.id) == 4
     said = choice(spec, plan, store.files, counts_reads=True)
-    assert said.reads == 3
-    assert dict(said.lines())["numbers"] == "of test images, shown 3 times so far"
+    assert said.reads == 4
+    assert dict(said.lines())["numbers"] == "of test images, shown 4 times so far"
     assert reads_of(store.files, data, "e0") == reads_of(store.files, "other", spec.suite.id) == 0
 
 
