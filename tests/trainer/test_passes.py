@@ -229,7 +229,8 @@ def test_parts_of_batches_take_what_the_whole_takes(small_trial: MakeTrial) -> N
     for case in ("pareto", "maximum, natural", "tchebycheff", "mgda"):
         sections = CASES[case][0]
         training = {"epochs": 1, **sections.get("training", {})}
-        trial = small_trial(**sections | {"training": training})
+        few = {"train_examples": 64}
+        trial = small_trial(**sections | {"training": training, "data": few})
         whole, parts = run(trial)[1], run(trial, micro_batches=3)[1]
         assert of_row(whole.rows[0]) == of_row(parts.rows[0])
 
