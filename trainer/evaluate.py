@@ -33,7 +33,7 @@ from trainer.evaluation.self_check import self_checked
 from trainer.evaluation.suite import Suite, evaluate, examples_of, origin_of, read_suite
 from trainer.input.document import Document
 from trainer.input.whole_file import write_whole
-from trainer.terminal.console import print_line, terminal
+from trainer.terminal.console import terminal
 from trainer.terminal.door import door, refusing
 from trainer.terminal.json_text import print_json
 from trainer.terminal.progress import progress_bar
@@ -234,9 +234,8 @@ def _print_tables(
     data, split, count = task.trained.data.name, task.suite.split, len(outcomes.natural)
     caption = f"{weights} on {data}, {split}: {count} images, suite {task.suite.id}"
     console = terminal()
-    print_scores(console, outcomes, task.reaches(), caption)
-    if said := few_steps_text(shares_of_few_steps(task.suite, [outcomes])):
-        print_line(console, said)
+    few = few_steps_text(shares_of_few_steps(task.suite, [outcomes]))
+    print_scores(console, outcomes, task.reaches(), caption, few)
     if comparisons is not None:
         console.print()
         print_comparisons(console, comparisons, f"{weights} minus {against}, image by image")

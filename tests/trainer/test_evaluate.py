@@ -208,7 +208,12 @@ def test_the_table_has_every_rung_and_no_steps_where_there_are_none(
     natural = next(row for row in rows if row[0] == "natural")
     low, high = binomtest(int(kept.natural.sum()), 120).proportion_ci(method="wilson")
     assert natural[1:] == [f"{kept.natural.mean():.4f}", f"{low:.3f}", "to", f"{high:.3f}"]
-    assert result.stdout.splitlines()[-2:] == [
+    *_, images, right, few = result.stdout.splitlines()
+    share = kept.robust["pgd"][0].sum() + kept.robust["pgd"][1].sum()
+    share /= kept.robust["pgd"].sum()
+    said = f"rungs of at most 5 steps make of a category's mean: pgd {100 * share:.0f} %"
+    assert few == said
+    assert [images, right] == [
         f"{models / 'standard.pt'} on digits, test: 120 images, suite {suite_id}",
         f"correct only: of the {kept.natural.sum()} classified rightly when clean",
     ]

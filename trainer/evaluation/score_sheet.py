@@ -18,7 +18,7 @@ _INTERVAL = f"{100 * LEVEL:g} % interval"
 
 
 def print_scores(
-    console: Console, outcomes: Outcomes, reaches: Mapping[str, str], caption: str
+    console: Console, outcomes: Outcomes, reaches: Mapping[str, str], caption: str, few: str
 ) -> None:
     """Print accuracies with their intervals (every rung, then the clean images, means and the
     union), and what there is to warn of.
@@ -26,6 +26,7 @@ def print_scores(
     Args:
         reaches: each attack's radius for people to read, by category.
         caption: what was evaluated, on what.
+        few: what rungs of few steps make of the means; empty where there is nothing to say.
     """
     rows: list[tuple[str, ...]] = []
 
@@ -51,7 +52,7 @@ def print_scores(
     right = f"correct only: of the {int(outcomes.natural.sum())} classified rightly when clean"
     warnings = [f"warning: {it.code}: {it.message}" for it in outcomes.warnings or ()]
     names = {"attack": 9, "reach": 3, "steps": 8, "accuracy": 7, _INTERVAL: 6, "correct only": 2}
-    _print(console, names, rows, caption, right, *warnings)
+    _print(console, names, rows, caption, right, *([few] if few else []), *warnings)
 
 
 def print_comparisons(
