@@ -61,6 +61,11 @@ class TrainingSettings(Settings):
     )
     """Label smoothing of training's cross entropy (Szegedy et al., 2016): `1 - s` on the label and
     `s / K` on each of the K classes. Attacks and evaluations have the label alone."""
+    ema: Annotated[Real, Field(gt=0, lt=1)] | None = Field(
+        None, description="decay a step of the average of weights, such as 0.999; null for none"
+    )
+    """Decay of the exponential moving average of the weights (`trainer.training.average`): the
+    average is what validation measures and what a training ends with."""
     precision: Precision = Field(
         "float32", description="of the passes of training, attacks included"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Protocol
 
@@ -22,6 +23,7 @@ from trainer.methods.replayed import ReplayedWeighting
 from trainer.models import build, placed
 from trainer.passes import CoursePasses, counted
 from trainer.randomness import derive_seed
+from trainer.training.average import WeightAverage
 from trainer.training.epoch_sums import EpochSums
 from trainer.training.last_steps import LastSteps, StepLog
 from trainer.training.step import Descent, refuse_unfit_parts
@@ -157,6 +159,7 @@ def train(
             row |= run.validate(dataset)
         row |= run.passes.columns()
         reporter.epoch_done({"epoch": done, **row}, run.checkpoint)
+    run.finish()
     return model
 
 
@@ -219,6 +222,8 @@ class _Run:
             micro_batches=micro_batches,
             num_steps=_num_steps(trial, len(split)),
         )
+        ema = trial.training.ema
+        self._average = None if ema is None else WeightAverage(model, ema)
         self._losses = trial.method.loss_names()
         self._log = StepLog()
         self._step_weights = step_weights
@@ -240,12 +245,20 @@ class _Run:
             epoch={} if self._sums is None else self._sums.state(),
             passes=self.passes.state(),
             step_weights=self._step_weights.schedule(),
+            average=None if self._average is None else self._average.state(),
         )
+
+    def finish(self) -> None:
+        """Leave the model with the weights that training ends with."""
+        if self._average is not None:
+            self._average.write()
 
     def restore(self, checkpoint: Checkpoint) -> None:
         descent = self._descent
         _refuse_unfit_position(checkpoint, descent.trial.training.epochs, descent.num_steps)
         checkpoint.load_into(self._model, descent.optimiser, descent.weighting)
+        if self._average is not None:
+            self._average.restore(checkpoint.average)
         self.epochs_done, self._steps_done = checkpoint.position
         self.passes.restore(checkpoint.passes)
         self._step_weights.restore(checkpoint.step_weights)
@@ -273,6 +286,8 @@ class _Run:
             self.passes.add("training", done.passes)
             rate = done.learning_rate
             self._steps_done = step + 1
+            if self._average is not None:
+                self._average.update(self.epochs_done * num_steps + self._steps_done)
             is_last = self._steps_done == num_steps
             if is_last or self._steps_done % _LOOK_EVERY == 0:
                 self._refuse_divergence(sums)
@@ -313,7 +328,8 @@ class _Run:
         """Measure on held-out images at the end of an epoch, and return the facts for its row."""
         descent = self._descent
         try:
-            with counted(self._model) as counter:
+            average = nullcontext() if self._average is None else self._average.in_the_model()
+            with average, counted(self._model) as counter:
                 row = _validate(descent.trial, dataset, self._model, descent.micro_batches)
         except NotFiniteError as error:
             message = f"validation after epoch {self.epochs_done}: {error}"

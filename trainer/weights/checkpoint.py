@@ -42,6 +42,7 @@ class Checkpoint:
         passes: from the first epoch to here, of `training` and of `validation`, by kind; None where
             some were not counted, as by versions before they were.
         step_weights: of the losses in every step so far, steps K; None where some were not kept.
+        average: of the model's weights, by name; None where training keeps none.
     """
 
     epochs_done: int
@@ -52,6 +53,7 @@ class Checkpoint:
     epoch: dict[str, Any]
     passes: dict[str, dict[str, int]] | None = None
     step_weights: Tensor | None = None
+    average: dict[str, Tensor] | None = None
 
     @property
     def position(self) -> tuple[int, int]:
@@ -71,7 +73,7 @@ class Checkpoint:
         Raises:
             DamagedError: the bytes hold something else.
         """
-        later = {"passes", "step_weights"}  # than the first versions
+        later = {"passes", "step_weights", "average"}  # than the first versions
         return cls(**_fields(data, set(cls.__dataclass_fields__) - later, optional=later))
 
     def load_into(
