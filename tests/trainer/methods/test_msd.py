@@ -83,6 +83,22 @@ def test_pixel_attacks_share_one_difference() -> None:
     torch.testing.assert_close(fall, (0.2 * w.abs().sum()).expand(3))
 
 
+@pytest.mark.parametrize("winner", ["linf", "l2", "l1"])
+def test_of_norms_the_one_whose_ball_lowers_the_score_most_wins(winner: str) -> None:
+    """One full step each lowers `w . x` by the radius times w's dual norm."""
+    w = scores(2)
+    duals = {"linf": w.abs().sum(), "l2": w.square().sum().sqrt(), "l1": w.abs().max()}
+    falls = {name: 0.2 if name == winner else 0.1 for name in duals}
+    attacks: list[AscentAttack] = []
+    for name, dual in duals.items():
+        radius = falls[name] / float(dual)
+        settings = {"norm": name, "epsilon": radius, "step_size": radius, "num_steps": 1}
+        attacks.append(PGD.model_validate(settings))
+    found = found_by(attacks, w, grey())
+    fall = ((grey() - found) * w).sum(dim=(1, 2, 3))
+    torch.testing.assert_close(fall, torch.full((3,), 0.2), rtol=1e-4, atol=0)
+
+
 def test_a_small_step_wins_where_the_large_one_has_overshot() -> None:
     """One step each: the loss has its maximum at a difference of .1, which the larger step jumps
     over by more than the smaller one falls short of it."""
