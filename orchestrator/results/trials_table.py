@@ -80,8 +80,8 @@ def table_on(spec: SweepSpec, plan: Plan, images: Images) -> pd.DataFrame:
     where none is, scores are empty. Under another suite than the sweep's own a trial is done once
     it is evaluated under that.
     """
-    categories, settings = spec.suite.categories, spec.settings
-    columns = columns_under(categories)
+    categories, settings = spec.suite.seen, spec.settings
+    columns = columns_under(categories, spec.suite.unseen)
     rows = pd.DataFrame([_row(spec, planned, images) for planned in plan.trials])
     references = rows["is_reference"] & (rows["status"] == "done")
     table = rows.reindex(columns=[*columns, *settings])

@@ -329,7 +329,7 @@ def columns_of_numbers(suite: Suite, cells: Iterable[Cell], settings: Iterable[s
         for name in settings
         if all(isinstance(cell.settings[name], (int, float, type(None))) for cell in cells)
     ]
-    columns = columns_under(suite.categories).items()
+    columns = columns_under(suite.seen, suite.unseen).items()
     measured = [name for name, column in columns if column.direction is not None]
     return [*measured, *numeric]
 

@@ -71,6 +71,10 @@ class TrialColumn:
     words: str = ""
     """Name for people, where it is not the column's own with spaces."""
 
+    is_unseen: bool = False
+    """Whether its categories are those of the suite that are unseen, which stand beside the score
+    and the union; else they are the others."""
+
     is_under_attack: bool = False
     """Whether it is an accuracy under attack, of which a constant classifier keeps all that it has
     on clean images."""
@@ -183,6 +187,26 @@ COLUMNS = (
         says="`natural_accuracy` of the standard trials, minus this one's",
     ),
     TrialColumn(
+        name=f"unseen_accuracy_{CATEGORY}",
+        kind=ColumnKind.FRACTION,
+        direction=Direction.MAXIMISE,
+        reference=0.0,
+        unit="%",
+        is_unseen=True,
+        is_under_attack=True,
+        says="as `robust_accuracy_*`, under an attack that is marked `unseen`: in no score",
+    ),
+    TrialColumn(
+        name=f"unseen_worst_{CATEGORY}",
+        kind=ColumnKind.FRACTION,
+        direction=Direction.MAXIMISE,
+        reference=0.0,
+        unit="%",
+        is_unseen=True,
+        is_under_attack=True,
+        says="as `worst_*`, likewise: in no union",
+    ),
+    TrialColumn(
         name="seconds",
         kind=ColumnKind.NUMBER,
         direction=Direction.MINIMISE,
@@ -291,7 +315,16 @@ def measured_numbers(names: Iterable[str]) -> list[str]:
     return [name for name, it in known if it is not None and it.is_measured and it.is_number]
 
 
-def columns_under(categories: Iterable[str]) -> dict[str, TrialColumn]:
-    """Return the columns of a table under a suite of these attack categories, by name."""
-    categories = tuple(categories)
-    return {name: column for column in COLUMNS for name in column.names(categories)}
+def columns_under(categories: Iterable[str], unseen: Iterable[str] = ()) -> dict[str, TrialColumn]:
+    """Return the columns of a table under a suite of these attack categories, by name.
+
+    Args:
+        categories: those of which score and union are made.
+        unseen: those that stand beside them.
+    """
+    seen, unseen = tuple(categories), tuple(unseen)
+    return {
+        name: column
+        for column in COLUMNS
+        for name in column.names(unseen if column.is_unseen else seen)
+    }

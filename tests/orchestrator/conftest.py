@@ -94,6 +94,7 @@ def finish(begin: Begin) -> Finish:
             natural=np.array(natural, dtype=bool),
             robust={label: np.array(bits, dtype=bool) for label, bits in robust.items()},
             ladders={label: rungs.ladder for label, rungs in suite.categories.items()},
+            unseen=suite.unseen,
         )
         passes = {"forward": 7, "input_backward": 2, "weight_backward": 0}
         accuracies = outcomes.accuracies()

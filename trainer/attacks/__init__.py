@@ -1,10 +1,11 @@
 """Attacks: sign-gradient ascent (PGD, flow, rotation-translation, integrated: one loop), rotations
-and translations tried one by one, vanilla targeted flow, AutoAttack."""
+and translations tried one by one, vanilla targeted flow, AutoAttack; and common corruptions."""
 
 from __future__ import annotations
 
 from trainer.attacks.attack import Attack, frozen
 from trainer.attacks.autoattack import AutoAttack
+from trainer.attacks.corruption import Corruption
 from trainer.attacks.pixel import PGD
 from trainer.attacks.rigid import RotationTranslationGrid, WorstOf
 from trainer.attacks.spatial import Flow, Integrated, RotationTranslation
@@ -19,6 +20,7 @@ ATTACKS: dict[str, type[Attack]] = {
     "rt_worst_of": WorstOf,
     "targeted_flow": TargetedFlow,
     "autoattack": AutoAttack,
+    "corruption": Corruption,
 }
 """Attacks by name in a YAML file; a user's own is named `package.module:Class`."""
 
@@ -27,6 +29,7 @@ __all__ = [
     "PGD",
     "Attack",
     "AutoAttack",
+    "Corruption",
     "Flow",
     "Integrated",
     "RotationTranslation",

@@ -22,7 +22,7 @@ def shares_of_few_steps(suite: Suite, found: Sequence[Outcomes]) -> dict[str, fl
 
     With c_k images withstanding rung k it is the sum of c_k over the rungs of few steps, divided by
     that over all. A ladder of one rung, of few steps or of many alone, or of something else than
-    steps has no such share; nor has a category that no image withstands.
+    steps has no such share; nor has a category that no image withstands, or that is unseen.
 
     Args:
         found: outcomes under the suite, one for each model.
@@ -30,7 +30,7 @@ def shares_of_few_steps(suite: Suite, found: Sequence[Outcomes]) -> dict[str, fl
     shares = {}
     for label, rungs in suite.categories.items():
         few = sum(steps <= FEW_STEPS for steps in rungs.ladder)
-        if rungs.attack.rung != "num_steps" or few in {0, len(rungs.ladder)}:
+        if rungs.unseen or rungs.attack.rung != "num_steps" or few in {0, len(rungs.ladder)}:
             continue
         counts = [
             sum(int(each.robust[label][k].sum()) for each in found) for k in range(len(rungs))

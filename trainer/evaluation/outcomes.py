@@ -62,6 +62,7 @@ class Outcomes:
     natural: Bits  # N
     robust: Mapping[str, Bits]  # by category, L N
     ladders: Mapping[str, tuple[int, ...]]  # by category, L; empty: one strength, one row
+    unseen: tuple[str, ...] = ()  # categories that are in neither the union nor the mean of all
     origin: Origin | None = None  # files of before it was kept have none
     warnings: tuple[EvaluationWarning, ...] | None = None  # None: the evaluation was not checked
 
@@ -82,7 +83,8 @@ class Outcomes:
         return _share(self.robust[category][-1]).value
 
     def union_accuracy(self) -> float:
-        """Share of images that withstand every attack: each against its own worst case."""
+        """Share of images that withstand every attack that is not unseen: each against its own
+        worst case."""
         return self._union().value
 
     def among(self, chosen: Bits) -> Outcomes:
@@ -98,21 +100,32 @@ class Outcomes:
         """Return the measures that `accuracies` are the means of, by the same names; with them
         `mean_robust_accuracy`, over the categories: a robustness score is a difference of two."""
         return self._by_column() | (
-            {"mean_robust_accuracy": self._mean_over_categories()} if self.robust else {}
+            {"mean_robust_accuracy": self._mean_over_categories()} if self._seen() else {}
         )
+
+    def mean_column(self, category: str) -> str:
+        """Return the name, among `measures`, of a category's mean over its ladder."""
+        return f"{'unseen' if category in self.unseen else 'robust'}_accuracy_{category}"
 
     def rungs(self, category: str) -> list[Measure]:
         """Return the share that withstands each rung of a ladder; one share without a ladder."""
         return [_share(bits) for bits in self.robust[category]]
 
     def _by_column(self) -> dict[str, Measure]:
-        worst = {f"worst_{name}": _share(bits[-1]) for name, bits in self.robust.items()}
+        seen = self._seen()
+        mean = {name: self._mean_over_rungs(name) for name in self.robust}
+        worst = {name: _share(bits[-1]) for name, bits in self.robust.items()}
         return {
             "natural_accuracy": _share(self.natural),
-            **{f"robust_accuracy_{name}": self._mean_over_rungs(name) for name in self.robust},
-            **worst,
+            **{f"robust_accuracy_{name}": mean[name] for name in seen},
+            **{f"worst_{name}": worst[name] for name in seen},
             "union_accuracy": self._union(),
+            **{f"unseen_accuracy_{name}": mean[name] for name in self.unseen},
+            **{f"unseen_worst_{name}": worst[name] for name in self.unseen},
         }
+
+    def _seen(self) -> list[str]:
+        return [name for name in self.robust if name not in self.unseen]
 
     def _mean_over_rungs(self, category: str) -> Measure:
         bits = self.robust[category]
@@ -120,21 +133,23 @@ class Outcomes:
 
     def _mean_over_categories(self) -> Measure:
         """Average over categories, each of the same weight however many rungs it has."""
-        means = [self._mean_over_rungs(category) for category in self.robust]
+        means = [self._mean_over_rungs(category) for category in self._seen()]
         rungs = math.lcm(*(mean.full for mean in means))
         marks = sum(mean.marks * (rungs // mean.full) for mean in means)
         return Measure(marks=np.asarray(marks), full=rungs * len(means))
 
     def _union(self) -> Measure:
-        worst = [bits[-1] for bits in self.robust.values()]
+        worst = [self.robust[category][-1] for category in self._seen()]
         return _share(np.logical_and.reduce([self.natural, *worst]))
 
     def to_bytes(self) -> bytes:
-        """Write a NumPy archive: `natural`, `robust/CATEGORY`; `ladders`, `origin` and `warnings`
-        as JSON."""
+        """Write a NumPy archive: `natural`, `robust/CATEGORY`; `ladders`, `unseen`, `origin` and
+        `warnings` as JSON."""
         buffer = io.BytesIO()
         ladders = json.dumps({name: list(ladder) for name, ladder in self.ladders.items()})
         arrays: dict[str, Any] = {f"robust/{name}": bits for name, bits in self.robust.items()}
+        if self.unseen:
+            arrays["unseen"] = np.array(json.dumps(list(self.unseen)))
         if self.origin is not None:
             arrays["origin"] = np.array(json.dumps(asdict(self.origin)))
         if self.warnings is not None:
@@ -170,7 +185,9 @@ class Outcomes:
             ladders = {k: tuple(v) for k, v in json.loads(str(archive["ladders"])).items()}
             origin = json.loads(str(archive["origin"])) if "origin" in archive else None
             warnings = json.loads(str(archive["warnings"])) if "warnings" in archive else None
+            unseen = json.loads(str(archive["unseen"])) if "unseen" in archive else ()
             return cls(
+                unseen=tuple(unseen),
                 natural=archive["natural"],
                 robust={name: archive[f"robust/{name}"] for name in ladders},
                 ladders=ladders,

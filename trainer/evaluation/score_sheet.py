@@ -36,7 +36,8 @@ def print_scores(
         rows.append((*map(str, head), *_cells(measure), share))
 
     for category, ladder in outcomes.ladders.items():
-        first = (category, reaches[category])
+        unseen = " (unseen)" if category in outcomes.unseen else ""
+        first = (f"{category}{unseen}", reaches[category])
         for strength, rung in zip(ladder or ("",), outcomes.rungs(category), strict=True):
             add((*first, strength), rung)
             first = ("", "")
@@ -45,8 +46,8 @@ def print_scores(
     rows.append(("natural", "", "", *_cells(measures["natural_accuracy"]), ""))
     for category, ladder in outcomes.ladders.items():
         if len(ladder) > 1:
-            add((category, "", "mean"), measures[f"robust_accuracy_{category}"])
-    if len(outcomes.ladders) > 1:
+            add((category, "", "mean"), measures[outcomes.mean_column(category)])
+    if len(outcomes.ladders) - len(outcomes.unseen) > 1:
         add(("mean of all", "", "mean"), measures["mean_robust_accuracy"])
     add(("union", "", ""), measures["union_accuracy"])
     right = f"correct only: of the {int(outcomes.natural.sum())} classified rightly when clean"

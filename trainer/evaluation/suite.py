@@ -51,11 +51,16 @@ class _Ladder(Settings):
     ]
 
 
+class _Mark(Settings):
+    unseen: bool = Field(description="whether it stands beside the score and the union")
+
+
 class Rungs(Settings):
     """One attack of a suite, at rising strengths: numbers of steps of one size, for most."""
 
     attack: SerializeAsAny[Attack]
     ladder: Annotated[tuple[Count, ...], Strict(False)]  # empty: the attack has one strength
+    unseen: bool = False  # True: it stands beside the score and the union, and is in neither
 
     @classmethod
     def whole(cls, attack: Attack) -> Rungs:
@@ -91,10 +96,21 @@ class Suite(_SuiteOptions):
 
     categories: dict[str, Rungs]
 
+    @property
+    def seen(self) -> tuple[str, ...]:
+        """Labels of the categories of which score and union are made."""
+        return tuple(label for label, rungs in self.categories.items() if not rungs.unseen)
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """Labels of the categories that stand beside these: nobody trained on their attacks."""
+        return tuple(label for label, rungs in self.categories.items() if rungs.unseen)
+
     def content(self) -> dict[str, Any]:
-        """Return all that determines the outcomes."""
+        """Return all that determines the outcomes, and what is made of them."""
         categories = {
             label: {**described(ATTACKS, rungs.attack), "ladder": list(rungs.ladder)}
+            | ({"unseen": True} if rungs.unseen else {})
             for label, rungs in self.categories.items()
         }
         return super().content() | {"semantics": SEMANTICS, "categories": categories}
@@ -123,7 +139,7 @@ class Suite(_SuiteOptions):
         longest run. Attacks without steps, such as grids, have no such effort."""
         starts, steps = {}, {}
         for label, rungs in self.categories.items():
-            if isinstance(rungs.attack, AscentAttack):
+            if isinstance(rungs.attack, AscentAttack) and not rungs.unseen:
                 starts[label], steps[label] = rungs.attack.num_restarts, rungs.attack.num_steps
         return {"starts": starts, "steps of the longest run": steps}
 
@@ -159,7 +175,8 @@ class Suite(_SuiteOptions):
             attack = rungs.attack
             settings = attack.model_dump(mode="json", exclude={attack.rung or ""})
             ladder = {"ladder": list(rungs.ladder)} if rungs.ladder else {}
-            own[label] = {"attack": kind_of(ATTACKS, attack), **settings, **ladder}
+            unseen = {"unseen": True} if rungs.unseen else {}
+            own[label] = {"attack": kind_of(ATTACKS, attack), **settings, **ladder, **unseen}
         return own
 
 
@@ -184,6 +201,11 @@ def read_suite(document: Document) -> Suite:
     }
     if not categories:
         raise document.fail("", "must name at least one attack, such as pgd: {epsilon: 8/255}")
+    if all(rungs.unseen for rungs in categories.values()):
+        raise document.fail(
+            "",
+            "must name at least one attack that is not unseen: score and union are made of those",
+        )
     return Suite(categories=categories, **options.model_dump())
 
 
@@ -195,6 +217,10 @@ def _read_rungs(document: Document, label: str) -> Rungs:
         near = difflib.get_close_matches(label, known, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise document.fail("", f"must be an attack's settings, or one of {', '.join(known)}{hint}")
+    unseen = "unseen" in document and document.only("unseen").read_as(_Mark).unseen
+    if unseen or "unseen" in document:
+        rungs = _read_rungs(document.without("unseen"), label)
+        return rungs.model_copy(update={"unseen": unseen})
     rung = named_class(document, ATTACKS, Attack, label).rung
     if rung is None:
         if "ladder" in document:
@@ -295,6 +321,7 @@ def evaluate(
         natural=natural.numpy(),
         robust={label: bits.numpy() for label, bits in robust.items()},
         ladders={label: rungs.ladder for label, rungs in suite.categories.items()},
+        unseen=suite.unseen,
     )
 
 
