@@ -38,7 +38,7 @@ evaluation:
   examples: 48
   pgd: {epsilon: 0.2, ladder: [1, 2]}
   flow: {epsilon: 0.15, ladder: [1, 2]}
-  rt: {epsilon: 0.25, ladder: [1, 2]}
+  rt: {epsilon: 0.25, num_restarts: 1, ladder: [1, 2]}
 """
 SECRETS = (
     *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN"),
@@ -243,6 +243,7 @@ def test_front_command_draws_the_same_front_from_the_table(swept: Swept, tmp_pat
     assert (tmp_path / "front.csv").read_text() == (swept.folder / "front.csv").read_text()
     own = json.loads((swept.folder / "front.json").read_text())
     assert own.pop("selection")["by"] == "validation", "which a table does not say"
+    del own["few_steps"]  # nor this
     assert json.loads((tmp_path / "front.json").read_text()) == own
 
 
