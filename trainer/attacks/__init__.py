@@ -1,4 +1,4 @@
-"""Attacks: sign-gradient ascent (PGD, flow, rotation-translation, integrated: one loop), rotations
+"""Attacks: steepest ascent (PGD, flow, rotation-translation, integrated: one loop), rotations
 and translations tried one by one, vanilla targeted flow, AutoAttack; and common corruptions."""
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+import trainer.methods
 from orchestrator.spec.sweep_spec import read_spec
 from orchestrator.sweep import app
 
@@ -25,10 +26,10 @@ LADDER = "(numbers of steps; one run of the last gives all)"
 SEEDS = "(of every cell; three or more to judge by)"
 NAME = "(of the sweep: a folder of the storage and an MLflow experiment)"
 ATTACK_KEYS = (
-    "(known keys: num_steps, num_restarts, random_start, loss, keep, step_decay, epsilon, "
+    "(known keys: num_steps, num_restarts, random_start, loss, keep, step_decay, norm, epsilon, "
     "step_size)"
 )
-METHODS = "adversarial, average, flow, integrated, maximum, pareto, pgd, rt, standard, weighted"
+METHODS = ", ".join(sorted({*trainer.methods.METHODS, "pgd", "flow", "rt", "integrated"}))
 
 BAD_FILES = [
     # --- the file itself
