@@ -138,7 +138,7 @@ BAD_FILES = [
     (
         f"{GOOD}training:\n  attacks:\n    pdg: {{epsilon: 0.1, num_steps: 1}}\n",
         f"6: training.attacks.pdg.attack: must name a known attack, got 'pdg'; did you mean "
-        f"'pgd'? known: autoattack, flow, integrated, pgd, rt, rt_grid, rt_worst_of, "
+        f"'pgd'? known: autoattack, corruption, flow, integrated, pgd, rt, rt_grid, rt_worst_of, "
         f"targeted_flow; {OWN}",
     ),
     (
@@ -148,7 +148,7 @@ BAD_FILES = [
     (
         f"{GOOD}evaluation: {{example: 100}}\n",
         "4: evaluation.example: must be an attack's settings, or one of split, examples, "
-        "batch_size; did you mean 'examples'?",
+        "batch_size, claim, unequal; did you mean 'examples'?",
     ),
     # --- types and ranges
     (

@@ -101,6 +101,7 @@ def test_the_registry_names_every_attack_of_the_package() -> None:
         "WorstOf",
         "TargetedFlow",
         "AutoAttack",
+        "Corruption",
     }
     assert set(KINDS) == {name for name, cls in ATTACKS.items() if issubclass(cls, AscentAttack)}
 

@@ -362,7 +362,7 @@ def test_parent_of_which_nothing_is_there_is_missed_by_its_child(
     found = {finding.name: finding for finding in found_in(spec.storage)}
     assert (found[name].kind, found[name].is_damage) == (FaultKind.LOST, False)
     assert found[name].consequence == (
-        f"what {child.id} started from is lost for good; its own result stands"
+        f"what {child.id} took from it is lost for good; its own result stands"
     )
     begin(parent.trial).end("stopped")
     assert name not in kinds(found_in(spec.storage))
