@@ -15,6 +15,7 @@ from trainer.attacks.ascent import AscentAttack
 from trainer.config import described
 from trainer.data import Dataset, Split
 from trainer.device.precision import arithmetic
+from trainer.evaluation.claims import lacking_for_claims
 from trainer.evaluation.origin import Origin, examples_id, model_id
 from trainer.evaluation.outcomes import Outcomes
 from trainer.input.document import Document
@@ -182,7 +183,7 @@ class Suite(_SuiteOptions):
 
 def read_suite(document: Document) -> Suite:
     """Read a suite: `split`, `examples`, `batch_size`, `claim`, `unequal`; every other key is a
-    category.
+    category. `claim` takes attacks that lack nothing (`trainer.evaluation.claims`).
 
     A category names its attack's kind under `attack` where its label does not. A step size that
     is left out is a quarter of the radius: one size for all rungs, that few steps cross the set.
@@ -206,7 +207,15 @@ def read_suite(document: Document) -> Suite:
             "",
             "must name at least one attack that is not unseen: score and union are made of those",
         )
-    return Suite(categories=categories, **options.model_dump())
+    suite = Suite(categories=categories, **options.model_dump())
+    attacks = {label: categories[label].attack for label in suite.seen}
+    if suite.claim and (lacking := list(lacking_for_claims(attacks))):
+        raise document.fail(
+            "claim",
+            f"must be false unless the attacks are strong enough for claims, got true; missing: "
+            f"{'; '.join(lacking)}; or leave claim out",
+        )
+    return suite
 
 
 def _read_rungs(document: Document, label: str) -> Rungs:

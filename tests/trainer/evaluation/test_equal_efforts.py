@@ -46,11 +46,10 @@ def test_rungs_below_the_longest_may_differ() -> None:
 
 def test_a_reason_ends_the_warning_and_is_no_content() -> None:
     unequal = {"rt": RT | {"num_restarts": 4}, "flow": FLOW}
-    silent = suite_of(unequal="rt climbs badly", claim=True, **unequal)
+    silent = suite_of(unequal="rt climbs badly", **unequal)
     assert silent.oddities((1, 8, 8)) == ()
     assert silent.id == suite_of(**unequal).id
     assert silent.record()["unequal"] == "rt climbs badly"
-    assert silent.record()["claim"] is True
     assert not {"unequal", "claim"} & suite_of(**unequal).record().keys()
     again = read_suite(Document.from_plain(silent.record(), "record"))
     assert again == silent
