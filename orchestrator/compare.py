@@ -161,7 +161,7 @@ def _sides(sources: Sequence[_Source], methods: tuple[str, str] | None) -> tuple
         if method is not None and method not in there:
             raise InputError(
                 f"--methods must name a method of {source.path}, got {shown(method)}; "
-                f"there are {', '.join(map(str, there))}"
+                f"there are {', '.join(map(str, there)) or 'none'}"
             )
         its = side(source.table, name, method=method, reference=REFERENCE)
         if its.table.empty:

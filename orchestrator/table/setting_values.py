@@ -15,7 +15,8 @@ DIGITS = 12
 MOST_DECIMAL = 5
 """Most characters of a decimal that is not rewritten as a whole number of 255ths."""
 
-_MIX = re.compile(r"[^\s=]+=[\d.e-]+( [^\s=]+=[\d.e-]+)*")
+_SHARE = r"[^\s=]+=\d+(\.\d+)?(e-?\d+)?"
+_MIX = re.compile(f"{_SHARE}( {_SHARE})*")
 
 
 def value_text(value: Any, *, digits: int = DIGITS) -> str:

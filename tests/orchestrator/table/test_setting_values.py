@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.table.setting_values import (
+    is_mix,
     named_value,
     setting_column,
     value_text,
@@ -32,6 +33,22 @@ from orchestrator.table.setting_values import (
 )
 def test_of_each_kind(value: object, text: str) -> None:
     assert value_text(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "is_one"),
+    [
+        ("natural=0.4 pgd=0.6", True),
+        ("natural=1e-05 pgd=1", True),
+        ({"natural": 1.0}, True),
+        ("build=1.2.3", False),
+        ("name=e-", False),
+        ("a=0.4  b=0.6", False),
+        (0.4, False),
+    ],
+)
+def test_weights_have_numbers_each(value: object, is_one: bool) -> None:
+    assert is_mix(value) == is_one
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False, min_value=-1e30, max_value=1e30))
