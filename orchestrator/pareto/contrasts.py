@@ -65,8 +65,10 @@ class Difference:
 
     def interval(self, level: float) -> tuple[float, float] | None:
         """Return the t interval of the mean difference; None with fewer than `LEAST_SEEDS`, whose
-        differences are points and no more."""
-        return mean_interval(self.by_seed, level) if len(self.seeds) >= LEAST_SEEDS else None
+        differences are points and no more, and where nothing is held that could differ."""
+        if len(self.seeds) < LEAST_SEEDS or self.is_empty:
+            return None
+        return mean_interval(self.by_seed, level)
 
     @property
     def is_empty(self) -> bool:

@@ -30,7 +30,7 @@ class Surroundings:
     beside: int  # neither
 
     @property
-    def all_above(self) -> bool:
+    def all_dominated(self) -> bool:
         """Whether every one of them is dominated."""
         return self.dominating == self.beside == 0 and self.dominated > 0
 

@@ -28,7 +28,6 @@ from trainer.terminal.json_text import json_text
 CONTRAST_FILES = ("contrasts.json", "contrasts.csv")
 
 UNIT = "accuracy: the hypervolume over the largest acceptable sacrifice"
-OWN_SUITE = "the paper's suite"
 MODELS = "the sweep's own models, by which settings were also chosen"
 
 
@@ -68,7 +67,7 @@ class Comparison:
                     "dominated": it.dominated,
                     "dominating": it.dominating,
                     "beside": it.beside,
-                    "all_above": it.all_above,
+                    "all_dominated": it.all_dominated,
                 }
                 for front, it in self.surroundings
             ],
@@ -142,9 +141,10 @@ def compared(
         for subject in subjects
         for front, objectives in FRONTS.items()
     ]
-    suite = "the sweep's own claim suite" if is_claim_suite else OWN_SUITE
-    if covered is not None:
-        suite = f"the {'claim ' if is_claim_suite else ''}suite {covered.suite_file}"
+    kind = "claim suite" if is_claim_suite else "suite"
+    suite = f"the sweep's own {kind}" if covered is None else f"the {kind} {covered.suite_file}"
+    if not is_claim_suite:
+        suite += ", which is no claim suite"
     return Comparison(
         contrasts=found,
         surroundings=tuple(around),

@@ -25,6 +25,7 @@ LOW, HIGH = 0.02, 0.98
 STANDARD = "standard"
 """Label of the reference of most tables."""
 
+_EVERY = "every trial that has not collapsed"
 _TELLS_NOTHING = "the category cannot tell methods apart; choose its radius anew"
 
 SettingsByMethod = Callable[[str], list[str]]
@@ -69,16 +70,18 @@ def _of_collapsed(front: Front, settings: SettingsByMethod) -> Iterator[tuple[st
 def _of_saturation(front: Front) -> Iterator[tuple[str, str]]:
     """Name categories whose worst cases are at one end in every trial: in such a one all methods
     look alike, whatever they are worth. The standard trials, which nothing defends, may be at the
-    lower end where all others are at the upper one."""
-    trials = front.measured
+    lower end where all others are at the upper one. Collapsed models, which answer alike whatever
+    they are shown, tell nothing of a category."""
+    trials = front.measured[~is_collapsed(front.measured)]
     defended = trials[trials["method"] != STANDARD] if "method" in trials else trials
     if defended.empty:
         return
     for name in filter(WORST.has, trials.columns):
         if (trials[name] < LOW).all():
-            yield "saturated", f"{name} is below {100 * LOW:g} % in every trial: {_TELLS_NOTHING}"
+            yield "saturated", f"{name} is below {100 * LOW:g} % in {_EVERY}: {_TELLS_NOTHING}"
         elif (defended[name] > HIGH).all():
-            yield "saturated", f"{name} is above {100 * HIGH:g} % in every trial: {_TELLS_NOTHING}"
+            every = f"{_EVERY} and is not {STANDARD}"
+            yield "saturated", f"{name} is above {100 * HIGH:g} % in {every}: {_TELLS_NOTHING}"
 
 
 def _of_cells(front: Front, settings: SettingsByMethod) -> Iterator[tuple[str, str]]:

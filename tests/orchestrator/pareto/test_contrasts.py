@@ -195,6 +195,7 @@ def test_of_methods_that_hold_nothing_nothing_is_said() -> None:
     assert verdicts(found) == [Verdict.UNDECIDED]
     assert found.primary[0].judgement.why.startswith("neither holds anything")
     assert found.primary[0].difference.is_empty
+    assert found.primary[0].difference.interval(0.95) is None
 
 
 def test_two_tables_are_paired_by_seed() -> None:

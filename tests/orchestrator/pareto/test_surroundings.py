@@ -25,14 +25,14 @@ def counted(table: object, method: str = "pareto") -> Surroundings:
 def test_where_cells_lie() -> None:
     found = counted(table_of(CELLS))
     assert (found.dominated, found.dominating, found.beside) == (3, 1, 2)
-    assert not found.all_above
+    assert not found.all_dominated
 
 
-def test_all_above_is_all_dominated() -> None:
+def test_all_are_dominated_only_where_there_are_some() -> None:
     few = {method: CELLS[method] for method in ("standard", "pareto", "above", "inside")}
-    assert counted(table_of(few)).all_above
+    assert counted(table_of(few)).all_dominated
     alone = {"pareto": CELLS["pareto"]}
-    assert not counted(table_of(alone)).all_above, "of no other cells nothing is claimed"
+    assert not counted(table_of(alone)).all_dominated, "of no other cells nothing is claimed"
 
 
 @pytest.mark.parametrize("kept_off", [{"status": "failed"}, {"collapsed": True}])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -19,6 +20,8 @@ from orchestrator.report.contrasts import (
 from orchestrator.results.reevaluation import Coverage
 from orchestrator.results.table_files import read_csv
 from tests.orchestrator.pareto.test_contrasts import PRIMARY, THREE, table_of
+
+DOCUMENT = Path(__file__).parents[3] / "docs" / "statistics.md"
 
 
 def comparison_of(
@@ -57,7 +60,7 @@ def test_the_record_has_all_that_a_claim_takes(tmp_path: Path) -> None:
     assert [path.name for path in paths] == list(CONTRAST_FILES)
     record = json.loads(paths[0].read_text())
     assert record == json.loads(json.dumps(found.record()))
-    assert record["stands_on"]["suite"] == "the paper's suite"
+    assert record["stands_on"]["suite"] == "the sweep's own suite, which is no claim suite"
     assert not record["stands_on"]["is_claim_suite"]
     assert record["stands_on"]["images"] == "test"
     assert record["stands_on"]["is_exploratory"] is False
@@ -75,7 +78,7 @@ def test_the_record_has_all_that_a_claim_takes(tmp_path: Path) -> None:
     assert low_95 < low_90 < primary["mean"] < high_90 < high_95
     assert all({"p", "verdict"}.isdisjoint(other) for other in record["others"])
     still = comparison_of(table_of(THREE), *PRIMARY).record()["surroundings"]
-    counts = {"dominated": 2, "dominating": 0, "beside": 2, "all_above": False}
+    counts = {"dominated": 2, "dominating": 0, "beside": 2, "all_dominated": False}
     assert still[0] == {"front": "strict", "method": "pareto", **counts}
     assert [each["front"] for each in still] == ["strict", "paper"]
 
@@ -90,6 +93,18 @@ def test_the_table_reads_back(tmp_path: Path) -> None:
     assert table[~table["is_primary"]]["p"].isna().all()
 
 
+def test_each_column_is_explained(tmp_path: Path) -> None:
+    found = comparison_of(table_of(THREE), *PRIMARY)
+    (table,) = (
+        part
+        for part in DOCUMENT.read_text().split("\n\n")
+        if part.startswith("| column | what it says |")
+    )
+    firsts = [line.split("|")[1] for line in table.splitlines()[2:]]
+    explained = re.findall(r"`(\w+)`", " ".join(firsts))
+    assert explained == list(read_csv(write_contrasts(found, tmp_path)[1]).columns)
+
+
 def test_what_is_said_of_contrasts() -> None:
     found = comparison_of(table_of(THREE, seeds=8), ("pareto", "average"), ("pareto", None))
     lines = [text for _, text in found.lines()]
@@ -99,8 +114,8 @@ def test_what_is_said_of_contrasts() -> None:
     assert "equivalent (the 90 % interval lies within the margin of 0.005)" in lines[1]
     assert "the mean over sacrifices up to 15 points" in lines[2]
     assert lines[3] == (
-        "under the paper's suite, on test images and the sweep's own models, by which settings "
-        "were also chosen"
+        "under the sweep's own suite, which is no claim suite, on test images and the sweep's own "
+        "models, by which settings were also chosen"
     )
     assert lines[4].startswith("on the strict front 2 of 4 are dominated by pareto's, 0 dominate")
 
@@ -118,9 +133,9 @@ def test_few_seeds_and_unequal_grids_say_so() -> None:
 @pytest.mark.parametrize(
     ("suite_file", "is_claim_suite", "words"),
     [
-        (None, False, "under the paper's suite, on"),
+        (None, False, "under the sweep's own suite, which is no claim suite, on"),
         (None, True, "under the sweep's own claim suite, on"),
-        ("claim_mine.yaml", False, "under the suite claim_mine.yaml, on"),
+        ("claim_mine.yaml", False, "under the suite claim_mine.yaml, which is no claim suite, on"),
         ("strong.yaml", True, "under the claim suite strong.yaml, on"),
     ],
 )

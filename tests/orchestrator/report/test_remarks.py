@@ -104,8 +104,8 @@ def test_nothing_changes_where_nothing_is_kept_off(table: pd.DataFrame) -> None:
 @pytest.mark.parametrize(
     ("standard", "others", "said"),
     [
-        (0.0, [0.019, 0.0], "worst_pgd is below 2 % in every trial: "),
-        (0.0, [0.981, 1.0], "worst_pgd is above 98 % in every trial: "),
+        (0.0, [0.019, 0.0], "worst_pgd is below 2 % in every trial that has not collapsed: "),
+        (0.0, [0.981, 1.0], "worst_pgd is above 98 % in every trial that has not collapsed and"),
         (0.0, [0.019, 0.5], ""),
         (0.0, [0.979, 1.0], ""),
         (0.5, [0.0, 0.0], ""),
@@ -128,6 +128,7 @@ def test_a_category_at_one_end_in_every_trial_is_named(
         for k, worst in enumerate([standard, *others])
     ]
     rows.append({**rows[0], "trial_id": "t9", "status": "failed", "worst_pgd": float("nan")})
+    rows.append({**rows[1], "trial_id": "tc", "collapsed": True, "worst_pgd": 0.1})
     told = [text for title, text in remarks(front_of(pd.DataFrame(rows))) if title == "saturated"]
     assert len(told) == bool(said)
     assert all(text.startswith(said) and "cannot tell methods apart" in text for text in told)
