@@ -94,7 +94,8 @@ class Contrasts:
     largest_sacrifice: float
     primary: tuple[Contrast, ...]  # on the strict front
     others: tuple[Difference, ...]  # all else, on both fronts: intervals, and no test
-    best_other: str | None  # the method that was the best other; None: not asked for
+    best_other: str | None  # the method that was the best other; None: not asked for, or not known
+    without_best_other: tuple[str, ...]  # methods whose best other is asked for and not known
     chosen_on: str  # images on which the best other was chosen, such as `test`
 
 
@@ -233,6 +234,7 @@ def contrasted(
         primary=primary,
         others=tuple(rest),
         best_other=best,
+        without_best_other=tuple(first for first, second in known if second is None),
         chosen_on=split_of(choosing),
     )
 

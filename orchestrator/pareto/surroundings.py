@@ -28,10 +28,12 @@ class Surroundings:
     dominated: int  # by a cell of the method
     dominating: int  # a cell of its front, of which then none dominates them
     beside: int  # neither
+    left_out: int  # in none of these: a seed is missing, or there is nothing to hold
+    own: int  # cells on the method's front; 0: it has none, and all others lie beside nothing
 
     @property
     def all_dominated(self) -> bool:
-        """Whether every one of them is dominated."""
+        """Whether every one that is not left out is dominated."""
         return self.dominating == self.beside == 0 and self.dominated > 0
 
 
@@ -41,13 +43,15 @@ def surroundings(
     """Count where the cells of other methods, but the reference's, lie beside a method's front.
 
     Cells are means over seeds, of a table with `method` and `seed`. One that lacks a seed, has
-    collapsed under all of them, or is no better than a constant classifier is in none of the
-    counts.
+    collapsed under all of them, or is no better than a constant classifier is left out.
     """
-    means = _means(table, objectives)
+    rows = _means(table, objectives)
+    has_part = takes_part(rows, objectives, keep_collapsed=False)
+    is_other = (rows["method"] != method) & (rows["method"] != reference)
+    means = rows[has_part]
     points = minimised(means, objectives)
     is_own = (means["method"] == method).to_numpy()
-    others = points[~is_own & (means["method"] != reference).to_numpy()]
+    others = points[is_other[has_part].to_numpy()]
     own = points[is_own]
     front = own[non_dominated(own)]
     pairs = front[None] - others[:, None]  # others x front x objectives
@@ -59,11 +63,13 @@ def surroundings(
         dominated=int(is_dominated.sum()),
         dominating=int(is_dominating.sum()),
         beside=int((~is_dominated & ~is_dominating).sum()),
+        left_out=int((is_other & ~has_part).sum()),
+        own=len(front),
     )
 
 
 def _means(table: pd.DataFrame, objectives: Sequence[Objective]) -> pd.DataFrame:
-    """Return the whole cells as rows with the objectives' columns."""
+    """Return the cells as rows with the objectives' columns, as those of trials are."""
     found = cells(table, objectives, keep_collapsed=False)
     rows = pd.DataFrame({o.name: found[f"{o.name}_mean"] for o in objectives})
     rows["method"] = found["method"]
@@ -71,4 +77,4 @@ def _means(table: pd.DataFrame, objectives: Sequence[Objective]) -> pd.DataFrame
     rows[COLLAPSED] = found[COLLAPSED] == found["seeds"]
     if CONSTANT in table:
         rows[CONSTANT] = table.loc[is_measured(table, objectives), CONSTANT].max()
-    return rows[takes_part(rows, objectives, keep_collapsed=False)]
+    return rows

@@ -58,6 +58,7 @@ class Comparison:
                 "is_exploratory": self.is_exploratory,
             },
             "best_other": best if found.best_other is not None else None,
+            "without_best_other": list(found.without_best_other),
             "primary": [_tested(contrast) for contrast in found.primary],
             "others": [difference_record(difference) for difference in found.others],
             "surroundings": [
@@ -67,6 +68,8 @@ class Comparison:
                     "dominated": it.dominated,
                     "dominating": it.dominating,
                     "beside": it.beside,
+                    "left_out": it.left_out,
+                    "own_front": it.own,
                     "all_dominated": it.all_dominated,
                 }
                 for front, it in self.surroundings
@@ -79,6 +82,9 @@ class Comparison:
         found = self.contrasts
         for contrast in found.primary:
             yield "contrast", self._sentence(contrast)
+        for method in found.without_best_other:
+            why = f"no other has all trials of a seed on {found.chosen_on or 'its'} images"
+            yield "contrast", f"{method} against the best other: not known, for {why}"
         if not found.primary:
             return
         sacrifice = f"{100 * found.largest_sacrifice:g}"
@@ -86,12 +92,14 @@ class Comparison:
         yield "", f"under {self.suite}, on {self.split or 'unnamed'} images and {MODELS}"
         for front, it in self.surroundings:
             if of_all := it.dominated + it.dominating + it.beside:
-                yield (
-                    "other cells",
-                    f"on the {front} front {it.dominated} of {of_all} are dominated by "
-                    f"{it.method}'s, {it.dominating} dominate one of its front, {it.beside} lie "
-                    f"beside it",
+                said = (
+                    f"{it.dominated} of {of_all} are dominated by {it.method}'s, {it.dominating} "
+                    f"dominate one of its front, {it.beside} lie beside it"
+                    if it.own
+                    else f"there are {of_all}, and none of {it.method}"
                 )
+                more = f"; {it.left_out} more lack a seed or hold nothing" if it.left_out else ""
+                yield "other cells", f"on the {front} front {said}{more}"
 
     def _sentence(self, contrast: Contrast) -> str:
         """Write `pareto - average: +1.2 points (95 %: 0.4 to 2.0), 8 seeds, p ...: better`."""

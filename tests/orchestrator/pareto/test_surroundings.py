@@ -25,6 +25,7 @@ def counted(table: object, method: str = "pareto") -> Surroundings:
 def test_where_cells_lie() -> None:
     found = counted(table_of(CELLS))
     assert (found.dominated, found.dominating, found.beside) == (3, 1, 2)
+    assert (found.left_out, found.own) == (0, 2)
     assert not found.all_dominated
 
 
@@ -40,9 +41,11 @@ def test_cells_that_are_on_no_front_do_not_count(kept_off: dict[str, object]) ->
     table = table_of(CELLS)
     for seed in (0, 1):
         table = changed(table, f"tbelow0{seed}", **kept_off)
-    assert counted(table).dominating == 0
+    found = counted(table)
+    assert (found.dominating, found.left_out) == (0, 1)
 
 
 def test_a_method_without_a_front_dominates_nothing() -> None:
     found = counted(table_of(CELLS), "missing")
     assert (found.dominated, found.dominating, found.beside) == (0, 0, 9)
+    assert found.own == 0

@@ -78,8 +78,8 @@ def test_the_record_has_all_that_a_claim_takes(tmp_path: Path) -> None:
     assert low_95 < low_90 < primary["mean"] < high_90 < high_95
     assert all({"p", "verdict"}.isdisjoint(other) for other in record["others"])
     still = comparison_of(table_of(THREE), *PRIMARY).record()["surroundings"]
-    counts = {"dominated": 2, "dominating": 0, "beside": 2, "all_dominated": False}
-    assert still[0] == {"front": "strict", "method": "pareto", **counts}
+    counts = {"dominated": 2, "dominating": 0, "beside": 2, "left_out": 0, "own_front": 1}
+    assert still[0] == {"front": "strict", "method": "pareto", **counts} | {"all_dominated": False}
     assert [each["front"] for each in still] == ["strict", "paper"]
 
 
@@ -118,6 +118,30 @@ def test_what_is_said_of_contrasts() -> None:
         "models, by which settings were also chosen"
     )
     assert lines[4].startswith("on the strict front 2 of 4 are dominated by pareto's, 0 dominate")
+
+
+def test_a_method_without_a_front_and_cells_left_out_are_told() -> None:
+    table = table_of(THREE)
+    table["collapsed"] = table["method"].isin(["pareto", "rt"])
+    told = [
+        text for title, text in comparison_of(table, *PRIMARY).lines() if title == "other cells"
+    ]
+    assert told[0] == (
+        "on the strict front there are 3, and none of pareto; 1 more lack a seed or hold nothing"
+    )
+
+
+def test_a_best_other_that_is_not_known_is_told() -> None:
+    table = table_of(THREE, seeds=8)
+    table.loc[table["method"].isin(["pgd", "rt"]), "status"] = "pending"
+    found = comparison_of(table, *PRIMARY)
+    assert found.record()["without_best_other"] == ["pareto"]
+    assert (
+        "contrast",
+        "pareto against the best other: not known, for no other has all trials of a seed on test "
+        "images",
+    ) in list(found.lines())
+    assert comparison_of(table_of(THREE), *PRIMARY).record()["without_best_other"] == []
 
 
 def test_few_seeds_and_unequal_grids_say_so() -> None:
