@@ -50,7 +50,13 @@ class _Jacobian(Method):
         return (NATURAL, *self.attack_names)
 
     def weighting(self) -> Weighting:
-        return JacobianWeighting(len(self.branches()), self.library_weighting())
+        of_library = self.library_weighting()
+
+        def of_any_scale(gram: Tensor) -> Tensor:
+            # Lengths in common change no weight, but the library takes a trace under 1e-4 for 0.
+            return of_library(gram / gram.trace())
+
+        return JacobianWeighting(len(self.branches()), of_any_scale)
 
     @abstractmethod
     def library_weighting(self) -> Callable[[Tensor], Tensor]:

@@ -93,6 +93,16 @@ def test_the_least_falling_loss_falls_most_within_a_ball() -> None:
     assert weigh(weighting_of("cagrad", c=0), [[1.0, 0.0], [0.0, 3.0]]) == pytest.approx([0.5, 0.5])
 
 
+@pytest.mark.parametrize("name", ["pcgrad", "upgrad", "cagrad"])
+def test_short_gradients_are_weighed_as_long_ones(name: str) -> None:
+    """Below a length of 0.01 the library took them for none: CAGrad then stood still, and UPGrad
+    left the conflicts in."""
+    rows = [[1.0, 0.0], [-1.0, 1.0]]
+    short = [[1e-5 * entry for entry in row] for row in rows]
+    expected = weigh(weighting_of(name), rows)
+    assert weigh(weighting_of(name), short) == pytest.approx(expected, rel=1e-4)
+
+
 def test_the_bargaining_solution_solves_its_equation() -> None:
     """Orthogonal gradients: alpha_k |g_k|^2 = 1 / alpha_k, equal gains whatever the lengths."""
     weights = weigh(weighting_of("nash_mtl", max_norm=0), [[1.0, 0.0], [0.0, 4.0]])
