@@ -104,6 +104,8 @@ class Space:
             trial = trial.model_copy(update={"replay": replay})
         cap = trial.training.max_passes
         trial = self._within_cap(method, point, trial, parent)
+        if replayed is not None and method.replays is not None:
+            _refuse_shorter(trial, replayed.trial, method, method.replays)
         record = trial.record()
         record["training"]["max_passes"] = cap
         settings = {
@@ -249,6 +251,23 @@ class Space:
             trial = read_trial(document.merged_over(kind))
         root = str(trial.data.root_folder).replace("$", "$$")  # which is a text with variables
         return trial.model_copy(update={"data": trial.data.model_copy(update={"root": root})})
+
+
+def _refuse_shorter(trial: Trial, parent: Trial, method: MethodSpace, replays: Replays) -> None:
+    """Check that a replay has an epoch for each of what it replays: the mean of a schedule that
+    left attacks out takes more passes than it, of which fewer may fit under a cap.
+
+    Raises:
+        BadInput: it has fewer.
+    """
+    own, its = trial.training.epochs, parent.training.epochs
+    if own != its:
+        message = (
+            f"must be as long as what it replays, {its} epochs, of which {own} fit under "
+            f"training.max_passes, since the mean schedule of {replays.of.label} leaves no attack "
+            f"out; raise the cap, or set training.epochs in {replays.of.label}"
+        )
+        raise BadInput(Problem(method.where, f"methods.{method.label}", message))
 
 
 def _most_passes(cell: Cell) -> int:

@@ -60,7 +60,12 @@ def run(
 
 
 def told(
-    reporter: Reporter, trial: Trial, *, resume: bytes | None, micro_batches: int
+    reporter: Reporter,
+    trial: Trial,
+    *,
+    resume: bytes | None,
+    micro_batches: int,
+    schedule: Tensor | None = None,
 ) -> nn.Module:
     """The trained model, where the reporter does not fail."""
     return train(
@@ -70,6 +75,7 @@ def told(
         reporter=reporter,
         resume=None if resume is None else Checkpoint.from_bytes(resume),
         micro_batches=micro_batches,
+        schedule=schedule,
     )
 
 

@@ -28,6 +28,7 @@ from trainer.config import Trial
 from trainer.data import Dataset
 from trainer.evaluation.suite import Rungs, Suite, evaluate, read_suite
 from trainer.input.document import Document
+from trainer.methods import METHODS, Average
 from trainer.passes import Passes, counted
 from trainer.training.passes_ahead import most_passes_of_evaluation, most_passes_of_training
 from trainer.weights.checkpoint import Checkpoint
@@ -263,6 +264,21 @@ def test_attacks_that_rest_take_nothing(small_trial: MakeTrial) -> None:
     assert most.forward - taken.forward == (STEPS + 1) * rested
 
 
+def test_the_mean_of_a_schedule_takes_what_its_steps_chose_among(small_trial: MakeTrial) -> None:
+    trial = small_trial(
+        method={"method": "sat", "natural_weight": 0.5},
+        training={"epochs": 1},
+        replay={"trial": "t0123456789abcdef", "mean": True},
+    )
+    diary, nan = Diary(), torch.nan
+    chosen = torch.tensor([[0.5, 0.5, nan, nan], [0.5, nan, 0.5, nan], [0.5, nan, nan, 0.5]])
+    told(diary, trial, resume=None, micro_batches=1, schedule=chosen.repeat(2, 1)[:5])
+    forward, to_input, to_weights = 3 * STEPS + 4, 3 * STEPS, 4
+    expected = (EXAMPLES * forward, EXAMPLES * to_input, EXAMPLES * to_weights)
+    assert of_row(diary.rows[0]) == expected
+    assert most_passes_of_training(trial, EXAMPLES) == Passes.of_row(diary.rows[-1], "passes/")
+
+
 def test_attacks_of_ones_own_are_counted(
     small_trial: MakeTrial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -296,6 +312,29 @@ def test_who_changes_an_attack_is_not_spoken_for(
     monkeypatch.setitem(ATTACKS, "longer", Longer)
     longer = {"epsilon": 0.1, "num_steps": 2}
     trial = small_trial(method={"method": "longer"}, training={"attacks": {"longer": longer}})
+    assert most_passes_of_training(trial, EXAMPLES) is None
+
+
+def test_a_method_that_searches_otherwise_is_not_spoken_for(
+    small_trial: MakeTrial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Again(Average):
+        def search(  # noqa: PLR0917  (as a method's)
+            self,
+            branch: str,
+            attacks: Mapping[str, Attack],
+            model: nn.Module,
+            images: Tensor,
+            labels: Tensor,
+            keys: Tensor,
+        ) -> Tensor:
+            once = super().search(branch, attacks, model, images, labels, keys)
+            return super().search(branch, attacks, model, once, labels, keys)
+
+    monkeypatch.setitem(METHODS, "again", Again)
+    trial = small_trial(method={"method": "again"}, training={"epochs": 1})
+    _, diary = run(trial)
+    assert of_row(diary.rows[0])[1] == 2 * 3 * STEPS * EXAMPLES
     assert most_passes_of_training(trial, EXAMPLES) is None
 
 

@@ -7,20 +7,27 @@ import math
 from trainer.attacks import Attack
 from trainer.config import Trial
 from trainer.evaluation.suite import Suite
+from trainer.methods import Method
 from trainer.models.settings import WITHOUT_BATCH_NORM
 from trainer.passes import Passes
 
 
 def most_passes_of_training(trial: Trial, examples: int) -> Passes | None:
     """Passes of the steps of a whole training on `examples` images: exact, unless a method lets
-    attacks rest, or weighs gradients of a network of one's own that has no BatchNorm, which takes
-    fewer. None where an attack does not say what it takes."""
-    if not all(_is_meant(it, "search_passes", "search") for it in trial.attacks.values()):
+    attacks rest, draws one of several that differ in cost, or weighs gradients of a network of
+    one's own that has no BatchNorm, which takes fewer. None where an attack, or a method of one's
+    own that searches otherwise, does not say what it takes."""
+    method = trial.method
+    searching: tuple[Attack | Method, ...] = (*trial.attacks.values(), method)
+    if not all(_is_meant(it, "search_passes", "search") for it in searching):
         return None
-    step = trial.method.search_passes(trial.attacks)
+    step, branches = method.search_passes(trial.attacks), method.most_branches()
+    is_mean = trial.replay is not None and trial.replay.mean
+    if is_mean and branches < len(method.branches()):  # a mean weighs all that steps chose among
+        step, branches = Method.search_passes(method, trial.attacks), len(method.branches())
     if step is None:
         return None
-    branches, weighting = trial.method.most_branches(), trial.method.weighting()
+    weighting = method.weighting()
     if weighting.picks is not None and weighting.picks < branches:
         step += Passes(forward=branches)
         branches = weighting.picks
@@ -86,11 +93,11 @@ def _of_correct(attack: Attack, ladder: tuple[int, ...]) -> Passes | None:
     return attack.withstood_passes(ladder)
 
 
-def _is_meant(attack: Attack, said: str, done: str) -> bool:
+def _is_meant(it: Attack | Method, said: str, done: str) -> bool:
     """Whether the class that says the passes (`said`) also does the work (`done`) or extends the
     one that does; a subclass may do it otherwise."""
-    return issubclass(_maker(attack, said), _maker(attack, done))
+    return issubclass(_maker(it, said), _maker(it, done))
 
 
-def _maker(attack: Attack, name: str) -> type:
-    return next(cls for cls in type(attack).__mro__ if name in vars(cls))
+def _maker(it: Attack | Method, name: str) -> type:
+    return next(cls for cls in type(it).__mro__ if name in vars(cls))

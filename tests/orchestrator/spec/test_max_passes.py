@@ -83,6 +83,17 @@ def test_a_replay_is_as_long_as_what_it_replays(read: Read) -> None:
     assert found["replay"] == found["average"] == 3
 
 
+def test_a_mean_that_is_dearer_than_what_it_replays_must_fit_too(read: Read) -> None:
+    sections = ["methods.sat={}", "methods.mean={method: replay, of: sat, mean: true}"]
+    chosen = 64 * (2 * 2 + 2)
+    every = 64 * (2 * 3 * 2 + 2 * 3)
+    found = epochs(read, 5 * every, *sections, "seeds=[0, 1]")
+    assert found["mean"] == found["sat"] == 5
+    with pytest.raises(BadInput, match=r"methods.mean: must be .* 5 epochs, of which 2 fit"):
+        epochs(read, 2 * every, *sections, "seeds=[0, 1]")
+    assert 5 * chosen < 2 * every
+
+
 @pytest.mark.parametrize(
     ("assignments", "message"),
     [
