@@ -169,6 +169,7 @@ class Outcomes:
             rows = {name: max(1, len(ladder)) for name, ladder in outcomes.ladders.items()}
             expected = {name: (count, len(outcomes.natural)) for name, count in rows.items()}
             found = {name: bits.shape for name, bits in outcomes.robust.items()}
+            unknown = set(outcomes.unseen) - set(outcomes.robust)
         except Exception as error:  # NumPy raises what its readers do: BadZipFile, EOF, Key
             reason = str(error).partition(". ")[0]  # without NumPy's advice to run what is in it
             raise DamagedError(f"not outcomes of an evaluation: {reason}") from error
@@ -177,6 +178,8 @@ class Outcomes:
             raise DamagedError(f"outcomes must be of bits, got {', '.join(sorted(kinds))}")
         if outcomes.natural.ndim != 1 or expected != found:
             raise DamagedError(f"outcomes must be of shapes {expected}, got {found}")
+        if unknown:
+            raise DamagedError(f"outcomes must have what is unseen, got no {unknown}")
         return outcomes
 
     @classmethod

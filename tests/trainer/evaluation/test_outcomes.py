@@ -210,7 +210,8 @@ def test_bytes_of_something_else_are_refused(outcomes: Outcomes) -> None:
     fewer = replace(outcomes, ladders={"pgd": (1, 5), "rt": (1, 20)})
     no_attack = replace(outcomes, ladders={**outcomes.ladders, "flow": (1,)})
     counts = replace(outcomes, natural=2 * outcomes.natural.astype(int))
-    broken = [it.to_bytes() for it in (flat, short, fewer, no_attack, counts)]
+    nameless = replace(outcomes, unseen=("snow",))
+    broken = [it.to_bytes() for it in (flat, short, fewer, no_attack, counts, nameless)]
     array = io.BytesIO()
     np.save(array, outcomes.natural)
     for data in [b"", b"bits", whole[: len(whole) // 2], array.getvalue(), *broken]:
