@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
+
 from orchestrator.costs.equality import Equality, equality
 from orchestrator.plan.plan import make_plan
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Store
+from trainer.config import Trial
 
 Read = Callable[..., SweepSpec]
 
@@ -40,6 +43,15 @@ def test_equal_methods_are_called_equal(read: Read, store: Store) -> None:
         ("methods", "epochs are equal (5); costs are equal (up to 2.56 k passes a trial)")
     ]
     assert found.record()["warnings"] == []
+
+
+def test_cells_are_told_apart_without_ids_which_take_seconds_for_many(
+    read: Read, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = read(SWEEP)
+    trials = make_plan(spec, store, fingerprint_of=lambda data: "made up").trials
+    monkeypatch.setattr(Trial, "id", property(lambda trial: pytest.fail("an id is made")))
+    assert equality(trials).cells == {"flow": 2, "pgd": 2}
 
 
 def test_what_differs_is_said_with_names_and_counts(read: Read, store: Store) -> None:
