@@ -62,11 +62,11 @@ def read_manifest(files: Files, spec: SweepSpec) -> Manifest:
     if record is None:
         return Manifest()
     is_of_suite = record.suite == spec.suite.id
-    is_chosen = spec.choice_suite is None
+    is_enough = spec.choice_suite is None  # what the suite itself says
     done = (
         entry
         for entry in record.trials
-        if is_of_suite and entry.evaluation is not None and (is_chosen or entry.validation)
+        if is_of_suite and entry.evaluation is not None and (is_enough or entry.validation)
     )
     return Manifest(
         fingerprints=record.fingerprints,

@@ -120,6 +120,15 @@ class ChoiceBefore:
 
     selected: frozenset[str]  # ids of the trials of the cells that were
     at_knee: frozenset[str]  # likewise, of the cell at the knee
+    by: PickedBy
+
+
+@dataclass(frozen=True, kw_only=True)
+class PickedBy:
+    """The images by which cells are selected."""
+
+    images: int | None  # None: no model is evaluated on them
+    unpicked: int  # trials that are done and have no numbers on them, so that none can be selected
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from orchestrator.plan.plan import Plan
+from orchestrator.plan.plan import PickedBy, Plan
 from orchestrator.results.images import (
     FEWEST_TO_PICK_BY,
     on_half,
@@ -29,6 +29,7 @@ class Choice:
     split: SplitName  # that the numbers stand on
     selection: SplitName  # that cells are selected by
     images: int | None  # that cells are selected by; None: nothing is evaluated on them
+    unpicked: int  # trials that are done and have no numbers on these
     is_held_back: bool  # test numbers wait until the sweep is complete
     shown_before: str | None  # when test numbers of other trials of the sweep were; UTC, ISO 8601
     reads: int | None  # of the test set under the suite, by all sweeps; None: not counted
@@ -54,6 +55,7 @@ class Choice:
         if self.images is None:
             return "nothing selected"
         said = [f"knee chosen on {self._by}"]
+        said += [f"not among {self.unpicked} trials"] if self.unpicked else []
         said += ["optimistic"] if self.is_optimistic else []
         said += [] if self.is_reliable else ["pick unreliable"]
         said += ["exploratory"] if self.shown_before is not None else []
@@ -64,6 +66,7 @@ class Choice:
         return {
             "by": self.selection,
             "images": self.images,
+            "unpicked": self.unpicked,
             "is_reliable": self.is_reliable,
             "is_optimistic": self.is_optimistic,
             "is_exploratory": self.shown_before is not None,
@@ -90,8 +93,10 @@ class Choice:
             said += ", as in the paper (selection: test)"
         if self.is_optimistic:
             said += "; their numbers on the same images are optimistic"
-        if self.images is not None and not self.is_reliable:
+        if not self.is_reliable:
             said += f"; picks are unreliable by fewer than {FEWEST_TO_PICK_BY:,} images"
+        if self.unpicked:
+            said += f"; not among {self.unpicked} trials that are done without numbers on them"
         return said
 
     def _exploratory(self) -> str:
@@ -110,8 +115,8 @@ def choice(spec: SweepSpec, plan: Plan, files: Files, *, counts_reads: bool) -> 
         counts_reads: whether the reads of the test set are counted, for which every sweep of the
             store is looked at.
     """
-    images, picks = shown_images(spec, plan), picking_images(spec)
-    split = spec.suite.split if images == "suite" else "validation"
+    split = spec.suite.split if shown_images(spec, plan) == "suite" else "validation"
+    by = picked_by(spec, plan) if plan.choice_before is None else plan.choice_before.by
     reads = reads_by_sweep(files, spec.name)
     if spec.reevaluation is not None:  # harder on the same models is no second look
         reads = {what: read for what, read in reads.items() if read.suite == spec.suite.id}
@@ -121,12 +126,30 @@ def choice(spec: SweepSpec, plan: Plan, files: Files, *, counts_reads: bool) -> 
     return Choice(
         split=split,
         selection=spec.selection,
-        images=_number_of_images(plan, picks == "suite"),
+        images=by.images,
+        unpicked=by.unpicked,
         is_held_back=spec.suite.split != split,
         shown_before=min(earlier, default=None),
         reads=max(reads_of(files, data, spec.suite.id) for data in _data(plan))
         if counts_reads
         else None,
+    )
+
+
+def picked_by(spec: SweepSpec, plan: Plan) -> PickedBy:
+    """Count the images by which a sweep selects, the fewest where trials differ in it, and the
+    trials that are done without numbers on them: those of a version before, whose weights were
+    given up."""
+    is_by_suite = picking_images(spec) == "suite"
+    done = [planned for planned in plan.trials if planned.status == "done"]
+    counts = []
+    for planned in done:
+        evaluation = planned.evaluation if is_by_suite else planned.validation
+        if evaluation is not None:
+            on = evaluation.on_all if is_by_suite else on_half(evaluation, "picking")
+            counts.append(on.examples)
+    return PickedBy(
+        images=min(filter(None, counts), default=None), unpicked=len(done) - len(counts)
     )
 
 
@@ -156,15 +179,3 @@ def _what(spec: SweepSpec, plan: Plan) -> str:
 def _data(plan: Plan) -> dict[str, str]:
     """Return the names of the plan's data sets by their fingerprints."""
     return {planned.trial.fingerprint: planned.trial.data.name for planned in plan.trials}
-
-
-def _number_of_images(plan: Plan, is_test: bool) -> int | None:
-    """Count the images that pick; the fewest where trials differ in it."""
-    found = {
-        planned.evaluation.on_all.examples
-        if is_test
-        else on_half(planned.validation, "picking").examples
-        for planned in plan.trials
-        if planned.evaluation is not None and planned.validation is not None
-    }
-    return min((count for count in found if count), default=None)

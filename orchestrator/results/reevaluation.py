@@ -20,6 +20,7 @@ import pandas as pd
 from orchestrator.plan.manifest import read_manifest
 from orchestrator.plan.plan import ChoiceBefore, FrontBefore, Plan, make_plan, mapped
 from orchestrator.plan.planned_trial import PlannedTrial
+from orchestrator.results.choice import picked_by
 from orchestrator.results.trials_table import trials_table
 from orchestrator.spec.arguments import command
 from orchestrator.spec.sweep_spec import Reevaluation, SweepSpec, columns_of_numbers, safe_file_name
@@ -115,7 +116,9 @@ def plan_start(
     trials = mapped(look, plan.trials, store.files)
     ids = table["trial_id"]
     chosen = ChoiceBefore(
-        selected=frozenset(ids[table[SELECTED]]), at_knee=frozenset(ids[table[AT_KNEE]])
+        selected=frozenset(ids[table[SELECTED]]),
+        at_knee=frozenset(ids[table[AT_KNEE]]),
+        by=picked_by(own, its_plan),
     )
     return replace(plan, trials=trials, front_before=before, choice_before=chosen)
 

@@ -17,6 +17,7 @@ from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.results.choice import choice, record_shown
 from orchestrator.results.images import shown_images
+from orchestrator.results.reevaluation import plan_start, reevaluated
 from orchestrator.results.trials_table import table_on, trials_table, validation_table
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Store
@@ -254,3 +255,54 @@ def test_a_storage_with_test_evaluations_alone_does_the_missing_ones(
     after = make_plan(spec, store)
     assert after.trials[0].status == "done"
     assert len(after.pending(retry_failed=False)) == 7
+
+
+def test_trials_that_cannot_be_picked_are_counted(read: Read, store: Store, begin: Begin) -> None:
+    """Their weights were given up before models were evaluated on validation images: by a front
+    that the test set chose."""
+    spec = read(SWEEP)
+    plan = all_done(spec, store, begin)
+    assert choice(spec, plan, store.files, counts_reads=False).record()["unpicked"] == 0
+    assert spec.choice_suite is not None
+    for planned in plan.trials[-2:]:
+        store.files.remove(f"trials/{planned.id}/evaluations/{spec.choice_suite.id}.json")
+        store.files.rename(f"trials/{planned.id}/result.json", f"trials/{planned.id}/dropped.json")
+    plan = make_plan(spec, store)
+    assert plan.counts() == {"done": 8}
+    said = choice(spec, plan, store.files, counts_reads=False)
+    assert said.record()["unpicked"] == 2
+    assert "not among 2 trials that are done without numbers" in dict(said.lines())["selected"]
+    assert "not among 2 trials" in said.note()
+    paper = read(SWEEP, "selection=test")
+    said = choice(paper, make_plan(paper, store), store.files, counts_reads=False)
+    assert (said.images, said.unpicked) == (359, 0), "by the test set each of them is picked among"
+
+
+def test_selection_on_the_test_set_needs_no_validation_images(
+    read: Read, store: Store, begin: Begin
+) -> None:
+    spec = read(SWEEP, "selection=test")
+    assert spec.choice_suite is not None
+    for planned in all_done(spec, store, begin).trials:
+        store.files.remove(f"trials/{planned.id}/evaluations/{spec.choice_suite.id}.json")
+        store.files.rename(f"trials/{planned.id}/result.json", f"trials/{planned.id}/dropped.json")
+    plan = make_plan(spec, store)
+    assert trials_table(spec, plan)["selected"].any()
+    said = choice(spec, plan, store.files, counts_reads=False)
+    assert said.images == 359
+    assert "cells and knee by 359 test images" in dict(said.lines())["selected"]
+
+
+def test_under_another_suite_it_is_said_what_chose_under_the_own(
+    read: Read, store: Store, begin: Begin, tmp_path: Path
+) -> None:
+    spec = read(SWEEP)
+    all_done(spec, store, begin)
+    (tmp_path / "strong.yaml").write_text("{pgd: {epsilon: 0.1, ladder: [2]}}")
+    strong = reevaluated(spec, str(tmp_path / "strong.yaml"), only_front=False)
+    plan = plan_start(strong, store)
+    assert trials_table(strong, plan)["selected"].any()
+    said = choice(strong, plan, store.files, counts_reads=False)
+    assert said.images == 90
+    assert "cells and knee by 90 validation images" in dict(said.lines())["selected"]
+    assert "knee chosen on 90 validation images" in said.note()
