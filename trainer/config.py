@@ -291,7 +291,9 @@ def read_trial(document: Document) -> Trial:
     if problem:
         raise document.fail("method", problem)
     settings = training.without("attacks").read_as(TrainingSettings)
-    if settings.compile and method.weighting().objectives is not None:
+    with blamed_on(document, "method", type(method)):
+        goes_back_again = settings.compile and method.weighting().objectives is not None
+    if goes_back_again:
         raise training.fail(
             "compile",
             f"must be false for {type(method).__name__}, which weighs gradients: compiled passes "

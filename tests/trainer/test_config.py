@@ -17,6 +17,7 @@ from trainer.evaluation.suite import read_suite
 from trainer.input.document import Document
 from trainer.input.problems import BadInput
 from trainer.methods import METHODS, Adversarial, Average, Pareto
+from trainer.training.passes_ahead import within_cap
 
 
 def _radii(**radii: float) -> dict[str, dict[str, float]]:
@@ -335,6 +336,10 @@ class Mean(Average):
 class Unfinished(Method):
     pass
 
+class Faulty(Average):
+    def weighting(self):
+        raise ZeroDivisionError("no weights")
+
 def build() -> None:
     pass
 """
@@ -345,6 +350,16 @@ def own_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     (tmp_path / "grey_attacks.py").write_text(OWN)
     monkeypatch.syspath_prepend(tmp_path)
     return "grey_attacks"
+
+
+def test_a_weighting_that_fails_is_blamed_on_its_method(own_module: str) -> None:
+    """Where a trial is read or its passes are counted, before the method is tried."""
+    method = {"method": f"{own_module}:Faulty"}
+    with pytest.raises(BadInput, match=r": method: the code of Faulty must run .*no weights"):
+        trial_of(data="digits", method=method, training={"compile": True})
+    trial = trial_of(data="digits", method=method, training={"max_passes": 10**9})
+    with pytest.raises(ValueError, match="the code of Faulty must run"):
+        within_cap(trial, examples=100, before=0)
 
 
 def test_ones_own_attack_and_method_are_part_of_the_trial(own_module: str) -> None:

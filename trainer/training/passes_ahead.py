@@ -7,6 +7,7 @@ import math
 from trainer.attacks import Attack
 from trainer.config import Trial
 from trainer.evaluation.suite import Suite
+from trainer.input.own_code import own_code
 from trainer.methods import Method
 from trainer.models.settings import WITHOUT_BATCH_NORM
 from trainer.passes import Passes
@@ -27,7 +28,8 @@ def most_passes_of_training(trial: Trial, examples: int) -> Passes | None:
         step, branches = Method.search_passes(method, trial.attacks), len(method.branches())
     if step is None:
         return None
-    weighting = method.weighting()
+    with own_code(f"the code of {type(method).__qualname__}"):
+        weighting = method.weighting()
     if weighting.picks is not None and weighting.picks < branches:
         step += Passes(forward=branches)
         branches = weighting.picks
