@@ -17,7 +17,8 @@ else:
 
 class ReplayedWeighting(Weighting):
     """Weighs each step as another training's same step did, whatever the losses are, and leaves out
-    what that left out.
+    the losses that it had none of. One that it only counted as it was before, as Pareto's
+    `idle_every` does, is computed here: its weight there was next to 0.
 
     A checkpoint keeps the whole schedule, so that who goes on from it needs the other no more.
     """

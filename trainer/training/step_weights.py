@@ -17,7 +17,7 @@ class StepWeights:
         self._new: list[Tensor] = []  # where the model lies
 
     def add(self, step: Step) -> None:
-        """Add a step's weights, means over its examples; NaN where it did not compute a loss."""
+        """Add a step's weights, means over its examples; NaN where it had none of a loss."""
         weights = step.weights
         if step.left_out:
             weights = weights.clone()
