@@ -30,6 +30,7 @@ from orchestrator.report.front_files import (
 )
 from orchestrator.report.remarks import remarks, what_differs
 from orchestrator.results.table_files import FORMATS, TableError, read_table
+from orchestrator.table.columns import AT_KNEE, SELECTED
 from orchestrator.table.objectives import (
     DEFAULT_OBJECTIVES,
     LARGEST,
@@ -148,6 +149,8 @@ def main(
         ends = default_reference_point(objectives) if reference is None else ()
         _refuse_own_front(table_path, directory)
         table = read_table(table_path, objectives)
+        if objective:  # cells were selected by the sweep's own objectives
+            table = table.drop(columns=[SELECTED, AT_KNEE], errors="ignore")
     reference_point = ends if reference is None else _reference_point(reference, objectives)
     front, usual = (
         extract_front(

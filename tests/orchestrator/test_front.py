@@ -359,6 +359,17 @@ def test_the_strict_front_lies_beside_the_papers(trials: Path) -> None:
     assert (trials.parent / "other" / "front.json").is_file()
 
 
+@pytest.mark.slow
+def test_what_a_table_says_was_selected_holds_for_its_own_objectives(trials: Path) -> None:
+    table = pd.read_csv(trials)
+    marks = [False, False, False, True, False, False]
+    table.assign(union_accuracy=0.1, selected=marks, at_knee=marks).to_csv(trials, index=False)
+    own = json.loads(run(trials, "--json").stdout)
+    assert (own["knee"], own["selected"], own["is_selected_apart"]) == ("t3", ["t3"], True)
+    strict = json.loads(run(trials, "--json", "--strict").stdout)
+    assert (strict["knee"], strict["selected"], strict["is_selected_apart"]) == (None, [], False)
+
+
 def test_the_strict_front_has_its_own_objectives(trials: Path) -> None:
     result = run(trials, "--strict", "--objective", "union_accuracy")
     assert result.exit_code == 2
