@@ -151,7 +151,7 @@ class Space:
         cell = self._cell(replays.of, point, heirs)
         weighting = cell.trial.method.weighting()
         message = None
-        if weighting.picks is not None:
+        if weighting.by_example or weighting.picks is not None:
             message = "must weigh all images of a step alike to be replayed, and weighs each apart"
         elif weighting.objectives is not None:
             message = "must weigh losses to be replayed, and weighs gradients"

@@ -40,6 +40,8 @@ class Maximum(Mixed):
 class WorstWeighting(Weighting):
     """Puts all the weight of the adversarial losses on the largest, example by example."""
 
+    by_example = True
+
     def __init__(self, natural_weight: float) -> None:
         """Give the first loss, the natural one, the rest of the weight, if there is any."""
         self._natural_weight = natural_weight

@@ -83,6 +83,8 @@ class RampWeighting(Weighting):
     """Weighs the largest attack loss of an example and the pairing; projects the natural gradient
     onto theirs."""
 
+    by_example = True
+
     def __init__(self, count: int, *, beta: float, pairing_weight: float) -> None:
         """Weigh `count` attacks and the pairing, behind the natural loss where beta is not 0."""
         self._first = int(beta > 0)

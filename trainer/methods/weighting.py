@@ -32,6 +32,10 @@ class Weighting:
     """Whether the weights depend on the mini-batch's mean losses. Then one that is computed in
     parts is weighed once all of it is there, and a gradient of each loss is kept until then."""
 
+    by_example: bool = False
+    """Whether an example's weights depend on its own losses. Then a step's mean weights are not
+    what it weighed by, and are no schedule that another training could replay."""
+
     objectives: tuple[tuple[int, ...], ...] | None = None
     """Objectives whose gradients are weighed (`weigh_gradients`), each by the places of the losses
     whose weighed sum it is; None where losses are weighed alone. A step goes back once for each."""

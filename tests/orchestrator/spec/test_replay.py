@@ -85,6 +85,11 @@ def test_what_cannot_be_replayed_is_refused(read: Read, section: str, message: s
     assert message in str(raised.value)
 
 
+def test_weights_by_example_are_no_schedule(read: Read) -> None:
+    with pytest.raises(BadInput, match="must weigh all images of a step alike to be replayed"):
+        read(SWEEP, "methods.ramp={natural_weight: 0}", "methods.replay={of: ramp}")
+
+
 def test_one_seed_has_no_other_to_replay(read: Read) -> None:
     with pytest.raises(
         BadInput, match=r"must have another seed's schedule to replay, got .* \[3\]"
