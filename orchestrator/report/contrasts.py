@@ -18,7 +18,7 @@ from orchestrator.pareto.contrasts import (
     contrasted,
     split_of,
 )
-from orchestrator.pareto.sign_flips import smallest_p
+from orchestrator.pareto.sign_flips import MOST_SEEDS, smallest_p
 from orchestrator.pareto.surroundings import Surroundings, surroundings
 from orchestrator.pareto.verdicts import LEAST_SEEDS, SIGNIFICANCE
 from orchestrator.results.reevaluation import Coverage
@@ -203,11 +203,12 @@ def reach_record(pairs: Sequence[tuple[str, str | None]], seeds: int) -> dict[st
     needed = LEAST_SEEDS
     while family * smallest_p(needed) >= SIGNIFICANCE:
         needed += 1
+    reached = smallest_p(seeds) if seeds <= MOST_SEEDS else 1.0
     return {
         "pairs": [[first, second] for first, second in pairs],
         "seeds": seeds,
-        "smallest_p": smallest_p(seeds),
-        "smallest_adjusted_p": min(1.0, family * smallest_p(seeds)),
+        "smallest_p": reached,
+        "smallest_adjusted_p": min(1.0, family * reached),
         "seeds_needed": needed,
     }
 
@@ -222,6 +223,8 @@ def reach_text(pairs: Sequence[tuple[str, str | None]], seeds: int) -> str:
         f"{named}; with {seeds} seed{'s' * (seeds != 1)} p can reach {reach['smallest_p']:.3g}, "
         f"{reach['smallest_adjusted_p']:.3g} after Holm"
     )
+    if seeds > MOST_SEEDS:
+        return f"{named}; with {seeds} seeds nothing is tested, which takes {MOST_SEEDS} at most"
     if seeds >= reach["seeds_needed"]:
         return said
     return f"{said}: never a claim that one is better, which takes {reach['seeds_needed']} seeds"

@@ -199,3 +199,10 @@ def test_what_seeds_can_reach(
     assert f"with {seeds} seeds p can reach {raw:.3g}, {adjusted:.3g} after Holm" in text
     assert ("never a claim" in text) == (seeds < needed)
     assert reach_text((), seeds) == ""
+
+
+def test_of_more_seeds_than_are_flipped_nothing_is_promised() -> None:
+    assert reach_record(PRIMARY, 41)["smallest_p"] == 1
+    assert reach_text(PRIMARY, 41).endswith(
+        "with 41 seeds nothing is tested, which takes 40 at most"
+    )
