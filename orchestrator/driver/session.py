@@ -25,6 +25,7 @@ from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.report.contrasts import Comparison
 from orchestrator.results.choice import Choice
 from orchestrator.results.few_steps import FewSteps
+from orchestrator.results.images import is_complete
 from orchestrator.results.reevaluation import coverage, plan_start
 from orchestrator.search.growth import grow_to_work
 from orchestrator.spec.arguments import command
@@ -54,7 +55,7 @@ class Outcome:
     folder: str  # of its files, for people
     files: tuple[str, ...]  # their names there
     signal: int | None  # that stopped it
-    budget: str | None  # the cap that stopped it
+    budget: str | None  # the cap that stopped it before all was done
     tracked: bool  # whether the tracker took everything
 
 
@@ -134,6 +135,7 @@ def start(
             )
             plan = plan_start(spec, store)
         results, is_tracked = conclude(spec, plan, store, tracker, start=hold.lease.folder)
+        is_over = is_complete(spec, plan) and not plan.pending(retry_failed=retry_failed)
         return Outcome(
             plan=plan,
             front=results.front,
@@ -143,7 +145,7 @@ def start(
             folder=f"{store.files.url}/{spec.folder}",
             files=tuple(path.name for path in results.staged),
             signal=requests.stop,
-            budget=hold.relay.budget_reached,
+            budget=None if is_over else hold.relay.budget_reached,
             tracked=is_tracked,
         )
 

@@ -105,6 +105,20 @@ def test_all_is_held_and_kept_while_trials_run(spec: SweepSpec, stand_in: StandI
     assert over.is_over
 
 
+@pytest.mark.slow
+def test_budget_stops_nothing_where_nothing_is_left_to_do(
+    tmp_path: Path, stand_in: StandIn
+) -> None:
+    """So a sweep that ends at its cap, or is looked at again, is done: nobody needs to raise it."""
+    spec = read_sweep(tmp_path, "small", "budget.disk_gb=1e-9")
+    its = stand_in(nothing)
+    do_sweep(spec)
+    outcome, _ = begin(spec)
+    assert outcome.plan.counts() == {"done": 2}
+    assert outcome.budget is None
+    assert not its.workloads
+
+
 def test_where_a_cluster_refuses_nothing_is_written(
     spec: SweepSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
