@@ -136,7 +136,7 @@ def _origin(attempt: LeaseState, planned: PlannedTrial, files: Files) -> str:
 def _next(spec: SweepSpec, snapshot: SweepSnapshot, planned: PlannedTrial) -> Iterator[str]:
     """Yield sentences on why the trial waits, and what to do."""
     status, failure, lease = planned.status, planned.progress.failure, planned.progress.lease
-    if status == "done":
+    if status == "done" and not planned.is_to_be_validated:
         yield "nothing is left to do"
     elif status == "pruned" and planned.pruning is not None:
         label = planned.pruning.rule

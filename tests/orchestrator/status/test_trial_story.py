@@ -112,6 +112,20 @@ def test_a_child_began_from_its_parents_weights(
     assert tell(PGD).next == ("nothing is left to do",)
 
 
+def test_a_trial_of_before_that_lacks_validation_is_not_called_over(
+    tell: Tell, spec: SweepSpec, store: Store, finish: Finish
+) -> None:
+    planned = Observer(spec, store.files).look().plan.trials[PGD]
+    finish(planned.trial, spec.suite, [1, 1], {"pgd": [[1, 0], [0, 0]]})
+    assert tell(PGD).next == ("nothing is left to do",)
+    assert spec.choice_suite is not None
+    store.files.remove(f"trials/{planned.id}/evaluations/{spec.choice_suite.id}.json")
+    told = tell(PGD)
+    assert told.status == "done"
+    assert told.next[0] == "to do: evaluation on validation images"
+    assert told.next[-1].startswith("nobody runs the sweep now: ")
+
+
 def test_a_pruned_trial_says_by_which_rule_and_how_to_go_on(
     tell: Tell, attempt: Callable[[int], Attempt]
 ) -> None:
