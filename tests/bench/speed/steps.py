@@ -151,7 +151,9 @@ def stepping(trial: Trial, dataset: Dataset, batch: int) -> Callable[[], object]
     descent = Descent(
         trial=trial,
         split=dataset.train,
-        model=compiled(model) if trial.training.compile else model,
+        model=compiled(model, goes_back_again=weighting.by_batch)
+        if trial.training.compile
+        else model,
         optimiser=trial.training.optimiser.build(model.parameters()),
         weighting=weighting,
         micro_batches=1,
