@@ -88,7 +88,7 @@ ORCHESTRATOR = Band(
     first=2,
     last=10,
     rows=(
-        (("doors", "sweep · front · status · pause · resume · store · tracking", 2, 10),),
+        (("doors", "sweep · front · compare · status · pause · resume · store · tracking", 2, 10),),
         (
             ("driver", "one start of a sweep: look, hold, run, tell", 2, 7),
             ("status", "how a sweep stands", 8, 10),

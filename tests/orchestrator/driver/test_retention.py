@@ -196,6 +196,7 @@ def test_other_sweep_that_keeps_its_front_alone_does_not(spec: SweepSpec, tmp_pa
     assert drop(spec) == {trials(spec)[1].id}
 
 
+@pytest.mark.slow
 def test_other_sweep_keeps_its_front(tmp_path: Path) -> None:
     """Of trials long enough that none has collapsed: such are on no front."""
     longer = ("training.epochs=4", "retention.weights=front")
@@ -248,6 +249,7 @@ def test_other_sweep_of_which_too_little_is_known_keeps_all(
 # --- when they are wanted again
 
 
+@pytest.mark.slow
 def test_new_suite_trains_them_again_while_the_old_results_count(spec: SweepSpec) -> None:
     _, other = trials(spec)
     store = store_of(spec)

@@ -176,6 +176,7 @@ def test_picks_by_few_images_are_called_unreliable(
     assert ("unreliable" in said.note()) is not is_reliable
 
 
+@pytest.mark.slow
 def test_a_sweep_changed_after_its_test_numbers_were_shown_is_exploratory(
     read: Read, store: Store, begin: Begin
 ) -> None:
@@ -212,6 +213,7 @@ def test_a_sweep_changed_after_its_test_numbers_were_shown_is_exploratory(
     assert reads_of(store.files, data, "e0") == reads_of(store.files, "other", spec.suite.id) == 0
 
 
+@pytest.mark.slow
 def test_the_command_that_draws_says_what_chose(read: Read, store: Store, begin: Begin) -> None:
     spec = read(SWEEP)
     all_done(spec, store, begin)

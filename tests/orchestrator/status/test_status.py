@@ -361,6 +361,7 @@ def test_story_of_a_trial_that_diverged(read: Read, store: Store) -> None:
     assert "next        lower training.optimiser.learning_rate" in shown
 
 
+@pytest.mark.slow
 def test_story_of_attempts(spec: SweepSpec, store: Store) -> None:
     """Killed after the first epoch, gone on with, then evaluated under another suite."""
     first = trials(spec, store)[0]
@@ -389,6 +390,7 @@ def test_story_of_attempts(spec: SweepSpec, store: Store) -> None:
     assert f"attempt 2   process {os.getpid()} on " in read_out("--why", first.id)
 
 
+@pytest.mark.slow
 def test_story_of_a_trial_that_went_on_from_a_sibling(read: Read, store: Store) -> None:
     constant = "training.optimiser.schedule=[[0, 1]]"
     spec = read(SWEEP, constant)
@@ -491,6 +493,7 @@ def test_nothing_is_touched_whatever_is_asked(
     assert contents(tmp_path) == bytes_before
 
 
+@pytest.mark.slow
 def test_storage_that_cannot_be_written_is_told_all_the_same(
     spec: SweepSpec, store: Store, files: LocalFiles, begin: Begin
 ) -> None:

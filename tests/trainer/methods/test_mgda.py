@@ -132,6 +132,7 @@ def test_what_is_reported_goes_on() -> None:
     assert one.epoch_report() == other.epoch_report() != {}
 
 
+@pytest.mark.slow
 def test_every_loss_of_a_network_falls_along_the_direction(small_trial: MakeTrial) -> None:
     """By finite differences of the losses of a step's own images, in float64: each falls by as much
     as its gradient says, at least by the least norm squared, equally where it has weight."""

@@ -75,6 +75,7 @@ def test_chosen_attacks_have_their_share_of_the_weight(name: str, small_trial: M
     assert [f"loss/{it}" in row for it in LOSSES] == [share > 0 for share in shares]
 
 
+@pytest.mark.slow
 def test_two_seeds_choose_otherwise(small_trial: MakeTrial) -> None:
     def chosen(seed: int) -> list[frozenset[int]]:
         descent = descent_of(small_trial(method={"method": "sat"}, seed=seed), micro_batches=1)

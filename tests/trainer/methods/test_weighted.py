@@ -54,6 +54,7 @@ def test_rounding_is_let_pass() -> None:
     assert Weighted.model_validate({"weights": {"pgd": "1/3", "flow": "1/3", "rt": "1/3"}})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("weights", "method"),
     [

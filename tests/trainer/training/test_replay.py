@@ -86,6 +86,7 @@ def test_a_training_under_its_own_schedule_is_itself(
     assert its_diary.facts() == without
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mean", [False, True])
 def test_a_replay_that_stops_needs_the_other_no_more(
     own: tuple[Trial, nn.Module, Diary, Tensor], small_trial: MakeTrial, *, mean: bool

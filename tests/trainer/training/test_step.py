@@ -224,6 +224,7 @@ def test_validation_is_in_batches_of_a_parts_size(small_trial: MakeTrial, own: s
     assert in_parts.rows[-1][accuracy] == diary.rows[-1][accuracy] > 0.5
 
 
+@pytest.mark.slow
 def test_parts_stop_and_go_on_bit_for_bit_too(small_trial: MakeTrial) -> None:
     trial = trial_of(small_trial, "pareto")
     model, diary = run(trial, micro_batches=3)
