@@ -33,7 +33,7 @@ evaluation:
   examples: 48
   pgd: {{epsilon: 0.2, ladder: [1, 2]}}
   flow: null
-  rt: {{epsilon: 0.25, ladder: [1, 2]}}
+  rt: {{epsilon: 0.25, num_restarts: 1, ladder: [1, 2]}}
 """
 
 

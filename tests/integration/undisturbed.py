@@ -39,7 +39,7 @@ evaluation:
   examples: 128
   pgd: {{epsilon: 0.2, ladder: [1, 8]}}
   flow: null
-  rt: {{epsilon: 0.25, ladder: [1, 8]}}
+  rt: {{epsilon: 0.25, num_restarts: 1, ladder: [1, 8]}}
 """
 """Two trials of standard training, then two that wait at a gate where a test has one; two at once
 on two cores."""
