@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -53,6 +54,17 @@ HANG_SECONDS = {"long": 6 * 3600.0, "integration": 1200.0, "slow": 600.0}
 that is slow and busy. No test asserts its own speed by it."""
 
 QUICK_HANG_SECONDS = 300.0
+
+
+gc.disable()  # until all tests are collected: what they are and import stays to the end
+
+
+def pytest_collection_finish() -> None:
+    """No test pays for looking through what all of them are: it was a sixth of the quick ones'
+    time, at moments that no test could foresee."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -287,6 +287,7 @@ def test_bad_arguments_are_named_and_nothing_is_written(
     assert sorted(os.listdir()) == ["front.csv", "trials.csv"]  # noqa: PTH208
 
 
+@pytest.mark.slow
 def test_nothing_temporary_stays_where_a_file_has_no_place(trials: Path, tmp_path: Path) -> None:
     """A folder in the place of a picture: the rename fails, no half-written file is left."""
     (tmp_path / "front.png" / "occupied").mkdir(parents=True)

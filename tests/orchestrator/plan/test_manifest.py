@@ -121,6 +121,7 @@ def test_thousand_pending_trials_take_one_look(read: Read, tmp_path: Path) -> No
     assert [verb for verb, name in files.asked if name.startswith("trials")] == ["names"]
 
 
+@pytest.mark.slow
 def test_thousand_done_trials_come_back_as_they_were(
     read: Read, finish: Finish, store: Store
 ) -> None:

@@ -310,6 +310,7 @@ def test_what_is_only_weighed_leaves_no_trace() -> None:
     assert weighting.state()["window"] == before["window"]
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(st.integers(0, 40), st.sampled_from([0.4, 1.0]))
 def test_a_restored_weighting_goes_on_as_if_never_stopped(stopped_after: int, rho: float) -> None:

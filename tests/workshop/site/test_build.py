@@ -79,6 +79,7 @@ def test_what_is_no_folder_is_left_as_it_is(
     assert (site / "index.html").read_text() == "before"
 
 
+@pytest.mark.slow
 def test_the_project_is_no_place_for_its_site() -> None:
     assert "Makefile" in main.not_made(main.ROOT)
     assert "architecture.md" in main.not_made(main.ROOT / "docs")

@@ -461,6 +461,7 @@ def self_signed(folder: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_authorities_of_ones_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     certificate = self_signed(tmp_path)
 
