@@ -4,7 +4,9 @@ Two fronts: the strict one, union accuracy against natural accuracy, carries the
 has the robustness score. Either way natural accuracy is counted as what is sacrificed of the
 standard trials', and the hypervolume is bounded by 0 and the largest acceptable sacrifice. Divided
 by that it is an accuracy: the mean height of the front over the sacrifices that one accepts. One
-point more is what a model has on every image's worst case, or score, at each sacrifice alike.
+point more is what a model has on every image's worst case, or score, at each sacrifice alike. A
+model that sacrifices less than nothing counts as one that sacrifices nothing: the mean is over the
+sacrifices from 0 on.
 
 Of methods with unequally many cells the mean over random subsets is taken (see
 `orchestrator.pareto.random_cells`). A cell that failed, was pruned, collapsed, or is at the
@@ -51,7 +53,7 @@ class Difference:
     seeds: tuple[int, ...]  # that take part
     left_out: tuple[int, ...]  # seeds of either that do not: trials missing or under way
     heights: tuple[tuple[float, ...], tuple[float, ...]]
-    """Hypervolume over the largest acceptable sacrifice, of each method by seed."""
+    """Mean of what each method attains over the acceptable sacrifices, by seed."""
 
     @property
     def by_seed(self) -> npt.NDArray[np.float64]:
@@ -115,6 +117,8 @@ class Heights:
         if "status" in table:
             has_ended = has_ended | table["status"].isin(WITHOUT_RESULT).to_numpy()
         points = minimised(table, objectives)
+        sacrifice = [objective.name for objective in objectives].index("sacrificed_accuracy")
+        points[:, sacrifice] = np.maximum(points[:, sacrifice], 0.0)
         self.front = front
         self._by_method: dict[str, dict[int, npt.NDArray[np.float64]]] = {}
         self._all_seeds: dict[str, set[int]] = {}

@@ -74,6 +74,31 @@ def test_a_height_is_the_hypervolume_over_the_sacrifice() -> None:
     assert paper.of("pareto", [0], chosen=2) == pytest.approx((both / 2,))
 
 
+def test_natural_accuracy_above_the_standard_ones_holds_no_more_than_the_interval() -> None:
+    """A cell of union u that sacrifices nothing, or less, is worth u, however much less it is."""
+    for sacrifice in (0.0, -0.01, -0.4):
+        gaining = {"pareto": [(0.4, sacrifice)], "average": [(0.4, 0.0)]}
+        heights = Heights(table_of(gaining), STRICT, largest_sacrifice=WIDTH)
+        assert heights.of("pareto", [0], chosen=1) == pytest.approx((0.4,))
+        assert heights.difference("pareto", "average").mean == pytest.approx(0)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_height_is_the_mean_of_the_front_over_the_acceptable_sacrifices(seed: int) -> None:
+    """By the definition: the best union at no more than each sacrifice in [0, S], cell for cell,
+    integrated piece by piece over its steps."""
+    random = np.random.default_rng(seed)
+    unions, sacrifices = random.uniform(0.2, 0.9, 12), random.uniform(-0.2, 0.3, 12)
+    ends = np.unique(np.clip([0.0, WIDTH, *sacrifices], 0, WIDTH))
+    best = [max(unions[sacrifices <= end], default=0.0) for end in ends[:-1]]
+    expected = float(np.diff(ends) @ best) / WIDTH
+    cells: Cells = {"pareto": list(zip(unions, sacrifices, strict=True))}
+    heights = Heights(table_of(cells, seeds=1), STRICT, largest_sacrifice=WIDTH)
+    assert heights.of("pareto", [0], chosen=12) == pytest.approx((expected,)), seed
+    alone = heights.of("pareto", [0], chosen=1)[0]
+    assert alone <= max(unions), f"{seed}: no cell is worth more than it attains"
+
+
 def test_the_smaller_grid_says_how_many_cells_are_chosen() -> None:
     difference = Heights(table_of(TWO), STRICT, largest_sacrifice=WIDTH).difference(
         "pareto", "average"
