@@ -156,6 +156,14 @@ class Trial(_Which):
         }
 
     @property
+    def validation_id(self) -> str:
+        """Name of what is measured after epochs, when and on how many images: `v` and 16
+        hexadecimal digits. Rows, what is chosen by them and where they end a trial are by it."""
+        content = self.validation.content()
+        attacks = {label: described(ATTACKS, a) for label, a in self.validation_attacks.items()}
+        return content_id("v", content | {"attacks": attacks})
+
+    @property
     def id(self) -> str:
         """Name of the trial in the store: `t` and 16 hexadecimal digits."""
         return content_id("t", self.content())

@@ -138,6 +138,26 @@ def test_a_family_differs_in_its_length_alone() -> None:
     assert len(families) == 1 + len(others)
 
 
+def test_what_validation_looks_at_has_a_name_of_its_own() -> None:
+    sections = {**PINNED["digits"], "method": {"method": "standard"}}
+    trial = trial_of(**sections)
+    assert (
+        trial.validation_id == "v51ebaa5e2ae1e823"
+    )  # golden: what is kept by it outlives a version
+    same = trial_of(**_with(sections, training={"epochs": 99}), seed=4)
+    assert same.validation_id == trial.validation_id == again(trial).validation_id
+    others = [
+        trial_of(**_with(sections, validation=changed))
+        for changed in (
+            {"every": 2},
+            {"examples": 100},
+            {"attacks": {"rt": None}},
+            {"attacks": {"rt": {"epsilon": 0.2}}},
+        )
+    ]
+    assert len({trial.validation_id, *(other.validation_id for other in others)}) == 5
+
+
 def test_content_is_all_that_determines_the_result() -> None:
     trial = trial_of(
         data={"name": "digits", "root": "/somewhere", "validation": 100},

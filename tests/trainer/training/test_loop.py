@@ -18,6 +18,7 @@ from tests.trainer.runs import (
     TIMES,
     Diary,
     MakeTrial,
+    assert_same_bits,
     assert_same_state,
     differs,
     run,
@@ -30,6 +31,7 @@ from trainer.evaluation.suite import evaluate, read_suite
 from trainer.input.document import Document
 from trainer.training.loop import DivergedError, train
 from trainer.training.losses import branch_losses
+from trainer.weights.checkpoint import Checkpoint
 
 # What is told
 
@@ -72,6 +74,42 @@ def test_training_does_without_a_test_set(small_trial: MakeTrial) -> None:
     alone = Diary()
     train(trial, data, device=CPU, reporter=alone, resume=None, micro_batches=1)
     assert alone.facts() == run(trial)[1].facts()
+
+
+@pytest.mark.slow
+def test_weights_do_not_depend_on_what_is_looked_at_in_validation(
+    small_trial: MakeTrial, own: str
+) -> None:
+    """Bit by bit, through BatchNorm, dropout, a method with a memory and an average of weights;
+    also where a training goes on under other settings of validation."""
+    del own
+    sections: dict[str, Any] = {
+        "model": FORGETFUL,
+        "method": {"method": "pareto", "rho": 0.5},
+        "training": {"ema": 0.9},
+    }
+    usual = small_trial(**sections)
+    other = small_trial(
+        **sections,
+        validation={
+            "every": 2,
+            "examples": 7,
+            "attacks": {
+                "pgd": None,
+                "flow": {"epsilon": 0.01, "num_steps": 3, "num_restarts": 2},
+                "more": {"attack": "pgd", "norm": "l2", "epsilon": 1, "num_steps": 1},
+            },
+        },
+    )
+    assert usual.validation_id != other.validation_id
+    (_, diary), (_, others) = run(usual), run(other)
+    assert diary.rows[-1].keys() != others.rows[-1].keys(), "they do look at other things"
+    _, resumed = run(other, resume=diary.checkpoints[0])
+    for each in (others.checkpoints[-1], resumed.checkpoints[-1]):
+        found = [vars(Checkpoint.from_bytes(it)) for it in (diary.checkpoints[-1], each)]
+        passes = [it.pop("passes") for it in found]  # validation's among them
+        assert_same_bits(*found)
+        assert passes[0] != passes[1]
 
 
 def test_losses_fall_and_accuracy_rises(small_trial: MakeTrial) -> None:
