@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import replace
 from typing import Protocol
 
 import torch
@@ -16,7 +15,6 @@ from torch._functorch import config as functorch
 from trainer.answers import NotFiniteError
 from trainer.config import Trial
 from trainer.data import Dataset, Split
-from trainer.evaluation.suite import Rungs, Suite, evaluate, examples_of
 from trainer.input.problems import BadInput, Problem
 from trainer.methods import Weighting
 from trainer.methods.replayed import ReplayedWeighting
@@ -24,10 +22,12 @@ from trainer.models import build, placed
 from trainer.passes import CoursePasses, counted
 from trainer.randomness import derive_seed
 from trainer.training.average import WeightAverage
+from trainer.training.best import BestState
 from trainer.training.epoch_sums import EpochSums
 from trainer.training.last_steps import LastSteps, StepLog
 from trainer.training.step import Descent, refuse_unfit_parts
 from trainer.training.step_weights import StepWeights
+from trainer.training.validation import validated
 from trainer.weights.checkpoint import Checkpoint, Weights
 
 EpochRow = dict[str, float]
@@ -110,6 +110,7 @@ def train(
     start: Weights | None = None,
     schedule: Tensor | None = None,
     step_weights: StepWeights | None = None,
+    best: BestState | None = None,
 ) -> nn.Module:
     """Train to the trial's last epoch, from the beginning or from a checkpoint.
 
@@ -124,6 +125,8 @@ def train(
         schedule: weights of another trial's losses, steps K, which a trial that replays it has
             where there is no checkpoint.
         step_weights: where the weights of this training's own steps are kept.
+        best: where the state is kept that does best in validation, for which `trial` must have
+            attacks of validation; None: only the last state is wanted.
         micro_batches: parts in which each step's attacks, forward and backward passes are
             computed, for want of memory; 1 computes it whole. The step descends the mean loss
             over the whole batch all the same, so that the parts differ from it by rounding
@@ -131,12 +134,13 @@ def train(
 
     Raises:
         BadInput: a checkpoint of another trial, weights of another network, none where the trial
-            starts from some, a schedule that is missing or of other steps, or parts of batches that
-            BatchNorm must see whole.
+            starts from some, a schedule that is missing or of other steps, parts of batches that
+            BatchNorm must see whole, or a checkpoint that lacks the best state so far.
         DivergedError: a loss, a weight, a buffer (BatchNorm's running statistics) or a logit on
             clean validation images is NaN or infinite; every checkpoint so far is finite.
     """
     assert trial.training.max_passes is None, "see trainer.training.passes_ahead.within_cap"
+    assert best is None or trial.validation_attacks, "the best epoch is known by worst cases alone"
     model = new_model(trial, dataset, device)
     refuse_unfit_parts(model, micro_batches)
     if resume is None:
@@ -149,6 +153,7 @@ def train(
         _weighting(trial, schedule),
         micro_batches=micro_batches,
         step_weights=step_weights or StepWeights(),
+        best=best,
     )
     if resume is not None:
         run.restore(resume)
@@ -208,6 +213,7 @@ class _Run:
         *,
         micro_batches: int,
         step_weights: StepWeights,
+        best: BestState | None,
     ) -> None:
         self._model = model
         self._masks = {name for name, buffer in model.named_buffers() if buffer.isinf().any()}
@@ -227,6 +233,7 @@ class _Run:
         self._losses = trial.method.loss_names()
         self._log = StepLog()
         self._step_weights = step_weights
+        self._best = best
         self._sums: EpochSums | None = None  # of the epoch under way, where one is
         self._steps_done = 0  # of that epoch
         self.passes = CoursePasses()
@@ -246,6 +253,7 @@ class _Run:
             passes=self.passes.state(),
             step_weights=self._step_weights.schedule(),
             average=None if self._average is None else self._average.state(),
+            best=None if self._best is None else self._best.state(),
         )
 
     def finish(self) -> None:
@@ -259,6 +267,8 @@ class _Run:
         checkpoint.load_into(self._model, descent.optimiser, descent.weighting)
         if self._average is not None:
             self._average.restore(checkpoint.average)
+        if self._best is not None:
+            self._best.restore(checkpoint.best)
         self.epochs_done, self._steps_done = checkpoint.position
         self.passes.restore(checkpoint.passes)
         self._step_weights.restore(checkpoint.step_weights)
@@ -330,7 +340,9 @@ class _Run:
         try:
             average = nullcontext() if self._average is None else self._average.in_the_model()
             with average, counted(self._model) as counter:
-                row = _validate(descent.trial, dataset, self._model, descent.micro_batches)
+                row = validated(descent.trial, dataset, self._model, descent.micro_batches)
+                if self._best is not None:  # while the average is in the model
+                    self._best.see(row, epoch=self.epochs_done, model=self._model)
         except NotFiniteError as error:
             message = f"validation after epoch {self.epochs_done}: {error}"
             raise DivergedError(message, self._log.read(self._losses)) from error
@@ -364,29 +376,3 @@ def _refuse_unfit_position(checkpoint: Checkpoint, epochs: int, num_steps: int) 
         )
     if message is not None:
         raise BadInput(Problem("checkpoint", "", message))
-
-
-def _validate(trial: Trial, dataset: Dataset, model: nn.Module, micro_batches: int) -> EpochRow:
-    """Measure natural and robust accuracy on the held-out images that steer, and whether the model
-    has collapsed: it is right, if at all, on one class alone."""
-    dataset = replace(dataset, validation=dataset.steering)
-    suite = Suite(
-        categories={
-            label: Rungs.whole(attack) for label, attack in trial.validation_attacks.items()
-        },
-        split="validation",
-        examples=trial.validation.examples,
-        batch_size=math.ceil(trial.training.batch_size / micro_batches),
-    )
-    outcomes = evaluate(model, suite, dataset, progress=None)
-    labels = dataset.validation.labels[examples_of(suite, dataset.validation)].cpu()
-    classes = labels[torch.from_numpy(outcomes.natural)].unique()
-    return {
-        "validation/natural_accuracy": outcomes.natural_accuracy(),
-        "validation/union_accuracy": outcomes.union_accuracy(),
-        **{
-            f"validation/robust_accuracy_{label}": outcomes.worst_accuracy(label)
-            for label in outcomes.robust
-        },
-        "validation/collapsed": float(len(classes) <= 1),
-    }

@@ -43,6 +43,8 @@ class Checkpoint:
             some were not counted, as by versions before they were.
         step_weights: of the losses in every step so far, steps K; None where some were not kept.
         average: of the model's weights, by name; None where training keeps none.
+        best: the state so far that did best in validation, as `trainer.training.best` has it; None
+            where training keeps none.
     """
 
     epochs_done: int
@@ -54,6 +56,7 @@ class Checkpoint:
     passes: dict[str, dict[str, int]] | None = None
     step_weights: Tensor | None = None
     average: dict[str, Tensor] | None = None
+    best: dict[str, Any] | None = None
 
     @property
     def position(self) -> tuple[int, int]:
@@ -73,7 +76,7 @@ class Checkpoint:
         Raises:
             DamagedError: the bytes hold something else.
         """
-        later = {"passes", "step_weights", "average"}  # than the first versions
+        later = {"passes", "step_weights", "average", "best"}  # than the first versions
         return cls(**_fields(data, set(cls.__dataclass_fields__) - later, optional=later))
 
     def load_into(
@@ -119,6 +122,30 @@ def _lay_out_as_weights(optimiser: torch.optim.Optimizer) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BestEpoch:
+    """The epoch after which a training did best in validation.
+
+    Attributes:
+        validation: name of what was measured, as `Trial.validation_id` has it.
+        epoch: its number, from 1.
+        score: mean over the attack categories of the share of images that withstand each, on the
+            half of the held-out images that steers.
+        collapsed: whether the model was right on one class at most.
+    """
+
+    validation: str
+    epoch: int
+    score: float
+    collapsed: bool
+
+    def __post_init__(self) -> None:
+        kinds = (str, int, float, bool)
+        values = (self.validation, self.epoch, self.score, self.collapsed)
+        if any(type(value) is not kind for value, kind in zip(values, kinds, strict=True)):
+            raise TypeError(f"not the best epoch of a training: {values}")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Weights:
     """A trained model: its tensors and the record of the trial that made it.
 
@@ -130,6 +157,8 @@ class Weights:
         step_weights: of the losses in every step of its training, steps K float32, which another
             trial can replay, NaN where a step left a loss out; None in files of before they were
             kept.
+        best: after which epoch these were the model's weights, and how that did, where they are
+            those that did best in validation; None where they are the last epoch's.
     """
 
     trial: dict[str, Any]
@@ -137,6 +166,7 @@ class Weights:
     image_shape: tuple[int, int, int] | None = None
     num_classes: int | None = None
     step_weights: Tensor | None = None
+    best: BestEpoch | None = None
 
     def to_bytes(self) -> bytes:
         """Write the weights as `torch.save` does; all but the tensors as JSON."""
@@ -144,7 +174,8 @@ class Weights:
         if self.image_shape is not None and self.num_classes is not None:
             facts = {"image_shape": self.image_shape, "num_classes": self.num_classes}
             # Beside the shapes, where versions that do not know it read past it.
-            fields["shapes"] = json.dumps(facts | _packed(self.step_weights))
+            best = {} if self.best is None else {"best": vars(self.best)}
+            fields["shapes"] = json.dumps(facts | _packed(self.step_weights) | best)
         buffer = io.BytesIO()
         torch.save(fields, buffer)
         return buffer.getvalue()
@@ -169,6 +200,7 @@ class Weights:
             if not all(1 <= size <= MAX_SIZE for size in (depth, height, width, classes)):
                 raise ValueError(f"images of {depth} {height} {width} and {classes} classes")
             step_weights = _unpacked(shapes)
+            best = BestEpoch(**shapes["best"]) if "best" in shapes else None
         except (ValueError, TypeError, LookupError, AttributeError, *_BOUNDS) as error:
             raise DamagedError(f"not a trained model: {error}") from error
         image_shape = (depth, height, width)
@@ -178,6 +210,7 @@ class Weights:
             image_shape=image_shape,
             num_classes=classes,
             step_weights=step_weights,
+            best=best,
         )
 
     def load_into(self, model: nn.Module, *, where: str) -> None:
