@@ -12,11 +12,12 @@ from orchestrator.plan.manifest import write_manifest
 from orchestrator.plan.plan import Plan
 from orchestrator.report.contrasts import compared
 from orchestrator.report.results import Results, write_results
-from orchestrator.results.choice import choice, record_shown
+from orchestrator.results.choice import choice
 from orchestrator.results.few_steps import few_steps
 from orchestrator.results.images import is_complete
 from orchestrator.results.reevaluation import coverage
-from orchestrator.results.trials_table import trials_table, validation_table
+from orchestrator.results.shown import record_shown
+from orchestrator.results.trials_table import choosing_table, trials_table, validation_table
 from orchestrator.spec.space import REFERENCE
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Store
@@ -36,17 +37,17 @@ def conclude(
     """
     files = store.files
     write_manifest(files, spec, plan)
-    table = trials_table(spec, plan)
-    validation = None if spec.choice_suite is None else validation_table(spec, plan)
-    record_shown(spec, plan, files)
-    chosen = choice(spec, plan, files, counts_reads=True)
+    images = record_shown(spec, plan, files)
+    table = trials_table(spec, plan, images)
+    validation = None if spec.choice_suite is None else validation_table(spec, plan, images)
+    chosen = choice(spec, plan, files, images, counts_reads=True)
     covered = coverage(spec, plan)
     comparison = compared(
         table,
         pairs=spec.contrasts.pairs,
         margin=spec.contrasts.margin,
         largest_sacrifice=spec.contrasts.largest_sacrifice,
-        choosing=table if validation is None or spec.selection == "test" else validation,
+        choosing=choosing_table(spec, plan, images),
         reference=REFERENCE,
         covered=covered,
         is_claim_suite=spec.suite.claim,
@@ -65,7 +66,7 @@ def conclude(
             covered=covered,
             validation=validation,
             chosen=chosen,
-            few=few_steps(spec, plan, store),
+            few=few_steps(spec, plan, store, images),
         )
         theirs = starts_elsewhere(files, spec.name, start)
         track_trials(tracker, store, plan, table, theirs=theirs)

@@ -85,7 +85,7 @@ class Contrast:
     difference: Difference
     p: float | None  # None: not tested, as with no seed
     adjusted_p: float | None  # after Holm over all primary contrasts
-    judgement: Judgement
+    judgement: Judgement | None  # None: not on test images, where nothing is tested or judged
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,6 +200,9 @@ def contrasted(
 ) -> Contrasts:
     """Test the primary contrasts of a table of trials, and measure all other differences.
 
+    Numbers of other images than test ones are those that choices are made by: their differences are
+    measured, and nothing is tested.
+
     Args:
         pairs: the primary ones by methods' labels; the second is None for the method that does
             best of those that are in no pair.
@@ -219,7 +222,8 @@ def contrasted(
     known = [(first, best if second is None else second) for first, second in pairs]
     resolved = [(first, second) for first, second in known if second is not None]
     differences = [heights[STRICT].difference(first, second) for first, second in resolved]
-    p_values = [_p(it) for it in differences]
+    is_tested = split_of(table) == "test"
+    p_values = [_p(it) if is_tested else None for it in differences]
     tried = [1.0 if p is None else p for p in p_values]
     tried += [1.0] * (len(pairs) - len(tried))  # the family is as it was named
     primary = tuple(
@@ -227,7 +231,7 @@ def contrasted(
             difference=it,
             p=p,
             adjusted_p=None if p is None else adjusted,
-            judgement=_judged(it, p, adjusted, margin=margin),
+            judgement=_judged(it, p, adjusted, margin=margin) if is_tested else None,
         )
         for it, p, adjusted in zip(differences, p_values, holm(tried), strict=False)
     )

@@ -118,6 +118,7 @@ class FrontBefore:
 class ChoiceBefore:
     """What was selected under the sweep's own suite, where its trials are tried under another."""
 
+    plan: Plan  # the same trials, as they stand under that suite
     selected: frozenset[str]  # ids of the trials of the cells that were
     at_knee: frozenset[str]  # likewise, of the cell at the knee
     by: PickedBy

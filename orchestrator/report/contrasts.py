@@ -59,7 +59,7 @@ class Comparison:
             },
             "best_other": best if found.best_other is not None else None,
             "without_best_other": list(found.without_best_other),
-            "primary": [_tested(contrast) for contrast in found.primary],
+            "primary": [_tested(contrast, self.split) for contrast in found.primary],
             "others": [difference_record(difference) for difference in found.others],
             "surroundings": [
                 {
@@ -111,6 +111,8 @@ class Comparison:
         if contrast.p is not None and contrast.adjusted_p is not None:
             said.append(f"p {contrast.p:.3g}, {contrast.adjusted_p:.3g} after Holm")
         verdict = contrast.judgement
+        if verdict is None:
+            return f"{', '.join(said)}, on {self.split or 'no'} images, where nothing is tested"
         return f"{', '.join(said)}: {verdict.verdict} ({verdict.why})"
 
 
@@ -167,7 +169,7 @@ def write_contrasts(found: Comparison, directory: Path) -> list[Path]:
     """Write `CONTRAST_FILES` into a folder that is there, and return their paths."""
     paths = [directory / name for name in CONTRAST_FILES]
     paths[0].write_text(f"{json_text(found.record())}\n", encoding="utf-8")
-    rows = [_tested(contrast) for contrast in found.contrasts.primary]
+    rows = [_tested(contrast, found.split) for contrast in found.contrasts.primary]
     rows += map(difference_record, found.contrasts.others)
     write_csv(pd.DataFrame(list(map(_row, rows)), columns=_COLUMNS), paths[1])
     return paths
@@ -256,13 +258,14 @@ def difference_record(difference: Difference) -> dict[str, Any]:
     }
 
 
-def _tested(contrast: Contrast) -> dict[str, Any]:
+def _tested(contrast: Contrast, split: str) -> dict[str, Any]:
+    found = contrast.judgement
     return {
         **difference_record(contrast.difference),
         "p": contrast.p,
         "adjusted_p": contrast.adjusted_p,
-        "verdict": str(contrast.judgement.verdict),
-        "why": contrast.judgement.why,
+        "verdict": None if found is None else str(found.verdict),
+        "why": f"nothing is tested on {split or 'no'} images" if found is None else found.why,
     }
 
 

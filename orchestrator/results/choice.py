@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.plan.plan import PickedBy, Plan
-from orchestrator.results.images import (
-    FEWEST_TO_PICK_BY,
-    on_half,
-    picking_images,
-    shown_images,
-)
+from orchestrator.results.images import FEWEST_TO_PICK_BY, Images, on_half, picking_images
+from orchestrator.results.shown import data_names, question
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Files
-from orchestrator.store.sweeps.ledger import reads_by_sweep, reads_of, record_read
-from orchestrator.store.sweeps.records import ReadOfTest
+from orchestrator.store.sweeps.ledger import reads_by_sweep, reads_of
 from trainer.evaluation.suite import SplitName
-from trainer.input.settings import content_id
+
+SHOWN_LATER = "the test set is shown once a start has left nothing to do"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +37,7 @@ class Choice:
     def lines(self) -> Iterator[tuple[str, str]]:
         """Yield what a reader must know, for people: what each line is about, and what it says."""
         if self.is_held_back:
-            yield "numbers", f"of {self._by}: the test set is shown once nothing is left to do"
+            yield "numbers", f"of {self._by}: {SHOWN_LATER}"
         else:
             again = f", shown {self.reads} times so far" if (self.reads or 0) > 1 else ""
             yield "numbers", f"of {self.split} images{again}"
@@ -107,40 +102,45 @@ class Choice:
         )
 
 
-def choice(spec: SweepSpec, plan: Plan, files: Files, *, counts_reads: bool) -> Choice:
+def choice(
+    spec: SweepSpec, plan: Plan, files: Files, images: Images, *, counts_reads: bool
+) -> Choice:
     """Say what the numbers of a plan stand on, and what chose, by the plan and the store's ledger
     of test sets.
 
     Args:
+        images: whose numbers are shown.
         counts_reads: whether the reads of the test set are counted, for which every sweep of the
             store is looked at.
     """
-    split = spec.suite.split if shown_images(spec, plan) == "suite" else "validation"
-    by = picked_by(spec, plan) if plan.choice_before is None else plan.choice_before.by
+    split = spec.suite.split if images == "suite" else "validation"
+    before = plan.choice_before
+    by = picked_by(spec, plan, images) if before is None else before.by
     reads = reads_by_sweep(files, spec.name)
     if spec.reevaluation is not None:  # harder on the same models is no second look
         reads = {what: read for what, read in reads.items() if read.suite == spec.suite.id}
-    own = reads.get(_what(spec, plan))
-    others = [read.at for what, read in reads.items() if what != _what(spec, plan)]
+    asked = question(spec, plan)
+    own = reads.get(asked)
+    others = [read.at for what, read in reads.items() if what != asked]
     earlier = [at for at in others if own is None or at < own.at]
     return Choice(
         split=split,
-        selection=spec.selection,
+        selection=spec.selection if images == "suite" else "validation",
         images=by.images,
         unpicked=by.unpicked,
         is_held_back=spec.suite.split != split,
         shown_before=min(earlier, default=None),
-        reads=max(reads_of(files, data, spec.suite.id) for data in _data(plan))
+        reads=max(reads_of(files, data, spec.suite.id) for data in data_names(plan))
         if counts_reads
         else None,
     )
 
 
-def picked_by(spec: SweepSpec, plan: Plan) -> PickedBy:
-    """Count the images by which a sweep selects, the fewest where trials differ in it, and the
-    trials that are done without numbers on them: those of a version before, whose weights were
-    given up."""
-    is_by_suite = picking_images(spec) == "suite"
+def picked_by(spec: SweepSpec, plan: Plan, images: Images) -> PickedBy:
+    """Count the images by which a sweep selects where numbers of `images` are shown, the fewest
+    where trials differ in it, and the trials that are done without numbers on them: those of a
+    version before, whose weights were given up."""
+    is_by_suite = picking_images(spec, images) == "suite"
     done = [planned for planned in plan.trials if planned.status == "done"]
     counts = []
     for planned in done:
@@ -151,31 +151,3 @@ def picked_by(spec: SweepSpec, plan: Plan) -> PickedBy:
     return PickedBy(
         images=min(filter(None, counts), default=None), unpicked=len(done) - len(counts)
     )
-
-
-def record_shown(spec: SweepSpec, plan: Plan, files: Files) -> None:
-    """Record in the store's ledger that test numbers of a plan are shown, where they are."""
-    if spec.suite.split != "test" or shown_images(spec, plan) != "suite":
-        return
-    done = [planned for planned in plan.trials if planned.evaluation is not None]
-    if done:
-        now = datetime.now(UTC).isoformat(timespec="microseconds")  # two reads have an order
-        read = ReadOfTest(at=now, suite=spec.suite.id, data=_data(plan), trials=len(done))
-        record_read(files, spec.name, _what(spec, plan), read)
-
-
-def _what(spec: SweepSpec, plan: Plan) -> str:
-    """Name all that test numbers are chosen and compared by: equal names, the same question."""
-    content = {
-        "trials": sorted(planned.id for planned in plan.trials),
-        "suite": spec.suite.id,
-        "objectives": [str(objective) for objective in spec.objectives],
-        "selection": spec.selection,
-        "contrasts": asdict(spec.contrasts),
-    }
-    return content_id("r", content)
-
-
-def _data(plan: Plan) -> dict[str, str]:
-    """Return the names of the plan's data sets by their fingerprints."""
-    return {planned.trial.fingerprint: planned.trial.data.name for planned in plan.trials}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.plan.plan import Plan
-from orchestrator.results.images import shown_images
+from orchestrator.results.images import Images
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Store
 from trainer.evaluation.few_steps import few_steps_text, shares_of_few_steps
@@ -33,12 +33,12 @@ class FewSteps:
         return {"shares": dict(self.shares), "trials": self.trials}
 
 
-def few_steps(spec: SweepSpec, plan: Plan, store: Store) -> FewSteps:
+def few_steps(spec: SweepSpec, plan: Plan, store: Store, images: Images) -> FewSteps:
     """Take the shares over trials that are done, the references left out: from the stored bits, on
     the images whose numbers people are shown. Of more than `MOST_READ` some are read, evenly
     spread over the plan."""
     suite = spec.suite
-    if shown_images(spec, plan) != "suite" and spec.choice_suite is not None:
+    if images != "suite" and spec.choice_suite is not None:
         suite = spec.choice_suite
     done = [it.id for it in plan.trials if it.status == "done" and not it.is_reference]
     count = min(len(done), MOST_READ)

@@ -29,23 +29,27 @@ def is_complete(spec: SweepSpec, plan: Plan) -> bool:
     return not plan.pending(retry_failed=False) and not has_more
 
 
-def shown_images(spec: SweepSpec, plan: Plan) -> Images:
-    """Return the images whose numbers people are shown: validation images that pick, until the
+def showable_images(spec: SweepSpec, plan: Plan) -> Images:
+    """Return the images whose numbers people may be shown: validation images that pick, until the
     sweep is complete, unless it selects on its test set, or its own suite is of validation images.
-    Under another suite than the sweep's own there is nothing left to choose, and of a sweep of
-    before, no model of which was evaluated on validation images, they were shown already."""
+    Under another suite than the sweep's own there is nothing left to choose."""
     is_free = spec.suite.split == "validation" or spec.selection == "test"
-    is_of_before = not any(planned.validation for planned in plan.trials) and any(
+    is_shown = is_free or is_of_before(plan) or spec.reevaluation is not None
+    return "suite" if is_shown or is_complete(spec, plan) else "picking"
+
+
+def is_of_before(plan: Plan) -> bool:
+    """Whether the trials of a plan are of a version before, no model of which was evaluated on
+    validation images: their test numbers were shown already."""
+    return not any(planned.validation for planned in plan.trials) and any(
         planned.is_to_be_validated for planned in plan.trials
     )
-    if is_free or is_of_before or spec.reevaluation is not None or is_complete(spec, plan):
-        return "suite"
-    return "picking"
 
 
-def picking_images(spec: SweepSpec) -> Images:
-    """Return the images by which a sweep selects."""
-    return "suite" if spec.selection == "test" else "picking"
+def picking_images(spec: SweepSpec, shown: Images) -> Images:
+    """Return the images by which a sweep selects: its test set, where it is to, and where numbers
+    of that are shown."""
+    return "suite" if spec.selection == "test" and shown == "suite" else "picking"
 
 
 def on_half(evaluation: Evaluation, images: Literal["picking", "steering"]) -> OnImages:

@@ -21,6 +21,7 @@ from orchestrator.plan.manifest import read_manifest
 from orchestrator.plan.plan import ChoiceBefore, FrontBefore, Plan, make_plan, mapped
 from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.results.choice import picked_by
+from orchestrator.results.shown import shown_images
 from orchestrator.results.trials_table import trials_table
 from orchestrator.spec.arguments import command
 from orchestrator.spec.sweep_spec import Reevaluation, SweepSpec, columns_of_numbers, safe_file_name
@@ -106,7 +107,8 @@ def plan_start(
         fingerprint_of=fingerprint_of,
         settled=read_manifest(store.files, own).settled,
     )
-    table = trials_table(own, its_plan)
+    images = shown_images(own, its_plan, store.files)
+    table = trials_table(own, its_plan, images)
     if spec.reevaluation.only_front:
         wanted, before = _front_and_references(its_plan, table)
 
@@ -116,9 +118,10 @@ def plan_start(
     trials = mapped(look, plan.trials, store.files)
     ids = table["trial_id"]
     chosen = ChoiceBefore(
+        plan=its_plan,
         selected=frozenset(ids[table[SELECTED]]),
         at_knee=frozenset(ids[table[AT_KNEE]]),
-        by=picked_by(own, its_plan),
+        by=picked_by(own, its_plan, images),
     )
     return replace(plan, trials=trials, front_before=before, choice_before=chosen)
 

@@ -20,12 +20,8 @@ from orchestrator.plan.manifest import read_manifest
 from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.results.choice import Choice, choice
-from orchestrator.results.images import (
-    Images,
-    on_half,
-    picking_images,
-    shown_images,
-)
+from orchestrator.results.images import Images, on_half, picking_images
+from orchestrator.results.shown import shown_images
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Store
 from orchestrator.store.files.by_url import open_files
@@ -45,30 +41,39 @@ DTYPES = {ColumnKind.FRACTION: "float64", ColumnKind.NUMBER: "float64", ColumnKi
 """Types of measured numbers, which may be empty in any row, or in all."""
 
 
-def trials_table(spec: SweepSpec, plan: Plan) -> pd.DataFrame:
-    """Make the table of a sweep's plan that people see, as the plan found it: on the images of
-    `shown_images`, with what is selected by the images that pick.
+def trials_table(spec: SweepSpec, plan: Plan, images: Images) -> pd.DataFrame:
+    """Make the table of a sweep's plan that people see, as the plan found it: on the images whose
+    numbers are shown, with what is selected by the images that pick.
 
     Under another suite than the sweep's own, selected is what was so under that.
     """
-    images = shown_images(spec, plan)
     table = table_on(spec, plan, images)
     if (before := plan.choice_before) is not None:
         ids = table["trial_id"]
         marks = {SELECTED: ids.isin(before.selected), AT_KNEE: ids.isin(before.at_knee)}
         return table.assign(**marks)
-    picks = picking_images(spec)
+    picks = picking_images(spec, images)
     by = table if picks == images else table_on(spec, plan, picks)
     return table.assign(**selection(by, spec.objectives))
 
 
-def validation_table(spec: SweepSpec, plan: Plan) -> pd.DataFrame:
-    """Make the table of a sweep's plan on the validation images that pick, with what is selected by
-    them unless the sweep selects on its test set."""
+def validation_table(spec: SweepSpec, plan: Plan, images: Images) -> pd.DataFrame:
+    """Make the table of a sweep's plan on the validation images that pick, with what is selected
+    where numbers of `images` are shown: by them, unless the sweep selects on its test set."""
     table = table_on(spec, plan, "picking")
-    if picking_images(spec) == "picking":
+    if picking_images(spec, images) == "picking":
         return table.assign(**selection(table, spec.objectives))
-    return table.assign(**trials_table(spec, plan)[[SELECTED, AT_KNEE]])
+    return table.assign(**trials_table(spec, plan, images)[[SELECTED, AT_KNEE]])
+
+
+def choosing_table(spec: SweepSpec, plan: Plan, images: Images) -> pd.DataFrame:
+    """Make the table by which a sweep chooses, with nothing selected: under its own suite, on the
+    images that pick, though numbers of others, or under another suite, are shown."""
+    if spec.reevaluation is None:
+        return table_on(spec, plan, picking_images(spec, images))
+    assert plan.choice_before is not None
+    own = spec.reevaluation.sweep
+    return table_on(own, plan.choice_before.plan, picking_images(own, images))
 
 
 def table_on(spec: SweepSpec, plan: Plan, images: Images) -> pd.DataFrame:
@@ -122,8 +127,9 @@ def sweep_table_and_choice(
         known = read_manifest(files, spec)
         store = Store(files)
         plan = make_plan(spec, store, fingerprint_of=known.fingerprint, settled=known.settled)
-        table = trials_table(replace(spec, objectives=objectives), plan)
-        return table, choice(spec, plan, files, counts_reads=True)
+        images = shown_images(spec, plan, files)
+        table = trials_table(replace(spec, objectives=objectives), plan, images)
+        return table, choice(spec, plan, files, images, counts_reads=True)
 
 
 def _row(spec: SweepSpec, planned: PlannedTrial, images: Images) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from orchestrator.plan.search_progress import SearchProgress, search_progress, y
 from orchestrator.report.front_files import front_record
 from orchestrator.report.results import missing
 from orchestrator.results.choice import Choice, choice
+from orchestrator.results.shown import shown_images
 from orchestrator.results.trials_table import trials_table
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Files, Store
@@ -166,7 +167,8 @@ class Observer:
         self._plan = plan
         starts = all_starts(files, spec.name)
         used = usage(starts)
-        table = trials_table(spec, plan)
+        images = shown_images(spec, plan, files)
+        table = trials_table(spec, plan, images)
         return SweepSnapshot(
             at=utc_now(),
             plan=plan,
@@ -180,7 +182,7 @@ class Observer:
                 reference_point=spec.reference_point,
                 keep_collapsed=False,
             ),
-            chosen=choice(spec, plan, files, counts_reads=False),
+            chosen=choice(spec, plan, files, images, counts_reads=False),
             forecast=forecast(
                 plan,
                 yet_to_come(spec, plan),

@@ -9,6 +9,7 @@ from orchestrator.pareto.front import extract_front
 from orchestrator.plan.manifest import write_manifest
 from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.plan.planned_trial import PlannedTrial
+from orchestrator.results.shown import record_shown
 from orchestrator.results.trials_table import trials_table
 from orchestrator.spec.sweep_spec import SweepSpec, read_spec
 from orchestrator.store import Store
@@ -54,7 +55,7 @@ def do_sweep(spec: SweepSpec) -> Plan:
         for planned in make_plan(spec, store).pending(retry_failed=False):
             run(planned.trial, spec.suite, store)
         plan = make_plan(spec, store)
-        table = trials_table(spec, plan)
+        table = trials_table(spec, plan, record_shown(spec, plan, store.files))
         front = extract_front(
             table,
             objectives=spec.objectives,

@@ -19,7 +19,13 @@ def record_read(files: Files, sweep: str, what: str, read: ReadOfTest) -> bool:
     Args:
         what: an id of all that they are of.
     """
-    return read.create(files, f"{SweepFolder.of(sweep).test_reads}/{what}.json")
+    return read.create(files, _path(sweep, what))
+
+
+def read_of(files: Files, sweep: str, what: str) -> ReadOfTest | None:
+    """Return when test numbers of a sweep were first shown; None where they were not, or where its
+    record is damaged."""
+    return ReadOfTest.read(files, _path(sweep, what))
 
 
 def reads_by_sweep(files: Files, sweep: str) -> Mapping[str, ReadOfTest]:
@@ -42,3 +48,7 @@ def reads_of(files: Files, data: str, suite: str) -> int:
         read for sweep in files.names(SWEEPS) for read in reads_by_sweep(files, sweep).values()
     )
     return sum(data in read.data and read.suite == suite for read in every)
+
+
+def _path(sweep: str, what: str) -> str:
+    return f"{SweepFolder.of(sweep).test_reads}/{what}.json"

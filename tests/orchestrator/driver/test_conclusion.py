@@ -98,6 +98,7 @@ def test_under_another_suite_all_lies_beside_and_no_weights_are_dropped(
     other = reevaluated(spec, "weak.yaml", only_front=False)
     results, _ = conclude(other, plan_start(other, store), store, Recorder(), start="")
     assert len(results.front.points) == 0, "nothing is evaluated under it"
+    assert results.comparison.contrasts.chosen_on == "validation", "under the sweep's own suite"
     assert store.files.read(f"{other.folder}/trials.csv")
     assert store.files.read(f"{spec.folder}/trials.csv") is None
     assert have_weights(store, trials) == [True] * 3

@@ -120,7 +120,7 @@ def everything(spec: SweepSpec) -> dict[str, Any]:
     """What must be right: descriptions, weights, bits, and all numbers but those of clocks."""
     store = store_of(spec)
     plan = make_plan(spec, store)
-    table = trials_table(spec, plan).drop(columns="seconds")
+    table = trials_table(spec, plan, "suite").drop(columns="seconds")
     found: dict[str, Any] = {"table": table.to_csv(), "counts": plan.counts()}
     for planned in plan.trials:
         stored = store.trial(planned.id)

@@ -9,6 +9,7 @@ from pathlib import Path
 from orchestrator.driver.tracked_trials import starts_elsewhere, track_front, track_trials
 from orchestrator.pareto.front import extract_front
 from orchestrator.plan.plan import make_plan
+from orchestrator.results.images import showable_images
 from orchestrator.results.trials_table import trials_table
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Attempt, Store
@@ -51,7 +52,9 @@ def test_trials_are_told_with_their_own_times_and_totals(
     begin(high)  # somebody is at work
     tracker = Recorder()
     plan = make_plan(spec, store)
-    track_trials(tracker, store, plan, trials_table(spec, plan), theirs=set())
+    track_trials(
+        tracker, store, plan, trials_table(spec, plan, showable_images(spec, plan)), theirs=set()
+    )
     first, second, third = tracker.trials
     assert [each.name for each in tracker.trials] == [
         "standard",
@@ -90,7 +93,7 @@ def test_other_starts_track_their_own_trials_while_they_run(
         stored = store.trial(planned.id)
         assert stored.begin(planned.trial, 1, lasts=60.0, about=about) is not None
         plan, tracker = make_plan(spec, store), Recorder()
-        table = trials_table(spec, plan)
+        table = trials_table(spec, plan, showable_images(spec, plan))
         track_trials(tracker, store, plan, table, theirs={other})
         assert tracker.trials == []
         track_trials(tracker, store, plan, table, theirs=set())
@@ -102,8 +105,9 @@ def test_front_is_told_by_its_numbers_and_files(
     read: Callable[..., SweepSpec], store: Store, tmp_path: Path
 ) -> None:
     spec = read(SPEC)
+    plan = make_plan(spec, store)
     front = extract_front(
-        trials_table(spec, make_plan(spec, store)),
+        trials_table(spec, plan, showable_images(spec, plan)),
         objectives=spec.objectives,
         reference_point=spec.reference_point,
         keep_collapsed=False,

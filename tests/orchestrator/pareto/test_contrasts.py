@@ -185,6 +185,16 @@ def test_the_order_of_a_pair_is_the_sign() -> None:
     assert verdicts(compared(table, ("average", "pareto"))) == [Verdict.WORSE]
 
 
+def test_nothing_is_tested_on_images_that_choose() -> None:
+    """Validation numbers have differences and intervals, and neither p nor verdict."""
+    table = table_of(THREE, seeds=8, noise=0.002).assign(split="validation")
+    table.loc[0, "split"] = None  # a trial that is to come
+    found = compared(table, *PRIMARY)
+    assert [(c.p, c.adjusted_p, c.judgement) for c in found.primary] == [(None, None, None)] * 3
+    assert found.primary[1].difference.interval(0.95) is not None
+    assert found.best_other == "pgd"
+
+
 def test_the_family_stays_as_it_was_named() -> None:
     """A contrast of which no seed is whole still counts."""
     table = table_of(THREE, seeds=8, noise=0.002)

@@ -91,7 +91,9 @@ def test_table_from_the_manifest_is_the_stores(read: Read, finish: Finish, store
     spec, plan = finished(read, finish, store)
     known = known_plan(spec, store)
     assert known.counts() == {"done": 5, "pending": 1}
-    pd.testing.assert_frame_equal(trials_table(spec, known), trials_table(spec, plan))
+    for images in ("suite", "picking"):
+        tables = (trials_table(spec, each, images) for each in (known, plan))
+        pd.testing.assert_frame_equal(*tables)
 
 
 def test_trials_that_are_done_are_not_looked_at(

@@ -120,6 +120,20 @@ def test_what_is_said_of_contrasts() -> None:
     assert lines[4].startswith("on the strict front 2 of 4 are dominated by pareto's, 0 dominate")
 
 
+def test_on_validation_images_differences_are_told_and_no_verdict(tmp_path: Path) -> None:
+    table = table_of(THREE, seeds=8).assign(split="validation")
+    found = comparison_of(table, ("pareto", "average"))
+    line = next(found.lines())[1]
+    assert line.startswith("pareto against average: +17.33 points (95 %: +17.33 to +17.33), ")
+    assert line.endswith("8 seeds, on validation images, where nothing is tested")
+    (primary,) = found.record()["primary"]
+    assert [primary[key] for key in ("p", "adjusted_p", "verdict")] == [None] * 3
+    assert primary["why"] == "nothing is tested on validation images"
+    rows = read_csv(write_contrasts(found, tmp_path)[1])
+    assert list(rows[rows["is_primary"]]["other"]) == ["average"]
+    assert rows["verdict"].isna().all()
+
+
 def test_a_method_without_a_front_and_cells_left_out_are_told() -> None:
     table = table_of(THREE)
     table["collapsed"] = table["method"].isin(["pareto", "rt"])

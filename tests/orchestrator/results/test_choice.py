@@ -13,12 +13,20 @@ import pytest
 from typer.testing import CliRunner
 
 from orchestrator.front import app as front_app
+from orchestrator.pareto.contrasts import STRICT, Heights, split_of
 from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.plan.planned_trial import PlannedTrial
-from orchestrator.results.choice import choice, record_shown
-from orchestrator.results.images import shown_images
+from orchestrator.results.choice import Choice, choice
+from orchestrator.results.images import showable_images
 from orchestrator.results.reevaluation import plan_start, reevaluated
-from orchestrator.results.trials_table import table_on, trials_table, validation_table
+from orchestrator.results.shown import record_shown, shown_images
+from orchestrator.results.trials_table import (
+    choosing_table,
+    sweep_table_and_choice,
+    table_on,
+    trials_table,
+    validation_table,
+)
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Store
 from orchestrator.store.sweeps.ledger import reads_by_sweep, reads_of
@@ -43,6 +51,8 @@ NUMBERS = {  # natural and robust accuracy on the test set, on the half that pic
     "pareto rho=0.2": ((0.9, 0.5), (0.9, 0.1), (0.9, 0.9)),
     "pareto rho=0.4": ((0.8, 0.4), (0.8, 0.5), (0.1, 0.1)),
     "pareto rho=0.6": ((0.7, 0.3), (0.4, 0.6), (0.2, 0.0)),
+    "pgd": ((0.9, 0.3), (0.9, 0.5), (0.9, 0.4)),
+    "average": ((0.9, 0.5), (0.9, 0.3), (0.9, 0.4)),
 }
 """On the test set rho 0.2 beats the others, and on what steers; on what picks all are on the front,
 and rho 0.4 is its knee."""
@@ -87,6 +97,13 @@ def all_done(spec: SweepSpec, store: Store, begin: Begin, **facts: Any) -> Plan:
     return make_plan(spec, store)
 
 
+def shown_by_a_start(spec: SweepSpec, plan: Plan, store: Store) -> tuple[pd.DataFrame, Choice]:
+    """The table and the choice as a start leaves them at its end."""
+    images = record_shown(spec, plan, store.files)
+    table = trials_table(spec, plan, images)
+    return table, choice(spec, plan, store.files, images, counts_reads=True)
+
+
 def cells_with(table: pd.DataFrame, mark: str) -> set[Any]:
     """Values of rho of the cells all of whose rows are marked; of each all rows are, or none."""
     rows = table.assign(rho=table["rho"].astype(object).where(table["rho"].notna(), "standard"))
@@ -101,13 +118,13 @@ def test_cells_and_knee_are_selected_by_the_images_that_pick(
     """And the numbers that are shown are the test set's."""
     spec = read(SWEEP)
     plan = all_done(spec, store, begin)
-    table = trials_table(spec, plan)
+    table, _ = shown_by_a_start(spec, plan, store)
     assert set(table["split"]) == {"test"}
     assert table["natural_accuracy"].tolist() == [1, 0.9, 0.8, 0.7] * 2
     assert cells_with(table, "selected") == {"standard", 0.2, 0.4, 0.6}
     assert cells_with(table, "at_knee") == {0.4}
     assert cells_with(table, "on_front") == {"standard", 0.2}
-    validated = validation_table(spec, plan)
+    validated = validation_table(spec, plan, "suite")
     assert list(validated) == list(table)
     assert set(validated["split"]) == {"validation"}
     assert validated["natural_accuracy"].tolist() == [1, 0.9, 0.8, 0.4] * 2
@@ -123,14 +140,13 @@ def test_selection_on_the_test_set_is_the_papers_and_says_so(
 ) -> None:
     spec = read(SWEEP, "selection=test")
     plan = all_done(spec, store, begin)
-    table = trials_table(spec, plan)
+    table, said = shown_by_a_start(spec, plan, store)
     assert cells_with(table, "selected") == cells_with(table, "on_front") == {"standard", 0.2}
-    said = choice(spec, plan, store.files, counts_reads=True)
     assert said.record()["by"] == "test"
     assert said.is_optimistic
     assert "as in the paper (selection: test)" in dict(said.lines())["selected"]
     assert "optimistic" in said.note()
-    assert cells_with(validation_table(spec, plan), "selected") == {"standard", 0.2}
+    assert cells_with(validation_table(spec, plan, "suite"), "selected") == {"standard", 0.2}
 
 
 def test_selection_on_a_test_set_that_is_not_read_is_refused(read: Read) -> None:
@@ -146,20 +162,41 @@ def test_test_numbers_wait_until_nothing_is_left_to_do(
     for planned in first:
         put(planned, spec, begin)
     plan = make_plan(spec, store)
-    table = trials_table(spec, plan)
-    assert shown_images(spec, plan) == "picking"
+    table, said = shown_by_a_start(spec, plan, store)
+    assert showable_images(spec, plan) == shown_images(spec, plan, store.files) == "picking"
     assert table["split"].dropna().tolist() == ["validation"] * 7
     assert table["natural_accuracy"].dropna().tolist() == [1, 0.9, 0.8, 0.4, 1, 0.9, 0.8]
-    said = choice(spec, plan, store.files, counts_reads=True)
     assert said.is_held_back
-    numbers = "of 90 validation images that pick: the test set is shown once nothing is left to do"
-    assert dict(said.lines())["numbers"] == numbers
-    record_shown(spec, plan, store.files)
+    later = "the test set is shown once a start has left nothing to do"
+    assert dict(said.lines())["numbers"] == f"of 90 validation images that pick: {later}"
     assert not reads_by_sweep(store.files, spec.name)
     put(last, spec, begin)
-    assert set(trials_table(spec, make_plan(spec, store))["split"]) == {"test"}
+    assert set(shown_by_a_start(spec, make_plan(spec, store), store)[0]["split"]) == {"test"}
     shown = read(SWEEP, "selection=test")
-    assert shown_images(shown, plan) == "suite", "who selects by it has nothing to wait for"
+    assert showable_images(shown, plan) == "suite", "who selects by it has nothing to wait for"
+
+
+@pytest.mark.parametrize("given", [[], ["selection=test"]])
+def test_commands_that_read_show_no_test_number_that_no_start_has_recorded(
+    given: list[str], read: Read, store: Store, begin: Begin
+) -> None:
+    """All of a sweep may be done by others that share its trials, or by a start that was killed,
+    and one that selects on its test set shows it from its first start's end on."""
+    spec = read(SWEEP, *given)
+    plan = all_done(spec, store, begin)
+    table, said = sweep_table_and_choice(spec, spec.objectives)
+    assert set(table["split"]) == {"validation"}
+    assert cells_with(table, "at_knee") == {0.4}, "by the images that pick"
+    assert (said.split, said.selection, said.images) == ("validation", "validation", 90)
+    assert not reads_by_sweep(store.files, spec.name), "they write nothing"
+    shown_by_a_start(spec, plan, store)
+    table, said = sweep_table_and_choice(spec, spec.objectives)
+    assert set(table["split"]) == {said.split} == {"test"}
+    assert said.selection == spec.selection
+    changed = read(SWEEP, *given, "contrasts.margin=0.02")
+    assert set(sweep_table_and_choice(changed, spec.objectives)[0]["split"]) == {"validation"}, (
+        "another question, that no start has asked"
+    )
 
 
 @pytest.mark.parametrize(("picking", "is_reliable"), [(90, False), (999, False), (1000, True)])
@@ -167,9 +204,8 @@ def test_picks_by_few_images_are_called_unreliable(
     picking: int, is_reliable: bool, read: Read, store: Store, begin: Begin
 ) -> None:
     spec = read(SWEEP)
-    said = choice(
-        spec, all_done(spec, store, begin, picking=picking), store.files, counts_reads=False
-    )
+    plan = all_done(spec, store, begin, picking=picking)
+    _, said = shown_by_a_start(spec, plan, store)
     assert said.images == picking
     assert said.record()["is_reliable"] is is_reliable
     assert ("unreliable" in dict(said.lines())["selected"]) is not is_reliable
@@ -185,7 +221,7 @@ def test_a_sweep_changed_after_its_test_numbers_were_shown_is_exploratory(
     record_shown(spec, plan, store.files)
     record_shown(spec, plan, store.files)
     assert len(reads_by_sweep(store.files, spec.name)) == 1, "the same question, once"
-    assert choice(spec, plan, store.files, counts_reads=True).shown_before is None
+    assert choice(spec, plan, store.files, "suite", counts_reads=True).shown_before is None
     (data,) = {planned.trial.fingerprint for planned in plan.trials}
     for change in (
         "seeds=[0, 1, 2]",
@@ -194,20 +230,20 @@ def test_a_sweep_changed_after_its_test_numbers_were_shown_is_exploratory(
     ):
         changed = read(SWEEP, change)
         its_plan = all_done(changed, store, begin)
-        said = choice(changed, its_plan, store.files, counts_reads=True)
+        said = choice(changed, its_plan, store.files, "suite", counts_reads=True)
         assert said.record()["is_exploratory"]
         assert said.shown_before is not None
         assert "exploratory" in said.note()
         assert said.shown_before in dict(said.lines())["exploratory"]
         record_shown(changed, its_plan, store.files)
-        assert choice(changed, its_plan, store.files, counts_reads=True).record()[
+        assert choice(changed, its_plan, store.files, "suite", counts_reads=True).record()[
             "is_exploratory"
         ], "later too"
-    assert choice(spec, plan, store.files, counts_reads=True).shown_before is None, (
+    assert choice(spec, plan, store.files, "suite", counts_reads=True).shown_before is None, (
         "it was the first"
     )
     assert reads_of(store.files, data, spec.suite.id) == 4
-    said = choice(spec, plan, store.files, counts_reads=True)
+    said = choice(spec, plan, store.files, "suite", counts_reads=True)
     assert said.reads == 4
     assert dict(said.lines())["numbers"] == "of test images, shown 4 times so far"
     assert reads_of(store.files, data, "e0") == reads_of(store.files, "other", spec.suite.id) == 0
@@ -216,7 +252,7 @@ def test_a_sweep_changed_after_its_test_numbers_were_shown_is_exploratory(
 @pytest.mark.slow
 def test_the_command_that_draws_says_what_chose(read: Read, store: Store, begin: Begin) -> None:
     spec = read(SWEEP)
-    all_done(spec, store, begin)
+    record_shown(spec, all_done(spec, store, begin), store.files)
     with begun(
         store.files, store.files, spec.name, joins=False, lasts=60.0, on_tick=lambda lease: None
     ):
@@ -228,7 +264,7 @@ def test_the_command_that_draws_says_what_chose(read: Read, store: Store, begin:
     record = json.loads((Path(spec.storage) / spec.folder / "front.json").read_text())
     assert record["selection"]["by"] == "validation"
     assert record["splits"] == ["test"]
-    table = trials_table(spec, make_plan(spec, store)).set_index("trial_id")
+    table = trials_table(spec, make_plan(spec, store), "suite").set_index("trial_id")
     assert table.loc[record["knee"], "rho"] == 0.4
     assert len(record["selected"]) == 8
 
@@ -245,10 +281,10 @@ def test_a_storage_with_test_evaluations_alone_does_the_missing_ones(
     before = make_plan(spec, store)
     assert before.counts() == {"done": 8}
     assert len(before.pending(retry_failed=False)) == 8
-    table = trials_table(spec, before)
+    table = trials_table(spec, before, "suite")
     assert table["natural_accuracy"].tolist() == [1, 0.9, 0.8, 0.7] * 2, "as they were shown"
     assert not table["selected"].any()
-    said = dict(choice(spec, before, store.files, counts_reads=True).lines())
+    said = dict(choice(spec, before, store.files, "suite", counts_reads=True).lines())
     assert said["selected"] == "nothing: no model is evaluated on the images that pick"
     assert {planned.todo for planned in before.trials} == {"evaluation on validation images"}
     assert {planned.epochs_left for planned in before.trials} == {0}
@@ -264,19 +300,19 @@ def test_trials_that_cannot_be_picked_are_counted(read: Read, store: Store, begi
     that the test set chose."""
     spec = read(SWEEP)
     plan = all_done(spec, store, begin)
-    assert choice(spec, plan, store.files, counts_reads=False).record()["unpicked"] == 0
+    assert choice(spec, plan, store.files, "suite", counts_reads=False).record()["unpicked"] == 0
     assert spec.choice_suite is not None
     for planned in plan.trials[-2:]:
         store.files.remove(f"trials/{planned.id}/evaluations/{spec.choice_suite.id}.json")
         store.files.rename(f"trials/{planned.id}/result.json", f"trials/{planned.id}/dropped.json")
     plan = make_plan(spec, store)
     assert plan.counts() == {"done": 8}
-    said = choice(spec, plan, store.files, counts_reads=False)
+    said = choice(spec, plan, store.files, "suite", counts_reads=False)
     assert said.record()["unpicked"] == 2
     assert "not among 2 trials that are done without numbers" in dict(said.lines())["selected"]
     assert "not among 2 trials" in said.note()
     paper = read(SWEEP, "selection=test")
-    said = choice(paper, make_plan(paper, store), store.files, counts_reads=False)
+    said = choice(paper, make_plan(paper, store), store.files, "suite", counts_reads=False)
     assert (said.images, said.unpicked) == (359, 0), "by the test set each of them is picked among"
 
 
@@ -289,8 +325,8 @@ def test_selection_on_the_test_set_needs_no_validation_images(
         store.files.remove(f"trials/{planned.id}/evaluations/{spec.choice_suite.id}.json")
         store.files.rename(f"trials/{planned.id}/result.json", f"trials/{planned.id}/dropped.json")
     plan = make_plan(spec, store)
-    assert trials_table(spec, plan)["selected"].any()
-    said = choice(spec, plan, store.files, counts_reads=False)
+    assert trials_table(spec, plan, "suite")["selected"].any()
+    said = choice(spec, plan, store.files, "suite", counts_reads=False)
     assert said.images == 359
     assert "cells and knee by 359 test images" in dict(said.lines())["selected"]
 
@@ -303,8 +339,23 @@ def test_under_another_suite_it_is_said_what_chose_under_the_own(
     (tmp_path / "strong.yaml").write_text("{pgd: {epsilon: 0.1, ladder: [2]}}")
     strong = reevaluated(spec, str(tmp_path / "strong.yaml"), only_front=False)
     plan = plan_start(strong, store)
-    assert trials_table(strong, plan)["selected"].any()
-    said = choice(strong, plan, store.files, counts_reads=False)
+    assert trials_table(strong, plan, "suite")["selected"].any()
+    said = choice(strong, plan, store.files, "suite", counts_reads=False)
     assert said.images == 90
     assert "cells and knee by 90 validation images" in dict(said.lines())["selected"]
     assert "knee chosen on 90 validation images" in said.note()
+
+
+def test_under_another_suite_the_best_other_is_chosen_under_the_own(
+    read: Read, store: Store, begin: Begin, tmp_path: Path
+) -> None:
+    """By the images that pick there, whatever the other suite's numbers are."""
+    (tmp_path / "strong.yaml").write_text("{pgd: {epsilon: 0.1, ladder: [2]}}")
+    for split, best in {"validation": "pgd", "test": "average"}.items():
+        spec = read(SWEEP, f"selection={split}", "methods={pgd: {}, average: {}}")
+        all_done(spec, store, begin)
+        strong = reevaluated(spec, str(tmp_path / "strong.yaml"), only_front=False)
+        table = choosing_table(strong, plan_start(strong, store), "suite")
+        heights = Heights(table, STRICT, largest_sacrifice=0.15)
+        assert heights.best(["pgd", "average"]) == best
+        assert split_of(table) == split

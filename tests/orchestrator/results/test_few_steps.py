@@ -34,17 +34,17 @@ def test_stored_bits_are_summed_over_done_trials(
     finish(
         reference, spec.suite, [1, 1, 1], {"pgd": [[1, 1, 1], [0] * 3], "flow": [[1] * 3, [0] * 3]}
     )
-    found = few_steps(spec, make_plan(spec, store), store)
+    found = few_steps(spec, make_plan(spec, store), store, "suite")
     assert found.record() == {"shares": {"pgd": 4 / 6, "flow": 1.0}, "trials": 2}
     assert pending.id
     ((title, text),) = found.lines()
     assert title == "few steps"
     assert text.endswith("pgd 67 %, flow 100 % (over 2 trials)")
     monkeypatch.setattr(module, "MOST_READ", 1)
-    assert few_steps(spec, make_plan(spec, store), store).trials == 1
+    assert few_steps(spec, make_plan(spec, store), store, "suite").trials == 1
 
 
 def test_of_nothing_nothing_is_said(read: Read, store: Store) -> None:
     spec = read(SPEC)
-    found = few_steps(spec, make_plan(spec, store), store)
+    found = few_steps(spec, make_plan(spec, store), store, "suite")
     assert (found.record(), list(found.lines())) == ({"shares": {}, "trials": 0}, [])

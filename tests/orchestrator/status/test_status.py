@@ -24,6 +24,7 @@ from orchestrator.plan.manifest import write_manifest
 from orchestrator.plan.plan import make_plan
 from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.report.front_files import front_record
+from orchestrator.results.shown import record_shown
 from orchestrator.results.trials_table import trials_table, validation_table
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.status.__main__ import app
@@ -143,7 +144,8 @@ def test_finished_sweep_is_told_as_its_table_has_it(
     for planned in trials(spec, store):
         assert run(planned.trial, spec.suite, store)[0] is Ending.DONE
     plan = make_plan(spec, store)
-    table = trials_table(spec, plan)
+    assert ask()["front"]["splits"] == ["validation"], "until a start has recorded a read"
+    table = trials_table(spec, plan, record_shown(spec, plan, store.files))
     front = extract_front(
         table,
         objectives=spec.objectives,
@@ -167,7 +169,7 @@ def test_finished_sweep_is_told_as_its_table_has_it(
     passes = {  # of both evaluations; the table has that of its own images
         "training_passes": table["training_passes"].tolist(),
         "evaluation_passes": (
-            table["evaluation_passes"] + validation_table(spec, plan)["evaluation_passes"]
+            table["evaluation_passes"] + validation_table(spec, plan, "suite")["evaluation_passes"]
         ).tolist(),
     }
     for name, expected in passes.items():

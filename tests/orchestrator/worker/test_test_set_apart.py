@@ -75,9 +75,9 @@ def test_a_poisoned_test_set_changes_no_model_and_no_choice(both: tuple[Swept, S
     clean, poisoned = both
     assert made(*clean) == made(*poisoned)
     pd.testing.assert_frame_equal(
-        *(validation_table(*each).drop(columns="seconds") for each in both)
+        *(validation_table(*each, "suite").drop(columns="seconds") for each in both)
     )
-    ours, theirs = (trials_table(*each) for each in both)
+    ours, theirs = (trials_table(*each, "suite") for each in both)
     for mark in ("selected", "at_knee"):
         assert theirs[mark].tolist() == ours[mark].tolist()
     assert ours["selected"].any()
@@ -92,5 +92,5 @@ def test_no_search_is_led_by_a_test_image(both: tuple[Swept, Swept]) -> None:
         for known in (observe(*each) for each in both)
     )
     assert ours == theirs
-    picking = validation_table(*both[0])["natural_accuracy"].tolist()
+    picking = validation_table(*both[0], "suite")["natural_accuracy"].tolist()
     assert [values["natural_accuracy"] for values in ours] != picking
