@@ -25,6 +25,7 @@ from orchestrator.results.shown import shown_images
 from orchestrator.results.trials_table import trials_table
 from orchestrator.spec.arguments import command
 from orchestrator.spec.sweep_spec import Reevaluation, SweepSpec, columns_of_numbers, safe_file_name
+from orchestrator.spec.threats import refuse_other_threats, refuse_seen
 from orchestrator.store import Files, Progress, Store
 from orchestrator.store.records.layout import TrialFolder
 from orchestrator.store.trials.result import published
@@ -49,7 +50,8 @@ def reevaluated(spec: SweepSpec, suite_path: str, *, only_front: bool) -> SweepS
             own suite nor references.
 
     Raises:
-        BadInput: what is wrong with the suite, or an objective whose column it does not fill.
+        BadInput: what is wrong with the suite, an objective whose column it does not fill, or a
+            threat that is not the sweep's (`orchestrator.spec.threats`).
     """
     written = Document.read(suite_path)
     suite = read_suite(written)
@@ -68,6 +70,9 @@ def reevaluated(spec: SweepSpec, suite_path: str, *, only_front: bool) -> SweepS
                 f"{objective.name!r}; add its category, or choose among {', '.join(columns)} "
                 f"by --set objectives",
             )
+    refuse_seen(written, suite, (*spec.cells, *spec.probes))
+    data_name = spec.cells[0].trial.data.name
+    refuse_other_threats(written, suite, own=spec.suite, data_name=data_name)
     evaluation = Document.from_plain({"evaluation": suite.record()}, written.where())
     return replace(
         spec,

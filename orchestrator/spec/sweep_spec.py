@@ -16,6 +16,7 @@ from orchestrator.spec.contrasts import ContrastSettings, PrimaryContrasts, read
 from orchestrator.spec.policy import Policy, Resources
 from orchestrator.spec.search import SearchSettings, read_search
 from orchestrator.spec.space import Cell, Space
+from orchestrator.spec.threats import refuse_seen
 from orchestrator.store.files.by_url import open_files
 from orchestrator.store.records.layout import SweepFolder
 from orchestrator.table.columns import columns_under
@@ -268,6 +269,7 @@ def _read_resolved(
     settings = tuple(space.paths)
     own_preset = preset(cells[0].trial.data.name).section("evaluation")
     suite = read_suite(document.section("evaluation")).without_reason_of(own_preset)
+    refuse_seen(document.section("evaluation"), suite, (*cells, *probes))
     objectives, reference_point = _read_objectives(document, own)
     _check_columns(document, objectives, suite, (*cells, *probes), settings)
     if own.selection == "test" and suite.split != "test":

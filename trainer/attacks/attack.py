@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from trainer.answers import correct
 from trainer.attacks.batch import check_batch
+from trainer.attacks.threat import Threat
 from trainer.input.settings import Settings
 from trainer.passes import Passes
 
@@ -134,6 +135,24 @@ class Attack(Settings, ABC):
         }
         return self.model_copy(
             update={name: value * factor for name, value in lengths.items() if value is not None}
+        )
+
+    def threat(self) -> Threat:
+        """Return which images the attack may reach: by default a threat of this class alone, whose
+        size are the fields that end in `epsilon` and `padding`, where they are set."""
+        return Threat(name=type(self).__name__, size=self.size_of_set())
+
+    def size_of_set(self) -> str:
+        """Write the fields that bound the set, as far as they are set: `epsilon 0.1`."""
+        bounds = {
+            name: getattr(self, name)
+            for name in sorted(type(self).model_fields, key="padding".__eq__)
+            if name.endswith("epsilon") or name in {"degrees", "pixels", "padding"}
+        }
+        return ", ".join(
+            f"{name} {value:.6g}" if isinstance(value, float | int) else f"{name} {value}"
+            for name, value in bounds.items()
+            if value is not None
         )
 
     def radius_warning(self, image_shape: tuple[int, int, int] | None) -> str:

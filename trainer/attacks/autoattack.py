@@ -15,6 +15,7 @@ from pydantic import AfterValidator, Field, Strict, model_validator
 from trainer.answers import NotFiniteError
 from trainer.attacks.attack import Attack, frozen
 from trainer.attacks.pixel import PGD
+from trainer.attacks.threat import Threat
 from trainer.attacks.units import pixel_warning
 from trainer.input.settings import Share
 from trainer.randomness import derive_seed
@@ -94,6 +95,10 @@ class AutoAttack(Attack):
         """Return the slopes of cross entropy by the pixels, along which APGD's first step goes."""
         first = PGD(epsilon=self.epsilon, num_steps=1)
         return first.slopes(model, images, labels, keys)
+
+    def threat(self) -> Threat:
+        """Return PGD's, whose ball is the same."""
+        return PGD(epsilon=self.epsilon, num_steps=1).threat()
 
     def radius_warning(self, image_shape: tuple[int, int, int] | None) -> str:
         """Warn of an unusual radius, as PGD does."""

@@ -8,6 +8,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from trainer.attacks.ascent import AscentAttack, Component, Parameters
 from trainer.attacks.norms import NORMS, NormName
+from trainer.attacks.threat import Threat
 from trainer.attacks.units import norm_warning, pixel_warning
 from trainer.input.settings import NonNegative, Positive
 
@@ -64,6 +65,10 @@ class PGD(AscentAttack):
         """Project onto the ball and onto the differences that leave every pixel in [0, 1]."""
         (delta,) = parameters
         return (NORMS[self.norm].within_range(images, delta, self.epsilon),)
+
+    def threat(self) -> Threat:
+        """Name the ball by its norm."""
+        return Threat(name=f"{self.norm} pixels", size=self.size_of_set())
 
     def radius_warning(self, image_shape: tuple[int, int, int] | None) -> str:
         """Warn of a radius by which every image can become one grey, or that is of another norm,

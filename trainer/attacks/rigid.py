@@ -18,6 +18,8 @@ from pydantic import AfterValidator, Field, model_validator
 from trainer.answers import answers
 from trainer.attacks.ascent import compared_losses
 from trainer.attacks.attack import Attack, frozen
+from trainer.attacks.spatial import RIGID
+from trainer.attacks.threat import Threat
 from trainer.attacks.units import (
     AFFINE_UNIT,
     affine_radius,
@@ -169,6 +171,10 @@ class RigidSearch(Attack):
         given = {"degrees": self.degrees, "pixels": self.pixels}
         lengths = {name: value * factor for name, value in given.items() if value is not None}
         return super().scaled(factor).model_copy(update=lengths)
+
+    def threat(self) -> Threat:
+        """Name the affine map, of which a motion is one."""
+        return Threat(name=RIGID, size=self.size_of_set())
 
     def radius_warning(self, image_shape: tuple[int, int, int] | None) -> str:
         """Warn of a radius, or a translation in pixels, over half of the image."""

@@ -15,12 +15,17 @@ from pydantic import Field
 
 from trainer.attacks.ascent import AscentAttack, Component, Parameters
 from trainer.attacks.pixel import default_step
+from trainer.attacks.threat import Threat
 from trainer.attacks.units import AFFINE_UNIT, FLOW_UNIT, affine_box, pixels, warp_warning
 from trainer.input.settings import NonNegative, Positive
 from trainer.warp import Padding, affine_warp, flow_warp, integrated_warp
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+FLOW, RIGID = "flow", "rotation-translation"
+"""Names of their threats, which other attacks search as well."""
 
 
 class _Spatial(AscentAttack):
@@ -43,6 +48,10 @@ class Flow(_Spatial):
     def apply(self, images: Tensor, parameters: Parameters) -> Tensor:
         """Read each pixel at its place plus w_F."""
         return flow_warp(images, parameters[0], padding=self.padding)
+
+    def threat(self) -> Threat:
+        """Name the flow."""
+        return Threat(name=FLOW, size=self.size_of_set())
 
     def radius_warning(self, image_shape: tuple[int, int, int] | None) -> str:
         """Warn of the radius over half of the image."""
@@ -71,6 +80,10 @@ class RotationTranslation(_Spatial):
     def apply(self, images: Tensor, parameters: Parameters) -> Tensor:
         """Return the images under identity + w_RT."""
         return affine_warp(images, parameters[0], padding=self.padding)
+
+    def threat(self) -> Threat:
+        """Name the affine map."""
+        return Threat(name=RIGID, size=self.size_of_set())
 
     def radius_warning(self, image_shape: tuple[int, int, int] | None) -> str:
         """Warn of the radius over half of the image."""
@@ -123,6 +136,10 @@ class Integrated(_Spatial):
     def rebased(self, base: Tensor, candidate: Tensor) -> Tensor:
         """Return the clean image still, or under the literal Eq. 9 what it has become."""
         return candidate if self.warps == "iterate" else base
+
+    def threat(self) -> Threat:
+        """Name both together: either alone is among its images."""
+        return Threat(name="integrated", size=self.size_of_set(), contains=(FLOW, RIGID))
 
     def radius_warning(self, image_shape: tuple[int, int, int] | None) -> str:
         """Warn of a radius over half of the image."""

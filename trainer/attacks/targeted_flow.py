@@ -17,7 +17,8 @@ from pydantic import Field
 
 from trainer.answers import NO_ANSWER, answers
 from trainer.attacks.attack import Attack, frozen, gradients_of
-from trainer.attacks.spatial import Flow
+from trainer.attacks.spatial import FLOW, Flow
+from trainer.attacks.threat import Threat
 from trainer.attacks.units import FLOW_UNIT, pixels, warp_warning
 from trainer.input.settings import Count, NonNegative
 from trainer.randomness import uniform
@@ -165,6 +166,10 @@ class TargetedFlow(Attack):
         limits = {"maxiter": self.num_steps}
         minimize(objective, start, method="L-BFGS-B", jac=True, bounds=bounds, options=limits)
         return best
+
+    def threat(self) -> Threat:
+        """Name the flow."""
+        return Threat(name=FLOW, size=self.size_of_set() if self.epsilon is not None else "")
 
     def radius_warning(self, image_shape: tuple[int, int, int] | None) -> str:
         """Warn of the radius over half of the image."""

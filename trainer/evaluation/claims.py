@@ -2,8 +2,9 @@
 
 Three weaknesses make a model look robust that is not, whatever the radius: a loss that saturates,
 steps too coarse for the last stretch, and the many local maxima of rotations and translations. A
-claim suite has an answer to each. How many steps, starts and images it takes, and at which radii,
-stays its writer's.
+claim suite has an answer to each, and one set for each threat, however many searches look through
+it. How many steps, starts and images it takes, and at which radii, stays its writer's here; a sweep
+asks for its own radii (`orchestrator.spec.threats`).
 """
 
 from __future__ import annotations
@@ -35,6 +36,14 @@ def lacking_for_claims(attacks: Mapping[str, Attack]) -> Iterator[str]:
     ]
     if constant:
         yield f"steps that fall, in {', '.join(constant)} (write step_decay: cosine)"
+    sizes: dict[str, dict[str, str]] = {}
+    for label, attack in attacks.items():
+        threat = attack.threat()
+        sizes.setdefault(threat.name, {}).setdefault(threat.size, label)
+    for name, labels in sizes.items():
+        if len(labels) > 1:
+            each = ", ".join(f"{size} in {label}" for size, label in labels.items())
+            yield f"one set for the threat {name}, which is {each} (write the same in each)"
 
 
 def _climbs_pixels_unsaturated(attack: Attack) -> bool:

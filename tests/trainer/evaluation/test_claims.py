@@ -39,6 +39,8 @@ def test_a_claim_is_recorded_and_changes_no_id() -> None:
         ({"rt_grid": {"epsilon": 0.1, "unseen": True}}, "add rt_grid"),
         ({"rt": {"epsilon": 0.1, "ladder": [10]}}, "steps that fall, in rt (write step_decay"),
         ({"flow": {"epsilon": 0.1, "ladder": [10]}}, "steps that fall, in flow (write"),
+        ({"rt_grid": {"epsilon": 0.2}}, "one set for the threat rotation-translation, which is"),
+        ({"pgd": {"epsilon": 0.3, **FALLING}}, "is epsilon 0.1 in mine, epsilon 0.3 in pgd (write"),
     ],
 )
 def test_a_weak_suite_may_not_claim(changes: dict[str, Any], said: str) -> None:
