@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import nn
 
+from trainer.attacks import PGD, Corruption
 from trainer.attacks.ascent import AscentAttack
 from trainer.config import preset
 from trainer.data import Dataset
@@ -102,8 +103,8 @@ def test_a_claim_suite_attacks_hard_at_the_presets_radii(stem: str, data: str) -
     own = read_suite(preset(data).section("evaluation"))
     radii = {label: rungs.attack.epsilon for label, rungs in own.categories.items()}  # type: ignore[attr-defined]
     losses = set()
-    for label, rungs in suite.categories.items():
-        attack = rungs.attack
+    for label in suite.seen:
+        attack = suite.categories[label].attack
         kind = label.removesuffix("_margin")
         threat = {"autoattack": "pgd", "rt_grid": "rt"}.get(kind, kind)
         assert attack.epsilon == radii[threat], label  # type: ignore[attr-defined]
@@ -111,7 +112,19 @@ def test_a_claim_suite_attacks_hard_at_the_presets_radii(stem: str, data: str) -
             losses.add((kind, attack.loss))
             assert (attack.num_restarts, attack.step_decay) == (5, "cosine")
     assert losses == {(k, loss) for k in radii for loss in ("cross_entropy", "margin")}
-    assert {"autoattack", "rt_grid"} <= suite.categories.keys()
+    assert {"autoattack", "rt_grid"} <= set(suite.seen)
+
+
+@pytest.mark.parametrize("stem", CLAIMS)
+def test_a_claim_suite_has_what_nobody_trained_on_beside_it(stem: str) -> None:
+    suite = read_suite(Document.read(SUITES / f"{stem}.yaml"))
+    unseen = {label: suite.categories[label].attack for label in suite.unseen}
+    norms = {attack.norm: attack for attack in unseen.values() if isinstance(attack, PGD)}
+    corruptions = [attack for attack in unseen.values() if isinstance(attack, Corruption)]
+    assert norms.keys() == {"l2", "l1"}
+    assert {(norm.num_restarts, norm.step_decay) for norm in norms.values()} == {(5, "cosine")}
+    assert len(norms) + len(corruptions) == len(unseen)
+    assert all(suite.categories[each.kind].ladder == (1, 2, 3, 4, 5) for each in corruptions)
 
 
 def test_without_autoattack_a_claim_suite_says_what_to_install(
