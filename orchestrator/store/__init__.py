@@ -10,7 +10,8 @@ from orchestrator.store.files.contract import Files
 from orchestrator.store.files.local import LocalFiles
 from orchestrator.store.leases.records import FailureKind
 from orchestrator.store.trials.attempt import Attempt
-from orchestrator.store.trials.stored_trial import Failure, Progress, StoredTrial
+from orchestrator.store.trials.progress import Failure, Progress
+from orchestrator.store.trials.stored_trial import StoredTrial
 
 __all__ = [
     "Attempt",

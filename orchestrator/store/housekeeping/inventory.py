@@ -15,8 +15,8 @@ from orchestrator.store.leases.lease import LeaseState
 from orchestrator.store.records.layout import TRIALS, FileKind, TrialFolder, by_folder
 from orchestrator.store.records.read_only import ReadOnly
 from orchestrator.store.records.record import Plain
+from orchestrator.store.trials.progress import Progress
 from orchestrator.store.trials.records import Description
-from orchestrator.store.trials.stored_trial import Progress
 from trainer.input.problems import InputError
 from trainer.methods import METHODS
 

@@ -17,11 +17,11 @@ def blob_named_by(files: Files, name: str) -> str | None:
     whole."""
     if found := FileKind.RESULT.match(name):
         result = Result.peek(files, name)
-        place = TrialFolder.of(found["trial"])
+        place = TrialFolder.of(found["trial"], found["best"])
         return None if result is None else place.attempt(result.attempt).weights
     if found := FileKind.EVALUATION.match(name):
         evaluation = Evaluation.peek(files, name)
-        attempts = TrialFolder.of(found["trial"]).attempt
+        attempts = TrialFolder.of(found["trial"], found["best"]).attempt
         return None if evaluation is None else attempts(evaluation.attempt).outcomes(found["suite"])
     return None
 
@@ -29,9 +29,9 @@ def blob_named_by(files: Files, name: str) -> str | None:
 def record_that_names(files: Files, blob: str) -> str | None:
     """Return the name of the whole record that names a blob; None where none does."""
     if found := FileKind.WEIGHTS.match(blob):
-        name = TrialFolder.of(found["trial"]).result
+        name = TrialFolder.of(found["trial"], found["best"]).result
     elif found := FileKind.OUTCOMES.match(blob):
-        name = TrialFolder.of(found["trial"]).evaluation(found["suite"])
+        name = TrialFolder.of(found["trial"], found["best"]).evaluation(found["suite"])
     else:
         return None
     return name if blob_named_by(files, name) == blob else None

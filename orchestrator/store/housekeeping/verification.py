@@ -217,7 +217,7 @@ def _take_back(files: Files, record: str | None, reason: str) -> None:
     if record is None:
         return
     if found := FileKind.RESULT.match(record):
-        retract(files, TrialFolder.of(found["trial"]), reason)
+        retract(files, TrialFolder.of(found["trial"], found["best"]), reason)
     else:
         set_aside(files, record, reason)
 

@@ -6,13 +6,17 @@
         lease.json, beat.json, ended.json        who, that it lives, how it ended (and why)
         origin.json                              from where it went on, with the rows until there
         rows/EEEEEE.json                         one epoch's facts
-        checkpoints/EEEEEE-SSSSSS.pt             the newest two, by epochs and steps done
+        checkpoints/EEEEEE-SSSSSS.pt             the newest two, by epochs and steps done; named
+                                                 -<validation id> where it has the best state so far
         last_steps.jsonl                         before a loss became NaN
         weights.pt                               the trained model
         outcomes/<suite id>.npz                  bits
+        best/<validation id>/                    the same two of the weights that did best in
+                                                 validation under these settings of it
     trials/<id>/result.json                      names the attempt whose weights count
     trials/<id>/dropped.json                     that, once the weights were given up to make room
     trials/<id>/evaluations/<suite id>.json      accuracies, and the attempt that has their bits
+    trials/<id>/best/<validation id>/            the same three of the best weights
     families/<family>/EEEEEE-<id>                trials that differ in their length alone
     sweeps/<name>/                               tables, pictures, the resolved spec, and
         plan.json                                its trials, as its last start found them
@@ -61,7 +65,10 @@ class LeaseFolder:
 
 @dataclass(frozen=True)
 class AttemptFolder(LeaseFolder):
-    """Folder of one attempt at a trial."""
+    """Folder of one attempt at a trial. Weights and outcomes are the last epoch's, or of those that
+    did best under the settings of validation whose id is `best`."""
+
+    best: str | None = None
 
     @property
     def origin(self) -> str:
@@ -76,7 +83,8 @@ class AttemptFolder(LeaseFolder):
 
     def checkpoint(self, epochs_done: int, steps_done: int) -> str:
         """Name a checkpoint's file so that the farthest sorts last."""
-        return f"{self.path}/checkpoints/{epochs_done:06d}-{steps_done:06d}.pt"
+        best = "" if self.best is None else f"-{self.best}"
+        return f"{self.path}/checkpoints/{epochs_done:06d}-{steps_done:06d}{best}.pt"
 
     @property
     def last_steps(self) -> str:
@@ -84,10 +92,10 @@ class AttemptFolder(LeaseFolder):
 
     @property
     def weights(self) -> str:
-        return f"{self.path}/weights.pt"
+        return f"{_of_state(self.path, self.best)}/weights.pt"
 
     def outcomes(self, suite_id: str) -> str:
-        return f"{self.path}/outcomes/{suite_id}.npz"
+        return f"{_of_state(self.path, self.best)}/outcomes/{suite_id}.npz"
 
 
 @dataclass(frozen=True)
@@ -101,13 +109,15 @@ class StartFolder(LeaseFolder):
 
 @dataclass(frozen=True)
 class TrialFolder:
-    """Folder of one trial."""
+    """Folder of one trial. Result, evaluations and what attempts have for these are of the last
+    epoch's weights, or of those that did best under the settings of validation with id `best`."""
 
     path: str
+    best: str | None = None
 
     @classmethod
-    def of(cls, trial_id: str) -> TrialFolder:
-        return cls(f"{TRIALS}/{trial_id}")
+    def of(cls, trial_id: str, best: str | None = None) -> TrialFolder:
+        return cls(f"{TRIALS}/{trial_id}", best)
 
     @property
     def description(self) -> str:
@@ -115,21 +125,25 @@ class TrialFolder:
 
     @property
     def result(self) -> str:
-        return f"{self.path}/result.json"
+        return f"{_of_state(self.path, self.best)}/result.json"
 
     @property
     def dropped(self) -> str:
-        return f"{self.path}/dropped.json"
+        return f"{_of_state(self.path, self.best)}/dropped.json"
 
     def evaluation(self, suite_id: str) -> str:
-        return f"{self.path}/evaluations/{suite_id}.json"
+        return f"{_of_state(self.path, self.best)}/evaluations/{suite_id}.json"
 
     @property
     def attempts(self) -> str:
         return f"{self.path}/attempts"
 
     def attempt(self, number: int) -> AttemptFolder:
-        return AttemptFolder(numbered(self.attempts, number))
+        return AttemptFolder(numbered(self.attempts, number), self.best)
+
+
+def _of_state(path: str, best: str | None) -> str:
+    return path if best is None else f"{path}/best/{best}"
 
 
 @dataclass(frozen=True)
@@ -205,13 +219,17 @@ def members_of(family: str) -> str:
     return f"{FAMILIES}/{family}"
 
 
+_BEST = r"(best/(?P<best>v[0-9a-f]{16})/)?"
+"""Part of a name in which `best` is the id of settings of validation; None: of the last epoch."""
+
+
 class FileKind(StrEnum):
     """Kinds of files in the store that have a checksum, or mean something by their name alone."""
 
     DESCRIPTION = r"trials/(?P<trial>[^/]+)/trial\.json"
-    RESULT = r"trials/(?P<trial>[^/]+)/result\.json"
-    DROPPED = r"trials/(?P<trial>[^/]+)/dropped\.json"
-    EVALUATION = r"trials/(?P<trial>[^/]+)/evaluations/(?P<suite>[^/]+)\.json"
+    RESULT = rf"trials/(?P<trial>[^/]+)/{_BEST}result\.json"
+    DROPPED = rf"trials/(?P<trial>[^/]+)/{_BEST}dropped\.json"
+    EVALUATION = rf"trials/(?P<trial>[^/]+)/{_BEST}evaluations/(?P<suite>[^/]+)\.json"
     LEASE = r"(trials/[^/]+/attempts|sweeps/[^/]+/starts)/\d{6}/lease\.json"
     BEAT = r"(trials/[^/]+/attempts|sweeps/[^/]+/starts)/\d{6}/beat\.json"
     ENDED = r"(trials/[^/]+/attempts|sweeps/[^/]+/starts)/\d{6}/ended\.json"
@@ -226,10 +244,10 @@ class FileKind(StrEnum):
     TEST_READ = r"sweeps/[^/]+/test_reads/(?P<what>[^/]+)\.json"
     CHECKPOINT = (
         r"trials/(?P<trial>[^/]+)/attempts/(?P<attempt>\d{6})/checkpoints/"
-        r"(?P<epochs>\d{6})-(?P<steps>\d{6})\.pt"
+        r"(?P<epochs>\d{6})-(?P<steps>\d{6})(-(?P<best>v[0-9a-f]{16}))?\.pt"
     )
-    WEIGHTS = r"trials/(?P<trial>[^/]+)/attempts/(?P<attempt>\d{6})/weights\.pt"
-    OUTCOMES = r"trials/(?P<trial>[^/]+)/attempts/\d{6}/outcomes/(?P<suite>[^/]+)\.npz"
+    WEIGHTS = rf"trials/(?P<trial>[^/]+)/attempts/(?P<attempt>\d{{6}})/{_BEST}weights\.pt"
+    OUTCOMES = rf"trials/(?P<trial>[^/]+)/attempts/\d{{6}}/{_BEST}outcomes/(?P<suite>[^/]+)\.npz"
     LAST_STEPS = r"trials/[^/]+/attempts/\d{6}/last_steps\.jsonl"
     MEMBER = r"families/(?P<family>[^/]+)/(?P<epochs>\d{6})-(?P<trial>[^/]+)"
 

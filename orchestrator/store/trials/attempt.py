@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack
 
 from orchestrator.store.files.contract import Files
@@ -20,6 +21,7 @@ from orchestrator.store.trials.records import (
     Row,
     Trained,
 )
+from orchestrator.store.trials.result import published
 from trainer.config import Trial
 from trainer.evaluation.outcomes import Outcomes
 from trainer.input.redaction import redacted, redacted_lines
@@ -84,7 +86,8 @@ class Attempt:
     def keep_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Write a state to go on from, and remove all older ones but one."""
         self.check()
-        name = self._own.checkpoint(*checkpoint.position)
+        best = None if checkpoint.best is None else checkpoint.best["validation"]
+        name = replace(self._own, best=best).checkpoint(*checkpoint.position)
         write_blob(self._files, name, checkpoint.to_bytes())
         if name not in self._checkpoints:
             self._checkpoints.append(name)
@@ -97,35 +100,60 @@ class Attempt:
         lines = [json.dumps(dict(step)) + "\n" for step in steps]  # NaN stands as NaN
         self._files.write(self._own.last_steps, "".join(lines).encode())
 
-    def publish(self, weights: Weights, trained: Trained, *, keeps_last: bool) -> bool:
-        """Make this attempt's weights the trial's. False where another attempt was first: its
-        weights are then the trial's, and these are removed.
+    def publish(
+        self, weights: Weights, trained: Trained, *, keeps_last: bool, best: Weights | None = None
+    ) -> bool:
+        """Make this attempt's weights the trial's, the best ones first where there are any. False
+        where another attempt was first: its weights are then the trial's, and stay as they are.
 
         Checkpoints go, but for the last one where `keeps_last` is set and a longer sibling could
         go on from it.
         """
-        self.check()
-        data = weights.to_bytes()
-        own_weights.remember(weights.trial, data)
-        write_blob(self._files, self._own.weights, data)
-        self.check()
-        facts = dict(trained)
-        result = Result(**facts, attempt=self.number, bytes=len(data), at=utc_now())
-        first = result.create(self._files, self._place.result)
-        if not first:
-            remove_blob(self._files, self._own.weights)
+        if best is not None:
+            self._publish(best, trained)
+        first = self._publish(weights, trained)
         self._remove_checkpoints(keeps_last=keeps_last)
         return first
 
-    def keep_outcomes(self, suite_id: str, outcomes: Outcomes, evaluated: Evaluated) -> None:
-        """Write the outcomes, then the accuracies, whose record says that outcomes are whole."""
+    def _publish(self, weights: Weights, trained: Trained) -> bool:
+        """Make weights those of their state, unless another attempt was first."""
+        self.check()
+        facts, epoch = dict(trained), weights.best
+        place, own = self._place, self._own
+        if epoch is not None:
+            place = replace(place, best=epoch.validation)
+            own = replace(own, best=epoch.validation)
+            about = {"best_epoch": epoch.epoch, "best_score": epoch.score}
+            facts |= {"collapsed": epoch.collapsed, **about}
+        if published(self._files, place) is not None:
+            return False
+        data = weights.to_bytes()
+        own_weights.remember(weights.trial, data)
+        write_blob(self._files, own.weights, data)
+        self.check()
+        result = Result(**facts, attempt=self.number, bytes=len(data), at=utc_now())
+        first = result.create(self._files, place.result)
+        if not first:
+            remove_blob(self._files, own.weights)
+        return first
+
+    def keep_outcomes(
+        self, suite_id: str, outcomes: Outcomes, evaluated: Evaluated, *, best: str | None = None
+    ) -> None:
+        """Write the outcomes, then the accuracies, whose record says that outcomes are whole.
+
+        Args:
+            best: name of the settings of validation under which the weights did best; None: they
+                are the last epoch's.
+        """
+        place, own = replace(self._place, best=best), replace(self._own, best=best)
         self.check()
         data = outcomes.to_bytes()
-        write_blob(self._files, self._own.outcomes(suite_id), data)
+        write_blob(self._files, own.outcomes(suite_id), data)
         self.check()
         facts = dict(evaluated)
         evaluation = Evaluation(**facts, attempt=self.number, bytes=len(data), at=utc_now())
-        evaluation.write(self._files, self._place.evaluation(suite_id))
+        evaluation.write(self._files, place.evaluation(suite_id))
 
     def end(self, how: str) -> None:
         """End the attempt, and let go of the trial."""

@@ -147,6 +147,12 @@ class Result(Trained):
     at: str | None = None
     """Time in UTC (ISO 8601), by the clock of who published it."""
 
+    best_epoch: int | None = None
+    """Epoch after which these were the model's weights; None of the last epoch's."""
+
+    best_score: float | None = None
+    """Mean of the categories' worst cases by which that epoch was best; None likewise."""
+
 
 class Warned(Part):
     """A sign that accuracies say less than they seem to: see `trainer.evaluation.self_check`."""

@@ -44,7 +44,8 @@ def retract(files: Files, place: TrialFolder, reason: str) -> None:
 
 
 def give_up_weights(files: Files, place: TrialFolder) -> bool:
-    """Delete a trained trial's weights and any checkpoints; return whether the trial is trained.
+    """Delete a trained trial's weights, the best ones too, and any checkpoints; return whether the
+    trial is trained.
 
     Broken off anywhere and called again, it comes to the same. Nobody may be at work on the trial.
     """
@@ -52,6 +53,10 @@ def give_up_weights(files: Files, place: TrialFolder) -> bool:
         files.rename(place.result, place.dropped)
     elif Result.read(files, place.dropped) is None:
         return False
+    for found in filter(None, map(FileKind.RESULT.match, files.sizes(place.path))):
+        best = TrialFolder(place.path, found["best"])
+        if published(files, best) is not None:
+            files.rename(best.result, best.dropped)
     for name in sorted(files.sizes(place.attempts)):  # each blob before its checksum
         blob = name.removesuffix(".sha256")
         if FileKind.WEIGHTS.match(blob) or FileKind.CHECKPOINT.match(blob):

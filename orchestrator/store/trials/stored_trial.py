@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.store.files.contract import Files
@@ -18,7 +18,7 @@ from orchestrator.store.leases.lease import (
     state,
     utc_now,
 )
-from orchestrator.store.leases.records import NOTHING_SAID, About, Ended, FailureKind, Pruned, Spent
+from orchestrator.store.leases.records import NOTHING_SAID, About, Ended, FailureKind
 from orchestrator.store.records.layout import (
     FileKind,
     LeaseFolder,
@@ -28,7 +28,8 @@ from orchestrator.store.records.layout import (
 )
 from orchestrator.store.records.sealed import read_blob, set_aside
 from orchestrator.store.trials.attempt import Attempt, cause
-from orchestrator.store.trials.records import Description, Evaluation, Predecessor, Result, Row
+from orchestrator.store.trials.progress import BestProgress, Progress
+from orchestrator.store.trials.records import Description, Evaluation, Predecessor, Row
 from orchestrator.store.trials.result import published, retract, trained_facts
 from trainer.config import TrainingSettings, Trial
 from trainer.data import DataSettings
@@ -39,85 +40,6 @@ from trainer.weights.checkpoint import Checkpoint, DamagedError, Weights
 if TYPE_CHECKING:
     from trainer.training.loop import EpochRow
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Failure:
-    """Why a trial has no result."""
-
-    kind: FailureKind
-    message: str
-    details: str
-    at: str  # UTC, ISO 8601
-
-    @property
-    def is_deterministic(self) -> bool:
-        """Whether the same trial would fail again; it is then run again only on request."""
-        return self.kind not in {"worker_lost", "data", "parent"}
-
-    @property
-    def is_retried(self) -> bool:
-        """Whether another attempt may succeed unchanged: it was not the numbers that failed."""
-        return self.kind in {"worker_lost", "hung", "out_of_memory"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Progress:
-    """How far a trial has come."""
-
-    result: Result | None  # of training
-    evaluation: Evaluation | None  # under the suite that was asked for
-    epochs_done: int  # of the attempt that came farthest
-    steps_done: int  # of the epoch after these
-    lease: LeaseState | None  # of the newest attempt
-    validation: Evaluation | None = None  # under the suite that was asked for to choose by
-    lacks_validation: bool = False  # True: that one is still to be made
-    is_described: bool = True  # False: files of it are there, and none that says what it is
-
-    @property
-    def trained(self) -> bool:
-        """Whether the trial is trained, and its result is recorded."""
-        return self.result is not None
-
-    @property
-    def is_evaluated(self) -> bool:
-        """Whether every evaluation that was asked for is there, or can no longer be made."""
-        return self.evaluation is not None and not self.lacks_validation
-
-    @property
-    def has_begun(self) -> bool:
-        """Whether any training of the trial is kept."""
-        return self.trained or self.epochs_done > 0 or self.steps_done > 0
-
-    @property
-    def failure(self) -> Failure | None:
-        """Why the newest attempt failed; None if it did not."""
-        ended = self.lease.ended if self.lease else None
-        if ended is None or ended.how != "failed" or ended.failure is None:
-            return None
-        cause = ended.failure
-        return Failure(kind=cause.kind, message=cause.message, details=cause.details, at=ended.at)
-
-    @property
-    def pruned(self) -> Pruned | None:
-        """By which stopping rule the newest attempt was ended; None if it was not, or the trial is
-        trained all the same."""
-        ended = self.lease.ended if self.lease else None
-        if self.trained or ended is None or ended.how != "pruned":
-            return None
-        return ended.pruned
-
-    @property
-    def spent_in_vain(self) -> Spent | None:
-        """What the training of a trial that a stopping rule has ended took; None of any other, and
-        where no record says so."""
-        ended = self.lease.ended if self.lease else None
-        return None if self.pruned is None or ended is None else ended.spent
-
-    @property
-    def is_held(self) -> bool:
-        """Whether somebody works on the trial, as far as one look can tell."""
-        return self.lease is not None and not self.lease.is_over
 
 
 class StoredTrial:
@@ -136,7 +58,9 @@ class StoredTrial:
         description.create(self._files, self._place.description)
         self._files.create(member(trial.family, trial.training.epochs, self.id), b"")
 
-    def progress(self, suite_id: str, validation_id: str | None = None) -> Progress:
+    def progress(
+        self, suite_id: str, validation_id: str | None = None, *, best: str | None = None
+    ) -> Progress:
         """Read what is done, from names, sizes and records alone.
 
         Args:
@@ -144,26 +68,46 @@ class StoredTrial:
             validation_id: of the one on validation images that choices are made by; None: none is
                 wanted. It is not missed of a trial that was evaluated and whose weights were given
                 up: nothing is trained for it.
+            best: settings of validation, by name, whose best weights are asked for too; None: they
+                are not. Epochs done are then those in which they were watched for.
         """
         sizes = self._files.sizes(self._place.path)
-        points = sorted(_points(sizes))
+        points = sorted(_points(sizes, best))
         lease = newest(self._files, self._place.attempts) if sizes else None
         result = trained_facts(self._files, self._place, sizes)
-        epochs_done, steps_done, _ = points[-1] if points else (0, 0, 0)
+        epochs_done, steps_done, *_ = points[-1] if points else (0, 0)
         evaluation = self._evaluation(suite_id, sizes) if result else None
         validation = self._evaluation(validation_id, sizes) if result and validation_id else None
         is_missing = validation_id is not None and validation is None
         if is_missing and evaluation is not None and self._place.result not in sizes:
             is_missing = False
+        its = None if best is None else self._best_progress(best, suite_id, validation_id, sizes)
+        if its is not None and its.evaluation is not None and its.validation is None:
+            of_best = replace(self._place, best=best).result
+            is_missing |= validation_id is not None and of_best in sizes
         return Progress(
             result=result,
             evaluation=evaluation,
             validation=validation,
             lacks_validation=is_missing,
+            best=its,
             epochs_done=epochs_done,
             steps_done=steps_done,
             lease=lease,
             is_described=not sizes or self._place.description in sizes,
+        )
+
+    def _best_progress(
+        self, best: str, suite_id: str, validation_id: str | None, sizes: Mapping[str, int]
+    ) -> BestProgress:
+        result = trained_facts(self._files, replace(self._place, best=best), sizes)
+
+        def under(suite_id: str | None) -> Evaluation | None:
+            is_known = result is not None and suite_id is not None
+            return self._evaluation(suite_id, sizes, best) if is_known and suite_id else None
+
+        return BestProgress(
+            key=best, result=result, evaluation=under(suite_id), validation=under(validation_id)
         )
 
     def mend(self, trial: Trial, progress: Progress, *, has_family: bool) -> None:
@@ -232,14 +176,22 @@ class StoredTrial:
         first = min(numbers(self._files, self._place.attempts), default=None)
         return None if first is None else state(self._files, self._place.attempts, first).since
 
-    def resume_point(self, trial: Trial) -> tuple[Checkpoint | None, Predecessor | None]:
+    def resume_point(
+        self, trial: Trial, *, best: str | None = None
+    ) -> tuple[Checkpoint | None, Predecessor | None]:
         """Find the farthest good checkpoint: of the trial, or else of a shorter sibling whose steps
-        so far were the same."""
-        if (found := self._farthest_good()) is not None:
+        so far were the same.
+
+        Args:
+            best: settings of validation, by name, under which the checkpoint must have the best
+                state so far; None: it need have none.
+        """
+        if (found := self._farthest_good(best, every=1)) is not None:
             return found
+        every = 1 if best is None else trial.validation.every
         for sibling in shorter_siblings(self._files, trial) if _is_prolongable(trial) else ():
             shorter = StoredTrial(self._files, sibling, self._direct)
-            if (found := shorter._farthest_good()) is not None:
+            if (found := shorter._farthest_good(best, every=every)) is not None:
                 return found
         return None, None
 
@@ -252,30 +204,48 @@ class StoredTrial:
             return self._attempt_rows(result.attempt)
         return self._attempt_rows(points[-1][2]) if points else []
 
-    def has_weights(self) -> bool:
-        """Whether the trial is trained and its weights were not given up; they are not read."""
-        return published(self._files, self._place) is not None
+    def has_weights(self, *, best: str | None = None) -> bool:
+        """Whether the trial is trained and its weights were not given up; they are not read.
 
-    def weights(self) -> Weights | None:
+        Args:
+            best: as of `weights`.
+        """
+        return published(self._files, replace(self._place, best=best)) is not None
+
+    def weights(self, *, best: str | None = None) -> Weights | None:
         """Read the trained model; None where there is none, it was given up, or it is damaged and
-        its result now set aside."""
-        result = published(self._files, self._place)
+        its result now set aside.
+
+        Args:
+            best: settings of validation, by name, under which the weights did best; None: the last
+                epoch's are wanted.
+        """
+        place = replace(self._place, best=best)
+        result = published(self._files, place)
         if result is None:
             return None
-        data = read_blob(self._files, self._place.attempt(result.attempt).weights)
+        data = read_blob(self._files, place.attempt(result.attempt).weights)
         if data is not None:
             with suppress(DamagedError):
                 return Weights.from_bytes(data)
-        if published(self._files, self._place) == result:  # not given up meanwhile
-            retract(self._files, self._place, "its weights are gone or damaged")
+        if published(self._files, place) == result:  # not given up meanwhile
+            retract(self._files, place, "its weights are gone or damaged")
         return None
 
-    def unpublished(self, trial: Trial) -> tuple[Weights, Predecessor] | None:
+    def unpublished(
+        self, trial: Trial, *, best: str | None = None
+    ) -> tuple[Weights, Predecessor] | None:
         """Read the whole weights of an attempt that no result names, and its rows: its result was
-        lost, or it was killed before writing one."""
+        lost, or it was killed before writing one.
+
+        Args:
+            best: as of `weights`.
+        """
+        place = replace(self._place, best=best)
         found = map(FileKind.WEIGHTS.match, self._files.sizes(self._place.attempts))
-        for number in sorted((int(name["attempt"]) for name in found if name), reverse=True):
-            data = read_blob(self._files, self._place.attempt(number).weights)
+        mine = (int(name["attempt"]) for name in found if name and name["best"] == best)
+        for number in sorted(mine, reverse=True):
+            data = read_blob(self._files, place.attempt(number).weights)
             if data is None:
                 continue
             with suppress(DamagedError):
@@ -289,33 +259,47 @@ class StoredTrial:
                     )
         return None
 
-    def evaluation(self, suite_id: str) -> Evaluation | None:
+    def evaluation(self, suite_id: str, *, best: str | None = None) -> Evaluation | None:
         """Read the accuracies under a suite; None where there are none, or they or their outcomes
-        are damaged."""
-        return self._evaluation(suite_id, self._files.sizes(self._place.path))
+        are damaged.
+
+        Args:
+            best: as of `weights`.
+        """
+        return self._evaluation(suite_id, self._files.sizes(self._place.path), best)
 
     def evaluations(self) -> dict[str, Evaluation]:
-        """Read all evaluations, by suite id; without those that are damaged."""
+        """Read all evaluations of the last epoch's weights, by suite id; without those that are
+        damaged."""
         sizes = self._files.sizes(self._place.path)
-        suites = [it["suite"] for it in map(FileKind.EVALUATION.match, sizes) if it]
+        matches = map(FileKind.EVALUATION.match, sizes)
+        suites = [it["suite"] for it in matches if it and it["best"] is None]
         found = {suite_id: self._evaluation(suite_id, sizes) for suite_id in suites}
         return {suite_id: record for suite_id, record in found.items() if record is not None}
 
-    def outcomes(self, suite_id: str) -> Outcomes | None:
-        """Read the outcomes under a suite; None where there are none, or they are damaged."""
-        evaluation = Evaluation.read(self._files, self._place.evaluation(suite_id))
+    def outcomes(self, suite_id: str, *, best: str | None = None) -> Outcomes | None:
+        """Read the outcomes under a suite; None where there are none, or they are damaged.
+
+        Args:
+            best: as of `weights`.
+        """
+        place = replace(self._place, best=best)
+        evaluation = Evaluation.read(self._files, place.evaluation(suite_id))
         if evaluation is None:
             return None
-        outcomes = self._place.attempt(evaluation.attempt).outcomes(suite_id)
+        outcomes = place.attempt(evaluation.attempt).outcomes(suite_id)
         data = read_blob(self._files, outcomes)
         return None if data is None else Outcomes.from_bytes(data)
 
-    def _evaluation(self, suite_id: str, sizes: Mapping[str, int]) -> Evaluation | None:
-        name = self._place.evaluation(suite_id)
+    def _evaluation(
+        self, suite_id: str, sizes: Mapping[str, int], best: str | None = None
+    ) -> Evaluation | None:
+        place = replace(self._place, best=best)
+        name = place.evaluation(suite_id)
         evaluation = Evaluation.read(self._files, name) if name in sizes else None
         if evaluation is None:
             return None
-        outcomes = self._place.attempt(evaluation.attempt).outcomes(suite_id)
+        outcomes = place.attempt(evaluation.attempt).outcomes(suite_id)
         return evaluation if sizes.get(outcomes) == evaluation.bytes else None
 
     def _attempt_rows(self, number: int) -> list[EpochRow]:
@@ -332,11 +316,23 @@ class StoredTrial:
         about = state(self._files, self._place.attempts, number).about
         return (origin is not None and origin.degraded) or about.micro_batches > 1
 
-    def _farthest_good(self) -> tuple[Checkpoint, Predecessor] | None:
-        for epochs_done, steps_done, number in sorted(
-            _points(self._files.sizes(self._place.path)), reverse=True
+    def _farthest_good(
+        self, best: str | None, *, every: int
+    ) -> tuple[Checkpoint, Predecessor] | None:
+        """Find the farthest good checkpoint.
+
+        Args:
+            best: as of `resume_point`.
+            every: epochs between validations, where others count for the best state: the last one
+                of a shorter sibling is none of those.
+        """
+        for epochs_done, steps_done, number, key in sorted(
+            _points(self._files.sizes(self._place.path), best), reverse=True
         ):
-            name = self._place.attempt(number).checkpoint(epochs_done, steps_done)
+            if steps_done == 0 and epochs_done % every:
+                continue
+            attempt = replace(self._place.attempt(number), best=key or None)
+            name = attempt.checkpoint(epochs_done, steps_done)
             data = read_blob(self._files, name)
             if data is None:
                 continue
@@ -360,10 +356,16 @@ class StoredTrial:
         return None
 
 
-def _points(sizes: Mapping[str, int]) -> list[tuple[int, int, int]]:
-    """Return (epochs done, steps done, attempt) of every checkpoint."""
+def _points(sizes: Mapping[str, int], best: str | None = None) -> list[tuple[int, int, int, str]]:
+    """Return (epochs done, steps done, attempt, settings of validation whose best state it has) of
+    every checkpoint, or of those that have the best state under `best`; the last is empty for one
+    that has none."""
     found = map(FileKind.CHECKPOINT.match, sizes)
-    return [(int(it["epochs"]), int(it["steps"]), int(it["attempt"])) for it in found if it]
+    return [
+        (int(it["epochs"]), int(it["steps"]), int(it["attempt"]), it["best"] or "")
+        for it in found
+        if it and best in {None, it["best"]}
+    ]
 
 
 def _is_of(record: Mapping[str, Any], trial: Trial) -> bool:
