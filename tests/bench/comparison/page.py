@@ -1,0 +1,56 @@
+"""`docs/comparison.md`: its words are written by hand, its numbers stand between marks and are
+rendered from the recordings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+
+from tests.bench.comparison import tables
+from tests.bench.comparison.recording import Recording
+from tests.bench.comparison.replanned import Recorded, replanned
+
+DOCS = Path(__file__).parents[3] / "docs"
+PAGE = DOCS / "comparison.md"
+RECORDINGS = DOCS / "comparison"
+SUFFIX = ".json.xz"
+
+PARTS: Mapping[str, Callable[[Recorded], str]] = {
+    "headline": lambda found: items(tables.headline(found)),
+    "facts": lambda found: items(tables.facts(found)),
+    "contrasts": lambda found: items(tables.contrasts_list(found)),
+    "methods": tables.methods_table,
+    "controls": tables.controls_table,
+    "picks": tables.picks_table,
+    "cells": tables.cells_table,
+}
+"""Parts of the page by name: `<!-- digits: methods -->` begins one of the recording `digits`."""
+
+MARKED = re.compile(r"(<!-- (\w+): (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+
+
+def items(sentences: Iterable[str]) -> str:
+    """Write sentences as a list."""
+    return "\n".join(f"- {it}" for it in sentences)
+
+
+def rendered(text: str, found: Mapping[str, Recorded]) -> str:
+    """Render every marked part of a page anew."""
+
+    def part(match: re.Match[str]) -> str:
+        begin, sweep, name, _, end = match.groups()
+        return f"{begin}\n{PARTS[name](found[sweep])}\n\n{end}"
+
+    return MARKED.sub(part, text)
+
+
+def recorded() -> Iterator[tuple[str, Recorded]]:
+    """Yield the recordings that lie beside the page, by name."""
+    for path in sorted(RECORDINGS.glob(f"*{SUFFIX}")):
+        yield path.name.removesuffix(SUFFIX), replanned(Recording.read(path))
+
+
+def picture_of(name: str) -> Path:
+    """Where the picture of a recording lies."""
+    return DOCS / f"comparison_{name}.svg"
