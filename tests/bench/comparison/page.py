@@ -22,6 +22,7 @@ PARTS: Mapping[str, Callable[[Recorded], str]] = {
     "contrasts": lambda found: items(tables.contrasts_list(found)),
     "methods": tables.methods_table,
     "controls": tables.controls_table,
+    "outcome": tables.outcome,
     "picks": tables.picks_table,
     "cells": tables.cells_table,
 }

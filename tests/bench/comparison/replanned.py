@@ -11,12 +11,15 @@ from typing import Any
 
 import pandas as pd
 
-from orchestrator.driver.conclusion import compared
 from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.plan.planned_trial import PlannedTrial
-from orchestrator.report.contrasts import Comparison
-from orchestrator.results.images import is_complete, shown_images
-from orchestrator.results.trials_table import trials_table, validation_table
+from orchestrator.report.contrasts import Comparison, compared
+from orchestrator.results.images import Images, is_complete, showable_images
+from orchestrator.results.trials_table import (
+    choosing_table,
+    trials_table,
+    validation_table,
+)
 from orchestrator.spec.space import REFERENCE
 from orchestrator.spec.sweep_spec import SweepSpec, read_spec
 from orchestrator.store import LocalFiles, Progress, Store
@@ -31,7 +34,8 @@ class Recorded:
     recording: Recording
     spec: SweepSpec
     plan: Plan
-    table: pd.DataFrame  # on the test images once the sweep is complete, before on those that pick
+    images: Images  # that may be shown: the test images once the sweep is complete
+    table: pd.DataFrame  # on these
     validation: pd.DataFrame  # on the validation images that pick
 
     @property
@@ -42,7 +46,7 @@ class Recorded:
     @property
     def is_on_test(self) -> bool:
         """Whether the table stands on the test images."""
-        return shown_images(self.spec, self.plan) == "suite" and self.spec.suite.split == "test"
+        return self.images == "suite" and self.spec.suite.split == "test"
 
     def comparison(self) -> Comparison:
         """Compare the methods as the sweep does at its end."""
@@ -52,7 +56,7 @@ class Recorded:
             pairs=contrasts.pairs,
             margin=contrasts.margin,
             largest_sacrifice=contrasts.largest_sacrifice,
-            choosing=self.validation,
+            choosing=choosing_table(self.spec, self.plan, self.images),
             reference=REFERENCE,
             covered=None,
             is_claim_suite=self.spec.suite.claim,
@@ -80,12 +84,14 @@ def replanned(recording: Recording) -> Recorded:
         for it in plan.trials
     )
     plan = replace(plan, trials=trials)
+    images = showable_images(spec, plan)
     return Recorded(
         recording=recording,
         spec=spec,
         plan=plan,
-        table=trials_table(spec, plan),
-        validation=validation_table(spec, plan),
+        images=images,
+        table=trials_table(spec, plan, images),
+        validation=validation_table(spec, plan, images),
     )
 
 

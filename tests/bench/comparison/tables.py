@@ -113,7 +113,7 @@ def methods_table(found: Recorded) -> str:
                 points(mean),
                 _by_seed(heights),
                 points(_mean(paper, method)),
-                "" if method == SUBJECT else _signed(difference),
+                "" if method == SUBJECT else _with_interval(difference),
                 f"{around.dominated}, {around.dominating}",
                 f"{of_it['training_passes'].mean() / 1000:.0f}",
             )
@@ -121,9 +121,9 @@ def methods_table(found: Recorded) -> str:
     headings = [
         "method",
         "strict height",
-        "by seed",
+        "by seed, or range",
         "paper's height",
-        f"{SUBJECT} minus it, strict",
+        f"{SUBJECT} minus it, strict (95 %)",
         "cells it dominates, that dominate it",
         "thousand passes a trial",
     ]
@@ -151,6 +151,23 @@ def contrasts_list(found: Recorded) -> Iterator[str]:
     for title, said in found.comparison().lines():
         if title:
             yield f"{said[0].upper()}{said[1:]}."
+
+
+def outcome(found: Recorded) -> str:
+    """What fresh seeds say: contrasts and heights on the test images once the sweep is complete;
+    before that, points on the validation images that pick, and no verdict."""
+    if found.is_complete and found.is_on_test:
+        verdicts = "\n".join(f"- {said}" for said in contrasts_list(found))
+        return f"{verdicts}\n\n{methods_table(found)}"
+    by_seed: dict[int, list[str]] = {}
+    for it in found.plan.trials:
+        by_seed.setdefault(it.trial.seed, []).append(it.status)
+    whole = [seed for seed, its in by_seed.items() if set(its) == {"done"}]
+    return (
+        f"**Under way: {len(whole)} of {len(by_seed)} seeds are whole.** Points, on the validation "
+        f"images that pick, of the trials that are done; the test images are not looked at before "
+        f"all are, and there is no verdict.\n\n{cells_table(found)}"
+    )
 
 
 def picks_table(found: Recorded) -> str:
@@ -228,10 +245,18 @@ def _mean(heights: Heights, method: str) -> float:
 
 
 def _by_seed(heights: Sequence[float]) -> str:
+    if len(heights) > 2:
+        return f"{points(min(heights))} to {points(max(heights))}"
     return ", ".join(map(points, heights))
 
 
-def _signed(difference: Difference) -> str:
+def _with_interval(difference: Difference) -> str:
     if difference.mean is None:
         return "no seed in common"
-    return f"{100 * difference.mean:+.1f}"
+    said = f"{100 * difference.mean:+.1f}"
+    interval = difference.interval(0.95)
+    return said if interval is None else f"{said} ({_ends(interval)})"
+
+
+def _ends(interval: tuple[float, float]) -> str:
+    return " to ".join(f"{100 * end:+.1f}" for end in interval)
