@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 import lzma
 import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from orchestrator.results.trials_table import trials_table, validation_table
 from orchestrator.store.trials.records import Evaluation, Halves, OnImages, Result
+from tests.bench.comparison.exporting import exported
 from tests.bench.comparison.page import PAGE, RECORDINGS, SUFFIX, recorded, rendered
 from tests.bench.comparison.picks import picks
 from tests.bench.comparison.recording import Measured, RecordedTrial, Recording
+from tests.bench.comparison.replanned import replanned
+from tests.orchestrator.finished import do_sweep, read_sweep
 from trainer.evaluation.outcomes import Outcomes
 from trainer.weights.checkpoint import DamagedError
 
@@ -115,6 +120,22 @@ def test_the_two_cells_are_kept_that_do_best_together() -> None:
     assert first.height == pytest.approx((0.5 * 0.05 + 0.3 * 0.05) / 0.1)
     assert first.of_all == pytest.approx(first.height)
     assert (second.method, len(second.settings)) == ("b", 1)
+
+
+@pytest.mark.slow
+def test_a_recording_gives_the_tables_of_its_sweep(tmp_path: Path) -> None:
+    """Of a sweep that was trained; what names places of the machine is not in it."""
+    spec = read_sweep(tmp_path)
+    plan = do_sweep(spec)
+    data = exported(spec, commit="abc").to_bytes()
+    assert str(tmp_path).encode() not in lzma.decompress(data)
+    found = replanned(Recording.from_bytes(data))
+    assert found.is_complete
+    for shown, own in (
+        (found.table, trials_table(spec, plan, "suite")),
+        (found.validation, validation_table(spec, plan, "suite")),
+    ):
+        pd.testing.assert_frame_equal(shown, own)
 
 
 def test_the_page_says_what_its_recordings_say() -> None:

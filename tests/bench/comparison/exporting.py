@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+import yaml
 
 from orchestrator.plan.manifest import read_manifest
 from orchestrator.plan.plan import make_plan
@@ -41,12 +42,20 @@ def exported(spec: SweepSpec, *, commit: str) -> Recording:
         plan = make_plan(spec, store, fingerprint_of=known.fingerprint, settled=known.settled)
         steers = _steers(spec)
         return Recording(
-            spec=spec.resolved_yaml(),
+            spec=portable(spec),
             commit=commit,
             fingerprint=plan.trials[0].trial.fingerprint,
             steers=steers,
             trials=tuple(_recorded(planned, spec, store, steers) for planned in plan.trials),
         )
+
+
+def portable(spec: SweepSpec) -> str:
+    """Write a sweep file with every default, but without the places of one machine."""
+    written = yaml.safe_load(spec.resolved_yaml())
+    written = {key: value for key, value in written.items() if key not in {"storage", "tracking"}}
+    written["data"].pop("root", None)
+    return yaml.safe_dump(written, sort_keys=False)
 
 
 def _steers(spec: SweepSpec) -> Bits:

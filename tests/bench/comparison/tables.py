@@ -104,7 +104,6 @@ def methods_table(found: Recorded) -> str:
         heights = strict.of(method, seeds, chosen=chosen)
         mean = sum(heights) / len(heights)
         difference = strict.difference(SUBJECT, method)
-        around = surroundings(found.table, method, FRONTS[STRICT], reference=REFERENCE)
         of_it = found.table[found.table["method"] == method]
         rows.append(
             (
@@ -114,7 +113,6 @@ def methods_table(found: Recorded) -> str:
                 _by_seed(heights),
                 points(_mean(paper, method)),
                 "" if method == SUBJECT else _with_interval(difference),
-                f"{around.dominated}, {around.dominating}",
                 f"{of_it['training_passes'].mean() / 1000:.0f}",
             )
         )
@@ -124,7 +122,6 @@ def methods_table(found: Recorded) -> str:
         "by seed, or range",
         "paper's height",
         f"{SUBJECT} minus it, strict (95 %)",
-        "cells it dominates, that dominate it",
         "thousand passes a trial",
     ]
     return markdown(headings, [row[1:] for row in sorted(rows)], words=1)
@@ -164,9 +161,9 @@ def outcome(found: Recorded) -> str:
         by_seed.setdefault(it.trial.seed, []).append(it.status)
     whole = [seed for seed, its in by_seed.items() if set(its) == {"done"}]
     return (
-        f"**Under way: {len(whole)} of {len(by_seed)} seeds are whole.** Points, on the validation "
-        f"images that pick, of the trials that are done; the test images are not looked at before "
-        f"all are, and there is no verdict.\n\n{cells_table(found)}"
+        f"**Under way: seeds whole so far {len(whole)} of {len(by_seed)}.** Points, on the "
+        f"validation images that pick, of the trials that are done; the test images are not "
+        f"looked at before all are, and there is no verdict.\n\n{cells_table(found)}"
     )
 
 
