@@ -29,8 +29,9 @@ class Weighting:
     branches' cross entropies."""
 
     by_batch: bool = False
-    """Whether the weights depend on the mini-batch's mean losses. Then one that is computed in
-    parts is weighed once all of it is there, and a gradient of each loss is kept until then."""
+    """Whether the weights, one a loss, depend on the mini-batch's mean losses. Then one that is
+    computed in parts is weighed once all of it is there, and a gradient of each loss is kept until
+    then. Not beside `picks`, which are of a part's own examples."""
 
     by_example: bool = False
     """Whether an example's weights depend on its own losses. Then a step's mean weights are not

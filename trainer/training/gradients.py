@@ -18,10 +18,12 @@ class ObjectiveGradients:
         self._sums: list[list[Tensor | None]] = []  # J of L
 
     def add(self, objectives: list[Tensor]) -> None:
-        """Add the gradients of J scalars, one backward pass each."""
+        """Add the gradients of J scalars, one backward pass each; none of one that nothing made."""
         self._sums = self._sums or [[None] * len(self._parameters) for _ in objectives]
         last = len(objectives) - 1
         for place, objective in enumerate(objectives):
+            if not objective.requires_grad:  # none of its losses is computed in this step
+                continue
             found = torch.autograd.grad(
                 objective, self._parameters, retain_graph=place < last, allow_unused=True
             )

@@ -67,6 +67,11 @@ def weighed_losses(
     )
     smoothing = trial.training.label_smoothing
     if weighting.picks is not None and weighting.picks < len(images):
+        if weighting.by_batch and not is_whole:
+            raise ValueError(
+                f"{type(weighting).__name__}.picks must be None beside by_batch where a mini-batch "
+                f"is computed in parts, got {weighting.picks}: set micro_batches to 1"
+            )
         losses_of = partial(branch_losses, joint=joint, label_smoothing=smoothing)
         return _picked(model, images, labels, weighting, picks=weighting.picks, losses_of=losses_of)
 
@@ -89,12 +94,12 @@ def weighed_losses(
     if objectives is None and not missing:
         totals = [(weights * losses).sum(dim=0)]
     else:  # row by row, so that each goes back through its own images alone
-        totals = [
-            torch.stack(
-                [weights[place] * rows[place] for place in places if place not in missing]
-            ).sum(dim=0)
+        terms = [
+            [weights[place] * rows[place] for place in places if place not in missing]
             for places in objectives or (range(len(rows)),)
         ]
+        nothing = rows[0].new_zeros(labels.shape)  # of an objective whose losses are all missing
+        totals = [torch.stack(each).sum(dim=0) if each else nothing for each in terms]
     return WeighedLosses(
         totals=totals,
         losses=losses.detach(),
@@ -114,8 +119,9 @@ def objectives_of(
     weighting: Weighting, K: int, *, is_whole: bool
 ) -> tuple[tuple[int, ...], ...] | None:
     """Return the objectives that have gradients of their own, each by the places of its losses;
-    None where there is one gradient, that of the weighed sum of K losses."""
-    if weighting.objectives is None and weighting.by_batch and not is_whole:
+    None where there is one gradient, that of the weighed sum of K losses. Of a part whose weights
+    wait for the rest of the mini-batch each loss is one, which are mixed then."""
+    if weighting.by_batch and not is_whole:
         return tuple((place,) for place in range(K))
     return weighting.objectives
 

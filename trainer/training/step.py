@@ -85,7 +85,8 @@ class Descent:
         batch = torch.cat(losses_by_part, dim=1)
         weights = torch.stack(weights_by_part).sum(dim=0)
         if objectives is not None:
-            weights = self._merge(gradients, objectives, batch, weights)
+            is_put_off = self.weighting.by_batch and not is_whole
+            weights = self._merge(gradients, objectives, batch, weights, is_put_off=is_put_off)
         gradient_norm = get_total_norm(
             [w.grad for w in self.model.parameters() if w.grad is not None]
         )
@@ -112,13 +113,26 @@ class Descent:
         objectives: tuple[tuple[int, ...], ...],
         batch: Tensor,
         weights: Tensor,
+        *,
+        is_put_off: bool,
     ) -> Tensor:
-        """Weigh the objectives' gradients into the model's; return what each loss weighs in it."""
+        """Weigh the objectives' gradients into the model's; return what each loss weighs in it.
+
+        Args:
+            is_put_off: whether losses are still to be weighed, by the whole batch, which has come
+                in parts.
+        """
         with products("float32"):
-            if self.weighting.objectives is None:  # by the whole batch, which has come in parts
-                of_objectives = self.weighting.weigh(batch).mean(dim=1)[None]
-            else:
+            if not is_put_off:
                 of_objectives = self.weighting.weigh_gradients(gradients.products())
+            else:  # the gradients are of single losses, without weights
+                of_objectives = self.weighting.weigh(batch).mean(dim=1)[None]
+                if self.weighting.objectives is not None:
+                    mixing = torch.zeros(len(self.weighting.objectives), len(batch)).to(batch)
+                    for place, losses in enumerate(self.weighting.objectives):
+                        mixing[place, list(losses)] = of_objectives[0, list(losses)]
+                    mixed = mixing @ gradients.products() @ mixing.T
+                    of_objectives = self.weighting.weigh_gradients(mixed) @ mixing
             mean = gradients.merge(of_objectives)
         weights = weights.clone()
         for place, losses in enumerate(objectives):

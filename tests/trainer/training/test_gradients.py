@@ -191,6 +191,52 @@ def test_what_the_whole_batch_weighs_is_weighed_alike_in_parts(small_trial: Make
     assert facts.passes == whole_facts.passes
 
 
+class SoftmaxMerging(Softmax):
+    """Weights by the batch's mean losses, and over them weights of two objectives' gradients."""
+
+    objectives = ((0,), (1, 2))
+
+    def weigh_gradients(self, products: Tensor) -> Tensor:
+        """The longer a tensor's gradient, the less its objective weighs there."""
+        return 1 / (products.diagonal(dim1=1, dim2=2).sqrt() + products[:, 0, 1:].abs() + 0.1)
+
+
+class SoftmaxOfTwo(Softmax):
+    """Weights by the mean losses of the branches that a step computes: not the second one."""
+
+    def idle(self) -> Mapping[int, None]:
+        return {1: None}
+
+    def weigh(self, losses: Tensor) -> Tensor:
+        means = losses.mean(dim=1, keepdim=True)
+        return means.masked_fill(means.isnan(), -torch.inf).softmax(dim=0)
+
+
+@pytest.mark.parametrize("weighting", [SoftmaxMerging, SoftmaxOfTwo])
+def test_by_the_whole_batch_gradients_and_some_branches_are_weighed_alike_in_parts(
+    weighting: type[Softmax], small_trial: MakeTrial
+) -> None:
+    whole_facts, whole = stepped(small_trial, weighting(), parts=1)
+    assert whole_facts.weights.max() - whole_facts.weights.min() > 1e-3
+    for count in (2, 5):
+        facts, parts = stepped(small_trial, weighting(), parts=count)
+        torch.testing.assert_close(facts.weights, whole_facts.weights, rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(facts.losses, whole_facts.losses, equal_nan=True)
+        for one, other in zip(parts, whole, strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-6)
+
+
+class SoftmaxPicking(Softmax):
+    """Picks by the batch, of which a part knows nothing."""
+
+    picks = 1
+
+
+def test_picks_by_the_whole_batch_are_refused_in_parts(small_trial: MakeTrial) -> None:
+    with pytest.raises(ValueError, match=r"SoftmaxPicking.picks must be None beside by_batch"):
+        stepped(small_trial, SoftmaxPicking(), parts=2)
+
+
 # What a step leaves out
 
 
