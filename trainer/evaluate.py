@@ -217,7 +217,7 @@ def _print_record(
     task: _Task, outcomes: Outcomes, comparisons: dict[str, Comparison] | None
 ) -> None:
     record = {**scores_record(outcomes), "reach": task.reaches(), "suite": task.suite.record()}
-    record["few_steps"] = shares_of_few_steps(task.suite, [outcomes])
+    record["few_steps"] = shares_of_few_steps(task.suite, [outcomes.withstood()])
     if comparisons is not None:
         record["comparisons"] = comparison_record(comparisons)
     print_json(record)
@@ -234,7 +234,7 @@ def _print_tables(
     data, split, count = task.trained.data.name, task.suite.split, len(outcomes.natural)
     caption = f"{weights} on {data}, {split}: {count} images, suite {task.suite.id}"
     console = terminal()
-    few = few_steps_text(shares_of_few_steps(task.suite, [outcomes]))
+    few = few_steps_text(shares_of_few_steps(task.suite, [outcomes.withstood()]))
     print_scores(console, outcomes, task.reaches(), caption, few)
     if comparisons is not None:
         console.print()

@@ -87,9 +87,11 @@ def halves_of(outcomes: Outcomes, suite: Suite, dataset: Dataset) -> Halves | No
     labels = dataset.validation.labels[examples].to(steers.device)
 
     def on(chosen: torch.Tensor) -> OnImages:
+        among = outcomes.among(chosen.numpy())
         return OnImages(
             examples=int(chosen.sum()),
-            accuracies=outcomes.among(chosen.numpy()).accuracies(),
+            accuracies=among.accuracies(),
+            withstood=among.withstood(),
             constant_accuracy=share_of_largest_class(labels[chosen]),
         )
 

@@ -7,16 +7,17 @@ one and five steps.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from trainer.evaluation.outcomes import Outcomes
 from trainer.evaluation.suite import Suite
 
 FEW_STEPS = 5
 """Most steps of a rung that counts as one of few."""
 
 
-def shares_of_few_steps(suite: Suite, found: Sequence[Outcomes]) -> dict[str, float]:
+def shares_of_few_steps(
+    suite: Suite, found: Sequence[Mapping[str, Sequence[int]]]
+) -> dict[str, float]:
     """Compute which share of each category's mean over its ladder the rungs of at most `FEW_STEPS`
     steps make, over several models.
 
@@ -25,16 +26,14 @@ def shares_of_few_steps(suite: Suite, found: Sequence[Outcomes]) -> dict[str, fl
     steps has no such share; nor has a category that no image withstands, or that is unseen.
 
     Args:
-        found: outcomes under the suite, one for each model.
+        found: how many images withstand each rung of each category, one for each model.
     """
     shares = {}
     for label, rungs in suite.categories.items():
         few = sum(steps <= FEW_STEPS for steps in rungs.ladder)
         if rungs.unseen or rungs.attack.rung != "num_steps" or few in {0, len(rungs.ladder)}:
             continue
-        counts = [
-            sum(int(each.robust[label][k].sum()) for each in found) for k in range(len(rungs))
-        ]
+        counts = [sum(each[label][k] for each in found) for k in range(len(rungs))]
         if any(counts):
             shares[label] = sum(counts[:few]) / sum(counts)
     return shares

@@ -111,6 +111,10 @@ class Outcomes:
         """Return the share that withstands each rung of a ladder; one share without a ladder."""
         return [_share(bits) for bits in self.robust[category]]
 
+    def withstood(self) -> dict[str, tuple[int, ...]]:
+        """Count the images that withstand each rung of each category's ladder."""
+        return {name: tuple(bits.sum(axis=1).tolist()) for name, bits in self.robust.items()}
+
     def _by_column(self) -> dict[str, Measure]:
         seen = self._seen()
         mean = {name: self._mean_over_rungs(name) for name in self.robust}

@@ -171,6 +171,10 @@ class OnImages(Part):
     constant_accuracy: float | None = None
     """Accuracy of a classifier that knows one class alone, on the same images."""
 
+    withstood: dict[str, Annotated[tuple[int, ...], Several]] = Field(default_factory=dict)
+    """How many of them withstand each rung of a category's ladder; of halves alone, and empty in
+    records of before: all images' bits say the same."""
+
 
 class Halves(Part):
     """How a trained model did on each half of the validation images."""

@@ -94,3 +94,16 @@ def test_no_search_is_led_by_a_test_image(both: tuple[Swept, Swept]) -> None:
     assert ours == theirs
     picking = validation_table(*both[0], "suite")["natural_accuracy"].tolist()
     assert [values["natural_accuracy"] for values in ours] != picking
+
+
+def test_counts_of_both_halves_are_those_of_the_bits(both: tuple[Swept, Swept]) -> None:
+    spec, plan = both[0]
+    assert spec.choice_suite is not None
+    for planned in plan.trials:
+        bits = store_of(spec).trial(planned.id).outcomes(spec.choice_suite.id)
+        assert planned.validation is not None
+        assert planned.validation.halves is not None
+        assert bits is not None
+        halves = (planned.validation.halves.picking, planned.validation.halves.steering)
+        sums = tuple(map(sum, zip(*(half.withstood["pgd"] for half in halves), strict=True)))
+        assert sums == bits.withstood()["pgd"]

@@ -20,13 +20,14 @@ def suite_of(**ladders: list[int]) -> Suite:
     return read_suite(Document.from_plain(sections, "test"))
 
 
-def outcomes_of(suite: Suite, **counts: list[int]) -> Outcomes:
-    """Of ten images, of which so many withstand each rung."""
-    return Outcomes(
+def outcomes_of(suite: Suite, **counts: list[int]) -> dict[str, tuple[int, ...]]:
+    """How many of ten images withstand each rung, from their bits."""
+    outcomes = Outcomes(
         natural=np.ones(10, dtype=bool),
         robust={label: np.arange(10) < np.array(its)[:, None] for label, its in counts.items()},
         ladders={label: rungs.ladder for label, rungs in suite.categories.items()},
     )
+    return outcomes.withstood()
 
 
 def test_by_hand() -> None:
