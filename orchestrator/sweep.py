@@ -219,7 +219,7 @@ def _show_outcome(spec: SweepSpec, outcome: Outcome, console: Console) -> None:
     ]
     if len(pruned) > SHOWN_ENDS:
         said.append(("pruned", f"and {len(pruned) - SHOWN_ENDS} more, see trials.csv"))
-    parents = {planned.id: planned for planned in outcome.plan.trials}
+    parents = {planned.id: planned for planned in outcome.plan.every}
     stranded = outcome.plan.stranded(retry_failed=False)
     for planned in stranded[:SHOWN_ENDS]:
         waits = ", ".join(f"{it}, which is {parents[it].status}" for it in planned.waits_for)
@@ -233,6 +233,7 @@ def _show_outcome(spec: SweepSpec, outcome: Outcome, console: Console) -> None:
     said = [
         *outcome.few.lines(),
         *outcome.chosen.lines(),
+        *(outcome.confirmed.lines() if outcome.confirmed else ()),
         ("sweep", f"{spec.name}: {_counted(outcome.plan)}"),
     ]
     if (covered := coverage(spec, outcome.plan)) is not None:
@@ -260,6 +261,7 @@ def _outcome_record(spec: SweepSpec, outcome: Outcome, code: int) -> dict[str, A
         | {"selection": outcome.chosen.record(), "few_steps": outcome.few.record()}
         | suite_facts(coverage(spec, outcome.plan)),
         "contrasts": outcome.comparison.record(),
+        "confirmation": outcome.confirmed and outcome.confirmed.record(),
         "files": [f"{outcome.folder}/{name}" for name in outcome.files],
         "tracking": redacted(tracking_uri(spec.tracking, spec.storage)),
     }

@@ -153,7 +153,7 @@ def forecast(
         gpus = 0.0
     hours = None if seconds is None else seconds / 3600
     room = footprint(
-        plan.trials,
+        plan.every,
         pending,
         files,
         suites=suites,
@@ -210,7 +210,7 @@ def _seconds(
     """How many pending trials are estimated from what, and the sum of their own seconds; None where
     one of them cannot be estimated."""
     training, evaluation = _Pace(), _PaceBySuite()
-    for planned in plan.trials:
+    for planned in plan.every:
         result = planned.progress.result
         if result is not None and result.seconds:
             training.add(planned, result.seconds, result.epochs)
@@ -232,7 +232,7 @@ def _seconds(
 
 def _passes(suites: Sequence[Suite], plan: Plan, pending: Sequence[PlannedTrial]) -> PassesLeft:
     trained, evaluated = _Pace(), _PaceBySuite()
-    for planned in plan.trials:
+    for planned in plan.every:
         result = planned.progress.result
         if result is not None and result.passes is not None:
             trained.add(planned, result.passes.total, result.epochs)

@@ -4,23 +4,40 @@ are kept."""
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+
+import pandas as pd
 
 from orchestrator.driver.retention import keep_front_alone
 from orchestrator.driver.tracked_trials import starts_elsewhere, track_front, track_trials
 from orchestrator.plan.manifest import write_manifest
 from orchestrator.plan.plan import Plan
-from orchestrator.report.contrasts import compared
+from orchestrator.report.confirmed_files import NAMES, write_confirmed
+from orchestrator.report.contrasts import MODELS, Comparison, compared
+from orchestrator.report.front_files import copy_into
 from orchestrator.report.results import Results, write_results
-from orchestrator.results.choice import choice
+from orchestrator.results.choice import Choice, choice
+from orchestrator.results.confirmation import (
+    Confirmed,
+    confirmed,
+    confirmed_table,
+    record_confirmed,
+)
 from orchestrator.results.few_steps import few_steps
-from orchestrator.results.images import is_complete
+from orchestrator.results.images import Images, is_complete
 from orchestrator.results.reevaluation import coverage
 from orchestrator.results.shown import record_shown
-from orchestrator.results.trials_table import choosing_table, trials_table, validation_table
+from orchestrator.results.trials_table import (
+    choosing_table,
+    table_on,
+    trials_table,
+    validation_table,
+)
 from orchestrator.spec.space import REFERENCE
 from orchestrator.spec.sweep_spec import SweepSpec
-from orchestrator.store import Store
+from orchestrator.store import Files, Store
 from orchestrator.table.columns import SELECTED
 from orchestrator.tracking import Tracker
 
@@ -42,17 +59,9 @@ def conclude(
     validation = None if spec.choice_suite is None else validation_table(spec, plan, images)
     chosen = choice(spec, plan, files, images, counts_reads=True)
     covered = coverage(spec, plan)
-    comparison = compared(
-        table,
-        pairs=spec.contrasts.pairs,
-        margin=spec.contrasts.margin,
-        largest_sacrifice=spec.contrasts.largest_sacrifice,
-        choosing=choosing_table(spec, plan, images),
-        reference=REFERENCE,
-        covered=covered,
-        is_claim_suite=spec.suite.claim,
-        is_exploratory=chosen.shown_before is not None,
-    )
+    images_confirmed = record_confirmed(spec, plan, files)
+    fresh = confirmed(spec, plan, files, images_confirmed)
+    comparison = _compared(spec, plan, table, images, chosen=chosen, fresh=fresh)
     with tempfile.TemporaryDirectory(prefix="front-") as staging:
         results = write_results(
             plan,
@@ -67,12 +76,85 @@ def conclude(
             validation=validation,
             chosen=chosen,
             few=few_steps(spec, plan, store, images),
+            confirmed=fresh,
         )
+        more = _leave_confirmed(
+            spec, plan, files, fresh=fresh, images=images_confirmed, staging=Path(staging)
+        )
+        results = replace(results, staged=(*results.staged, *more))
         theirs = starts_elsewhere(files, spec.name, start)
-        track_trials(tracker, store, plan, table, theirs=theirs)
+        names = plan.names()
+        track_trials(tracker, store, plan.trials, table, names=names, theirs=theirs)
+        if (its := plan.of_confirmation("confirm", "parent")).trials:
+            rows = table_on(spec, its, images_confirmed)
+            track_trials(tracker, store, its.trials, rows, names=names, theirs=theirs)
         is_over = spec.reevaluation is None and is_complete(spec, plan)
         if is_over and spec.policy.retention.weights == "front":
             kept = {*results.front.points["trial_id"], *table["trial_id"][table[SELECTED]]}
             keep_front_alone(store, plan, sweep=spec.name, kept=kept, others=theirs)
         track_front(tracker, results.front, results.staged)
         return results, tracker.close()  # which waits until the files are sent
+
+
+def _compared(
+    spec: SweepSpec,
+    plan: Plan,
+    table: pd.DataFrame,
+    images: Images,
+    *,
+    chosen: Choice,
+    fresh: Confirmed | None,
+) -> Comparison:
+    """Compare the methods: on what confirms the sweep once that is complete, on its own trials
+    before. The best other method is the one that its own trials have on the images that choose.
+
+    Args:
+        table: of its own trials.
+        images: on which that stands.
+    """
+    is_confirmed = fresh is not None and fresh.is_complete
+    shown_before = fresh.shown_before if fresh and is_confirmed else chosen.shown_before
+    return compared(
+        confirmed_table(spec, plan, "suite") if is_confirmed else table,
+        pairs=spec.contrasts.pairs,
+        margin=spec.contrasts.margin,
+        largest_sacrifice=spec.contrasts.largest_sacrifice,
+        choosing=choosing_table(spec, plan, images),
+        reference=REFERENCE,
+        covered=coverage(spec, plan),
+        models=fresh.models if fresh and is_confirmed else MODELS,
+        is_confirmed=is_confirmed,
+        is_claim_suite=spec.suite.claim,
+        is_exploratory=shown_before is not None,
+    )
+
+
+def _leave_confirmed(
+    spec: SweepSpec,
+    plan: Plan,
+    files: Files,
+    *,
+    fresh: Confirmed | None,
+    images: Images,
+    staging: Path,
+) -> Sequence[Path]:
+    """Write what is known of the models that confirm the sweep, and return its files in a local
+    folder; where there are none, delete what another sweep of the name has left.
+
+    Args:
+        images: whose numbers are shown of them.
+    """
+    if fresh is None or fresh.id is None:
+        for name in {*files.names(spec.folder)} & {*NAMES}:
+            files.remove(f"{spec.folder}/{name}")
+        return ()
+    paths = write_confirmed(
+        fresh,
+        confirmed_table(spec, plan, images),
+        staging,
+        data=plan.trials[0].trial.data.name,
+        objectives=spec.objectives,
+        reference_point=spec.reference_point,
+    )
+    copy_into(paths, files, spec.folder)
+    return paths

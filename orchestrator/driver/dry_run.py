@@ -15,6 +15,7 @@ from typing import Any
 from rich.console import Console
 
 from orchestrator.costs.budget import usage
+from orchestrator.costs.confirmation_ahead import Ahead, ahead, all_to_come
 from orchestrator.costs.equality import equality
 from orchestrator.costs.footprint import bytes_stored
 from orchestrator.costs.forecast import Forecast, forecast, room_here
@@ -23,9 +24,10 @@ from orchestrator.driver.preflight import check_storage, ready
 from orchestrator.plan.manifest import read_manifest
 from orchestrator.plan.plan import Plan, with_republished
 from orchestrator.plan.planned_trial import PlannedTrial
-from orchestrator.plan.search_progress import SearchProgress, search_progress, yet_to_come
+from orchestrator.plan.search_progress import SearchProgress, search_progress
 from orchestrator.report.contrasts import reach_record, reach_text
 from orchestrator.report.results import suite_facts
+from orchestrator.results.confirmation import Confirmed, confirmed, confirmed_images
 from orchestrator.results.reevaluation import coverage
 from orchestrator.search.stopping import recorded
 from orchestrator.spec.auto_precision import explained
@@ -81,10 +83,12 @@ def show_plan(
         used = usage(all_starts(files, spec.name))
         slots = 1 if is_local else room_here(spec.policy.resources)
         given = equality(plan.trials)
+        fresh = confirmed(spec, plan, files, confirmed_images(spec, plan, files))
+        fresh_ahead = ahead(spec, plan)
         weights = previews(plan.trials, lambda trial_id: store.trial(trial_id).rows())
         coming = forecast(
             plan,
-            yet_to_come(spec, plan),
+            all_to_come(spec, plan),
             used,
             files,
             suites=spec.suites,
@@ -98,10 +102,11 @@ def show_plan(
             "methods": given.record(),
             "alpha": [each.record() for each in weights],
             "alpha_warnings": list(warnings(weights)),
+            "confirmation": _confirmation_record(fresh, fresh_ahead),
         }
         print_json(_record(spec, plan, search, coming) | record)
         return
-    rows = chosen(plan.trials, MOST_ROWS)
+    rows = chosen(plan.every, MOST_ROWS)
     print_table(console, _columns(spec.settings, rows), more="--json")
     counts = ", ".join(f"{count} {status}" for status, count in plan.counts().items())
     said = [("sweep", f"{spec.name}: {counts}")]
@@ -113,13 +118,26 @@ def show_plan(
         said.append(("precision", explained(spec.auto_precision)))
     for label, rule in spec.rules.items():
         said.append(("stopping", f"{label} {rule.words()}"))
-    if reach := reach_text(spec.contrasts.pairs, len(spec.seeds)):
+    said += fresh.lines() if fresh else ()
+    said += [("", str(fresh_ahead))] if fresh_ahead else []
+    if reach := reach_text(spec.contrasts.pairs, len(_compared_seeds(spec))):
         said.append(("contrasts", reach))
     said += [*lines(weights), *given.lines()]
     said += coming.lines()
     if more := hidden(plan, rows, "--dry-run --json"):
         said.append(("trials", more))
     print_titled(console, said)
+
+
+def _compared_seeds(spec: SweepSpec) -> Sequence[int]:
+    """Return the seeds on which the methods are compared in the end."""
+    return spec.seeds if spec.confirm is None else spec.confirm.seeds
+
+
+def _confirmation_record(found: Confirmed | None, coming: Ahead | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return found.record() | (coming.record() if coming else {})
 
 
 class _DataHere:
@@ -161,8 +179,9 @@ def _record(
             "left_out": planned.left_out,
             "settings": dict(planned.settings),
             "parents": list(planned.parents),
+            "stage": planned.stage,
         }
-        for planned in plan.trials
+        for planned in plan.every
     ]
     record = {
         "name": spec.name,
@@ -171,7 +190,7 @@ def _record(
         "left": coming.record(),
         "trials": trials,
         "stopping": recorded(spec.rules),
-        "contrasts": reach_record(spec.contrasts.pairs, len(spec.seeds)),
+        "contrasts": reach_record(spec.contrasts.pairs, len(_compared_seeds(spec))),
     }
     if spec.auto_precision is not None:
         record["precision"] = asdict(spec.auto_precision)

@@ -1,4 +1,5 @@
-"""A plan that grows while its sweep runs, as a back end that runs out of trials asks for more."""
+"""A plan that grows while its sweep runs, as a back end that runs out of trials asks for more: by
+what its search proposes, and in the end by what confirms it."""
 
 from __future__ import annotations
 
@@ -40,13 +41,22 @@ class GrowingPlan:
     def more(self) -> Sequence[PlannedTrial]:
         """Return trials to run beside those given so far, as the strategy chooses them by the
         results of now; nothing where it has none. They are in the manifest before they run."""
-        if not trials_left(self._spec, self._plan.proposals):
+        spec = self._spec
+        is_asked_for = spec.confirm is not None and spec.reevaluation is None
+        is_to_confirm = is_asked_for and self._plan.confirmation is None
+        if not (is_to_confirm or trials_left(self._spec, self._plan.proposals)):
             return ()
         known = refreshed(self._plan, self._store, self._spec)
-        self._plan = grow_to_work(self._spec, known, self._store, retry_failed=self._retry_failed)
+        self._plan = grow_to_work(
+            self._spec,
+            known,
+            self._store,
+            retry_failed=self._retry_failed,
+            has_retried=True,
+        )
         if self._plan is known:
             return ()
-        before = {planned.id for planned in known.trials}
+        before = {planned.id for planned in known.every}
         pending = self._plan.pending(retry_failed=self._retry_failed)
         fresh = [planned for planned in pending if planned.id not in before]
         write_manifest(self._store.files, self._spec, self._plan)

@@ -15,7 +15,7 @@ def mend(plan: Plan, store: Store) -> None:
     """Restore lost files of every trial of the plan that has any. What is there stays as it is, so
     that several starts may do so at once."""
     siblings = {it["trial"] for it in map(FileKind.MEMBER.match, store.files.sizes(FAMILIES)) if it}
-    for planned in plan.trials:
+    for planned in plan.every:
         progress = planned.progress
         if progress.has_begun or progress.lease is not None or not progress.is_described:
             store.trial(planned.id).mend(planned.trial, progress, has_family=planned.id in siblings)

@@ -9,7 +9,8 @@ from functools import cache
 
 import torch
 
-from orchestrator.plan.plan import Plan, blamed_on
+from orchestrator.plan.named_trials import blamed_on
+from orchestrator.plan.plan import Plan
 from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.store.files.contract import Files
 from orchestrator.store.records.layout import TrialFolder
@@ -42,7 +43,7 @@ def check_parents(
         BadInput: a parent's weights were given up, or it takes images of another shape, or tells
             another number of classes apart.
     """
-    by_id = {planned.id: planned for planned in plan.trials}
+    by_id = {planned.id: planned for planned in plan.every}
 
     @cache
     def kind(data: DataSettings) -> tuple[tuple[int, int, int], int]:

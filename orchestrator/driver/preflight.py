@@ -18,7 +18,8 @@ from torch import nn
 from orchestrator.driver.parentage import check_parents
 from orchestrator.execution.address import check_address
 from orchestrator.execution.session import parent_folder
-from orchestrator.plan.plan import Plan, blamed_on
+from orchestrator.plan.named_trials import blamed_on
+from orchestrator.plan.plan import Plan
 from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.results.reevaluation import plan_start, refuse_nothing_to_evaluate
 from orchestrator.search.growth import foreseen

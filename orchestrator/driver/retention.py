@@ -24,10 +24,10 @@ logger = logging.getLogger(__name__)
 def keep_front_alone(
     store: Store, plan: Plan, *, sweep: str, kept: Set[str], others: Set[str]
 ) -> None:
-    """Delete the weights of a sweep's trials that are neither on its front, nor of a selected cell,
-    nor references, once nothing is left to do of any. While other starts run the sweep none go:
-    they may have been given more trials, which start from these weights. The last one deletes them,
-    or the next.
+    """Delete the weights of a sweep's own trials that are neither on its front, nor of a selected
+    cell, nor references, once nothing is left to do of any; what confirms it stays. While other
+    starts run the sweep none go: they may have been given more trials, which start from these
+    weights. The last one deletes them, or the next.
 
     Args:
         kept: ids of the trials on the front under the sweep's own suite, and of selected cells.
@@ -36,7 +36,7 @@ def keep_front_alone(
     if others:
         logger.info("no weights are dropped yet: the sweep is also run by %s", sorted(others))
         return
-    if all(planned.status in FINISHED for planned in plan.trials):
+    if all(planned.status in FINISHED for planned in plan.every):
         references = {planned.id for planned in plan.trials if planned.is_reference}
         candidates = {planned.id for planned in plan.trials}
         drop_weights(store, sweep=sweep, keep=references | kept, candidates=candidates)
@@ -73,7 +73,7 @@ def drop_weights(
 
 def _kept(files: Files, sweep: str, found: dict[str, Member]) -> Set[str]:
     """Return the trials whose weights a sweep keeps: all, or those of its front, of what is
-    selected, and its references if it is done and asks for these alone."""
+    selected, its references, and what confirms it if it is done and asks for these alone."""
     front = files.read(SweepFolder.of(sweep).front_table)
     points = None if front is None else plain_rows(front)
     is_done = all(member.is_finished for member in found.values())
@@ -84,6 +84,7 @@ def _kept(files: Files, sweep: str, found: dict[str, Member]) -> Set[str]:
     rows = [] if table is None else plain_rows(table)
     if rows is None:
         return found.keys()
+    on_front |= found.keys() - {row["trial_id"] for row in rows}  # which confirm the sweep
     on_front |= {row["trial_id"] for row in rows if row.get(SELECTED) == "True"}
     return on_front | {it for it, member in found.items() if member.method == REFERENCE}
 

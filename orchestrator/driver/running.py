@@ -35,7 +35,7 @@ def announce(
         covered: what the plan covers under another suite than the sweep's own; None under its own.
     """
     to_do = "to run" if covered is None else f"to evaluate under {covered.suite_file}"
-    print_line(console, f"{name}: {len(plan.trials)} trials, {len(pending)} {to_do}")
+    print_line(console, f"{name}: {len(plan.every)} trials, {len(pending)} {to_do}")
     if covered is not None and covered.doubt:
         print_line(console, covered.doubt, style="bold")
 

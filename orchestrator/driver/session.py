@@ -24,6 +24,7 @@ from orchestrator.plan.plan import Plan
 from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.report.contrasts import Comparison
 from orchestrator.results.choice import Choice
+from orchestrator.results.confirmation import Confirmed
 from orchestrator.results.few_steps import FewSteps
 from orchestrator.results.images import is_complete
 from orchestrator.results.reevaluation import coverage, plan_start
@@ -52,6 +53,7 @@ class Outcome:
     comparison: Comparison  # of the methods
     chosen: Choice  # what its numbers stand on
     few: FewSteps  # what of them is made by rungs that hardly attack
+    confirmed: Confirmed | None  # how far what confirms it is; None: that is not asked for
     folder: str  # of its files, for people
     files: tuple[str, ...]  # their names there
     signal: int | None  # that stopped it
@@ -142,6 +144,7 @@ def start(
             comparison=results.comparison,
             chosen=results.chosen,
             few=results.few,
+            confirmed=results.confirmed,
             folder=f"{store.files.url}/{spec.folder}",
             files=tuple(path.name for path in results.staged),
             signal=requests.stop,

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from orchestrator.pareto.front import Front
-from orchestrator.plan.plan import Plan
 from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.store import Files, Store
 from orchestrator.store.sweeps.starts import all_starts
@@ -29,20 +28,26 @@ def starts_elsewhere(files: Files, sweep: str, own: str) -> frozenset[str]:
 
 
 def track_trials(
-    tracker: Tracker, store: Store, plan: Plan, table: pd.DataFrame, *, theirs: Set[str]
+    tracker: Tracker,
+    store: Store,
+    trials: Sequence[PlannedTrial],
+    table: pd.DataFrame,
+    *,
+    names: Mapping[str, str],
+    theirs: Set[str],
 ) -> None:
     """Tell the tracker of every trial that was begun, unless one of `theirs` is at work on it.
     Accuracies on validation images, and what follows from them, have `validation_` before their
     names: a run may come to have both.
 
     Args:
-        table: of the plan's trials, in its order.
+        table: of these trials, in their order.
+        names: of the plan's trials, by id.
         theirs: folders of starts that track their own trials.
     """
     measured = measured_numbers(map(str, table))
-    names = plan.names()
     rows = table[[*measured, "split"]].iterrows()
-    for planned, (_, row) in zip(plan.trials, rows, strict=True):
+    for planned, (_, row) in zip(trials, rows, strict=True):
         attempt = planned.progress.lease
         is_theirs = attempt is not None and attempt.about.start in theirs
         if planned.status == "pending" or (planned.status == "running" and is_theirs):

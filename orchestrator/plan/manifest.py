@@ -51,7 +51,7 @@ def write_manifest(files: Files, spec: SweepSpec, plan: Plan) -> None:
         suite=plan.suite_id,
         fingerprints={_data_id(data): found for data, found in fingerprints.items()},
         network_bytes=bytes_by_network(untrained),
-        trials=tuple(_entry(planned) for planned in plan.trials),
+        trials=tuple(_entry(planned) for planned in plan.every),
     )
     record.write(files, SweepFolder(spec.folder).plan)
 

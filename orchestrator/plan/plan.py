@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from orchestrator.plan.parents import Parents, in_turn, with_parents, within_reach
-from orchestrator.plan.planned_trial import (
-    NOTHING,
-    PlannedTrial,
-    Sibling,
-)
-from orchestrator.plan.proposed import cells_with_seeds, planned_anyway, so_far
+from orchestrator.plan.confirmation import Confirmation, Kept, cells_to_confirm, read_kept
+from orchestrator.plan.named_trials import blamed_on, named_trials
+from orchestrator.plan.parents import in_turn, with_parents, within_reach
+from orchestrator.plan.planned_trial import PlannedTrial, Sibling, Stage
+from orchestrator.plan.proposed import cells_with_seeds, planned_anyway, so_far, trials_left
 from orchestrator.plan.weights_again import with_weights_again
 from orchestrator.search.stopping import Pruning, pruning_in_force
 from orchestrator.spec.space import Cell
@@ -28,9 +25,6 @@ from orchestrator.store.trials.records import steering
 from orchestrator.table.setting_values import named_value
 from trainer.config import Trial
 from trainer.data import DataSettings, fingerprint
-from trainer.input.document import Document
-from trainer.input.own_code import own_code
-from trainer.input.settings import content_id, plain
 
 LOOKS_AT_ONCE = 10
 """Parallel reads of a storage behind a server: as many as the client keeps connections."""
@@ -39,14 +33,34 @@ LOOKS_AT_ONCE = 10
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """Every trial of a sweep, one seed of every cell before the second seed of any, so that a
-    half-done sweep is a balanced one."""
+    half-done sweep is a balanced one. What confirms it stands apart: nothing is chosen by that."""
 
-    trials: tuple[PlannedTrial, ...]
+    trials: tuple[PlannedTrial, ...]  # the sweep's own
     suite_id: str
     validation_id: str | None  # of the suite that choices are made by; None: none are made
     front_before: FrontBefore | None = None  # by which some were left out
     choice_before: ChoiceBefore | None = None  # what was selected under the sweep's own suite
     proposals: tuple[Proposal, ...] = ()  # of the sweep's search, that its trials are of
+    confirmation: Confirmation | None = None  # None: not asked for, or nothing is kept yet
+
+    @property
+    def every(self) -> tuple[PlannedTrial, ...]:
+        """All trials there are to work on: the sweep's own, then those that confirm it."""
+        return self.trials if self.confirmation is None else self.trials + self.confirmation.trials
+
+    def with_every(self, trials: Sequence[PlannedTrial]) -> Plan:
+        """Return the plan with these in the place of `every`, one for each."""
+        count = len(self.trials)
+        confirmation = self.confirmation
+        if confirmation is not None:
+            confirmation = replace(confirmation, trials=tuple(trials[count:]))
+        return replace(self, trials=tuple(trials[:count]), confirmation=confirmation)
+
+    def of_confirmation(self, *stages: Stage) -> Plan:
+        """Return the plan of those trials alone that confirm the sweep and are of these stages."""
+        found = () if self.confirmation is None else self.confirmation.trials
+        trials = tuple(planned for planned in found if planned.stage in stages)
+        return replace(self, trials=trials, confirmation=None)
 
     def names(self) -> dict[str, str]:
         """Name the trials by id, as briefly as tells a method's apart: `pareto rho=0.4 seed=1`.
@@ -55,7 +69,7 @@ class Plan:
         of it.
         """
         by_method: dict[str, list[PlannedTrial]] = {}
-        for planned in self.trials:
+        for planned in self.every:
             by_method.setdefault(planned.method, []).append(planned)
         return {
             planned.id: name
@@ -65,7 +79,7 @@ class Plan:
 
     def counts(self) -> dict[str, int]:
         """Count the trials by status."""
-        return dict(Counter(planned.status for planned in self.trials))
+        return dict(Counter(planned.status for planned in self.every))
 
     def pending(self, *, retry_failed: bool) -> tuple[PlannedTrial, ...]:
         """Return the trials to work on, none before its parents; a failed one is tried again only
@@ -88,7 +102,7 @@ class Plan:
 
     def asked_for(self) -> tuple[PlannedTrial, ...]:
         """Return the trials that are not left out."""
-        return tuple(planned for planned in self.trials if planned.left_out is None)
+        return tuple(planned for planned in self.every if planned.left_out is None)
 
 
 def _names(trials: Sequence[PlannedTrial]) -> list[str]:
@@ -132,23 +146,6 @@ class PickedBy:
     unpicked: int  # trials that are done and have no numbers on them, so that none can be selected
 
 
-@contextmanager
-def blamed_on(section: str, document: Document) -> Iterator[None]:
-    """Raise what goes wrong in the block as a `BadInput` of a section of the sweep file, which is
-    the document; for the user's own code it gives the line."""
-    try:
-        with own_code(f"{section}.name the code that it names"):
-            yield
-    except ValueError as error:  # of ours: begins with the key that it is about
-        key, _, message = str(error).partition(" ")
-        if not key.startswith(f"{section}."):
-            key, message = section, str(error)
-        raise document.fail(key, message) from error
-    except Exception as error:
-        message = f"must be read or made without an error, got {type(error).__name__}: {error}"
-        raise document.fail(section, message) from error
-
-
 def make_plan(
     spec: SweepSpec,
     store: Store,
@@ -168,14 +165,19 @@ def make_plan(
     proposals = so_far(spec, store.files)
     cells = [(cell, spec.seeds) for cell in planned_anyway(spec)]
     cells += cells_with_seeds(spec, proposals)
-    trials = {trial.id: trial for trial in _named(spec, cells, fingerprint_of)}
-    known = (replace(t, progress=settled[t.id]) if t.id in settled else t for t in trials.values())
+    named = named_trials(spec, cells, fingerprint_of, seeds=spec.seeds)
+    trials = {trial.id: trial for trial in named}
     plan = Plan(
-        trials=in_turn(known),
+        trials=in_turn(trials.values()),
         suite_id=spec.suite.id,
         validation_id=None if spec.choice_suite is None else spec.choice_suite.id,
         proposals=proposals,
     )
+    kept = None if trials_left(spec, proposals) else read_kept(spec, trials, store.files)
+    if kept is not None:
+        plan = _confirmed(plan, spec, kept, fingerprint_of)
+    known = (replace(t, progress=settled[t.id]) if t.id in settled else t for t in plan.every)
+    plan = plan.with_every(tuple(known))
     return _with_weights_again(_with_siblings(_looked_at(plan, store, spec), store), store)
 
 
@@ -197,11 +199,16 @@ def grown(
         return plan
     fingerprints = {planned.trial.data: planned.trial.fingerprint for planned in plan.trials}
     cells = list(cells_with_seeds(spec, proposals))
-    named = _named(spec, cells, lambda data: fingerprints.get(data) or fingerprint_of(data))
+    named = named_trials(
+        spec,
+        cells,
+        lambda data: fingerprints.get(data) or fingerprint_of(data),
+        seeds=spec.seeds,
+    )
     more = {trial.id: trial for trial in named}
     for planned in plan.trials:
         more.pop(planned.id, None)
-    added = replace(plan, trials=tuple(more.values()), proposals=())
+    added = replace(plan, trials=tuple(more.values()), proposals=(), confirmation=None)
     added = _with_siblings(_looked_at(added, store, spec), store)
     trials = (*plan.trials, *added.trials)
     in_order = in_turn(sorted(trials, key=lambda planned: spec.seeds.index(planned.trial.seed)))
@@ -209,8 +216,54 @@ def grown(
     return _with_weights_again(larger, store)
 
 
+def with_confirmation(
+    plan: Plan,
+    spec: SweepSpec,
+    store: Store,
+    kept: Kept,
+    *,
+    fingerprint_of: Callable[[DataSettings], str] = fingerprint,
+) -> Plan:
+    """Return a plan with the trials that confirm the cells that were kept, and their progress.
+
+    Raises:
+        BadInput: their data are not there, or cannot be read.
+    """
+    fingerprints = {planned.trial.data: planned.trial.fingerprint for planned in plan.trials}
+    larger = _confirmed(
+        plan, spec, kept, lambda data: fingerprints.get(data) or fingerprint_of(data)
+    )
+    return _with_weights_again(_with_siblings(_looked_at(larger, store, spec), store), store)
+
+
+def confirmed_by_now(plan: Plan, spec: SweepSpec, store: Store) -> Plan:
+    """Return a plan with the trials that confirm what is kept of it by now, as recorded."""
+    if plan.confirmation is not None or trials_left(spec, plan.proposals):
+        return plan
+    kept = read_kept(spec, [planned.id for planned in plan.trials], store.files)
+    return plan if kept is None else with_confirmation(plan, spec, store, kept)
+
+
+def _confirmed(
+    plan: Plan, spec: SweepSpec, kept: Kept, fingerprint_of: Callable[[DataSettings], str]
+) -> Plan:
+    """Add the trials of kept cells with fresh seeds, and of those that these stand on; of whose
+    progress nothing is known yet."""
+    assert spec.confirm is not None
+    seeds = spec.confirm.seeds
+    by_stage: dict[Stage, list[tuple[Cell, Collection[int]]]] = {"confirm": [], "parent": []}
+    for cell, stage in cells_to_confirm(spec, kept.cells):
+        by_stage[stage].append((cell, seeds))
+    trials: dict[str, PlannedTrial] = {}
+    for stage, cells in by_stage.items():
+        named = named_trials(spec, cells, fingerprint_of, seeds=seeds, stage=stage)
+        trials |= {planned.id: planned for planned in named}
+    by_seed = sorted(trials.values(), key=lambda planned: seeds.index(planned.trial.seed))
+    return replace(plan, confirmation=Confirmation(kept=kept, trials=in_turn(by_seed)))
+
+
 def _with_weights_again(plan: Plan, store: Store) -> Plan:
-    return replace(plan, trials=with_weights_again(plan.trials, store, plan.suite_id))
+    return plan.with_every(with_weights_again(plan.every, store, plan.suite_id))
 
 
 def refreshed(plan: Plan, store: Store, spec: SweepSpec) -> Plan:
@@ -248,11 +301,11 @@ def _looked_at(plan: Plan, store: Store, spec: SweepSpec) -> Plan:
                 )
         return replace(planned, progress=progress, sibling=sibling, pruning=pruning, again=None)
 
-    return replace(plan, trials=with_parents(mapped(look, plan.trials, store.files)))
+    return plan.with_every(with_parents(mapped(look, plan.every, store.files)))
 
 
 def _with_siblings(plan: Plan, store: Store) -> Plan:
-    if all(planned.progress.has_begun for planned in plan.trials):
+    if all(planned.progress.has_begun for planned in plan.every):
         return plan
     families = _families(store.files)
 
@@ -262,47 +315,7 @@ def _with_siblings(plan: Plan, store: Store) -> Plan:
         members = families.get(planned.trial.family, ())
         return replace(planned, sibling=_sibling(planned.trial, members, store))
 
-    return replace(plan, trials=with_parents(mapped(look, plan.trials, store.files)))
-
-
-def _named(
-    spec: SweepSpec,
-    wanted: Sequence[tuple[Cell, Collection[int]]],
-    fingerprint_of: Callable[[DataSettings], str],
-) -> Iterator[PlannedTrial]:
-    """Yield the trials of cells with seeds, with no progress known yet."""
-    fingerprints: dict[DataSettings, str] = {}
-
-    def found(data: DataSettings) -> str:
-        if data not in fingerprints:
-            with blamed_on("data", spec.document):
-                fingerprints[data] = fingerprint_of(data)
-        return fingerprints[data]
-
-    parents = Parents(found, seeds=spec.seeds)
-    cells = []
-    for cell, seeds in wanted:
-        trial = cell.trial.model_copy(update={"fingerprint": found(cell.trial.data)})
-        cells.append((cell, seeds, trial, trial.content()))
-    for seed in spec.seeds:
-        for cell, seeds, trial, content in cells:
-            if seed not in seeds:
-                continue
-            own = {"seed": seed, **parents.of(cell, seed)}
-            id_ = content_id("t", content | plain(own))  # as `Trial.id`, at a tenth its cost
-            planned = trial.model_copy(update=own)
-            yield PlannedTrial(
-                id=id_,
-                trial=planned,
-                parents=planned.parents,
-                method=cell.method,
-                settings=cell.settings,
-                is_reference=cell is spec.cells[0],
-                progress=NOTHING,
-                sibling=None,
-                trains=spec.reevaluation is None,
-                left_out=None,
-            )
+    return plan.with_every(with_parents(mapped(look, plan.every, store.files)))
 
 
 def with_republished(plan: Plan, store: Store) -> Plan:
@@ -317,7 +330,7 @@ def with_republished(plan: Plan, store: Store) -> Plan:
         found = stored.unpublished(planned.trial) if is_lost else None
         return replace(planned, is_republished=found is not None)
 
-    return replace(plan, trials=mapped(look, plan.trials, store.files))
+    return plan.with_every(mapped(look, plan.every, store.files))
 
 
 def mapped(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from orchestrator.search.stopping import Pruning
 from orchestrator.store import Progress
@@ -12,6 +12,10 @@ from orchestrator.store.trials.records import Evaluation
 from orchestrator.table.setting_values import named_value
 from orchestrator.table.status import Status
 from trainer.config import Trial
+
+Stage = Literal["sweep", "confirm", "parent"]
+"""What a trial is there for: the sweep itself; to confirm a cell that was kept; or because a trial
+that confirms stands on it, whose cell was not."""
 
 NOTHING = Progress(result=None, evaluation=None, epochs_done=0, steps_done=0, lease=None)
 """Progress of a trial that nobody has begun."""
@@ -35,6 +39,7 @@ class PlannedTrial:
     waits_for: tuple[str, ...] = ()  # those of the parents that are still to be trained
     pruning: Pruning | None = None  # by which it is ended under the sweep's rules
     again: str | None = None  # why it is trained once more, though it has been
+    stage: Stage = "sweep"
 
     @property
     def evaluation(self) -> Evaluation | None:

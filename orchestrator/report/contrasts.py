@@ -39,8 +39,18 @@ class Comparison:
     surroundings: tuple[tuple[str, Surroundings], ...]  # by front, of the first pair's method
     suite: str  # under which the models were attacked, in words
     is_claim_suite: bool
+    models: str  # that the numbers are of, in words
+    is_confirmed: bool  # whether they were trained after their cells were chosen, all of them
     split: str  # images that the numbers stand on
     is_exploratory: bool  # whether test numbers were shown before the contrasts were named
+
+    @property
+    def doubts(self) -> list[str]:
+        """Why no claim is made; nothing where one is."""
+        found = [] if self.is_claim_suite else ["the suite is no claim suite"]
+        found += [] if self.is_confirmed else ["the models are not confirmed"]
+        found += ["test numbers were shown before"] if self.is_exploratory else []
+        return found
 
     def record(self) -> dict[str, Any]:
         """Return all of it as values of JSON, as `contrasts.json` has it."""
@@ -51,11 +61,13 @@ class Comparison:
             "margin": found.margin,
             "largest_sacrifice": found.largest_sacrifice,
             "stands_on": {
-                "models": MODELS,
+                "models": self.models,
+                "is_confirmed": self.is_confirmed,
                 "images": self.split,
                 "suite": self.suite,
                 "is_claim_suite": self.is_claim_suite,
                 "is_exploratory": self.is_exploratory,
+                "is_claim": not self.doubts,
             },
             "best_other": best if found.best_other is not None else None,
             "without_best_other": list(found.without_best_other),
@@ -89,7 +101,9 @@ class Comparison:
             return
         sacrifice = f"{100 * found.largest_sacrifice:g}"
         yield "", f"in points of union accuracy, the mean over sacrifices up to {sacrifice} points"
-        yield "", f"under {self.suite}, on {self.split or 'unnamed'} images and {MODELS}"
+        yield "", f"under {self.suite}, on {self.split or 'unnamed'} images and {self.models}"
+        doubts = ", ".join(self.doubts)
+        yield "", f"so no claim is made: {doubts}" if doubts else "so the verdicts are claims"
         for front, it in self.surroundings:
             if of_all := it.dominated + it.dominating + it.beside:
                 said = (
@@ -125,6 +139,8 @@ def compared(
     choosing: pd.DataFrame,
     reference: str,
     covered: Coverage | None,
+    models: str = MODELS,
+    is_confirmed: bool = False,
     is_claim_suite: bool,
     is_exploratory: bool,
 ) -> Comparison:
@@ -134,6 +150,8 @@ def compared(
         pairs, margin, largest_sacrifice, choosing, reference: as
             `orchestrator.pareto.contrasts.contrasted` takes them.
         covered: what is covered under another suite than the sweep's own; None under its own.
+        models: what the table's are, in words.
+        is_confirmed: whether all of them were trained after their cells were chosen.
         is_claim_suite: whether the suite says that it is strong enough for claims.
         is_exploratory: whether test numbers were shown before the contrasts were named.
     """
@@ -159,6 +177,8 @@ def compared(
         contrasts=found,
         surroundings=tuple(around),
         suite=suite,
+        models=models,
+        is_confirmed=is_confirmed,
         is_claim_suite=is_claim_suite,
         split=split_of(table),
         is_exploratory=is_exploratory,

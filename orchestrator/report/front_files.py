@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,13 +57,20 @@ def front_record(front: Front) -> dict[str, Any]:
 
 
 def write_front(
-    front: Front, directory: Path, *, placement: Placement, note: str, facts: Mapping[str, Any]
+    front: Front,
+    directory: Path,
+    *,
+    names: Sequence[str] = FILES,
+    placement: Placement,
+    note: str,
+    facts: Mapping[str, Any],
 ) -> list[Path]:
-    """Write `FILES` into `directory`, made where missing, and return their paths.
+    """Write the front's files into `directory`, made where missing, and return their paths.
 
     Each file is finished in a temporary folder there, then renamed into its place.
 
     Args:
+        names: of the files, in the place of `FILES`.
         placement: which objective stands on which axis of the pictures.
         note: joins the pictures' small print.
         facts: go into `front.json` beside the front's record.
@@ -83,7 +90,10 @@ def write_front(
         (staging / "front.json").write_text(f"{record}\n", encoding="utf-8")
         pictures = (staging / "front.png", staging / "front.svg")
         draw_front(front, *pictures, placement=placement, note=note)
-        paths = [(staging / file).replace(directory / file) for file in FILES]
+        paths = [
+            (staging / file).replace(directory / name)
+            for file, name in zip(FILES, names, strict=True)
+        ]
     logger.info("front of %d trials written to %s", len(front.points), directory)
     return paths
 

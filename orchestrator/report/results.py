@@ -16,6 +16,7 @@ from orchestrator.plan.plan import Plan
 from orchestrator.report.contrasts import Comparison, write_contrasts
 from orchestrator.report.front_files import copy_into, write_front
 from orchestrator.results.choice import Choice
+from orchestrator.results.confirmation import Confirmed
 from orchestrator.results.few_steps import FewSteps
 from orchestrator.results.reevaluation import Coverage
 from orchestrator.results.table_files import write_csv
@@ -31,6 +32,7 @@ class Results:
     comparison: Comparison  # of the methods
     chosen: Choice  # what its numbers stand on
     few: FewSteps  # what of them is made by rungs that hardly attack
+    confirmed: Confirmed | None  # how far what confirms it is; None: that is not asked for
     staged: tuple[Path, ...]  # as they were before they went into the storage
 
 
@@ -48,6 +50,7 @@ def write_results(
     validation: pd.DataFrame | None,
     chosen: Choice,
     few: FewSteps,
+    confirmed: Confirmed | None,
 ) -> Results:
     """Make the tables and pictures in a local folder, then copy each whole into the storage.
 
@@ -61,6 +64,7 @@ def write_results(
         validation: the table on the validation images that pick; None where there is none.
         chosen: what the table stands on, and what chose among its cells.
         few: what of the table's numbers is made by rungs that hardly attack.
+        confirmed: how far what confirms the sweep is.
     """
     tables = {"trials.csv": table} | ({} if validation is None else {"validation.csv": validation})
     for name, rows in tables.items():
@@ -81,7 +85,14 @@ def write_results(
     its_tables = (staging / name for name in tables)
     staged = (*its_tables, *paths, *write_contrasts(comparison, staging))
     copy_into(staged, files, folder)
-    return Results(front=front, comparison=comparison, chosen=chosen, few=few, staged=staged)
+    return Results(
+        front=front,
+        comparison=comparison,
+        chosen=chosen,
+        few=few,
+        confirmed=confirmed,
+        staged=staged,
+    )
 
 
 def suite_facts(covered: Coverage | None) -> dict[str, Any]:
@@ -92,15 +103,16 @@ def suite_facts(covered: Coverage | None) -> dict[str, Any]:
 def missing(plan: Plan) -> str:
     """Count the trials that the front is drawn without, and why: `3 of 26 trials missing: 2
     diverged, 1 pending`; empty where there are none."""
+    asked_for = [planned for planned in plan.trials if planned.left_out is None]
     reasons = Counter(
         failure.kind if (failure := planned.progress.failure) else planned.status
-        for planned in plan.asked_for()
+        for planned in asked_for
         if planned.status != "done"
     )
     if not reasons:
         return ""
     why = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in reasons.items())
-    return f"{reasons.total()} of {len(plan.asked_for())} trials missing: {why}"
+    return f"{reasons.total()} of {len(asked_for)} trials missing: {why}"
 
 
 def _note(plan: Plan, covered: Coverage | None, chosen: Choice) -> str:

@@ -23,10 +23,44 @@ FEWEST_TO_PICK_BY = 1_000
 points by 1,000 images."""
 
 
+UNDER_WAY = frozenset({"pending", "running", "stopped"})
+"""Statuses of trials that are still to come to an end."""
+
+
 def is_complete(spec: SweepSpec, plan: Plan) -> bool:
-    """Whether nothing of a plan is left to do, failed trials apart, and its search has ended."""
+    """Whether nothing of a plan is left to do, failed trials apart, its search has ended, and so
+    has what confirms it, where that is asked for."""
+    is_to_come = is_to_confirm(spec, plan, retry_failed=False)
+    return _is_at_its_end(spec, plan, retry_failed=False) and not is_to_come
+
+
+def is_to_confirm(spec: SweepSpec, plan: Plan, *, retry_failed: bool) -> bool:
+    """Whether nothing is left to do of a sweep's own trials, so that cells can be kept of it, to be
+    confirmed, and none are yet.
+
+    Args:
+        retry_failed: whether failed trials are left to do.
+    """
+    is_asked_for = spec.confirm is not None and spec.reevaluation is None
+    is_due = is_asked_for and plan.confirmation is None
+    return is_due and _is_at_its_end(spec, plan, retry_failed=retry_failed)
+
+
+def is_confirmed(spec: SweepSpec, plan: Plan) -> bool:
+    """Whether cells of a sweep were kept, and nothing of what confirms them is left to do, failed
+    trials apart; under another suite than the sweep's own, neither is any evaluation."""
+    if plan.confirmation is None:
+        return False
+    if spec.reevaluation is None:
+        return is_complete(spec, plan)
+    trials = plan.confirmation.trials
+    to_do = {planned.id for planned in plan.pending(retry_failed=False)}
+    return not any(it.id in to_do or it.left_out in UNDER_WAY for it in trials)
+
+
+def _is_at_its_end(spec: SweepSpec, plan: Plan, *, retry_failed: bool) -> bool:
     has_more = next(yet_to_come(spec, plan), None) is not None
-    return not plan.pending(retry_failed=False) and not has_more
+    return not plan.pending(retry_failed=retry_failed) and not has_more
 
 
 def showable_images(spec: SweepSpec, plan: Plan) -> Images:

@@ -24,7 +24,8 @@ from orchestrator.results.choice import picked_by
 from orchestrator.results.shown import shown_images
 from orchestrator.results.trials_table import trials_table
 from orchestrator.spec.arguments import command
-from orchestrator.spec.sweep_spec import Reevaluation, SweepSpec, columns_of_numbers, safe_file_name
+from orchestrator.spec.objectives import columns_of_numbers
+from orchestrator.spec.sweep_spec import Reevaluation, SweepSpec, safe_file_name
 from orchestrator.spec.threats import refuse_other_threats, refuse_seen
 from orchestrator.store import Files, Progress, Store
 from orchestrator.store.records.layout import TrialFolder
@@ -104,7 +105,7 @@ def plan_start(
     if spec.reevaluation is None:
         return plan
     own = spec.reevaluation.sweep
-    wanted: Set[str] = {planned.id for planned in plan.trials}
+    wanted: Set[str] = {planned.id for planned in plan.every}
     before = None
     its_plan = make_plan(
         own,
@@ -115,20 +116,22 @@ def plan_start(
     images = shown_images(own, its_plan, store.files)
     table = trials_table(own, its_plan, images)
     if spec.reevaluation.only_front:
-        wanted, before = _front_and_references(its_plan, table)
+        chosen, before = _front_and_references(its_plan, table)
+        wanted -= {planned.id for planned in plan.trials} - chosen
 
     def look(planned: PlannedTrial) -> PlannedTrial:
         return replace(planned, left_out=_why_left_out(planned, store, own.suite.id, wanted))
 
-    trials = mapped(look, plan.trials, store.files)
+    trials = mapped(look, plan.every, store.files)
     ids = table["trial_id"]
-    chosen = ChoiceBefore(
+    choice_before = ChoiceBefore(
         plan=its_plan,
         selected=frozenset(ids[table[SELECTED]]),
         at_knee=frozenset(ids[table[AT_KNEE]]),
         by=picked_by(own, its_plan, images),
     )
-    return replace(plan, trials=trials, front_before=before, choice_before=chosen)
+    plan = plan.with_every(trials)
+    return replace(plan, front_before=before, choice_before=choice_before)
 
 
 def refuse_nothing_to_evaluate(spec: SweepSpec, plan: Plan, files: Files) -> None:
@@ -230,19 +233,19 @@ def coverage(spec: SweepSpec, plan: Plan) -> Coverage | None:
     """
     if spec.reevaluation is None:
         return None
-    is_done = {planned.id: planned.status == "done" for planned in plan.trials}
-    off_front = [planned for planned in plan.trials if planned.left_out == OFF_FRONT]
+    is_done = {planned.id: planned.status == "done" for planned in plan.every}
+    off_front = [planned for planned in plan.every if planned.left_out == OFF_FRONT]
     before = plan.front_before
     is_partial = not all(is_done[planned.id] for planned in off_front)
     return Coverage(
         suite_file=spec.reevaluation.suite_file,
         suite_id=spec.suite.id,
-        trials=len(plan.trials),
+        trials=len(plan.every),
         evaluated=sum(is_done.values()),
         off_front=sum(is_done[planned.id] for planned in off_front) if is_partial else None,
         front_of=before.drawn_of if is_partial and before is not None else None,
         lacking=Counter(
-            planned.left_out for planned in plan.trials if planned.left_out not in {None, OFF_FRONT}
+            planned.left_out for planned in plan.every if planned.left_out not in {None, OFF_FRONT}
         ),
     )
 

@@ -1,4 +1,5 @@
-"""How a sweep's plan grows: a strategy is asked, and what it proposes is recorded in the store.
+"""How a sweep's plan grows: a strategy is asked, and what it proposes is recorded in the store; and
+once nothing is left to do of all that, so is what is kept of it, to be confirmed.
 
 The record comes first. Whichever of several starts records its proposals first has chosen for all;
 the others take theirs up, and ask again when these are not enough.
@@ -11,7 +12,8 @@ from functools import partial
 
 import pandas as pd
 
-from orchestrator.plan.plan import Plan, grown
+from orchestrator.plan.confirmation import record_kept
+from orchestrator.plan.plan import Plan, grown, with_confirmation
 from orchestrator.plan.proposed import (
     cells_with_seeds,
     known_of,
@@ -20,11 +22,14 @@ from orchestrator.plan.proposed import (
     trials_left,
     wanted,
 )
+from orchestrator.results.images import is_to_confirm
 from orchestrator.results.trials_table import table_on
+from orchestrator.search.keeping import kept
 from orchestrator.search.strategies import STRATEGIES
 from orchestrator.search.strategies.strategy import Known, KnownTrial
+from orchestrator.spec.objectives import columns_of_numbers
 from orchestrator.spec.space import Cell
-from orchestrator.spec.sweep_spec import SweepSpec, columns_of_numbers
+from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Store
 from orchestrator.store.sweeps.proposals import read_proposals, record_proposals
 from orchestrator.store.sweeps.records import Proposal
@@ -71,14 +76,23 @@ def proposed(spec: SweepSpec, plan: Plan) -> tuple[Proposal, ...]:
     return tuple(fresh)
 
 
-def grow(spec: SweepSpec, plan: Plan, store: Store) -> Plan:
+def grow(spec: SweepSpec, plan: Plan, store: Store, *, retry_failed: bool = False) -> Plan:
     """Return a plan with what comes next, proposed and recorded by this start, or by another that
     was faster; the same plan where nothing does.
+
+    Args:
+        retry_failed: whether failed trials are to be tried again before anything is kept.
 
     Raises:
         BadInput: a strategy proposes what is no trial, or the data of one are not there.
     """
-    if not trials_left(spec, plan.proposals) or spec.reevaluation is not None:
+    if spec.reevaluation is not None:
+        return plan
+    if is_to_confirm(spec, plan, retry_failed=retry_failed):
+        return with_confirmation(
+            plan, spec, store, record_kept(spec, kept(spec, plan), store.files)
+        )
+    if not trials_left(spec, plan.proposals):
         return plan
     files, search = store.files, search_id(spec)
     while True:
@@ -109,25 +123,34 @@ def foreseen(
     """
 
     def step(plan: Plan) -> Plan:
+        if is_to_confirm(spec, plan, retry_failed=retry_failed):
+            its = kept(spec, plan)
+            return with_confirmation(plan, spec, store, its, fingerprint_of=fingerprint_of)
         return grown(plan, spec, store, proposed(spec, plan), fingerprint_of=fingerprint_of)
 
     return _until_there_is_work(step, plan, retry_failed=retry_failed)
 
 
-def grow_to_work(spec: SweepSpec, plan: Plan, store: Store, *, retry_failed: bool) -> Plan:
+def grow_to_work(
+    spec: SweepSpec, plan: Plan, store: Store, *, retry_failed: bool, has_retried: bool = False
+) -> Plan:
     """Return a plan with what comes next, as `grow` does, and again where all of that is done
     already: trials are shared with other sweeps.
+
+    Args:
+        retry_failed: whether failed trials are worked on, too.
+        has_retried: whether those that are not at work have been, so that nothing waits for them.
 
     Raises:
         BadInput: a strategy proposes what is no trial, or the data of one are not there.
     """
-    step = partial(grow, spec, store=store)
+    step = partial(grow, spec, store=store, retry_failed=retry_failed and not has_retried)
     return _until_there_is_work(step, plan, retry_failed=retry_failed)
 
 
 def _until_there_is_work(step: Callable[[Plan], Plan], plan: Plan, *, retry_failed: bool) -> Plan:
     while True:
-        before = {planned.id for planned in plan.trials}
+        before = {planned.id for planned in plan.every}
         larger = step(plan)
         if larger is plan or any(
             planned.id not in before for planned in larger.pending(retry_failed=retry_failed)

@@ -12,22 +12,16 @@ from pydantic import AfterValidator, Field, Strict
 
 from orchestrator.search.stopping import Rules, checked_against, read_rules, recorded
 from orchestrator.spec.auto_precision import AUTO, AutoPrecision, Decision, decided_here, kept
+from orchestrator.spec.confirm import END_OF_SEEDS, Confirm, ConfirmSettings, read_confirm
 from orchestrator.spec.contrasts import ContrastSettings, PrimaryContrasts, read_contrasts
+from orchestrator.spec.objectives import check_columns, read_objectives
 from orchestrator.spec.policy import Policy, Resources
 from orchestrator.spec.search import SearchSettings, read_search
 from orchestrator.spec.space import Cell, Space
 from orchestrator.spec.threats import refuse_seen
 from orchestrator.store.files.by_url import open_files
 from orchestrator.store.records.layout import SweepFolder
-from orchestrator.table.columns import columns_under
-from orchestrator.table.objectives import (
-    DEFAULT_OBJECTIVES,
-    LARGEST,
-    Objective,
-    ObjectiveError,
-    default_reference_point,
-    parse_objectives,
-)
+from orchestrator.table.objectives import DEFAULT_OBJECTIVES, Objective
 from orchestrator.tracking import EMBEDDED, OFF, is_understood
 from trainer.config import assigned, preset, with_preset
 from trainer.device.precision import Precision
@@ -113,7 +107,7 @@ class _SweepFile(Policy):
     evaluation: Any
     search: SearchSettings = SearchSettings()
     seeds: Annotated[
-        tuple[Annotated[int, Field(ge=0, lt=2**31)], ...],
+        tuple[Annotated[int, Field(ge=0, lt=END_OF_SEEDS)], ...],
         Strict(False),
         AfterValidator(_checked_seeds),
     ] = Field((0,), description="of every cell; three or more to judge by")
@@ -125,6 +119,9 @@ class _SweepFile(Policy):
     selection: SplitName = Field(
         "validation",
         description="images by which cells are selected; test: as in the paper, and optimistic",
+    )
+    confirm: ConfirmSettings | None = Field(
+        None, description="cells to train anew, with fresh seeds, once they are picked"
     )
     storage: Annotated[str, AfterValidator(_checked_storage)] = Field(
         "runs", description="folder or s3://, gs:// or az://BUCKET/PREFIX that keeps all"
@@ -154,6 +151,7 @@ class SweepSpec:
     reference_point: tuple[float, ...]
     contrasts: PrimaryContrasts
     selection: SplitName  # images by which cells are selected
+    confirm: Confirm | None  # what is trained anew once it is picked
     policy: Policy
     rules: Rules  # that end trials early; the policy has their records
     storage: str  # the absolute path of a folder, or a URL, with no variables in it any more
@@ -270,8 +268,10 @@ def _read_resolved(
     own_preset = preset(cells[0].trial.data.name).section("evaluation")
     suite = read_suite(document.section("evaluation")).without_reason_of(own_preset)
     refuse_seen(document.section("evaluation"), suite, (*cells, *probes))
-    objectives, reference_point = _read_objectives(document, own)
-    _check_columns(document, objectives, suite, (*cells, *probes), settings)
+    objectives, reference_point = read_objectives(
+        document, own.objectives, own.hypervolume.reference
+    )
+    check_columns(document, objectives, suite, (*cells, *probes), settings)
     if own.selection == "test" and suite.split != "test":
         raise document.fail(
             "selection",
@@ -308,6 +308,14 @@ def _read_resolved(
         reference_point=reference_point,
         contrasts=read_contrasts(document, own.contrasts, list(space.methods)),
         selection=own.selection,
+        confirm=read_confirm(
+            document,
+            own.confirm,
+            seeds=own.seeds,
+            suite=suite,
+            selection=own.selection,
+            methods=space.methods,
+        ),
         policy=Policy.model_validate(policy | {"stopping": recorded(rules)}),
         rules=rules,
         storage=storage,
@@ -322,69 +330,6 @@ def _ignored_uri_note(uri: str) -> str:
         f"http://HOST:5000, got {redacted(uri)!r}; runs are kept in the storage, unless "
         f"--tracking-uri says otherwise"
     )
-
-
-def columns_of_numbers(suite: Suite, cells: Iterable[Cell], settings: Iterable[str]) -> list[str]:
-    """Name the columns of `trials.csv` that may be objectives."""
-    numeric = [
-        name
-        for name in settings
-        if all(isinstance(cell.settings[name], (int, float, type(None))) for cell in cells)
-    ]
-    columns = columns_under(suite.seen, suite.unseen).items()
-    measured = [name for name, column in columns if column.direction is not None]
-    return [*measured, *numeric]
-
-
-def _read_objectives(
-    document: Document, own: _SweepFile
-) -> tuple[tuple[Objective, ...], tuple[float, ...]]:
-    try:
-        objectives = parse_objectives(own.objectives)
-    except ObjectiveError as error:
-        raise document.fail("objectives", _without_subject(error)) from None
-    reference_point = own.hypervolume.reference
-    if reference_point is None:
-        try:
-            return objectives, default_reference_point(objectives)
-        except ObjectiveError as error:
-            raise document.fail("hypervolume.reference", _without_subject(error)) from None
-    if len(reference_point) != len(objectives):
-        raise document.fail(
-            "hypervolume.reference",
-            f"must have one number for each of the {len(objectives)} objectives, "
-            f"got {list(reference_point)}",
-        )
-    if max(map(abs, reference_point)) > LARGEST:
-        raise document.fail(
-            "hypervolume.reference",
-            f"must lie within {LARGEST:g} of 0, got {list(reference_point)}: volumes of larger "
-            f"numbers overflow",
-        )
-    return objectives, reference_point
-
-
-def _without_subject(error: ObjectiveError) -> str:
-    """Return an objective's error without its subject, for which the document's key stands."""
-    return f"must {str(error).partition(' must ')[2]}"
-
-
-def _check_columns(
-    document: Document,
-    objectives: Iterable[Objective],
-    suite: Suite,
-    cells: Iterable[Cell],
-    settings: Iterable[str],
-) -> None:
-    """Check that the table will have every objective, before hours are spent on filling it."""
-    columns = columns_of_numbers(suite, cells, settings)
-    for objective in objectives:
-        if objective.name not in columns:
-            raise document.fail(
-                "objectives",
-                f"must be columns of numbers in trials.csv, got {objective.name!r}; "
-                f"there are {', '.join(columns)}",
-            )
 
 
 def _without_secrets(value: Any) -> Any:

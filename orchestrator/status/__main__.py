@@ -74,7 +74,7 @@ def main(
         elif why is not None:
             _tell(spec, snapshot, files, why, console=console, as_json=as_json)
         elif as_json:
-            trials = observer.trials(snapshot, snapshot.plan.trials)
+            trials = observer.trials(snapshot, snapshot.plan.every)
             record = snapshot.record(spec, trials)
             print_json({**record, "damaged": sorted(files.damaged)})
         else:
@@ -105,7 +105,7 @@ def _show(
     rest: str,
     console: Console,
 ) -> None:
-    rows = list(observer.trials(snapshot, chosen(snapshot.plan.trials, MOST_ROWS)))
+    rows = list(observer.trials(snapshot, chosen(snapshot.plan.every, MOST_ROWS)))
     print_table(console, columns(spec, rows), more="--json")
     more = hidden(snapshot.plan, rows, rest)
     print_titled(console, sweep_lines(spec, snapshot, files.damaged, more))
@@ -131,7 +131,7 @@ def _tell(
     console: Console,
     as_json: bool,
 ) -> None:
-    found = matching(snapshot.plan.trials, prefix)
+    found = matching(snapshot.plan.every, prefix)
     if len(found) != 1:
         ids = ", ".join(planned.id for planned in found[:5]) or "none"
         raise BadInput(

@@ -37,7 +37,7 @@ def chosen(trials: Sequence[PlannedTrial], limit: int) -> list[PlannedTrial]:
 
 def hidden(plan: Plan, rows: Sized, rest: str) -> str:
     """Say how many trials of a plan have no row, and which command shows all; empty if none."""
-    count = len(plan.trials) - len(rows)
+    count = len(plan.every) - len(rows)
     return f"and {count} more: {rest}" if count else ""
 
 
@@ -52,9 +52,9 @@ def summary(spec: SweepSpec, snapshot: SweepSnapshot) -> str:
     counts = ", ".join(f"{count} {status}" for status, count in plan.counts().items())
     epochs = sum(
         planned.progress.epochs_done if planned.pruning else planned.trial.training.epochs
-        for planned in plan.trials
+        for planned in plan.every
     )
-    done = epochs - sum(planned.epochs_left for planned in plan.trials)
+    done = epochs - sum(planned.epochs_left for planned in plan.every)
     return f"{counts}; {done} of {epochs} epochs; {run}"
 
 
@@ -89,7 +89,12 @@ def sweep_lines(
         more: a line on the trials that are not shown; empty where all are.
     """
     trials = [("trials", more)] if more else []
-    return [*_lines(spec, snapshot, damaged), *trials, *snapshot.chosen.lines()]
+    return [
+        *_lines(spec, snapshot, damaged),
+        *trials,
+        *snapshot.chosen.lines(),
+        *(snapshot.confirmed.lines() if snapshot.confirmed else ()),
+    ]
 
 
 def story_lines(story: Story) -> list[tuple[str, str]]:

@@ -57,7 +57,7 @@ def keep_watching(
     with Live(console=console, auto_refresh=False) as live:
         for now, trouble in looks:
             limit = min(MOST_ROWS, max(FEWEST_ROWS, console.height - OTHER_LINES))
-            rows = list(observer.trials(now, chosen(now.plan.trials, limit)))
+            rows = list(observer.trials(now, chosen(now.plan.every, limit)))
             more = hidden(now.plan, rows, rest)
             trials = terminal_table(columns(spec, rows), width=console.width, more="--json")
             said = [*sweep_lines(spec, now, damaged, more), ("front", _front(now, trouble))]

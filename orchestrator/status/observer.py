@@ -14,17 +14,19 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from orchestrator.costs.budget import SECONDS_BETWEEN_WEIGHINGS, Usage, usage
+from orchestrator.costs.confirmation_ahead import all_to_come
 from orchestrator.costs.footprint import bytes_stored
 from orchestrator.costs.forecast import Forecast, forecast, room_here
 from orchestrator.pareto.front import Front, extract_front
 from orchestrator.plan.manifest import grown_as_known, read_manifest
-from orchestrator.plan.plan import Plan, make_plan, refreshed
+from orchestrator.plan.plan import Plan, confirmed_by_now, make_plan, refreshed
 from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.plan.proposed import since
-from orchestrator.plan.search_progress import SearchProgress, search_progress, yet_to_come
+from orchestrator.plan.search_progress import SearchProgress, search_progress
 from orchestrator.report.front_files import front_record
 from orchestrator.report.results import missing
 from orchestrator.results.choice import Choice, choice
+from orchestrator.results.confirmation import Confirmed, confirmed, confirmed_images
 from orchestrator.results.shown import shown_images
 from orchestrator.results.trials_table import trials_table
 from orchestrator.spec.sweep_spec import SweepSpec
@@ -79,6 +81,7 @@ class TrialSnapshot:
             "pruned": None if planned.pruning is None else planned.pruning.record(),
             "parents": list(planned.parents),
             "waits_for": list(planned.waits_for),
+            "stage": planned.stage,
         }
 
 
@@ -95,6 +98,7 @@ class SweepSnapshot:
     forecast: Forecast
     kept_bytes: int  # of the weights and outcomes of its trials
     search: SearchProgress | None  # None: a grid
+    confirmed: Confirmed | None  # how far what confirms it is; None: that is not asked for
 
     @property
     def used(self) -> Usage:
@@ -109,9 +113,9 @@ class SweepSnapshot:
     @property
     def passes(self) -> dict[str, int]:
         """Passes of the trials' whole training and of evaluations, as far as they were counted."""
-        results = (planned.progress.result for planned in self.plan.trials)
+        results = (planned.progress.result for planned in self.plan.every)
         trained = (result.passes for result in results if result)
-        evaluated = (each.passes for planned in self.plan.trials for each in planned.evaluations)
+        evaluated = (each.passes for planned in self.plan.every for each in planned.evaluations)
         return {
             "training_passes": sum(passes.total for passes in trained if passes),
             "evaluation_passes": sum(passes.total for passes in evaluated if passes),
@@ -127,6 +131,7 @@ class SweepSnapshot:
             "paused": None if self.paused is None else self.paused.model_dump(),
             "counts": self.plan.counts(),
             "search": self.search and self.search.record(),
+            "confirmation": self.confirmed and self.confirmed.record(),
             "missing": missing(self.plan),
             "front": front_record(self.front) | {"selection": self.chosen.record()},
             "used": {**vars(self.used), **self.passes, "bytes": self.kept_bytes},
@@ -164,6 +169,7 @@ class Observer:
             plan = refreshed(self._plan, self._store, spec)
             fresh = since(spec, files, plan.proposals)
             plan = grown_as_known(plan, spec, self._store, fresh)
+            plan = confirmed_by_now(plan, spec, self._store)
         self._plan = plan
         starts = all_starts(files, spec.name)
         used = usage(starts)
@@ -185,7 +191,7 @@ class Observer:
             chosen=choice(spec, plan, files, images, counts_reads=False),
             forecast=forecast(
                 plan,
-                yet_to_come(spec, plan),
+                all_to_come(spec, plan),
                 used,
                 files,
                 suites=spec.suites,
@@ -196,6 +202,7 @@ class Observer:
             ),
             kept_bytes=_kept_bytes(plan),
             search=search_progress(spec, plan),
+            confirmed=confirmed(spec, plan, files, confirmed_images(spec, plan, files)),
         )
 
     def trials(
@@ -279,7 +286,7 @@ def _start_record(start: LeaseState, spec: SweepSpec, now: str) -> dict[str, Any
 def _kept_bytes(plan: Plan) -> int:
     return sum(
         record.bytes
-        for planned in plan.trials
+        for planned in plan.every
         for record in (planned.progress.result, *planned.evaluations)
         if record is not None
     )

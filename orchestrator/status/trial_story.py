@@ -163,7 +163,7 @@ def _waits(spec: SweepSpec, snapshot: SweepSnapshot, planned: PlannedTrial) -> I
     pending = snapshot.plan.pending(retry_failed=False)
     waiting = [other.id for other in pending if other.status != "running"]
     yield f"to do: {planned.todo}"
-    for parent in snapshot.plan.trials if planned.waits_for else ():
+    for parent in snapshot.plan.every if planned.waits_for else ():
         if parent.id in planned.waits_for:
             yield f"waits for its parent {parent.id} ({parent.title}), which is {parent.status}"
     if planned.id not in waiting:

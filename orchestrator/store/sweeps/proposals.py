@@ -7,7 +7,8 @@ own.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestrator.store import Files
@@ -22,6 +23,8 @@ class Proposals:
 
     made: tuple[Proposal, ...]
     next_number: int  # of the record of those that come next
+    records: int  # in which these are
+    passed_over: Mapping[str, int]  # cells that could not be chosen, by reason
 
 
 def read_proposals(files: Files, sweep: str, search: str) -> Proposals:
@@ -29,17 +32,34 @@ def read_proposals(files: Files, sweep: str, search: str) -> Proposals:
     folder = SweepFolder.of(sweep).proposals(search)
     names = sorted(f"{folder}/{name}" for name in files.names(folder))
     numbers = {name: int(it["number"]) for name in names if (it := FileKind.PROPOSED.match(name))}
-    records = (Proposed.read(files, name) for name in numbers)
+    read = (Proposed.read(files, name) for name in numbers)
+    records = [record for record in read if record is not None]
+    passed_over: Counter[str] = Counter()
+    for record in records:
+        passed_over.update(record.passed_over or {})
     return Proposals(
-        made=tuple(cell for record in records if record is not None for cell in record.cells),
+        made=tuple(cell for record in records for cell in record.cells),
         next_number=1 + max(numbers.values(), default=0),
+        records=len(records),
+        passed_over=passed_over,
     )
 
 
 def record_proposals(
-    files: Files, sweep: str, search: str, number: int, proposals: Sequence[Proposal]
+    files: Files,
+    sweep: str,
+    search: str,
+    number: int,
+    proposals: Sequence[Proposal],
+    *,
+    passed_over: Mapping[str, int] | None = None,
 ) -> bool:
     """Record what is proposed as that of a number, and return whether this call did: another start
-    may have been faster."""
-    record = Proposed(at=utc_now(), cells=tuple(proposals))
+    may have been faster.
+
+    Args:
+        passed_over: cells that could not be chosen, by reason.
+    """
+    reasons = dict(passed_over) if passed_over else None
+    record = Proposed(at=utc_now(), cells=tuple(proposals), passed_over=reasons)
     return record.create(files, f"{SweepFolder.of(sweep).proposals(search)}/{number:06d}.json")

@@ -70,6 +70,9 @@ class Proposed(Record):
     cells: Annotated[tuple[Proposal, ...], Several]
     """In the order of their choice."""
 
+    passed_over: dict[str, int] | None = None
+    """Cells that could not be chosen, by reason; None: none, or of before that was kept."""
+
 
 class ReadOfTest(Record):
     """When numbers of the test set were first shown of one set of trials, under one suite, by one
@@ -85,6 +88,8 @@ class ReadOfTest(Record):
     """Names of the data sets by their fingerprints."""
 
     trials: int
+    confirmation: str | None = None
+    """Id of what confirms the sweep, whose trials they are; None: they are the sweep's own."""
 
 
 class ManifestEntry(Part):

@@ -52,9 +52,8 @@ def test_trials_are_told_with_their_own_times_and_totals(
     begin(high)  # somebody is at work
     tracker = Recorder()
     plan = make_plan(spec, store)
-    track_trials(
-        tracker, store, plan, trials_table(spec, plan, showable_images(spec, plan)), theirs=set()
-    )
+    table = trials_table(spec, plan, showable_images(spec, plan))
+    track_trials(tracker, store, plan.trials, table, names=plan.names(), theirs=set())
     first, second, third = tracker.trials
     assert [each.name for each in tracker.trials] == [
         "standard",
@@ -94,9 +93,9 @@ def test_other_starts_track_their_own_trials_while_they_run(
         assert stored.begin(planned.trial, 1, lasts=60.0, about=about) is not None
         plan, tracker = make_plan(spec, store), Recorder()
         table = trials_table(spec, plan, showable_images(spec, plan))
-        track_trials(tracker, store, plan, table, theirs={other})
+        track_trials(tracker, store, plan.trials, table, names=plan.names(), theirs={other})
         assert tracker.trials == []
-        track_trials(tracker, store, plan, table, theirs=set())
+        track_trials(tracker, store, plan.trials, table, names=plan.names(), theirs=set())
         assert [each.id for each in tracker.trials] == [planned.id]
     assert starts_elsewhere(store.files, spec.name, "sweeps/sweep/starts/000003") == set()
 

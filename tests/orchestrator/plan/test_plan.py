@@ -11,7 +11,8 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from orchestrator.plan.plan import Plan, blamed_on, make_plan
+from orchestrator.plan.named_trials import blamed_on
+from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Attempt, Store
@@ -225,6 +226,7 @@ def test_dry_run_tells_the_plan_and_writes_nothing(
         "left_out": None,
         "settings": {"rho": 0.2},
         "parents": [],
+        "stage": "sweep",
     }
     assert [path.name for path in tmp_path.iterdir()] == ["sweep.yaml"]
 

@@ -117,7 +117,10 @@ def test_what_is_said_of_contrasts() -> None:
         "under the sweep's own suite, which is no claim suite, on test images and the sweep's own "
         "models, by which settings were also chosen"
     )
-    assert lines[4].startswith("on the strict front 2 of 4 are dominated by pareto's, 0 dominate")
+    assert lines[4] == (
+        "so no claim is made: the suite is no claim suite, the models are not confirmed"
+    )
+    assert lines[5].startswith("on the strict front 2 of 4 are dominated by pareto's, 0 dominate")
 
 
 def test_on_validation_images_differences_are_told_and_no_verdict(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ import pytest
 from orchestrator.plan.plan import make_plan
 from orchestrator.results.table_files import TableError, read_table
 from orchestrator.results.trials_table import sweep_table
-from orchestrator.spec.sweep_spec import SweepSpec, columns_of_numbers
+from orchestrator.spec.objectives import columns_of_numbers
+from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Store
 from orchestrator.table import columns
 from orchestrator.table.columns import (

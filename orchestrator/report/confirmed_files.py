@@ -1,0 +1,68 @@
+"""What a sweep leaves of the models that confirm it: a table, and two fronts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from orchestrator.figures.placement import PLACEMENTS
+from orchestrator.pareto.front import extract_front
+from orchestrator.report.front_files import write_front
+from orchestrator.results.confirmation import Confirmed
+from orchestrator.results.table_files import write_csv
+from orchestrator.table.objectives import Objective, default_reference_point, parse_objectives
+
+TABLE = "confirmed.csv"
+STRICT = parse_objectives(["union_accuracy", "natural_accuracy"])
+
+
+def front_names(kind: str) -> tuple[str, ...]:
+    """Name the files of a front of a kind, in the order of `orchestrator.report.front_files`."""
+    front = f"front_{kind}"
+    return (f"{front}.csv", f"{front}.json", f"cells_{kind}.csv", f"{front}.png", f"{front}.svg")
+
+
+CONFIRMED, CONFIRMED_STRICT = front_names("confirmed"), front_names("confirmed_strict")
+
+NAMES = (TABLE, *CONFIRMED, *CONFIRMED_STRICT)
+"""All files of what confirms a sweep."""
+
+
+def write_confirmed(
+    found: Confirmed,
+    table: pd.DataFrame,
+    directory: Path,
+    *,
+    data: str,
+    objectives: Sequence[Objective],
+    reference_point: Sequence[float],
+) -> list[Path]:
+    """Write `NAMES` into a folder that is there, and return their paths.
+
+    Args:
+        table: of the trials that confirm the sweep.
+        data: the data set's name.
+        objectives, reference_point: of the sweep's own front; beside it stands the strict one.
+    """
+    write_csv(table, directory / TABLE)
+    paths = [directory / TABLE]
+    fronts = {
+        CONFIRMED: (objectives, reference_point),
+        CONFIRMED_STRICT: (STRICT, default_reference_point(STRICT)),
+    }
+    state = "confirmed" if found.is_complete else f"{found.done} of {found.trials} trials"
+    for names, (its_objectives, ends) in fronts.items():
+        front = extract_front(
+            table, objectives=its_objectives, reference_point=ends, keep_collapsed=False
+        )
+        paths += write_front(
+            front,
+            directory,
+            names=names,
+            placement=PLACEMENTS[0],
+            note=f"{data}, {found.models}, {state}, {found.split} images",
+            facts={"confirmation": found.record()},
+        )
+    return paths
