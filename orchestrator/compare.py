@@ -22,6 +22,7 @@ from orchestrator.pareto.sides import Side, differences, doubts, side
 from orchestrator.report.front_files import check_writable
 from orchestrator.report.two_sides import TwoSides, write_two_sides
 from orchestrator.results.table_files import FORMATS, TableError, read_table
+from orchestrator.table.best_weights import standing_on
 from orchestrator.table.objectives import LARGEST_SACRIFICE
 from orchestrator.table.setting_values import value_text
 from trainer.input.problems import InputError, shown
@@ -124,7 +125,12 @@ def _read(path: Path, storage: str | None, assignments: list[str] | None) -> _So
 
         spec = read_sweep(str(path), storage, assignments)
         check_started(spec, open_files(spec.storage))
-        return _Source(path=path, name=spec.name, table=sweep_table(spec), spec=spec)
+        return _Source(
+            path=path,
+            name=spec.name,
+            table=standing_on(sweep_table(spec), spec.policy.weights),
+            spec=spec,
+        )
     table = read_table(path, FRONTS[PAPER])
     missing = [name for name in ("method", "seed") if name not in table]
     if missing:

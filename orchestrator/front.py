@@ -30,14 +30,16 @@ from orchestrator.report.front_files import (
 )
 from orchestrator.report.remarks import remarks, what_differs
 from orchestrator.results.table_files import FORMATS, TableError, read_table
-from orchestrator.table.columns import AT_KNEE, SELECTED
+from orchestrator.table.columns import AT_KNEE, SELECTED, WeightsName
 from orchestrator.table.objectives import (
     DEFAULT_OBJECTIVES,
     LARGEST,
     Objective,
     ObjectiveError,
     default_reference_point,
+    on_weights,
     parse_objectives,
+    weights_of,
 )
 from orchestrator.table.setting_values import value_text
 from trainer.input.problems import InputError, shown
@@ -109,6 +111,13 @@ def main(
             "`strict` there.",
         ),
     ] = False,
+    weights: Annotated[
+        WeightsName | None,
+        typer.Option(
+            help="`last`, of the last epoch, or `best` on validation; default: as the sweep says, "
+            "of a TABLE `last`. Default of --out for others: a folder of that name there."
+        ),
+    ] = None,
     axes: Annotated[
         Placement,
         typer.Option(
@@ -131,25 +140,25 @@ def main(
     if table_path.suffix in SPEC_SUFFIXES:
         # Here alone: all that a sweep file may say is not needed to read a table.
         from orchestrator.results.trials_table import sweep_table_and_choice  # noqa: PLC0415
-        from orchestrator.spec.arguments import check_started, read_sweep  # noqa: PLC0415
         from orchestrator.store.files.by_url import open_files  # noqa: PLC0415
 
-        spec = read_sweep(str(table_path), storage, assignments)
-        check_started(spec, open_files(spec.storage))
+        spec = _sweep(table_path, storage, assignments, weights)
         if out is None:
             directory, shown = _place_of(spec)
         objectives = parse_objectives(objective) if objective else spec.objectives
         ends = default_reference_point(objectives) if objective else spec.reference_point
+        objectives, beside = _of_weights(objectives, spec.policy.weights, weights)
         table, chosen = sweep_table_and_choice(spec, objectives)
         note = ", ".join(part for part in (note, chosen.note()) if part)
     elif storage is not None or assignments:
         raise TableError(f"{table_path}: must be a SPEC for --storage and --set, got a table")
     else:
         objectives = parse_objectives(objective or DEFAULT_OBJECTIVES)
+        objectives, beside = _of_weights(objectives, weights_of(objectives), weights)
         ends = default_reference_point(objectives) if reference is None else ()
         _refuse_own_front(table_path, directory)
         table = read_table(table_path, objectives)
-        if objective:  # cells were selected by the sweep's own objectives
+        if objective or weights is not None:  # cells were selected by the sweep's own objectives
             table = table.drop(columns=[SELECTED, AT_KNEE], errors="ignore")
     reference_point = ends if reference is None else _reference_point(reference, objectives)
     front, usual = (
@@ -158,6 +167,7 @@ def main(
         )
         for keep in (keep_collapsed, False)
     )
+    below += beside if out is None else ""
     directory /= below.removeprefix("/")
     with written_into(directory):
         check_writable(directory)
@@ -192,6 +202,36 @@ def written_into(directory: Path) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or error
         raise InputError(f"{directory}: must be a writable folder: {reason}") from error
+
+
+def _sweep(
+    path: Path, storage: str | None, assignments: list[str] | None, weights: WeightsName | None
+) -> SweepSpec:
+    """Read a sweep that was started.
+
+    Raises:
+        InputError: it was not, or has no best weights, for which it is asked.
+    """
+    from orchestrator.spec.arguments import check_started, read_sweep  # noqa: PLC0415
+    from orchestrator.store.files.by_url import open_files  # noqa: PLC0415
+
+    spec = read_sweep(str(path), storage, assignments)
+    check_started(spec, open_files(spec.storage))
+    if weights == "best" and spec.policy.weights == "last":
+        raise InputError(
+            f"--weights must be last where a sweep keeps no others, as {spec.name}, got best; "
+            f"write `weights: best` into its file and start it again"
+        )
+    return spec
+
+
+def _of_weights(
+    objectives: tuple[Objective, ...], usual: WeightsName, weights: WeightsName | None
+) -> tuple[tuple[Objective, ...], str]:
+    """Return the objectives of the weights that are asked for, or else the usual ones, and the part
+    of a folder's name by which the front of others is told apart."""
+    beside = "" if weights in {None, usual} else f"/{weights}"
+    return on_weights(objectives, weights or usual), beside
 
 
 def _refuse_own_front(table_path: Path, directory: Path) -> None:

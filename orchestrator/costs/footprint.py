@@ -91,10 +91,12 @@ def footprint(
             return Footprint(bytes=None, free=_free(files), stored=stored)
         left = suites_left(planned, suites)
         kept += sum(_bytes_of_outcomes(trial.data, suite) for suite in left)
-        if not planned.progress.trained:
-            checkpoint = size * (1 + _moments(trial.training.optimiser))
+        lacks_last, lacks_best = not planned.progress.trained, planned.needs_best
+        kept += size * (lacks_last + lacks_best)
+        if lacks_last or lacks_best:
+            checkpoint = size * _states(trial, has_best=planned.best is not None)
             stays = _keeps_checkpoint(retention, trial)
-            kept += size + checkpoint * stays + BYTES_OF_RECORDS
+            kept += checkpoint * stays + BYTES_OF_RECORDS
             kept += BYTES_OF_ROW * planned.epochs_left
             largest = max(largest, checkpoint)
     in_training = min(at_once, len(pending)) * KEPT_CHECKPOINTS * largest
@@ -104,9 +106,18 @@ def footprint(
 def evaluations_by_suite(
     planned: PlannedTrial, suites: Sequence[Suite]
 ) -> list[tuple[Suite, Evaluation | None]]:
-    """Return the evaluations of a trial with the sweep's suites, the one that is asked for last."""
+    """Return the evaluations of a trial with the sweep's suites, the one that is asked for last;
+    then those of its best weights, where these are wanted."""
     *choice, own = suites
-    return [*((suite, planned.validation) for suite in choice), (own, planned.evaluation)]
+    its = planned.progress.best
+    states = [(planned.validation, planned.evaluation)]
+    if planned.best is not None and (planned.trains or its is not None):
+        states.append((None, None) if its is None else (its.validation, its.evaluation))
+    return [
+        (suite, record)
+        for validation, evaluation in states
+        for suite, record in [*((suite, validation) for suite in choice), (own, evaluation)]
+    ]
 
 
 def suites_left(planned: PlannedTrial, suites: Sequence[Suite]) -> list[Suite]:
@@ -146,6 +157,12 @@ def _bytes_of_weights(
 def bytes_stored(files: Files) -> int:
     """Bytes in the whole storage, all of whose files are listed for it."""
     return sum(files.sizes("").values())
+
+
+def _states(trial: Trial, *, has_best: bool) -> int:
+    """How many tensors a checkpoint has for each of the weights: itself, the optimiser's, the
+    average of weights, the best state so far."""
+    return 1 + _moments(trial.training.optimiser) + (trial.training.ema is not None) + has_best
 
 
 def _moments(optimiser: OptimiserSettings) -> int:

@@ -126,6 +126,7 @@ def _compared(
         is_confirmed=is_confirmed,
         is_claim_suite=spec.suite.claim,
         is_exploratory=shown_before is not None,
+        weights=spec.policy.weights,
     )
 
 

@@ -7,7 +7,7 @@ done, the store is not asked again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
@@ -27,6 +27,7 @@ from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.plan.search_progress import SearchProgress, search_progress
 from orchestrator.report.contrasts import reach_record, reach_text
 from orchestrator.report.results import suite_facts
+from orchestrator.results.choice import BEST_WEIGHTS
 from orchestrator.results.confirmation import Confirmed, confirmed, confirmed_images
 from orchestrator.results.reevaluation import coverage
 from orchestrator.search.stopping import recorded
@@ -38,6 +39,7 @@ from orchestrator.store.files.by_url import open_files
 from orchestrator.store.records.read_only import only_read
 from orchestrator.store.sweeps.starts import all_starts
 from orchestrator.table.setting_values import setting_column
+from orchestrator.terminal.units import count_text
 from trainer.data import DataSettings, MissingData, fingerprint
 from trainer.terminal.console import print_table, print_titled
 from trainer.terminal.json_text import print_json
@@ -116,6 +118,7 @@ def show_plan(
         said += covered.lines()
     if spec.auto_precision is not None:
         said.append(("precision", explained(spec.auto_precision)))
+    said += _best_weights(spec, plan)
     for label, rule in spec.rules.items():
         said.append(("stopping", f"{label} {rule.words()}"))
     said += fresh.lines() if fresh else ()
@@ -138,6 +141,21 @@ def _confirmation_record(found: Confirmed | None, coming: Ahead | None) -> dict[
     if found is None:
         return None
     return found.record() | (coming.record() if coming else {})
+
+
+def _best_weights(spec: SweepSpec, plan: Plan) -> Iterator[tuple[str, str]]:
+    """Yield what the best weights take, where the sweep wants them: a title and a sentence."""
+    if spec.policy.weights != "best":
+        return
+    capped = ", since training.max_passes is a cap" if spec.space.is_capped else ""
+    again = [it for it in plan.asked_for() if it.progress.trained and it.progress.lacks_best]
+    said = f"{BEST_WEIGHTS}{capped}"
+    if again:
+        said += (
+            f"; {count_text(len(again))} trained trials are trained once more for them: nobody "
+            f"watched for them under these settings of validation"
+        )
+    yield "weights", said
 
 
 class _DataHere:
@@ -190,6 +208,7 @@ def _record(
         "left": coming.record(),
         "trials": trials,
         "stopping": recorded(spec.rules),
+        "weights": spec.policy.weights,
         "contrasts": reach_record(spec.contrasts.pairs, len(_compared_seeds(spec))),
     }
     if spec.auto_precision is not None:

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from orchestrator.execution.backend import Workload, no_more
 from orchestrator.plan.planned_trial import PlannedTrial
+from orchestrator.plan.progress import progress_of
 from orchestrator.search.stopping import Pruning, Rules, pruning_in_force, restored
 from orchestrator.store import Failure, Progress, Store, StoredTrial
 from orchestrator.store.leases.lease import LeaseState, SilenceTimer
@@ -213,7 +214,7 @@ class Queue:
             self._looked[planned.id] = self._clock()
             return None
         # only now: what whoever let go of it has done is there to be seen
-        progress = stored.progress(self._suite_id, self._validation_id)
+        progress = progress_of(planned, stored, self._suite_id, self._validation_id)
         is_ours = progress.lease is None or progress.lease.number <= self._attempts[planned.id]
         is_wanted = planned.again is not None and not stored.has_weights()
         is_left = not progress.is_evaluated or is_wanted
@@ -274,7 +275,8 @@ class Queue:
     def _leave(self, planned: PlannedTrial, reason: str) -> None:
         """Drop a waiting trial that cannot be trained. One that has a checkpoint of its own by now
         needs no parent any more, and stays."""
-        begun = replace(planned, progress=self._store.trial(planned.id).progress(self._suite_id))
+        stored = self._store.trial(planned.id)
+        begun = replace(planned, progress=progress_of(planned, stored, self._suite_id, None))
         if not begun.needs_parents:
             self._known[planned.id] = self._waiting[planned.id] = begun
             self._blocked.pop(planned.id, None)

@@ -143,7 +143,7 @@ def _draw_side(axes: Axes, front: Front, style: MethodStyle) -> None:
     gain, cost = front.objectives
     trials = front.measured
     for is_hollow in (False, True):
-        chosen = trials[is_collapsed(trials) == is_hollow]
+        chosen = trials[is_collapsed(trials, front.objectives) == is_hollow]
         axes.scatter(
             100 * chosen[cost.name],
             100 * chosen[gain.name],

@@ -37,7 +37,7 @@ from orchestrator.figures.placement import Placement
 from orchestrator.figures.style import DPI, GREY, INK, RC, Array, method_styles, save
 from orchestrator.pareto.eligibility import is_collapsed, is_under_attack
 from orchestrator.pareto.front import Front, settings_columns, warned
-from orchestrator.table.columns import declared, is_fraction
+from orchestrator.table.columns import declared, is_fraction, of_weights
 from orchestrator.table.objectives import Objective, minimised
 from trainer.terminal.table import printable
 
@@ -107,7 +107,7 @@ def staircase(points: npt.ArrayLike, reference_point: npt.ArrayLike) -> Array:
 def _scene(front: Front, placement: Placement) -> Scene:
     """Gather what both panels show, in the units of the axes."""
     first, second = plane = front.objectives[:2]
-    cost = next((o for o in plane if o.name == SACRIFICE), second)
+    cost = next((o for o in plane if of_weights(o.name, "last") == SACRIFICE), second)
     gain = first if cost is second else second
     x, y = (gain, cost) if placement == "paper" else (second, first)
     factors = np.array([_factor(x), _factor(y)])
@@ -120,7 +120,7 @@ def _scene(front: Front, placement: Placement) -> Scene:
     trials = trials.assign(
         x=trials[x.name] * factors[0],
         y=trials[y.name] * factors[1],
-        is_collapsed=is_collapsed(trials),
+        is_collapsed=is_collapsed(trials, front.objectives),
     )
     means = means.assign(
         x=means[f"{x.name}_mean"] * factors[0],
@@ -265,7 +265,7 @@ def _small_print(front: Front, note: str) -> list[str]:
     counted = [_counted(len(trials), "trial")]
     if "seed" in trials:
         counted.append(_counted(trials["seed"].nunique(), "seed"))
-    if collapsed := int(is_collapsed(trials).sum()):
+    if collapsed := int(is_collapsed(trials, front.objectives).sum()):
         on = "let on the front" if front.keep_collapsed else "kept off the front"
         counted.append(f"{collapsed} collapsed and {on}")
     lacking = int((front.cells["seeds"] < front.cells["planned"]).sum())

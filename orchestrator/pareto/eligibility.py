@@ -21,8 +21,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from orchestrator.table.columns import COLLAPSED, CONSTANT, UNION, Direction, declared
-from orchestrator.table.objectives import Objective, minimised
+from orchestrator.table.columns import (
+    COLLAPSED,
+    CONSTANT,
+    UNION,
+    Direction,
+    declared,
+    of_weights,
+)
+from orchestrator.table.objectives import Objective, minimised, weights_of
 
 AT_FLOOR = f"{UNION} no higher than a constant classifier's"
 """Reason for which a row is kept off the front for its union accuracy."""
@@ -34,18 +41,22 @@ def is_measured(table: pd.DataFrame, objectives: Sequence[Objective]) -> pd.Seri
     return _is_done(table) & pd.Series(is_finite, index=table.index)
 
 
-def is_collapsed(table: pd.DataFrame) -> pd.Series[bool]:
-    """Mark rows that say that their model has collapsed; none if the table has no such column."""
-    if COLLAPSED not in table:
+def is_collapsed(table: pd.DataFrame, objectives: Sequence[Objective]) -> pd.Series[bool]:
+    """Mark rows that say that the model has collapsed that the objectives are of; none if the table
+    has no such column."""
+    column = of_weights(COLLAPSED, weights_of(objectives))
+    column = column if column in table else COLLAPSED
+    if column not in table:
         return pd.Series(False, index=table.index)
-    return table[COLLAPSED].eq(True).fillna(False).astype(bool)
+    return table[column].eq(True).fillna(False).astype(bool)
 
 
 def is_at_floor(table: pd.DataFrame, objectives: Sequence[Objective]) -> pd.Series[bool]:
     """Mark rows with a union no higher than a constant classifier's, if it is an objective."""
-    if Objective(UNION, Direction.MAXIMISE) not in objectives or CONSTANT not in table:
+    union = of_weights(UNION, weights_of(objectives))
+    if Objective(union, Direction.MAXIMISE) not in objectives or CONSTANT not in table:
         return pd.Series(False, index=table.index)
-    return (table[UNION] <= table[CONSTANT]).fillna(False).astype(bool)
+    return (table[union] <= table[CONSTANT]).fillna(False).astype(bool)
 
 
 def takes_part(
@@ -59,7 +70,7 @@ def takes_part(
     part = is_measured(table, objectives)
     if keep_collapsed:
         return part
-    return part & ~is_collapsed(table) & ~is_at_floor(table, objectives)
+    return part & ~is_collapsed(table, objectives) & ~is_at_floor(table, objectives)
 
 
 def reasons(
@@ -69,7 +80,7 @@ def reasons(
     found = pd.Series(pd.NA, index=table.index, dtype="object")
     if not keep_collapsed:
         found[is_at_floor(table, objectives)] = AT_FLOOR
-        found[is_collapsed(table)] = COLLAPSED
+        found[is_collapsed(table, objectives)] = COLLAPSED
     finite = np.isfinite(minimised(table, objectives))
     for column, objective in reversed(list(enumerate(objectives))):
         found[~finite[:, column]] = f"{objective.name} is empty or not finite"

@@ -208,7 +208,7 @@ def cells(
     cell = cell_numbers(table, objectives)
     counted = is_measured(rows, objectives)
     counts = pd.DataFrame(
-        {"seeds": counted, "planned": True, COLLAPSED: is_collapsed(rows) & counted},
+        {"seeds": counted, "planned": True, COLLAPSED: is_collapsed(rows, objectives) & counted},
         index=rows.index,
     )
     constants = [CONSTANT] if CONSTANT in rows else []

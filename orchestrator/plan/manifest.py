@@ -19,7 +19,13 @@ from orchestrator.plan.planned_trial import NOTHING, PlannedTrial
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Files, Progress, Store
 from orchestrator.store.records.layout import SweepFolder
-from orchestrator.store.sweeps.records import ManifestEntry, ManifestRecord, Proposal
+from orchestrator.store.sweeps.records import (
+    ManifestBest,
+    ManifestEntry,
+    ManifestRecord,
+    Proposal,
+)
+from orchestrator.store.trials.progress import BestProgress
 from trainer.data import DataSettings, MissingData, fingerprint
 from trainer.input.problems import BadInput
 from trainer.input.settings import content_id
@@ -119,6 +125,19 @@ def _entry(planned: PlannedTrial) -> ManifestEntry:
         # The suite is the same for all, and the specification has it.
         evaluation=evaluation and evaluation.model_copy(update={"suite": None}),
         validation=validation and validation.model_copy(update={"suite": None}),
+        best=_best_entry(planned) if is_done else None,
+    )
+
+
+def _best_entry(planned: PlannedTrial) -> ManifestBest | None:
+    its = planned.progress.best
+    if its is None or its.result is None or its.evaluation is None:
+        return None
+    return ManifestBest(
+        key=its.key,
+        result=its.result,
+        evaluation=its.evaluation.model_copy(update={"suite": None}),
+        validation=its.validation and its.validation.model_copy(update={"suite": None}),
     )
 
 
@@ -127,6 +146,7 @@ def _settled(entry: ManifestEntry) -> Progress:
         result=entry.result,
         evaluation=entry.evaluation,
         validation=entry.validation,
+        best=None if entry.best is None else BestProgress(**dict(entry.best)),
         epochs_done=entry.epochs,
         steps_done=NOTHING.steps_done,
         lease=None,

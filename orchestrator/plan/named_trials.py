@@ -61,9 +61,10 @@ def named_trials(
     cells = []
     for cell, its_seeds in wanted:
         trial = cell.trial.model_copy(update={"fingerprint": found(cell.trial.data)})
-        cells.append((cell, its_seeds, trial, trial.content()))
+        best = trial.validation_id if spec.policy.weights == "best" else None
+        cells.append((cell, its_seeds, trial, trial.content(), best))
     for seed in seeds:
-        for cell, its_seeds, trial, content in cells:
+        for cell, its_seeds, trial, content, best in cells:
             if seed not in its_seeds:
                 continue
             own = {"seed": seed, **parents.of(cell, seed)}
@@ -80,5 +81,6 @@ def named_trials(
                 sibling=None,
                 trains=spec.reevaluation is None,
                 left_out=None,
+                best=best,
                 stage=stage,
             )

@@ -12,6 +12,7 @@ from orchestrator.plan.confirmation import Confirmation, Kept, cells_to_confirm,
 from orchestrator.plan.named_trials import blamed_on, named_trials
 from orchestrator.plan.parents import in_turn, with_parents, within_reach
 from orchestrator.plan.planned_trial import PlannedTrial, Sibling, Stage
+from orchestrator.plan.progress import as_settled, progress_of
 from orchestrator.plan.proposed import cells_with_seeds, planned_anyway, so_far, trials_left
 from orchestrator.plan.weights_again import with_weights_again
 from orchestrator.search.stopping import Pruning, pruning_in_force
@@ -176,7 +177,7 @@ def make_plan(
     kept = None if trials_left(spec, proposals) else read_kept(spec, trials, store.files)
     if kept is not None:
         plan = _confirmed(plan, spec, kept, fingerprint_of)
-    known = (replace(t, progress=settled[t.id]) if t.id in settled else t for t in plan.every)
+    known = (as_settled(planned, settled.get(planned.id)) for planned in plan.every)
     plan = plan.with_every(tuple(known))
     return _with_weights_again(_with_siblings(_looked_at(plan, store, spec), store), store)
 
@@ -286,7 +287,7 @@ def _looked_at(plan: Plan, store: Store, spec: SweepSpec) -> Plan:
         if planned.progress.is_evaluated or planned.id not in begun:
             return planned
         stored = store.trial(planned.id)
-        progress = stored.progress(plan.suite_id, plan.validation_id)
+        progress = progress_of(planned, stored, plan.suite_id, plan.validation_id)
         if progress.trained and not progress.is_evaluated and not progress.is_held:
             purpose = None if planned.trains else plan.suite_id
             attempts = [None, *came_for(stored.past_attempts(), purpose)]
@@ -313,7 +314,7 @@ def _with_siblings(plan: Plan, store: Store) -> Plan:
         if not families or planned.progress.has_begun:
             return planned
         members = families.get(planned.trial.family, ())
-        return replace(planned, sibling=_sibling(planned.trial, members, store))
+        return replace(planned, sibling=_sibling(planned.trial, members, store, planned.best))
 
     return plan.with_every(with_parents(mapped(look, plan.every, store.files)))
 
@@ -326,9 +327,11 @@ def with_republished(plan: Plan, store: Store) -> Plan:
         if planned.status not in {"pending", "stopped"} or not planned.progress.lease:
             return planned
         stored = store.trial(planned.id)
-        is_lost = not planned.progress.trained and planned.trains
-        found = stored.unpublished(planned.trial) if is_lost else None
-        return replace(planned, is_republished=found is not None)
+        lost: list[str | None] = [] if planned.progress.trained else [None]
+        lost += [planned.best] if planned.progress.lacks_best else []
+        found = (stored.unpublished(planned.trial, best=best) for best in lost)
+        is_republished = planned.trains and bool(lost) and None not in found
+        return replace(planned, is_republished=is_republished)
 
     return plan.with_every(mapped(look, plan.every, store.files))
 
@@ -351,17 +354,20 @@ def _families(files: Files) -> dict[str, list[tuple[int, str]]]:
     return {family: sorted(members, reverse=True) for family, members in found.items()}
 
 
-def _sibling(trial: Trial, members: Sequence[tuple[int, str]], store: Store) -> Sibling | None:
+def _sibling(
+    trial: Trial, members: Sequence[tuple[int, str]], store: Store, best: str | None
+) -> Sibling | None:
     for epochs, trial_id in members:
         if epochs >= trial.training.epochs:
             continue
-        progress = store.trial(trial_id).progress("")
-        if not progress.has_begun:
+        progress = store.trial(trial_id).progress("", best=best)
+        if not (progress.has_begun or progress.trained):
             continue
         reason = None
         if not trial.training.optimiser.is_constant:
             reason = f"the learning rates of {trial_id} ({epochs} epochs) differ from the first on"
         elif not progress.epochs_done:
-            reason = f"{trial_id} ({epochs} epochs) has no checkpoint any more"
+            which = "with its best state so far" if best else "any more"
+            reason = f"{trial_id} ({epochs} epochs) has no checkpoint {which}"
         return Sibling(id=trial_id, epochs=progress.epochs_done, reason=reason)
     return None

@@ -40,6 +40,7 @@ class PlannedTrial:
     pruning: Pruning | None = None  # by which it is ended under the sweep's rules
     again: str | None = None  # why it is trained once more, though it has been
     stage: Stage = "sweep"
+    best: str | None = None  # settings of validation whose best weights are wanted; None: none are
 
     @property
     def evaluation(self) -> Evaluation | None:
@@ -55,8 +56,12 @@ class PlannedTrial:
     @property
     def evaluations(self) -> tuple[Evaluation, ...]:
         """Records of the evaluations that there are for the sweep, each once."""
-        found = [each for each in (self.validation, self.evaluation) if each is not None]
-        return tuple(found[:1] if len(found) == 2 and found[0] == found[1] else found)
+        best = () if self.progress.best is None else self.progress.best.evaluations
+        found: list[Evaluation] = []
+        for each in (self.validation, self.evaluation, *best):
+            if each is not None and each not in found:
+                found.append(each)
+        return tuple(found)
 
     @property
     def status(self) -> Status:
@@ -67,7 +72,9 @@ class PlannedTrial:
             return "failed"
         if self.progress.is_held:
             return "running"
-        if self.progress.evaluation is not None:  # of before it was evaluated on validation too
+        best = self.progress.best
+        is_known = best is None or best.evaluation is not None
+        if self.progress.evaluation is not None and is_known:  # of before validation was, too
             return "done"
         if self.pruning is not None:
             return "pruned"
@@ -90,6 +97,12 @@ class PlannedTrial:
         return self.status == "done" and self.progress.lacks_validation
 
     @property
+    def needs_best(self) -> bool:
+        """Whether its best weights are wanted, and are still to be found by training."""
+        is_known = self.progress.best is not None and self.progress.best.result is not None
+        return self.best is not None and self.trains and not is_known
+
+    @property
     def title(self) -> str:
         """Name of the trial for people, such as `pareto rho=0.4 seed=1`."""
         settings = [named_value(k, v) for k, v in self.settings.items() if v is not None]
@@ -102,7 +115,8 @@ class PlannedTrial:
         done = self.progress.epochs_done
         if self.sibling is not None and self.sibling.is_usable:
             done = self.sibling.epochs
-        is_over = self.progress.trained or self.is_republished or self.pruning is not None
+        is_trained = self.progress.trained and not self.progress.lacks_best
+        is_over = is_trained or self.is_republished or self.pruning is not None
         return 0 if is_over else epochs - done
 
     @property
@@ -122,7 +136,7 @@ class PlannedTrial:
             return "its whole weights are published again; evaluation if that is gone too"
         if not self.epochs_left:
             return "evaluation on validation images" if self.is_to_be_validated else "evaluation"
-        if self.needs_parents or self.again is not None:
+        if self.needs_parents or self.why_again is not None:
             return self._todo_with_others()
         epochs = self.trial.training.epochs
         of_all = "" if self.epochs_left == epochs else f" of {epochs}"
@@ -132,13 +146,20 @@ class PlannedTrial:
         goes_on = f"goes on from {self.sibling.id}"
         return f"{todo}; {goes_on if self.sibling.is_usable else f'anew: {self.sibling.reason}'}"
 
+    @property
+    def why_again(self) -> str | None:
+        """Why the trial is trained once more, though it has been; None where it is not."""
+        if self.again is None and self.progress.trained and self.progress.lacks_best:
+            return "its best weights under these settings of validation were not kept"
+        return self.again
+
     def _todo_with_others(self) -> str:
-        """What is left to do of a trial that stands on others, or that others stand on."""
+        """What is left to do of a trial that stands on others, or is trained again."""
         epochs, derivation = self.epochs_left, self.trial.derivation
         awaited = ", ".join(self.waits_for)
-        if self.again is not None:
+        if self.why_again is not None:
             waits = f"waits for {awaited}, then " if awaited else ""
-            return f"{waits}{epochs} epochs once more: {self.again}"
+            return f"{waits}{epochs} epochs once more: {self.why_again}"
         if not awaited:
             return f"{epochs} epochs {derivation}, evaluation"
         if self.trial.replay is None:

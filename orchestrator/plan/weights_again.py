@@ -34,7 +34,7 @@ def _again(planned: PlannedTrial, heir: str, store: Store, suite_id: str) -> Pla
     stored = store.trial(planned.id)
     if not planned.progress.trained or stored.has_weights():
         return planned
-    progress = stored.progress(suite_id)
+    progress = stored.progress(suite_id, best=planned.best)
     if not progress.trained:  # a manifest may call done what a person has deleted
         return replace(planned, progress=progress)
     reason = f"its weights were given up, and {heir} needs them"

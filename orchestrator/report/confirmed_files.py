@@ -12,7 +12,13 @@ from orchestrator.pareto.front import extract_front
 from orchestrator.report.front_files import write_front
 from orchestrator.results.confirmation import Confirmed
 from orchestrator.results.table_files import write_csv
-from orchestrator.table.objectives import Objective, default_reference_point, parse_objectives
+from orchestrator.table.objectives import (
+    Objective,
+    default_reference_point,
+    on_weights,
+    parse_objectives,
+    weights_of,
+)
 
 TABLE = "confirmed.csv"
 STRICT = parse_objectives(["union_accuracy", "natural_accuracy"])
@@ -48,10 +54,13 @@ def write_confirmed(
     """
     write_csv(table, directory / TABLE)
     paths = [directory / TABLE]
+    weights = weights_of(objectives)
+    strict = on_weights(STRICT, weights)
     fronts = {
         CONFIRMED: (objectives, reference_point),
-        CONFIRMED_STRICT: (STRICT, default_reference_point(STRICT)),
+        CONFIRMED_STRICT: (strict, default_reference_point(strict)),
     }
+    models = f"{found.models} (best weights)" if weights == "best" else found.models
     state = "confirmed" if found.is_complete else f"{found.done} of {found.trials} trials"
     for names, (its_objectives, ends) in fronts.items():
         front = extract_front(
@@ -62,7 +71,7 @@ def write_confirmed(
             directory,
             names=names,
             placement=PLACEMENTS[0],
-            note=f"{data}, {found.models}, {state}, {found.split} images",
+            note=f"{data}, {models}, {state}, {found.split} images",
             facts={"confirmation": found.record()},
         )
     return paths

@@ -23,6 +23,8 @@ from orchestrator.pareto.surroundings import Surroundings, surroundings
 from orchestrator.pareto.verdicts import LEAST_SEEDS, SIGNIFICANCE
 from orchestrator.results.reevaluation import Coverage
 from orchestrator.results.table_files import write_csv
+from orchestrator.table.best_weights import standing_on
+from orchestrator.table.columns import WeightsName
 from trainer.terminal.json_text import json_text
 
 CONTRAST_FILES = ("contrasts.json", "contrasts.csv")
@@ -43,6 +45,7 @@ class Comparison:
     is_confirmed: bool  # whether they were trained after their cells were chosen, all of them
     split: str  # images that the numbers stand on
     is_exploratory: bool  # whether test numbers were shown before the contrasts were named
+    weights: WeightsName = "last"  # of the models
 
     @property
     def doubts(self) -> list[str]:
@@ -63,6 +66,7 @@ class Comparison:
             "stands_on": {
                 "models": self.models,
                 "is_confirmed": self.is_confirmed,
+                "weights": self.weights,
                 "images": self.split,
                 "suite": self.suite,
                 "is_claim_suite": self.is_claim_suite,
@@ -101,7 +105,8 @@ class Comparison:
             return
         sacrifice = f"{100 * found.largest_sacrifice:g}"
         yield "", f"in points of union accuracy, the mean over sacrifices up to {sacrifice} points"
-        yield "", f"under {self.suite}, on {self.split or 'unnamed'} images and {self.models}"
+        best = " (their best weights)" if self.weights == "best" else ""
+        yield "", f"under {self.suite}, on {self.split or 'unnamed'} images and {self.models}{best}"
         doubts = ", ".join(self.doubts)
         yield "", f"so no claim is made: {doubts}" if doubts else "so the verdicts are claims"
         for front, it in self.surroundings:
@@ -143,6 +148,7 @@ def compared(
     is_confirmed: bool = False,
     is_claim_suite: bool,
     is_exploratory: bool,
+    weights: WeightsName = "last",
 ) -> Comparison:
     """Compare the methods of a sweep's table, the primary pairs with tests.
 
@@ -154,7 +160,9 @@ def compared(
         is_confirmed: whether all of them were trained after their cells were chosen.
         is_claim_suite: whether the suite says that it is strong enough for claims.
         is_exploratory: whether test numbers were shown before the contrasts were named.
+        weights: those whose columns of both tables are compared.
     """
+    table, choosing = standing_on(table, weights), standing_on(choosing, weights)
     found = contrasted(
         table,
         pairs=pairs,
@@ -182,6 +190,7 @@ def compared(
         is_claim_suite=is_claim_suite,
         split=split_of(table),
         is_exploratory=is_exploratory,
+        weights=weights,
     )
 
 

@@ -14,6 +14,7 @@ from orchestrator.figures.placement import Placement
 from orchestrator.pareto.eligibility import is_collapsed
 from orchestrator.pareto.front import Front, is_selected, settings_columns, settings_of
 from orchestrator.results.table_files import write_csv
+from orchestrator.table.objectives import weights_of
 from trainer.terminal.json_text import json_text
 
 if TYPE_CHECKING:
@@ -28,19 +29,21 @@ def front_record(front: Front) -> dict[str, Any]:
     """The front as values of JSON, as `front.json` has it; empty cells are null."""
     settings = settings_columns(front.points, front.objectives)
     has_split = "split" in front.measured
+    collapsed = is_collapsed(front.measured, front.objectives)
     return {
         "objectives": [
             {"name": objective.name, "direction": str(objective.direction)}
             for objective in front.objectives
         ],
         "reference_point": list(front.reference_point),
+        "weights": weights_of(front.objectives),
         "hypervolume": front.hypervolume,
         "knee": front.knee,
         "is_selected_apart": front.is_selected_apart,
         "selected": list(front.measured["trial_id"][is_selected(front.measured)]),
         "splits": sorted(front.measured["split"].dropna().unique()) if has_split else [],
         "trials": {"used": front.used, "dropped": front.dropped},
-        "collapsed": list(front.measured["trial_id"][is_collapsed(front.measured)]),
+        "collapsed": list(front.measured["trial_id"][collapsed]),
         "keep_collapsed": front.keep_collapsed,
         "constant_accuracy": front.constant_accuracy,
         "points": [

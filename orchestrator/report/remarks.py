@@ -13,7 +13,8 @@ import pandas as pd
 
 from orchestrator.pareto.eligibility import is_collapsed, is_under_attack, reasons
 from orchestrator.pareto.front import Front, settings_columns, settings_of, warned
-from orchestrator.table.columns import WARNINGS, WORST
+from orchestrator.table.columns import WARNINGS, WORST, of_weights
+from orchestrator.table.objectives import weights_of
 from orchestrator.table.setting_values import named_value
 
 MOST = 10
@@ -60,7 +61,7 @@ def what_differs(kept: Front, usual: Front) -> str:
 
 
 def _of_collapsed(front: Front, settings: SettingsByMethod) -> Iterator[tuple[str, str]]:
-    collapsed = front.measured[is_collapsed(front.measured)]
+    collapsed = front.measured[is_collapsed(front.measured, front.objectives)]
     if len(collapsed):
         named = (_trial(row, settings) for row in _first(collapsed))
         counted = f"{len(collapsed)} of {len(front.measured)} right on one class at most"
@@ -72,11 +73,13 @@ def _of_saturation(front: Front) -> Iterator[tuple[str, str]]:
     look alike, whatever they are worth. The standard trials, which nothing defends, may be at the
     lower end where all others are at the upper one. Collapsed models, which answer alike whatever
     they are shown, tell nothing of a category."""
-    trials = front.measured[~is_collapsed(front.measured)]
+    trials = front.measured[~is_collapsed(front.measured, front.objectives)]
     defended = trials[trials["method"] != STANDARD] if "method" in trials else trials
     if defended.empty:
         return
-    for name in filter(WORST.has, trials.columns):
+    weights = weights_of(front.objectives)
+    for worst in filter(WORST.has, trials.columns):
+        name = of_weights(worst, weights)
         if (trials[name] < LOW).all():
             yield "saturated", f"{name} is below {100 * LOW:g} % in {_EVERY}: {_TELLS_NOTHING}"
         elif (defended[name] > HIGH).all():

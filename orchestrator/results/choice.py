@@ -12,9 +12,17 @@ from orchestrator.results.shown import data_names, question
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Files
 from orchestrator.store.sweeps.ledger import reads_by_sweep, reads_of
+from orchestrator.table.columns import WeightsName
 from trainer.evaluation.suite import SplitName
 
 SHOWN_LATER = "the test set is shown once a start has left nothing to do"
+
+
+BEST_WEIGHTS = (
+    "fronts and contrasts are of the weights that did best on validation images that steer; the "
+    "last epoch's stand beside them in the tables"
+)
+"""What fronts stand on under `weights: best`, for people."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +36,7 @@ class Choice:
     is_held_back: bool  # test numbers wait until the sweep is complete
     shown_before: str | None  # when test numbers of other trials of the sweep were; UTC, ISO 8601
     reads: int | None  # of the test set under the suite, by all sweeps; None: not counted
+    weights: WeightsName = "last"  # that fronts and what is selected stand on
 
     @property
     def is_reliable(self) -> bool:
@@ -41,15 +50,18 @@ class Choice:
         else:
             again = f", shown {self.reads} times so far" if (self.reads or 0) > 1 else ""
             yield "numbers", f"of {self.split} images{again}"
+        if self.weights == "best":
+            yield "weights", BEST_WEIGHTS
         yield "selected", self._selected()
         if self.shown_before is not None:
             yield "exploratory", self._exploratory()
 
     def note(self) -> str:
         """Say in brief what chose, for the small print of pictures."""
+        said = ["best weights"] if self.weights == "best" else []
         if self.images is None:
-            return "nothing selected"
-        said = [f"knee chosen on {self._by}"]
+            return ", ".join([*said, "nothing selected"])
+        said += [f"knee chosen on {self._by}"]
         said += [f"not among {self.unpicked} trials"] if self.unpicked else []
         said += ["optimistic"] if self.is_optimistic else []
         said += [] if self.is_reliable else ["pick unreliable"]
@@ -60,6 +72,7 @@ class Choice:
         """The choice as values of JSON, as `front.json` has it under `selection`."""
         return {
             "by": self.selection,
+            "weights": self.weights,
             "images": self.images,
             "unpicked": self.unpicked,
             "is_reliable": self.is_reliable,
@@ -133,6 +146,7 @@ def choice(
         reads=max(reads_of(files, data, spec.suite.id) for data in data_names(plan))
         if counts_reads
         else None,
+        weights=spec.policy.weights,
     )
 
 

@@ -37,8 +37,8 @@ class FewSteps:
 
 def few_steps(spec: SweepSpec, plan: Plan, store: Store, images: Images) -> FewSteps:
     """Take the shares over trials that are done, the references left out: on the very images whose
-    numbers people are shown, of validation images those that pick. Of more than `MOST_READ` some
-    are read, evenly spread over the plan."""
+    numbers people are shown, of validation images those that pick, and of the weights that fronts
+    stand on. Of more than `MOST_READ` some are read, evenly spread over the plan."""
     suite = spec.suite
     if images != "suite" and spec.choice_suite is not None:
         suite = spec.choice_suite
@@ -58,12 +58,13 @@ Withstood = Mapping[str, tuple[int, ...]]
 
 
 def _picking(planned: PlannedTrial, suite: Suite, store: Store) -> Withstood | None:
-    evaluation = planned.validation
+    best = planned.progress.best
+    evaluation = planned.validation if best is None else best.validation
     if evaluation is None or evaluation.halves is None:  # not told apart: all of them pick
         return _of_bits(planned, suite, store)
     return evaluation.halves.picking.withstood
 
 
 def _of_bits(planned: PlannedTrial, suite: Suite, store: Store) -> Withstood | None:
-    outcomes = store.trial(planned.id).outcomes(suite.id)
+    outcomes = store.trial(planned.id).outcomes(suite.id, best=planned.best)
     return None if outcomes is None else outcomes.withstood()

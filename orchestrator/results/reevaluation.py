@@ -62,7 +62,12 @@ def reevaluated(spec: SweepSpec, suite_path: str, *, only_front: bool) -> SweepS
     except ValueError as error:
         message = f"{error}, got {label(name)}; rename the file"
         raise BadInput(Problem("--evaluate", "", message)) from None
-    columns = columns_of_numbers(suite, (*spec.cells, *spec.probes), spec.settings)
+    columns = columns_of_numbers(
+        suite,
+        (*spec.cells, *spec.probes),
+        spec.settings,
+        has_best=spec.policy.weights == "best",
+    )
     for objective in spec.objectives:
         if objective.name not in columns:
             raise written.fail(

@@ -29,12 +29,15 @@ from orchestrator.store.records.read_only import only_read
 from orchestrator.store.trials.records import Evaluation, Result
 from orchestrator.table.columns import (
     AT_KNEE,
+    BEST,
     SELECTED,
     ColumnKind,
     columns_under,
+    is_of_best,
     measured_numbers,
+    of_weights,
 )
-from orchestrator.table.objectives import Objective
+from orchestrator.table.objectives import Objective, weights_of
 from orchestrator.table.setting_values import is_mix, value_text
 
 DTYPES = {ColumnKind.FRACTION: "float64", ColumnKind.NUMBER: "float64", ColumnKind.WHOLE: "Int64"}
@@ -82,19 +85,23 @@ def table_on(spec: SweepSpec, plan: Plan, images: Images) -> pd.DataFrame:
     Robustness score: the mean over the suite's categories of `robust_accuracy_*`, minus the
     same of the standard reference. Sacrificed accuracy: the reference's natural accuracy minus
     the trial's. The reference is the mean over the seeds of the standard trials that are done;
-    where none is, scores are empty. Under another suite than the sweep's own a trial is done once
+    where none is, scores are empty. The best weights, in a sweep that has them, are taken against
+    the reference's best ones. Under another suite than the sweep's own a trial is done once
     it is evaluated under that.
     """
     categories, settings = spec.suite.seen, spec.settings
-    columns = columns_under(categories, spec.suite.unseen)
+    has_best = spec.policy.weights == "best"
+    columns = columns_under(categories, spec.suite.unseen, has_best=has_best)
     rows = pd.DataFrame([_row(spec, planned, images) for planned in plan.trials])
     references = rows["is_reference"] & (rows["status"] == "done")
     table = rows.reindex(columns=[*columns, *settings])
-    robust = table[[f"robust_accuracy_{c}" for c in categories]].mean(axis=1, skipna=False)
-    table["robustness_score"] = robust - robust[references].mean()
+    for begin in ("", BEST) if has_best else ("",):  # best against best, last against last
+        its = [f"{begin}robust_accuracy_{category}" for category in categories]
+        robust = table[its].astype(float).mean(axis=1, skipna=False)
+        table[f"{begin}robustness_score"] = robust - robust[references].mean()
+        natural = table[f"{begin}natural_accuracy"].astype(float)
+        table[f"{begin}sacrificed_accuracy"] = natural[references].mean() - natural
     table["constant_accuracy"] = _over_equal_data(table["constant_accuracy"], plan)
-    natural = table["natural_accuracy"]
-    table["sacrificed_accuracy"] = natural[references].mean() - natural
     for name in settings:
         table[name] = _setting_column([planned.settings[name] for planned in plan.trials])
     table = table.astype({name: DTYPES[columns[name].kind] for name in measured_numbers(columns)})
@@ -129,7 +136,8 @@ def sweep_table_and_choice(
         plan = make_plan(spec, store, fingerprint_of=known.fingerprint, settled=known.settled)
         images = shown_images(spec, plan, files)
         table = trials_table(replace(spec, objectives=objectives), plan, images)
-        return table, choice(spec, plan, files, images, counts_reads=True)
+        chosen = choice(spec, plan, files, images, counts_reads=True)
+        return table, replace(chosen, weights=weights_of(objectives))
 
 
 def _row(spec: SweepSpec, planned: PlannedTrial, images: Images) -> dict[str, Any]:
@@ -147,6 +155,7 @@ def _row(spec: SweepSpec, planned: PlannedTrial, images: Images) -> dict[str, An
         "is_reference": planned.is_reference,
         **_of_training(planned, planned.progress.result if evaluation else None),
         **_of_evaluation(evaluation, images),
+        **(_of_best(planned, images) if evaluation else {}),
         "failure": None if failure is None else f"{failure.kind}: {failure.message}",
         "pruned": str(planned.pruning) if planned.status == "pruned" else None,
     }
@@ -181,6 +190,25 @@ def _of_evaluation(evaluation: Evaluation | None, images: Images) -> dict[str, A
         "constant_accuracy": np.nan if constant is None else constant,
         "warnings": "; ".join(warning.code for warning in evaluation.warnings) or None,
     }
+
+
+def _of_best(planned: PlannedTrial, images: Images) -> dict[str, Any]:
+    """Return what is known of a trial's best weights, by column; nothing where none are kept."""
+    its = planned.progress.best
+    if its is None or its.result is None:
+        return {}
+    evaluation = its.evaluation if images == "suite" else its.validation
+    found: dict[str, Any] = {} if evaluation is None else _of_evaluation(evaluation, images)
+    return {
+        f"{BEST}epoch": its.result.best_epoch,
+        **{of_weights(name, "best"): value for name, value in found.items() if _has_best(name)},
+        f"{BEST}collapsed": its.result.collapsed,
+    }
+
+
+def _has_best(name: str) -> bool:
+    """Whether a column has another of the best weights beside it."""
+    return is_of_best(of_weights(name, "best"))
 
 
 def _over_equal_data(constants: pd.Series[float], plan: Plan) -> pd.Series[float]:

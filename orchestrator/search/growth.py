@@ -40,7 +40,12 @@ def observe(spec: SweepSpec, plan: Plan) -> Known:
     """Gather what a strategy may know of a sweep, from its plan as it stands: numbers of the half
     of the validation images that steers, so that the other half picks among what it led to, and
     nothing is led by the test set."""
-    names = columns_of_numbers(spec.suite, (*spec.cells, *spec.probes), spec.settings)
+    names = columns_of_numbers(
+        spec.suite,
+        (*spec.cells, *spec.probes),
+        spec.settings,
+        has_best=spec.policy.weights == "best",
+    )
     rows = table_on(spec, plan, "steering")[names].to_dict("records")
     trials = [
         KnownTrial(

@@ -24,6 +24,7 @@ from orchestrator.results.trials_table import table_on
 from orchestrator.spec.space import REFERENCE, Cell
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store.sweeps.records import Proposal
+from orchestrator.table.best_weights import standing_on
 from orchestrator.table.objectives import parse_objectives
 
 STRICT = parse_objectives(["union_accuracy", "natural_accuracy"])
@@ -38,6 +39,7 @@ def kept(spec: SweepSpec, plan: Plan) -> Kept:
     """
     assert spec.confirm is not None
     table = table_on(spec, plan, "suite" if spec.confirm.by == "test" else "picking")
+    table = standing_on(table, spec.policy.weights)
     rows: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
     for at, planned in enumerate(plan.trials):
         rows[_key(planned)].append(at)
@@ -91,7 +93,7 @@ def _why_not(table: pd.DataFrame) -> npt.NDArray[np.object_]:
     reasons = np.full(len(table), "", dtype=object)
     known = np.isfinite(table[["union_accuracy", "natural_accuracy"]].to_numpy(float)).all(axis=1)
     reasons[~known] = "without numbers on the images that pick"
-    reasons[is_collapsed(table).to_numpy()] = "collapsed"
+    reasons[is_collapsed(table, STRICT).to_numpy()] = "collapsed"
     is_done = table["status"].eq("done").to_numpy(bool)
     reasons[~is_done] = table.loc[~is_done, "status"]
     return reasons

@@ -9,10 +9,13 @@ from typing import Any
 from orchestrator.spec.policy import Policy
 from orchestrator.spec.sweep_spec import SweepSpec
 
-APART = {"name", "storage", "tracking", "max_trials", *Policy.model_fields} - {"stopping"}
+APART = {"name", "storage", "tracking", "max_trials", *Policy.model_fields} - {
+    "stopping",
+    "weights",
+}
 """Keys of a sweep file that change no result."""
 
-MEASURES = ("data", "evaluation")
+MEASURES = ("data", "evaluation", "weights")
 """Sections that say what the numbers are of."""
 
 

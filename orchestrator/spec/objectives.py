@@ -17,14 +17,20 @@ from trainer.evaluation.suite import Suite
 from trainer.input.document import Document
 
 
-def columns_of_numbers(suite: Suite, cells: Iterable[Cell], settings: Iterable[str]) -> list[str]:
-    """Name the columns of `trials.csv` that may be objectives."""
+def columns_of_numbers(
+    suite: Suite, cells: Iterable[Cell], settings: Iterable[str], *, has_best: bool
+) -> list[str]:
+    """Name the columns of `trials.csv` that may be objectives.
+
+    Args:
+        has_best: whether it has columns of the best weights.
+    """
     numeric = [
         name
         for name in settings
         if all(isinstance(cell.settings[name], (int, float, type(None))) for cell in cells)
     ]
-    columns = columns_under(suite.seen, suite.unseen).items()
+    columns = columns_under(suite.seen, suite.unseen, has_best=has_best).items()
     measured = [name for name, column in columns if column.direction is not None]
     return [*measured, *numeric]
 
@@ -73,13 +79,15 @@ def check_columns(
     suite: Suite,
     cells: Iterable[Cell],
     settings: Iterable[str],
+    *,
+    has_best: bool,
 ) -> None:
     """Check that the table will have every objective, before hours are spent on filling it.
 
     Raises:
         BadInput: it will not.
     """
-    columns = columns_of_numbers(suite, cells, settings)
+    columns = columns_of_numbers(suite, cells, settings, has_best=has_best)
     for objective in objectives:
         if objective.name not in columns:
             raise document.fail(

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
+from orchestrator.table.columns import WeightsName
 from trainer.input.settings import Count, NonNegative, Positive, Settings
 
 
@@ -84,3 +85,9 @@ class Policy(Settings):
     lease: Positive = Field(
         60.0, description="seconds of silence after which another may take a worker's trial"
     )
+    weights: WeightsName = Field(
+        "last",
+        description="that fronts stand on; best: those best in validation, the last ones beside",
+    )
+    """Weights that fronts, selection and contrasts stand on. Under `best` those that did best in
+    validation are kept and evaluated beside the last epoch's; under `last` these alone are."""

@@ -71,6 +71,17 @@ class Space:
     _read: dict[str, Cell] = field(default_factory=dict, repr=False, compare=False)
     _trials: dict[str, Trial] = field(default_factory=dict, repr=False, compare=False)
 
+    @property
+    def is_capped(self) -> bool:
+        """Whether any trial has a cap on its passes, below which epochs are chosen."""
+        key = ".".join(MAX_PASSES)
+        if key in self.base and self.base.section(key).value is not None:
+            return True
+        fixed = [it for method in self.methods.values() for it in method.fixed]
+        axes = [axis for method in self.methods.values() for axis in method.axes.values()]
+        is_set = any(it.path == MAX_PASSES and it.value.value is not None for it in fixed)
+        return is_set or any(axis.path == MAX_PASSES for axis in axes)
+
     def cell(self, method: MethodSpace, point: Point) -> Cell:
         """Return the cell at a point of a method; its data's folder is absolute, since a worker's
         working folder is another.

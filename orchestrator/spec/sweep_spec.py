@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, Strict
 
 from orchestrator.search.stopping import Rules, checked_against, read_rules, recorded
 from orchestrator.spec.auto_precision import AUTO, AutoPrecision, Decision, decided_here, kept
+from orchestrator.spec.best import check_best
 from orchestrator.spec.confirm import END_OF_SEEDS, Confirm, ConfirmSettings, read_confirm
 from orchestrator.spec.contrasts import ContrastSettings, PrimaryContrasts, read_contrasts
 from orchestrator.spec.objectives import check_columns, read_objectives
@@ -21,7 +22,7 @@ from orchestrator.spec.space import Cell, Space
 from orchestrator.spec.threats import refuse_seen
 from orchestrator.store.files.by_url import open_files
 from orchestrator.store.records.layout import SweepFolder
-from orchestrator.table.objectives import DEFAULT_OBJECTIVES, Objective
+from orchestrator.table.objectives import DEFAULT_OBJECTIVES, Objective, on_weights
 from orchestrator.tracking import EMBEDDED, OFF, is_understood
 from trainer.config import assigned, preset, with_preset
 from trainer.device.precision import Precision
@@ -259,19 +260,29 @@ def _read_resolved(
     path: str, document: Document, *, assignments: tuple[str, ...], notes: tuple[str, ...]
 ) -> SweepSpec:
     own = document.read_as(_SweepFile)
+    says_weights = "weights" in document
     defaults = Document.from_plain(own.model_dump(mode="json"), document.where())
     document = document.merged_over(defaults)
     space, cells, probes = read_search(
         document, own.search, seeds=own.seeds, max_trials=own.max_trials
     )
     settings = tuple(space.paths)
+    if not says_weights and space.is_capped:
+        own = own.model_copy(update={"weights": "best"})
+        best = Document.from_plain({"weights": own.weights}, document.where())
+        document = document.without("weights").merged_over(best)
+    if own.weights == "best":
+        check_best(document, (*cells, *probes), says_weights=says_weights)
     own_preset = preset(cells[0].trial.data.name).section("evaluation")
     suite = read_suite(document.section("evaluation")).without_reason_of(own_preset)
     refuse_seen(document.section("evaluation"), suite, (*cells, *probes))
     objectives, reference_point = read_objectives(
         document, own.objectives, own.hypervolume.reference
     )
-    check_columns(document, objectives, suite, (*cells, *probes), settings)
+    if own.weights == "best":
+        objectives = on_weights(objectives, "best")
+    has_best = own.weights == "best"
+    check_columns(document, objectives, suite, (*cells, *probes), settings, has_best=has_best)
     if own.selection == "test" and suite.split != "test":
         raise document.fail(
             "selection",

@@ -11,8 +11,13 @@ of their own.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Literal
+
+BEST = "best_"
+"""Begin of the names of columns that say of the weights that did best in validation what the column
+without it says of the last epoch's."""
 
 CATEGORY = "{category}"
 """Part of a column's name for which each attack category of the suite stands in turn."""
@@ -22,6 +27,10 @@ CONSTANT = "constant_accuracy"
 COLLAPSED = "collapsed"
 WARNINGS = "warnings"
 SELECTED, AT_KNEE = "selected", "at_knee"
+
+
+WeightsName = Literal["last", "best"]
+"""Weights of a trial: those of the last epoch, or of the one that did best in validation."""
 
 
 class Direction(StrEnum):
@@ -75,6 +84,10 @@ class TrialColumn:
     """Whether its categories are those of the suite that are unseen, which stand beside the score
     and the union; else they are the others."""
 
+    is_of_best: bool = False
+    """Whether it is of the best weights, which a sweep under `weights: best` has beside the last
+    epoch's."""
+
     is_under_attack: bool = False
     """Whether it is an accuracy under attack, of which a constant classifier keeps all that it has
     on clean images."""
@@ -114,7 +127,20 @@ WORST = TrialColumn(
     says="share of images that withstand all of the category's ladder",
 )
 
-COLUMNS = (
+
+def _of_best(column: TrialColumn) -> TrialColumn:
+    """Return the column of the best weights that stands beside one of the last epoch's."""
+    words = column.words or column.name.replace("_", " ")
+    return replace(
+        column,
+        name=f"{BEST}{column.name}",
+        words="" if CATEGORY in column.name else f"{words} of the best weights",
+        says=f"as `{column.pattern}`, of the best weights",
+        is_of_best=True,
+    )
+
+
+_LAST = (
     TrialColumn(
         name="trial_id",
         kind=ColumnKind.WORD,
@@ -206,6 +232,10 @@ COLUMNS = (
         is_under_attack=True,
         says="as `worst_*`, likewise: in no union",
     ),
+)
+"""Columns of what a trial is and of its last epoch's weights."""
+
+_REST = (
     TrialColumn(
         name="seconds",
         kind=ColumnKind.NUMBER,
@@ -274,6 +304,19 @@ COLUMNS = (
         "images: a description, and optimistic",
     ),
 )
+
+COLUMNS = (
+    *_LAST,
+    TrialColumn(
+        name=f"{BEST}epoch",
+        kind=ColumnKind.WHOLE,
+        is_of_best=True,
+        says="after which the best weights were taken; it and the next ones under `weights: best`",
+    ),
+    *(_of_best(column) for column in _LAST if column.direction is not None),
+    *(_of_best(column) for column in _REST if column.name == COLLAPSED),
+    *_REST,
+)
 """Columns in the order of the table; after the last stand the settings that vary."""
 
 
@@ -315,16 +358,33 @@ def measured_numbers(names: Iterable[str]) -> list[str]:
     return [name for name, it in known if it is not None and it.is_measured and it.is_number]
 
 
-def columns_under(categories: Iterable[str], unseen: Iterable[str] = ()) -> dict[str, TrialColumn]:
+def is_of_best(name: str) -> bool:
+    """Whether a column says something of the best weights."""
+    column = declared(name)
+    return column is not None and column.is_of_best
+
+
+def of_weights(name: str, weights: WeightsName) -> str:
+    """Return the column that says of some weights what a column says of the last or the best ones;
+    itself where it says nothing of weights."""
+    own = name.removeprefix(BEST) if is_of_best(name) else name
+    return f"{BEST}{own}" if weights == "best" and is_of_best(f"{BEST}{own}") else own
+
+
+def columns_under(
+    categories: Iterable[str], unseen: Iterable[str] = (), *, has_best: bool = False
+) -> dict[str, TrialColumn]:
     """Return the columns of a table under a suite of these attack categories, by name.
 
     Args:
         categories: those of which score and union are made.
         unseen: those that stand beside them.
+        has_best: whether those of the best weights are among them.
     """
     seen, unseen = tuple(categories), tuple(unseen)
     return {
         name: column
         for column in COLUMNS
+        if has_best or not column.is_of_best
         for name in column.names(unseen if column.is_unseen else seen)
     }

@@ -7,13 +7,21 @@ stands on `orchestrator.pareto.dominance` minimises.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from orchestrator.table.columns import COLUMNS, Direction, declared, direction_of
+from orchestrator.table.columns import (
+    COLUMNS,
+    Direction,
+    WeightsName,
+    declared,
+    direction_of,
+    is_of_best,
+    of_weights,
+)
 from trainer.input.problems import InputError
 
 LARGEST = 1e50
@@ -60,6 +68,16 @@ def parse_objectives(texts: Iterable[str]) -> tuple[Objective, ...]:
     if len(names) < 2:
         raise ObjectiveError(f"objectives must be at least two columns, got {len(names)}: {names}")
     return objectives
+
+
+def on_weights(objectives: Iterable[Objective], weights: WeightsName) -> tuple[Objective, ...]:
+    """Return the objectives as columns of the best weights, or of the last epoch's."""
+    return tuple(replace(it, name=of_weights(it.name, weights)) for it in objectives)
+
+
+def weights_of(objectives: Iterable[Objective]) -> WeightsName:
+    """Say of which weights objectives are: the best ones if any is."""
+    return "best" if any(is_of_best(objective.name) for objective in objectives) else "last"
 
 
 def default_reference_point(objectives: Sequence[Objective]) -> tuple[float, ...]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache, partial
+from functools import partial
 
 import torch
 
@@ -26,6 +26,7 @@ from orchestrator.store.leases.records import About, Environment, Pruned, Spent
 from orchestrator.store.sweeps.orders import Orders
 from orchestrator.store.trials.purpose import came_for
 from orchestrator.store.trials.records import Trained, steering
+from orchestrator.worker.data import loaded
 from orchestrator.worker.evaluation import evaluated_under, evaluation_of
 from orchestrator.worker.failures import failure_kind
 from orchestrator.worker.parents import schedule_of, start_of
@@ -35,10 +36,11 @@ from orchestrator.worker.supervision import (
     Supervision,
 )
 from trainer.config import Trial
-from trainer.data import Dataset, DataSettings, MissingData, fingerprint, load
+from trainer.data import Dataset
 from trainer.evaluation.suite import Suite, examples_of
 from trainer.input.redaction import redacted
 from trainer.passes import PARTS, Passes
+from trainer.training.best import BestState
 from trainer.training.loop import (
     DivergedError,
     EpochRow,
@@ -171,6 +173,7 @@ def _begun(
         device=device,
         micro_batches=micro_batches,
         trains=mission.trains,
+        best=trial.validation_id if mission.policy.weights == "best" else None,
     )
 
 
@@ -216,6 +219,7 @@ class _Task:
     device: torch.device
     micro_batches: int
     trains: bool
+    best: str | None  # settings of validation whose best weights are wanted beside the last ones
 
     def carry_out(self) -> Ending:
         """Train and evaluate the trial as far as is left, and return how that ended."""
@@ -238,35 +242,53 @@ class _Task:
         return Ending.DONE
 
     def _complete(self) -> None:
-        dataset = _dataset(self.trial.data, self.trial.fingerprint, self.device)
-        weights = self.stored.weights()
-        if weights is None and not self.trains:
+        dataset = loaded(self.trial.data, self.trial.fingerprint, self.device)
+        suites = evaluated_under(self.suite, trains=self.trains)
+        weights = self._weights()
+        lacking = [best for best, each in weights.items() if each is None and self._needs(best)]
+        if None in lacking and not self.trains:
             raise _NoWeightsError
-        if weights is None:
-            if not self._publish_again():
-                self._train(dataset)
-            weights = self.stored.weights()  # ours, or those of whoever was first
-            if weights is None:
+        if lacking and self.trains:
+            if not self._publish_again(lacking):
+                self._train(dataset, best=self.best if self.best in lacking else None)
+            weights = self._weights()  # ours, or those of whoever was first
+            if any(weights[best] is None for best in lacking):
                 raise LostError(f"the weights of {self.trial.id} were damaged at once")
         todo = [
-            suite
-            for suite in evaluated_under(self.suite, trains=self.trains)
-            if self.stored.evaluation(suite.id) is None
+            (suite, best, its)
+            for best, its in weights.items()
+            for suite in suites
+            if its is not None and self.stored.evaluation(suite.id, best=best) is None
         ]
-        counts = [len(examples_of(suite, getattr(dataset, suite.split))) for suite in todo]
-        for at, suite in enumerate(todo):
+        counts = [len(examples_of(suite, getattr(dataset, suite.split))) for suite, *_ in todo]
+        for at, (suite, best, its) in enumerate(todo):
             progress = partial(self._note_evaluated, before=sum(counts[:at]), count=sum(counts))
-            self._evaluate(suite, weights, dataset, progress)
+            self._evaluate(suite, its, dataset, progress, best=best)
+
+    def _weights(self) -> dict[str | None, Weights | None]:
+        """Read the weights that are wanted: the last epoch's under None, the best ones under the
+        name of the settings of validation that they were chosen by."""
+        wanted = (None,) if self.best is None else (None, self.best)
+        return {best: self.stored.weights(best=best) for best in wanted}
+
+    def _needs(self, best: str | None) -> bool:
+        """Whether weights that are not there are to be made: the best ones not where they were
+        evaluated and then given up."""
+        if best is None or not self.trains:
+            return best is None
+        its = self.stored.progress(self.suite.id, self.suite.on("validation").id, best=best).best
+        return its is None or its.result is None or not (its.evaluation and its.validation)
 
     def _note_evaluated(self, done: int, _: int, *, before: int, count: int) -> None:
         self.supervision.evaluated(before + done, count)
 
-    def _train(self, dataset: Dataset) -> None:
-        checkpoint, origin = self.stored.resume_point(self.trial)
+    def _train(self, dataset: Dataset, *, best: str | None) -> None:
+        checkpoint, origin = self.stored.resume_point(self.trial, best=best)
         if origin is not None:
             self.attempt.go_on_from(origin)
             self.supervision.goes_on_from(origin.rows)
         step_weights = StepWeights()
+        state = None if best is None else BestState(self.trial)
         try:
             model = train(
                 self.trial,
@@ -277,6 +299,7 @@ class _Task:
                 start=start_of(self.trial, self.store) if checkpoint is None else None,
                 schedule=schedule_of(self.trial, self.store) if checkpoint is None else None,
                 step_weights=step_weights,
+                best=state,
                 micro_batches=self.micro_batches,
             )
         except DivergedError as error:
@@ -290,26 +313,32 @@ class _Task:
             step_weights=step_weights.schedule(),
         )
         was_degraded = origin is not None and origin.degraded
-        self._publish(weights, degraded=self.micro_batches > 1 or was_degraded)
-
-    def _publish_again(self) -> bool:
-        """Publish again weights that are whole but that no result names any more; whether there are
-        any."""
-        found = self.stored.unpublished(self.trial)
-        if found is None:
-            return False
-        weights, origin = found
-        logger.warning(
-            "trial %s: the weights of attempt %d are whole, and no result names them; they are "
-            "published again",
-            self.trial.id,
-            origin.attempt,
+        self._publish(
+            *(() if state is None else (state.weights(weights),)),
+            weights,
+            degraded=self.micro_batches > 1 or was_degraded,
         )
+
+    def _publish_again(self, lacking: Sequence[str | None]) -> bool:
+        """Publish again weights that are whole but that no result names any more; whether all that
+        are lacking are."""
+        every = [self.stored.unpublished(self.trial, best=best) for best in lacking]
+        found = [each for each in every if each is not None]
+        if len(found) < len(lacking):
+            return False
+        for _, origin in found:
+            logger.warning(
+                "trial %s: the weights of attempt %d are whole, and no result names them; they are "
+                "published again",
+                self.trial.id,
+                origin.attempt,
+            )
+        origin = found[0][1]
         self.attempt.go_on_from(origin)
-        self._publish(weights, degraded=origin.degraded)
+        self._publish(*(weights for weights, _ in reversed(found)), degraded=origin.degraded)
         return True
 
-    def _publish(self, weights: Weights, *, degraded: bool) -> None:
+    def _publish(self, *weights: Weights, degraded: bool) -> None:
         rows, epochs = self.attempt.rows, self.trial.training.epochs
         last = rows[-1] if rows and rows[-1]["epoch"] == epochs else {}
         collapsed = last.get("validation/collapsed")  # None: that epoch's row was lost
@@ -323,7 +352,11 @@ class _Task:
             provenance=provenance(self.device),
         )
         keeps_last = self.supervision.keeps_last_checkpoint
-        self.attempt.publish(weights, trained, keeps_last=keeps_last)
+        for each in weights:
+            if each.best is None:
+                self.attempt.publish(each, trained, keeps_last=keeps_last)
+            else:
+                self.attempt.publish_best(each, trained)
 
     def _evaluate(
         self,
@@ -331,6 +364,8 @@ class _Task:
         weights: Weights,
         dataset: Dataset,
         progress: Callable[[int, int], None],
+        *,
+        best: str | None,
     ) -> None:
         outcomes, evaluated = evaluation_of(
             self.trial,
@@ -341,7 +376,7 @@ class _Task:
             micro_batches=self.micro_batches,
             progress=progress,
         )
-        self.attempt.keep_outcomes(suite.id, outcomes, evaluated)
+        self.attempt.keep_outcomes(suite.id, outcomes, evaluated, best=best)
 
 
 def _spent(rows: Sequence[EpochRow]) -> Spent:
@@ -356,16 +391,3 @@ def _spent(rows: Sequence[EpochRow]) -> Spent:
 def _worked(attempt: LeaseState) -> float:
     """Seconds of an attempt without those in which it was paused."""
     return attempt.seconds - attempt.last_said.rested
-
-
-@lru_cache(maxsize=1)
-def _dataset(settings: DataSettings, expected: str, device: torch.device) -> Dataset:
-    """Load the data, once for all trials of a worker process that share them."""
-    found = fingerprint(settings)
-    if found != expected:
-        raise MissingData(
-            f"the files of {settings.name!r} under {settings.root_folder} on "
-            f"{socket.gethostname()} must be those that the sweep was planned on "
-            f"(fingerprint {expected[:12]}), got {found[:12]}; put the same files on every machine"
-        )
-    return load(settings, device)

@@ -16,7 +16,7 @@ from orchestrator.store import Store
 from orchestrator.store.files.by_url import open_files
 from orchestrator.store.records.version import enter
 from orchestrator.store.sweeps.starts import begun
-from tests.orchestrator.working import run
+from tests.orchestrator.working import PATIENT, mission, run
 
 SPEC = """
 name: {name}
@@ -48,12 +48,13 @@ def do_sweep(spec: SweepSpec) -> Plan:
     """Run what is missing, as a start does, one trial after the other and without Ray."""
     store = store_of(spec)
     enter(store.files)
+    patient = spec.policy.model_copy(update={"lease": PATIENT.lease})
     with begun(
         store.files, store.files, spec.name, joins=False, lasts=60.0, on_tick=lambda lease: None
     ):
         store.files.write(f"{spec.folder}/spec.yaml", spec.resolved_yaml().encode())
         for planned in make_plan(spec, store).pending(retry_failed=False):
-            run(planned.trial, spec.suite, store)
+            run(planned.trial, spec.suite, store, mission(patient))
         plan = make_plan(spec, store)
         table = trials_table(spec, plan, record_shown(spec, plan, store.files))
         front = extract_front(

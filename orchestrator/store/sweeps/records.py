@@ -92,6 +92,17 @@ class ReadOfTest(Record):
     """Id of what confirms the sweep, whose trials they are; None: they are the sweep's own."""
 
 
+class ManifestBest(Part):
+    """The best weights of a trial that is done, as the sweep's last start found them."""
+
+    key: str
+    """Name of the settings of validation that they were chosen by."""
+
+    result: Result
+    evaluation: Evaluation
+    validation: Evaluation | None = None
+
+
 class ManifestEntry(Part):
     """A trial of the sweep, as its last start found it."""
 
@@ -117,6 +128,9 @@ class ManifestEntry(Part):
     validation: Evaluation | None = None
     """Of a trial that is done, under the same suite on validation images; plans of before it was
     kept have none."""
+
+    best: ManifestBest | None = None
+    """Of a trial that is done; None where the sweep did not ask for it."""
 
 
 class ManifestRecord(Record):

@@ -100,20 +100,21 @@ class Attempt:
         lines = [json.dumps(dict(step)) + "\n" for step in steps]  # NaN stands as NaN
         self._files.write(self._own.last_steps, "".join(lines).encode())
 
-    def publish(
-        self, weights: Weights, trained: Trained, *, keeps_last: bool, best: Weights | None = None
-    ) -> bool:
-        """Make this attempt's weights the trial's, the best ones first where there are any. False
-        where another attempt was first: its weights are then the trial's, and stay as they are.
+    def publish(self, weights: Weights, trained: Trained, *, keeps_last: bool) -> bool:
+        """Make this attempt's weights the trial's. False where another attempt was first: its
+        weights are then the trial's, and these are not kept.
 
         Checkpoints go, but for the last one where `keeps_last` is set and a longer sibling could
         go on from it.
         """
-        if best is not None:
-            self._publish(best, trained)
         first = self._publish(weights, trained)
         self._remove_checkpoints(keeps_last=keeps_last)
         return first
+
+    def publish_best(self, weights: Weights, trained: Trained) -> bool:
+        """Make this attempt's best weights the trial's, as `publish` does the last epoch's, which
+        are to come after: once they are there, all is."""
+        return self._publish(weights, trained)
 
     def _publish(self, weights: Weights, trained: Trained) -> bool:
         """Make weights those of their state, unless another attempt was first."""

@@ -372,7 +372,7 @@ def _is_of(record: Mapping[str, Any], trial: Trial) -> bool:
     """Whether a record in a file of weights is of the trial; no code that it names is run for
     that. Settings that came after it was written had their defaults."""
     own = trial.record()
-    theirs = dict(record)
+    theirs = {**record, "validation": own["validation"]}  # which changes no weights
     sections: dict[str, type[Settings]] = {
         "data": DataSettings,
         "training": TrainingSettings,

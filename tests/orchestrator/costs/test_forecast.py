@@ -32,7 +32,7 @@ from orchestrator.terminal.units import count_text, size_text
 from orchestrator.worker.trial import Ending
 from tests.orchestrator.conftest import Begin, Read
 from tests.orchestrator.disks import small_disk
-from tests.orchestrator.working import contents, run
+from tests.orchestrator.working import contents, mission, run
 from trainer.attacks import ATTACKS
 from trainer.attacks.pixel import PGD
 from trainer.config import Trial
@@ -238,20 +238,26 @@ def test_finished_sweep_has_nothing_left(spec: SweepSpec, plan: Plan, store: Sto
 
 
 @pytest.mark.parametrize(
-    ("optimiser", "copies"),
+    ("optimiser", "more", "copies"),
     [
-        ({"name": "adam", "learning_rate": 0.001}, 3),
-        ({"name": "sgd", "learning_rate": 0.1, "momentum": 0.9}, 2),
-        ({"name": "sgd", "learning_rate": 0.1, "momentum": 0.0}, 1),
+        ({"name": "adam", "learning_rate": 0.001}, "", 3),
+        ({"name": "sgd", "learning_rate": 0.1, "momentum": 0.9}, "", 2),
+        ({"name": "sgd", "learning_rate": 0.1, "momentum": 0.0}, "", 1),
+        ({"name": "sgd", "learning_rate": 0.1, "momentum": 0.9}, "ema: 0.9", 3),
+        ({"name": "sgd", "learning_rate": 0.1, "momentum": 0.9}, "best", 3),
     ],
 )
 def test_files_are_as_large_as_foretold(
-    read: Read, store: Store, optimiser: dict[str, Any], copies: int
+    read: Read, store: Store, optimiser: dict[str, Any], more: str, copies: int
 ) -> None:
-    """One real trial on real digits: its weights, its checkpoint, and all of it together."""
+    """One real trial on real digits: its weights, its checkpoint, and all of it together; with an
+    average of weights, and with the best state, beside which the best weights are kept."""
+    has_best = more == "best"
+    ema = f", {more}" if more.startswith("ema") else ""
     spec = read(
         "data: {name: digits, train_examples: 160}\n"
-        f"training: {{epochs: 3, batch_size: 32, optimiser: {optimiser}}}\n"
+        f"training: {{epochs: 3, batch_size: 32, optimiser: {optimiser}{ema}}}\n"
+        f"weights: {'best' if has_best else 'last'}\n"
         "methods: {standard: {}}\n"
         "evaluation: {pgd: {ladder: [1, 2]}, flow: null, rt: null, examples: 40}\n"
     )
@@ -260,11 +266,13 @@ def test_files_are_as_large_as_foretold(
     weights = bytes_of_weights(planned.trial)
     assert foretold is not None
     assert weights is not None
-    assert run(planned.trial, spec.suite, store)[0] is Ending.DONE
+    its_mission = mission(spec.policy.model_copy(update={"lease": 600.0}))
+    assert run(planned.trial, spec.suite, store, its_mission)[0] is Ending.DONE
     sizes = {Path(name).suffix: size for name, size in store.files.sizes("trials").items()}
     real = [size for name, size in store.files.sizes("trials").items() if name.endswith(".pt")]
-    checkpoint, *others = sorted(real, reverse=True) if len(real) > 1 else (None, *real)
-    assert others == [pytest.approx(weights, rel=0.05)]
+    files = 1 + has_best
+    checkpoint, *others = sorted(real, reverse=True) if len(real) > files else (None, *real)
+    assert others == [pytest.approx(weights, rel=0.05)] * files
     if checkpoint is not None:
         assert checkpoint == pytest.approx(copies * weights, rel=0.05)
     assert sizes[".npz"] < 2_000

@@ -520,8 +520,8 @@ def test_trial_with_a_checkpoint_needs_no_parent_any_more(
     assert queue.ended(a, Ending.FAILED)
     progress_of = StoredTrial.progress
 
-    def progress(stored: StoredTrial, *suite_ids: str) -> Progress:
-        return begun if stored.id == b else progress_of(stored, *suite_ids)
+    def progress(stored: StoredTrial, *suite_ids: str, best: str | None = None) -> Progress:
+        return begun if stored.id == b else progress_of(stored, *suite_ids, best=best)
 
     monkeypatch.setattr(StoredTrial, "progress", progress)
     assert drained(queue) + drained(queue) == [(b, 1)]

@@ -76,7 +76,7 @@ def test_a_table_that_does_not_say_it_keeps_nobody_off() -> None:
 
 @pytest.mark.parametrize("column", [[True, False, None], [1.0, 0.0, np.nan], [True, False, pd.NA]])
 def test_empty_is_not_collapsed(column: list[object]) -> None:
-    assert is_collapsed(pd.DataFrame({"collapsed": column})).tolist() == [True, False, False]
+    assert is_collapsed(pd.DataFrame({"collapsed": column}), ()).tolist() == [True, False, False]
 
 
 def test_a_cell_at_the_floor_is_off_the_front_of_cells() -> None:

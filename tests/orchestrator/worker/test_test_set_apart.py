@@ -15,7 +15,7 @@ from orchestrator.plan.plan import Plan
 from orchestrator.results.trials_table import trials_table, validation_table
 from orchestrator.search.growth import observe
 from orchestrator.spec.sweep_spec import SweepSpec
-from orchestrator.worker import trial as worker
+from orchestrator.worker import data
 from tests.orchestrator.finished import do_sweep, read_sweep, store_of
 from tests.orchestrator.working import TIMES
 from trainer.data import DATASETS, DataSettings, Pictures, Split
@@ -41,10 +41,10 @@ class Poisoned(Digits):
 
 def swept(folder: Path) -> Swept:
     folder.mkdir()
-    worker._dataset.cache_clear()
+    data.loaded.cache_clear()
     spec = read_sweep(folder, "small", METHODS)
     plan = do_sweep(spec)
-    worker._dataset.cache_clear()
+    data.loaded.cache_clear()
     return spec, plan
 
 
