@@ -92,7 +92,9 @@ def ready(
     if address is not None:
         check_address(address)
     check_storage(place, spec.document)
-    recorded = plan_start(spec, store, fingerprint_of=fingerprint_of, settled=settled)
+    recorded = plan_start(
+        spec, store, fingerprint_of=fingerprint_of, settled=settled, retry_failed=retry_failed
+    )
     refuse_nothing_to_evaluate(spec, recorded, store.files)
     plan = foreseen(spec, recorded, store, retry_failed=retry_failed, fingerprint_of=fingerprint_of)
     pending = plan.pending(retry_failed=retry_failed)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -19,6 +18,7 @@ from orchestrator.search.stopping import Pruning, pruning_in_force
 from orchestrator.spec.space import Cell
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Files, Progress, Store
+from orchestrator.store.files.looks import mapped
 from orchestrator.store.records.layout import FAMILIES, TRIALS, FileKind
 from orchestrator.store.sweeps.records import Proposal
 from orchestrator.store.trials.purpose import came_for
@@ -26,9 +26,6 @@ from orchestrator.store.trials.records import steering
 from orchestrator.table.setting_values import named_value
 from trainer.config import Trial
 from trainer.data import DataSettings, fingerprint
-
-LOOKS_AT_ONCE = 10
-"""Parallel reads of a storage behind a server: as many as the client keeps connections."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +39,7 @@ class Plan:
     front_before: FrontBefore | None = None  # by which some were left out
     choice_before: ChoiceBefore | None = None  # what was selected under the sweep's own suite
     proposals: tuple[Proposal, ...] = ()  # of the sweep's search, that its trials are of
+    retries_failed: bool = False  # whether failed trials are to be tried again as well
     confirmation: Confirmation | None = None  # None: not asked for, or nothing is kept yet
 
     @property
@@ -153,12 +151,15 @@ def make_plan(
     *,
     fingerprint_of: Callable[[DataSettings], str] = fingerprint,
     settled: Mapping[str, Progress] = MappingProxyType({}),
+    retry_failed: bool = False,
 ) -> Plan:
     """Plan the trials of a sweep by seed, then cell, and read their progress.
 
     Args:
         fingerprint_of: gives a data set's fingerprint, from its settings.
         settled: trials that are known to be done, by id: the store is not asked about them.
+        retry_failed: whether failed trials are to be tried again as well, and so the weights made
+            again that they start from.
 
     Raises:
         BadInput: the data are not there, or cannot be read.
@@ -173,6 +174,7 @@ def make_plan(
         suite_id=spec.suite.id,
         validation_id=None if spec.choice_suite is None else spec.choice_suite.id,
         proposals=proposals,
+        retries_failed=retry_failed,
     )
     kept = None if trials_left(spec, proposals) else read_kept(spec, trials, store.files)
     if kept is not None:
@@ -264,7 +266,8 @@ def _confirmed(
 
 
 def _with_weights_again(plan: Plan, store: Store) -> Plan:
-    return plan.with_every(with_weights_again(plan.every, store, plan.suite_id))
+    every = with_weights_again(plan.every, store, plan.suite_id, retry_failed=plan.retries_failed)
+    return plan.with_every(every)
 
 
 def refreshed(plan: Plan, store: Store, spec: SweepSpec) -> Plan:
@@ -334,16 +337,6 @@ def with_republished(plan: Plan, store: Store) -> Plan:
         return replace(planned, is_republished=is_republished)
 
     return plan.with_every(mapped(look, plan.every, store.files))
-
-
-def mapped(
-    look: Callable[[PlannedTrial], PlannedTrial], trials: Sequence[PlannedTrial], files: Files
-) -> tuple[PlannedTrial, ...]:
-    """Apply `look` to each trial, several at once where that waits for a server."""
-    if "://" not in files.url:
-        return tuple(map(look, trials))
-    with ThreadPoolExecutor(LOOKS_AT_ONCE) as threads:
-        return tuple(threads.map(look, trials))
 
 
 def _families(files: Files) -> dict[str, list[tuple[int, str]]]:

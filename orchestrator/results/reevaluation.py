@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 
 from orchestrator.plan.manifest import read_manifest
-from orchestrator.plan.plan import ChoiceBefore, FrontBefore, Plan, make_plan, mapped
+from orchestrator.plan.plan import ChoiceBefore, FrontBefore, Plan, make_plan
 from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.results.choice import picked_by
 from orchestrator.results.shown import shown_images
@@ -28,6 +28,7 @@ from orchestrator.spec.objectives import columns_of_numbers
 from orchestrator.spec.sweep_spec import Reevaluation, SweepSpec, safe_file_name
 from orchestrator.spec.threats import refuse_other_threats, refuse_seen
 from orchestrator.store import Files, Progress, Store
+from orchestrator.store.files.looks import mapped
 from orchestrator.store.records.layout import TrialFolder
 from orchestrator.store.trials.result import published
 from orchestrator.table.columns import AT_KNEE, SELECTED
@@ -95,18 +96,20 @@ def plan_start(
     *,
     fingerprint_of: Callable[[DataSettings], str] = fingerprint,
     settled: Mapping[str, Progress] = MappingProxyType({}),
+    retry_failed: bool = False,
 ) -> Plan:
     """Plan a start; one that only evaluates also says which trials it leaves out.
 
     Args:
-        fingerprint_of: gives a data set's fingerprint, from its settings.
-        settled: trials that are known to be done, by id: the store is not asked about them.
+        fingerprint_of, settled, retry_failed: as `make_plan` takes them.
 
     Raises:
         BadInput: the data are not there, or cannot be read.
     """
     fingerprint_of = cache(fingerprint_of)
-    plan = make_plan(spec, store, fingerprint_of=fingerprint_of, settled=settled)
+    plan = make_plan(
+        spec, store, fingerprint_of=fingerprint_of, settled=settled, retry_failed=retry_failed
+    )
     if spec.reevaluation is None:
         return plan
     own = spec.reevaluation.sweep

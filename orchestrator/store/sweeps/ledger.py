@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from orchestrator.store import Files
+from orchestrator.store.files.looks import mapped
 from orchestrator.store.records.layout import SWEEPS, FileKind, SweepFolder
 from orchestrator.store.sweeps.records import ReadOfTest
 
@@ -44,10 +45,9 @@ def reads_of(files: Files, data: str, suite: str) -> int:
         data: the data set's fingerprint.
         suite: the suite's id.
     """
-    every = (
-        read for sweep in files.names(SWEEPS) for read in reads_by_sweep(files, sweep).values()
-    )
-    return sum(data in read.data and read.suite == suite for read in every)
+    every = mapped(lambda sweep: reads_by_sweep(files, sweep), files.names(SWEEPS), files)
+    reads = (read for of_sweep in every for read in of_sweep.values())
+    return sum(data in read.data and read.suite == suite for read in reads)
 
 
 def _path(sweep: str, what: str) -> str:

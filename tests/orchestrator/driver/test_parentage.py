@@ -10,7 +10,7 @@ import pytest
 from orchestrator.driver import parentage
 from orchestrator.driver.parentage import check_parents
 from orchestrator.plan.manifest import read_manifest, write_manifest
-from orchestrator.plan.plan import Plan, make_plan
+from orchestrator.plan.plan import Plan, make_plan, refreshed
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Store
 from orchestrator.store.records.layout import TrialFolder
@@ -85,18 +85,24 @@ def test_weights_that_were_given_up_are_made_again_and_that_is_said(
     assert f"trial {given_up} is trained once more: {why}" in caplog.text
 
 
-def test_weights_that_were_given_up_are_not_made_again_for_a_trial_that_failed(
-    spec: SweepSpec, store: Store, plan: Plan, given_up: str
+def test_for_a_trial_that_failed_weights_are_made_again_where_it_is_tried_again(
+    spec: SweepSpec, store: Store, plan: Plan, given_up: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Where that is tried again on request, a person says so."""
+    """A start without `--retry-failed` leaves both alone."""
     child = plan.trials[2]
     store.trial(child.id).describe(child.trial)
     store.trial(child.id).record_failure("exception", "no", "")
     failed = make_plan(spec, store, fingerprint_of=lambda data: "some")
     assert [each.status for each in failed.trials[1:]] == ["done", "failed"]
-    retried = failed.pending(retry_failed=True)
-    with pytest.raises(ValueError, match=f"those of {given_up} .* were given up"):
-        check_parents(failed, retried, store.files, document=spec.document, away=())
+    again = make_plan(spec, store, fingerprint_of=lambda data: "some", retry_failed=True)
+    assert [each.status for each in again.trials[1:]] == ["pending", "failed"]
+    retried = again.pending(retry_failed=True)
+    assert [each.id for each in retried[-2:]] == [given_up, child.id], "none before its parents"
+    assert retried[-1].waits_for == (given_up,)
+    check_parents(again, retried, store.files, document=spec.document, away={child.trial.data})
+    why = f"its weights were given up, and {child.id} needs them"
+    assert f"trial {given_up} is trained once more: {why}" in caplog.text
+    assert refreshed(again, store, spec).trials[1].again == why, "as a plan that grows looks again"
     write_manifest(store.files, spec, failed)
     store.files.remove(TrialFolder.of(given_up).dropped)  # as the message says
     settled = read_manifest(store.files, spec).settled
