@@ -78,6 +78,23 @@ class WeightAverage:
             _write(self._model, own)
 
 
+def refuse_dropped_average(state: Mapping[str, Tensor] | None) -> None:
+    """Check that a training without an average does not go on from one with it, whose last weights
+    it would end with.
+
+    Raises:
+        BadInput: there is an average.
+    """
+    if state is None:
+        return
+    message = (
+        "must be none, since training.ema is not set, got an average of weights, which would be "
+        "dropped; set training.ema to what the checkpoint was made with, or train from the "
+        "beginning"
+    )
+    raise BadInput(Problem("checkpoint", "average", message))
+
+
 def _tensors(model: nn.Module) -> dict[str, Tensor]:
     state = model.state_dict()
     return {name: each for name, each in state.items() if isinstance(each, torch.Tensor)}

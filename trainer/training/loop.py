@@ -21,7 +21,7 @@ from trainer.methods.replayed import ReplayedWeighting
 from trainer.models import build, placed
 from trainer.passes import CoursePasses, counted
 from trainer.randomness import derive_seed
-from trainer.training.average import WeightAverage
+from trainer.training.average import WeightAverage, refuse_dropped_average
 from trainer.training.best import BestState
 from trainer.training.epoch_sums import EpochSums
 from trainer.training.last_steps import LastSteps, StepLog
@@ -264,6 +264,8 @@ class _Run:
     def restore(self, checkpoint: Checkpoint) -> None:
         descent = self._descent
         _refuse_unfit_position(checkpoint, descent.trial.training.epochs, descent.num_steps)
+        if self._average is None:
+            refuse_dropped_average(checkpoint.average)
         checkpoint.load_into(self._model, descent.optimiser, descent.weighting)
         if self._average is not None:
             self._average.restore(checkpoint.average)

@@ -139,6 +139,13 @@ def test_a_checkpoint_without_an_average_is_refused(small_trial: MakeTrial) -> N
         run(small_trial(**EMA), resume=diary.checkpoints[0])
 
 
+def test_an_average_that_a_training_would_drop_is_refused(small_trial: MakeTrial) -> None:
+    """It would end with the weights of its last step, and nothing would say so."""
+    _, diary = run(small_trial(**EMA))
+    with pytest.raises(BadInput, match=r"average: must be none, since training.ema is not set"):
+        run(small_trial(model=NORMALISED), resume=diary.checkpoints[0])
+
+
 def test_the_decay_is_content_where_it_is_set(small_trial: MakeTrial) -> None:
     plain = small_trial()
     assert "ema" not in plain.content()["training"]
