@@ -83,4 +83,5 @@ def named_trials(
                 left_out=None,
                 best=best,
                 stage=stage,
+                max_passes=cell.max_passes,
             )

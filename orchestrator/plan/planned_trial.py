@@ -39,6 +39,7 @@ class PlannedTrial:
     waits_for: tuple[str, ...] = ()  # those of the parents that are still to be trained
     pruning: Pruning | None = None  # by which it is ended under the sweep's rules
     again: str | None = None  # why it is trained once more, though it has been
+    max_passes: int | None = None  # cap by which its epochs were counted, as the file says
     stage: Stage = "sweep"
     best: str | None = None  # settings of validation whose best weights are wanted; None: none are
 

@@ -153,6 +153,7 @@ def _row(spec: SweepSpec, planned: PlannedTrial, images: Images) -> dict[str, An
         "status": planned.status,
         "split": split if evaluation else None,
         "is_reference": planned.is_reference,
+        "max_passes": planned.max_passes,
         **_of_training(planned, planned.progress.result if evaluation else None),
         **_of_evaluation(evaluation, images),
         **(_of_best(planned, images) if evaluation else {}),

@@ -43,6 +43,7 @@ class Cell:
     settings: Mapping[str, Any]  # by setting that varies anywhere in the sweep; None: not in use
     start: Cell | None = None  # from whose weights it starts, seed by seed; its id is the trial's
     replayed: Cell | None = None  # whose schedules it replays, of other seeds; likewise
+    max_passes: int | None = None  # cap by which its epochs were counted, as the file says
 
     @property
     def parents(self) -> tuple[Cell, ...]:
@@ -114,6 +115,7 @@ class Space:
             replay = Replay(trial=replayed.id, mean=method.replays.mean)
             trial = trial.model_copy(update={"replay": replay})
         cap = trial.training.max_passes
+        is_capped = cap is not None and self._has_cap(method, point)
         trial = self._within_cap(method, point, trial, parent)
         if replayed is not None and method.replays is not None:
             _refuse_shorter(trial, replayed.trial, method, method.replays)
@@ -124,8 +126,18 @@ class Space:
             for key, path in self.paths.items()
         }
         return Cell(
-            method=method.label, trial=trial, settings=settings, start=parent, replayed=replayed
+            method=method.label,
+            trial=trial,
+            settings=settings,
+            start=parent,
+            replayed=replayed,
+            max_passes=cap if is_capped else None,
         )
+
+    def _has_cap(self, method: MethodSpace, point: Point) -> bool:
+        """Whether a cap on passes is a method's: the reference has its own alone."""
+        its_own = any(override.path == MAX_PASSES for override in method.overrides(point))
+        return method.label != REFERENCE or its_own
 
     def _within_cap(
         self, method: MethodSpace, point: Point, trial: Trial, parent: Cell | None
@@ -136,8 +148,7 @@ class Space:
             BadInput: not one epoch fits, or its passes are not known beforehand.
         """
         overrides = method.overrides(point)
-        is_own = any(override.path == MAX_PASSES for override in overrides)
-        if method.label == REFERENCE and not is_own:
+        if not self._has_cap(method, point):
             training = trial.training.model_copy(update={"max_passes": None})
             return trial.model_copy(update={"training": training})
         if trial.training.max_passes is None:

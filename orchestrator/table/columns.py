@@ -251,6 +251,13 @@ _REST = (
         says="of one image through the network, in the trial's whole training",
     ),
     TrialColumn(
+        name="max_passes",
+        kind=ColumnKind.WHOLE,
+        is_measured=False,
+        unit="passes",
+        says="cap of `training_passes` with its parents' (`training.max_passes`); empty: none",
+    ),
+    TrialColumn(
         name="evaluation_passes",
         kind=ColumnKind.WHOLE,
         direction=Direction.MINIMISE,

@@ -75,7 +75,7 @@ def test_columns_are_those_of_the_contract(table: pd.DataFrame) -> None:
         *("natural_accuracy", "robust_accuracy_pgd", "robust_accuracy_flow"),
         *("worst_pgd", "worst_flow", "union_accuracy"),
         *("robustness_score", "sacrificed_accuracy", "seconds"),
-        *("training_passes", "evaluation_passes"),
+        *("training_passes", "max_passes", "evaluation_passes"),
         *("constant_accuracy", "collapsed", "degraded", "warnings", "failure", "pruned"),
         *("selected", "at_knee", "on_front", "rho"),
     ]
@@ -238,6 +238,24 @@ def test_passes_that_were_not_counted_are_empty(
         table, objectives=objectives, reference_point=(10, 0), keep_collapsed=True
     )
     assert (front.used, front.hypervolume) == (1, 1.0)
+
+
+def test_the_cap_stands_beside_what_was_counted(
+    read: Callable[..., SweepSpec], store: Store, finish: Finish
+) -> None:
+    """As the sweep file has it; the reference has none."""
+    spec = read(
+        "data: {name: digits, train_examples: 64}\nmethods: {pgd: {}, flow: {}}\n"
+        "training: {max_passes: 99999}\n"
+        "evaluation: {pgd: {ladder: [1]}, flow: null, rt: null}\n",
+        "methods.flow={training.max_passes: 88888}",
+    )
+    for each in make_plan(spec, store).trials:
+        finish(each.trial, spec.suite, [1, 1], {"pgd": [[1, 0]]})
+    table = sweep_table(spec).set_index("method")
+    assert table["max_passes"].isna()["standard"]
+    assert table["max_passes"].dropna().to_dict() == {"pgd": 99999, "flow": 88888}
+    assert (table["training_passes"] == 100).all()
 
 
 def test_settings_of_several_values_are_text(read: Callable[..., SweepSpec]) -> None:

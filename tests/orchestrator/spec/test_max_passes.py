@@ -78,6 +78,22 @@ def test_passes_are_counted_to_the_cap(read: Read, extra: int) -> None:
     assert counted <= cap
 
 
+@pytest.mark.slow
+def test_a_method_that_draws_its_attacks_has_epochs_for_the_dearest_and_stays_below(
+    read: Read,
+) -> None:
+    """PGD's epoch is the dearest that SAT can draw: as many fit, and what is counted is no more."""
+    cap = 3 * PGD
+    found = cells(read(SWEEP, f"training.max_passes={cap}", "methods={sat: {}, eat: {}, pgd: {}}"))
+    assert {cell.trial.training.epochs for cell in found.values()} == {5, 3}
+    for label in ("sat", "eat"):
+        _, diary = run(found[label].trial)
+        counted = Passes.of_row(diary.rows[-1], "passes/")
+        assert counted is not None
+        assert len(diary.rows) == found["pgd"].trial.training.epochs == 3
+        assert 3 * 64 * (2 * 1 + 2) <= counted.total <= cap
+
+
 def test_a_replay_is_as_long_as_what_it_replays(read: Read) -> None:
     found = epochs(read, 3 * AVERAGE, "methods.replay={of: average}", "seeds=[0, 1]")
     assert found["replay"] == found["average"] == 3
