@@ -84,7 +84,8 @@ def inventory(files: Files, *, sweep: str | None) -> list[Entry]:
 def _entry(store: Store, trial_id: str, sizes: Mapping[str, int], sweeps: Sequence[str]) -> Entry:
     progress = store.trial(trial_id).progress("")
     about = Description.peek(store.files, TrialFolder.of(trial_id).description) or UNKNOWN
-    evaluations = sum(FileKind.EVALUATION.match(name) is not None for name in sizes)
+    matches = map(FileKind.EVALUATION.match, sizes)
+    evaluations = sum(it is not None and it["best"] is None for it in matches)
     return Entry(
         id=trial_id,
         data=about.data,

@@ -12,19 +12,23 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from orchestrator import sweep
 from orchestrator.driver.conclusion import conclude
 from orchestrator.front import app
 from orchestrator.pareto.contrasts import STRICT, Heights
 from orchestrator.plan.manifest import read_manifest
 from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.report.results import Results
+from orchestrator.results.reevaluation import plan_start, reevaluated
 from orchestrator.results.trials_table import trials_table, validation_table
 from orchestrator.spec.sweep_spec import SweepSpec, read_spec
+from orchestrator.status import __main__ as status
 from orchestrator.store import Store
 from orchestrator.table.best_weights import standing_on
 from orchestrator.table.columns import is_of_best, of_weights
 from orchestrator.tracking.tracker import NoTracker
 from orchestrator.worker import data
+from tests.orchestrator import working
 from tests.orchestrator.finished import do_sweep, read_sweep, store_of
 from tests.orchestrator.working import contents
 from trainer.data import DATASETS, DataSettings, Pictures, Split
@@ -163,9 +167,48 @@ def test_trained_trials_are_trained_again_where_nobody_watched(tmp_path: Path) -
         "4 epochs once more: its best weights under these settings of validation were not kept"
     }
     assert len(plan.pending(retry_failed=False)) == 3
+    sets = [part for each in asked.assignments for part in ("--set", each)]
+    shown = CliRunner().invoke(sweep.app, [spec.path, *sets, "--dry-run", "--local"])
+    said = " ".join(shown.stdout.split())
+    assert "3 trained trials are trained once more for them" in said, shown.output
+    story = CliRunner().invoke(status.app, [spec.path, *sets, "--why", plan.trials[0].id, "--json"])
+    assert "to do: 4 epochs once more" in json.loads(story.stdout)["next"][0], story.output
     before = result_files(store)
     assert do_sweep(asked).pending(retry_failed=False) == ()
     assert {name: it for name, it in result_files(store).items() if name in before} == before
+
+
+def test_another_suite_tries_both_states(best: Swept, tmp_path: Path) -> None:
+    spec, *_ = best
+    path = tmp_path / "harder.yaml"
+    path.write_text("{pgd: {epsilon: 0.3, ladder: [1, 3]}, examples: 30}")
+    harder = reevaluated(spec, str(path), only_front=False)
+    store = store_of(spec)
+    plan = plan_start(harder, store)
+    assert len(plan.pending(retry_failed=False)) == 3
+    mission = working.mission(harder.policy.model_copy(update={"lease": 600.0}), trains=False)
+    for planned in plan.pending(retry_failed=False):
+        working.run(planned.trial, harder.suite, store, mission)
+    plan = plan_start(harder, store)
+    assert plan.pending(retry_failed=False) == ()
+    table = trials_table(harder, plan, "suite")
+    assert table["best_union_accuracy"].notna().all()
+    assert table["best_union_accuracy"].tolist() != table["union_accuracy"].tolist()
+
+
+def test_a_suite_for_which_no_best_weights_are_there_tries_the_last_ones(tmp_path: Path) -> None:
+    spec, _, _ = swept(tmp_path)
+    asked = read_spec(spec.path, [*spec.assignments, "weights=best"], {})
+    path = tmp_path / "harder.yaml"
+    path.write_text("{pgd: {epsilon: 0.3, ladder: [1, 3]}, examples: 30}")
+    harder = reevaluated(asked, str(path), only_front=False)
+    store = store_of(spec)
+    mission = working.mission(harder.policy.model_copy(update={"lease": 600.0}), trains=False)
+    for planned in plan_start(harder, store).pending(retry_failed=False):
+        working.run(planned.trial, harder.suite, store, mission)
+    plan = plan_start(harder, store)
+    assert [planned.status for planned in plan.trials] == ["done"] * 3
+    assert trials_table(harder, plan, "suite")["best_union_accuracy"].isna().all()
 
 
 def result_files(store: Store) -> dict[str, bytes | None]:

@@ -132,6 +132,24 @@ def test_a_trial_that_stopped_goes_on_from_its_checkpoint(folder: Path) -> None:
     assert [row["epoch"] for row in origin.rows] == [1]
 
 
+def test_under_best_weights_its_trials_are_the_same_and_trained_again_for_these(
+    folder: Path,
+) -> None:
+    """Nobody watched for them then; of one that stopped no checkpoint has them."""
+    spec = spec_of(folder, "small")
+    best = read_spec(spec.path, [*spec.assignments, "weights=best"], {})
+    ours, theirs = (make_plan(it, Store(open_files(it.storage))) for it in (spec, best))
+    assert [it.id for it in theirs.trials] == [it.id for it in ours.trials]
+    trained = [it for it in theirs.trials if it.progress.trained]
+    assert len(trained) == 3
+    assert {it.status for it in trained} == {"pending"}
+    assert all("once more: its best weights" in it.todo for it in trained)
+    stopped = spec_of(folder, "stopped")
+    asked = read_spec(stopped.path, [*stopped.assignments, "weights=best"], {})
+    plan = make_plan(asked, Store(open_files(asked.storage)))
+    assert all(it.epochs_left == it.trial.training.epochs for it in plan.trials)
+
+
 def test_all_commands_that_read_it_do(folder: Path, tmp_path: Path) -> None:
     path, *rest = place(folder, "small")
     written = said(front.app, path, *rest, "--out", tmp_path, "--json")

@@ -10,16 +10,17 @@ import pytest
 import torch
 
 from orchestrator.spec.policy import Policy
-from orchestrator.store import LocalFiles, Store
+from orchestrator.store import Attempt, LocalFiles, Store
 from orchestrator.store.housekeeping.collection import survey
 from orchestrator.store.housekeeping.damage import FaultKind
 from orchestrator.store.housekeeping.verification import contents, verify
 from orchestrator.store.records.layout import TrialFolder
 from orchestrator.store.records.version import enter
 from orchestrator.store.trials.result import give_up_weights
+from orchestrator.worker.parents import start_of
 from orchestrator.worker.trial import Ending
 from tests.orchestrator.working import MakeTrial, mission, on_digits, result_of, run, small_suite
-from trainer.config import Trial
+from trainer.config import Start, Trial
 from trainer.evaluation.suite import Suite
 from trainer.training.loop import EpochRow
 from trainer.weights.checkpoint import Weights
@@ -216,3 +217,57 @@ def test_best_weights_are_given_up_with_the_last_ones(
     assert stored.progress(suite.id, suite.on("validation").id, best=key).is_evaluated
     assert give_up_weights(files, TrialFolder.of(trial.id))
     assert list(verify(files, contents(files), dry_run=True, on_read=str)) == []
+
+
+def test_what_is_killed_between_the_two_files_is_completed_without_training(
+    trial: Trial, suite: Suite, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = entered(tmp_path / "broken")
+
+    def be_killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Attempt, "publish", be_killed)
+        run(trial, suite, broken, BEST)
+    assert broken.trial(trial.id).has_weights(best=trial.validation_id)
+    assert not broken.trial(trial.id).has_weights()
+    assert run(trial, suite, broken, BEST) == (Ending.DONE, [])
+    run(trial, suite, store, BEST)
+    assert everything(trial, suite, broken) == everything(trial, suite, store)
+
+
+@pytest.mark.parametrize(("epochs", "trained"), [(2, [3, 4]), (3, [1, 2, 3, 4])])
+def test_a_longer_trial_goes_on_from_a_shorter_one_that_looked_at_the_same_epochs(
+    small_trial: MakeTrial, suite: Suite, store: Store, epochs: int, trained: list[int]
+) -> None:
+    """Validation is after every second epoch, and after a trial's last one: what the shorter one
+    saw after its third is not what the longer one would."""
+
+    def of(epochs: int) -> Trial:
+        training = {"epochs": epochs, "optimiser": {"learning_rate": 0.03}}
+        return on_digits(small_trial, seed=1, training=training, validation={"every": 2})
+
+    shorter, longer = of(epochs), of(4)
+    run(shorter, suite, store, BEST)
+    assert run(longer, suite, store, BEST) == (Ending.DONE, trained)
+    whole = entered(Path(store.files.url).with_name("whole"))
+    run(longer, suite, whole, BEST)
+    ours, theirs = (everything(longer, suite, it) for it in (store, whole))
+    for found in (ours, theirs):
+        del found["rows"]
+    assert ours == theirs
+
+
+def test_a_trial_that_starts_from_another_takes_its_last_weights(
+    trial: Trial, small_trial: MakeTrial, suite: Suite, store: Store
+) -> None:
+    run(trial, suite, store, BEST)
+    child = on_digits(small_trial, "pgd", training={"epochs": 1}).model_copy(
+        update={"start": Start(trial=trial.id)}
+    )
+    start = start_of(child, store)
+    last = store.trial(trial.id).weights()
+    assert start is not None
+    assert last is not None
+    assert bits(start) == bits(last) != bits(best_of(trial, store))
