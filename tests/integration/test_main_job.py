@@ -68,13 +68,14 @@ ONE_VALUE_AN_AXIS: dict[str, dict[str, object]] = {
         "methods.trades.vary.beta": "[1]",
         "methods.mgda.vary.training.radius_scale": "[1]",
         "seeds": "[0, 1]",  # a replay takes another seed's schedule
+        "confirm": "null",  # which would do all of it again
     },
     "comparison_fashion": {
         key: value
         for key, value in ONE_WEIGHT.items()
         if key.split(".")[1] not in {"flow", "rt", "integrated"}
     }
-    | {"methods.eat.vary.natural_weight": "[0.4]"},
+    | {"methods.eat.vary.natural_weight": "[0.4]", "confirm.seeds": "1"},
 }
 ON_DIGITS = {"quickstart", "random_digits", "comparison_digits"}
 
