@@ -63,7 +63,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             lasts=60.0,
             on_tick=lambda lease: None,
         ):
-            write_manifest(store.files, sweep, grow(sweep, make_plan(sweep, store), store))
+            write_manifest(store.files, sweep.folder, grow(sweep, make_plan(sweep, store), store))
     return folder
 
 

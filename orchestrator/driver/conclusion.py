@@ -53,7 +53,7 @@ def conclude(
         start: folder of this start.
     """
     files = store.files
-    write_manifest(files, spec, plan)
+    write_manifest(files, spec.folder, plan)
     images = record_shown(spec, plan, files)
     table = trials_table(spec, plan, images)
     validation = None if spec.choice_suite is None else validation_table(spec, plan, images)

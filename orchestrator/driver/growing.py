@@ -59,6 +59,6 @@ class GrowingPlan:
         before = {planned.id for planned in known.every}
         pending = self._plan.pending(retry_failed=self._retry_failed)
         fresh = [planned for planned in pending if planned.id not in before]
-        write_manifest(self._store.files, self._spec, self._plan)
+        write_manifest(self._store.files, self._spec.folder, self._plan)
         self._listener.add(self._plan, fresh)
         return fresh

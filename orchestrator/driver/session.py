@@ -187,5 +187,5 @@ def keep(
     if larger is not checked.recorded:
         plan, pending = larger, larger.pending(retry_failed=retry_failed)
     mend(plan, store)
-    write_manifest(store.files, spec, plan)
+    write_manifest(store.files, spec.folder, plan)
     return plan, pending

@@ -49,8 +49,8 @@ class Manifest:
         return self.fingerprints.get(_data_id(data)) or fingerprint(_as_it_is(data))
 
 
-def write_manifest(files: Files, spec: SweepSpec, plan: Plan) -> None:
-    """Write what a plan has found, for later commands."""
+def write_manifest(files: Files, folder: str, plan: Plan) -> None:
+    """Write what a plan has found, for later commands, into the folder of its sweep's files."""
     fingerprints = {planned.trial.data: planned.trial.fingerprint for planned in plan.trials}
     untrained = (each.trial for each in plan.asked_for() if not each.progress.trained)
     record = ManifestRecord(
@@ -59,7 +59,7 @@ def write_manifest(files: Files, spec: SweepSpec, plan: Plan) -> None:
         network_bytes=bytes_by_network(untrained),
         trials=tuple(_entry(planned) for planned in plan.every),
     )
-    record.write(files, SweepFolder(spec.folder).plan)
+    record.write(files, SweepFolder(folder).plan)
 
 
 def read_manifest(files: Files, spec: SweepSpec) -> Manifest:

@@ -61,7 +61,7 @@ def finish_all(spec: SweepSpec) -> None:
         attempt.publish(Weights(trial={}, model={}), trained, keeps_last=True)
         attempt.keep_outcomes(spec.suite.id, outcomes, facts)
         attempt.end("done")
-    write_manifest(store.files, spec, make_plan(spec, store))
+    write_manifest(store.files, spec.folder, make_plan(spec, store))
 
 
 def seconds(*words: str) -> float:

@@ -66,7 +66,7 @@ def do_sweep(spec: SweepSpec) -> Plan:
         for name, rows in (("trials", table), ("front", front.points)):
             data = rows.to_csv(index=False).encode()
             store.files.write(f"{spec.folder}/{name}.csv", data)
-        write_manifest(store.files, spec, plan)
+        write_manifest(store.files, spec.folder, plan)
     return plan
 
 

@@ -57,7 +57,7 @@ def spec(
     with begun(
         store.files, store.files, spec.name, joins=False, lasts=60.0, on_tick=lambda lease: None
     ):
-        write_manifest(store.files, spec, make_plan(spec, store))
+        write_manifest(store.files, spec.folder, make_plan(spec, store))
     return spec
 
 

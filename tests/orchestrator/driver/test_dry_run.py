@@ -170,7 +170,7 @@ def test_nothing_is_downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     store = store_of(spec)
     enter(store.files)
     plan = make_plan(spec, store, fingerprint_of=lambda data: "as it was found")
-    write_manifest(store.files, spec, plan)
+    write_manifest(store.files, spec.folder, plan)
     told = dry(path, "--json")
     assert told.exit_code == 0, told.output
     (trial,) = json.loads(told.stdout)["trials"]

@@ -107,7 +107,7 @@ def next_start(spec: SweepSpec) -> dict[str, list[int]]:
             each.id: run(each.trial, spec.suite, store)[1]
             for each in plan.pending(retry_failed=False)
         }
-        write_manifest(store.files, spec, make_plan(spec, store))
+        write_manifest(store.files, spec.folder, make_plan(spec, store))
     return trained
 
 

@@ -103,7 +103,7 @@ def test_for_a_trial_that_failed_weights_are_made_again_where_it_is_tried_again(
     why = f"its weights were given up, and {child.id} needs them"
     assert f"trial {given_up} is trained once more: {why}" in caplog.text
     assert refreshed(again, store, spec).trials[1].again == why, "as a plan that grows looks again"
-    write_manifest(store.files, spec, failed)
+    write_manifest(store.files, spec.folder, failed)
     store.files.remove(TrialFolder.of(given_up).dropped)  # as the message says
     settled = read_manifest(store.files, spec).settled
     known = make_plan(spec, store, fingerprint_of=lambda data: "some", settled=settled)
@@ -117,7 +117,9 @@ def test_what_a_person_has_deleted_is_untrained_whatever_the_manifest_says(
 ) -> None:
     child = plan.trials[2]
     finish(child.trial, spec.suite, [1, 1], {"pgd": [[1, 0], [0, 0]]})
-    write_manifest(store.files, spec, make_plan(spec, store, fingerprint_of=lambda data: "some"))
+    write_manifest(
+        store.files, spec.folder, make_plan(spec, store, fingerprint_of=lambda data: "some")
+    )
     for trial_id in (given_up, child.id):
         for name in ("dropped.json", "result.json"):
             store.files.remove(f"{TrialFolder.of(trial_id).path}/{name}")

@@ -382,7 +382,9 @@ def test_stored_results_are_read_without_code_of_networks_and_data(folder: Path)
     files = LocalFiles(folder / "runs")
     enter(files)
     with begun(files, files, spec.name, joins=False, lasts=60.0, on_tick=lambda _: None):
-        write_manifest(files, spec, make_plan(spec, Store(files), fingerprint_of=lambda _: "f"))
+        write_manifest(
+            files, spec.folder, make_plan(spec, Store(files), fingerprint_of=lambda _: "f")
+        )
     sets = [word for each in own for word in ("--set", each)]
     for app in (status.app, front.app):
         told = CliRunner().invoke(app, ["sweep.yaml", *sets, "--json"])

@@ -83,7 +83,7 @@ def finished(read: Read, finish: Finish, store: Store) -> tuple[SweepSpec, Plan]
     for planned in make_plan(spec, store).trials[:-1]:
         finish(planned.trial, spec.suite, NATURAL, ROBUST)
     plan = make_plan(spec, store)
-    write_manifest(store.files, spec, plan)
+    write_manifest(store.files, spec.folder, plan)
     return spec, plan
 
 
@@ -132,7 +132,7 @@ def test_thousand_done_trials_come_back_as_they_were(
     finish(fresh.trials[0].trial, spec.suite, NATURAL, ROBUST)
     like = refreshed(fresh, store, spec).trials[0].progress
     done = tuple(replace(planned, progress=like) for planned in fresh.trials)
-    write_manifest(store.files, spec, replace(fresh, trials=done))
+    write_manifest(store.files, spec.folder, replace(fresh, trials=done))
     plan = known_plan(spec, store)
     assert ids(plan) == ids(fresh)
     assert plan.counts() == {"done": 1002}
@@ -173,7 +173,7 @@ def test_of_two_writers_one_wins_whole(read: Read, finish: Finish, store: Store)
 
     def write(its: Plan) -> None:
         for _ in range(20):
-            write_manifest(store.files, spec, its)
+            write_manifest(store.files, spec.folder, its)
 
     writers = [threading.Thread(target=write, args=(each,)) for each in (plan, fewer)]
     for writer in writers:
@@ -188,7 +188,7 @@ def test_trials_are_named_where_the_data_are_not(read: Read, store: Store, tmp_p
     spec = read(MNIST)
     wanted = ids(make_plan(spec, store))
     edited_wanted = ids(make_plan(read(MNIST.replace("0.2]", "0.3]")), store))
-    write_manifest(store.files, spec, make_plan(spec, store))
+    write_manifest(store.files, spec.folder, make_plan(spec, store))
     remove(raw)
     with pytest.raises(BadInput, match="needs what is missing"):
         make_plan(spec, store)
@@ -198,7 +198,7 @@ def test_trials_are_named_where_the_data_are_not(read: Read, store: Store, tmp_p
 
 def test_folder_of_the_data_does_not_matter(read: Read, store: Store, tmp_path: Path) -> None:
     images(tmp_path)
-    write_manifest(store.files, read(MNIST), make_plan(read(MNIST), store))
+    write_manifest(store.files, read(MNIST).folder, make_plan(read(MNIST), store))
     elsewhere = read(MNIST, "data.root=elsewhere")
     assert ids(known_plan(elsewhere, store)) == ids(make_plan(read(MNIST), store))
 
@@ -208,7 +208,7 @@ def test_nothing_is_downloaded_to_say_what_is_known(
 ) -> None:
     images(tmp_path)
     spec = read(MNIST)
-    write_manifest(store.files, spec, make_plan(spec, store))
+    write_manifest(store.files, spec.folder, make_plan(spec, store))
     known = read_manifest(store.files, spec)
     settings = spec.cells[0].trial.data
     away: DataSettings = settings.model_copy(

@@ -33,7 +33,7 @@ def test_what_is_proposed_meanwhile_is_seen_at_the_next_look(read: Read, store: 
     few, many = read(SWEEP), read(SWEEP, "search.trials=7")
     enter(store.files)
     plan = grow(few, make_plan(few, store), store)
-    write_manifest(store.files, few, plan)
+    write_manifest(store.files, few.folder, plan)
     observer = Observer(many, store.files)
     first = observer.look()
     assert len(first.plan.trials) == 1 + 4
@@ -58,7 +58,7 @@ def test_data_of_what_is_proposed_meanwhile_need_not_be_here(
     )
     enter(store.files)
     before = make_plan(spec, store)
-    write_manifest(store.files, spec, before)
+    write_manifest(store.files, spec.folder, before)
     observer = Observer(spec, store.files)
     observer.look()
     monkeypatch.setattr(type(DATASETS["digits"]), "missing", lambda self, settings: "all files")
@@ -67,7 +67,7 @@ def test_data_of_what_is_proposed_meanwhile_need_not_be_here(
     assert observer.look().plan == before  # nobody knows yet what these trials are called
     write_manifest(
         store.files,
-        spec,
+        spec.folder,
         grown(before, spec, store, proposed(spec, before), fingerprint_of=lambda _: fingerprint),
     )
     assert len(observer.look().plan.trials) == 5

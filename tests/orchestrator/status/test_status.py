@@ -200,7 +200,7 @@ def test_manifest_tells_the_same_as_the_store(spec: SweepSpec, store: Store) -> 
     first = trials(spec, store)[0]
     run(first.trial, spec.suite, store)
     before = ask()
-    write_manifest(store.files, spec, make_plan(spec, store))
+    write_manifest(store.files, spec.folder, make_plan(spec, store))
     assert steady(ask()) == steady(before)
 
 
@@ -463,7 +463,7 @@ def damaged_store(spec: SweepSpec, store: Store, files: LocalFiles, begin: Begin
     begin(third.trial).end("stopped")
     with start_of(files):
         pass
-    write_manifest(files, spec, make_plan(spec, store))
+    write_manifest(files, spec.folder, make_plan(spec, store))
     pause(files, "sweep")
     names = {
         "sweeps/sweep/plan.json",
@@ -595,7 +595,7 @@ def test_another_process_without_the_data_is_told_the_same(
     spec = read(MNIST)
     first, second = trials(spec, store)
     assert run(first.trial, spec.suite, store)[0] is Ending.DONE
-    write_manifest(store.files, spec, make_plan(spec, store))
+    write_manifest(store.files, spec.folder, make_plan(spec, store))
     with_data = ask()
     (tmp_path / "images").rename(tmp_path / "away")
     command = [sys.executable, "-m", "orchestrator.status", "sweep.yaml", "--json"]

@@ -497,7 +497,9 @@ def test_what_a_planned_trial_would_go_on_from_stays(
     do_sweep(read_sweep(tmp_path, "growing", *one))
     longer = read_sweep(tmp_path, "growing", *one, "training.epochs=4")
     files = LocalFiles(tmp_path / "runs")
-    write_manifest(files, longer, make_plan(longer, Store(files)))  # as a start that was stopped
+    write_manifest(
+        files, longer.folder, make_plan(longer, Store(files))
+    )  # as a start that was stopped
     files.remove("sweeps/growing/trials.csv")
     assert [epochs for _, _, epochs in gone(files)] == expected
     if not expected:

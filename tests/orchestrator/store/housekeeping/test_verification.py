@@ -377,7 +377,7 @@ def test_description_that_is_gone_is_missed_where_a_sweep_names_the_trial(
     place = TrialFolder.of(plan.trials[0].id)
     store.files.remove(place.description)
     assert kinds(found_in(spec.storage)) == {place.path: FaultKind.ORPHAN}
-    write_manifest(store.files, spec, plan)
+    write_manifest(store.files, spec.folder, plan)
     assert kinds(found_in(spec.storage)) == {place.description: FaultKind.GONE}
 
 
