@@ -101,7 +101,7 @@ def main(
         Literal["front"] | None,
         typer.Option(
             help="With --evaluate: no models but those on the front under the sweep's own suite, "
-            "and the references of scores."
+            "the references of scores, and what confirms the sweep."
         ),
     ] = None,
     download: Annotated[

@@ -54,6 +54,7 @@ def confirmation_id(spec: SweepSpec, trial_ids: Iterable[str]) -> str:
     content = {
         "trials": sorted(trial_ids),
         "suite": own.suite.on(spec.confirm.by).id,
+        "weights": spec.policy.weights,
         "per_method": spec.confirm.per_method,
         "seeds": list(spec.confirm.seeds),
         "largest_sacrifice": spec.contrasts.largest_sacrifice,

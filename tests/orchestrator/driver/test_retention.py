@@ -326,3 +326,18 @@ def test_reader_that_comes_too_late_takes_nothing_back(spec: SweepSpec) -> None:
     assert Store(Raced(spec)).trial(other.id).weights() is None
     assert counts(spec) == {"done": 2}
     assert not list(Path(spec.storage).rglob("*.damaged"))
+
+
+def test_what_confirms_a_sweep_is_kept_from_all_others(spec: SweepSpec) -> None:
+    """It is in the sweep's plan, and in no table of its own trials."""
+    _, other = trials(spec)
+    place = Path(spec.storage) / spec.folder / "trials.csv"
+    whole = place.read_text().splitlines(keepends=True)
+
+    def dropped() -> frozenset[str]:
+        return drop_weights(store_of(spec), sweep="mine", keep=set(), candidates={other.id})
+
+    place.write_text("".join(line for line in whole if other.id not in line))
+    assert not dropped()
+    place.write_text("".join(whole))
+    assert dropped() == {other.id}

@@ -118,7 +118,9 @@ def test_complete_they_carry_the_contrasts_and_are_in_the_ledger(
     tell_all(spec, store, begin, numbers)
     plan = make_plan(spec, store)
     assert confirmed_images(spec, plan, store.files) == "picking", "no start has shown them"
-    whole = concluded(spec, plan, store)
+    tracker = Recorder()
+    whole, _ = conclude(spec, plan, store, tracker, start="")
+    assert [it.id for it in tracker.trials] == [planned.id for planned in plan.every]
     assert confirmed_images(spec, plan, store.files) == "suite"
     own, found = (table(spec, store, it, tmp_path) for it in ("trials.csv", "confirmed.csv"))
     assert list(found) == list(own)

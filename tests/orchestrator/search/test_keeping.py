@@ -154,6 +154,7 @@ def test_another_sweep_is_confirmed_anew(read: Read, store: Store, begin: Begin)
         "methods.pareto.vary.rho=[0.1,0.3]",
         "evaluation.pgd.epsilon=0.1",
         "contrasts.largest_sacrifice=0.3",
+        "seeds=[0]",
     ):
         assert make_plan(read(SWEEP, change), store).confirmation is None, change
     assert make_plan(read(SWEEP, "resources.cpu=2"), store).confirmation == plan.confirmation
