@@ -86,8 +86,9 @@ def table_on(spec: SweepSpec, plan: Plan, images: Images) -> pd.DataFrame:
     same of the standard reference. Sacrificed accuracy: the reference's natural accuracy minus
     the trial's. The reference is the mean over the seeds of the standard trials that are done;
     where none is, scores are empty. The best weights, in a sweep that has them, are taken against
-    the reference's best ones. Under another suite than the sweep's own a trial is done once
-    it is evaluated under that.
+    the reference's last ones too: of a model that nothing defends the epoch whose worst cases are
+    best is one by chance, or an early one. Under another suite than the sweep's own a trial is
+    done once it is evaluated under that.
     """
     categories, settings = spec.suite.seen, spec.settings
     has_best = spec.policy.weights == "best"
@@ -95,12 +96,18 @@ def table_on(spec: SweepSpec, plan: Plan, images: Images) -> pd.DataFrame:
     rows = pd.DataFrame([_row(spec, planned, images) for planned in plan.trials])
     references = rows["is_reference"] & (rows["status"] == "done")
     table = rows.reindex(columns=[*columns, *settings])
-    for begin in ("", BEST) if has_best else ("",):  # best against best, last against last
-        its = [f"{begin}robust_accuracy_{category}" for category in categories]
-        robust = table[its].astype(float).mean(axis=1, skipna=False)
-        table[f"{begin}robustness_score"] = robust - robust[references].mean()
-        natural = table[f"{begin}natural_accuracy"].astype(float)
-        table[f"{begin}sacrificed_accuracy"] = natural[references].mean() - natural
+    robust = table[[f"robust_accuracy_{c}" for c in categories]].mean(axis=1, skipna=False)
+    natural = table["natural_accuracy"]
+    origin = robust[references].mean(), natural[references].mean()
+    table["robustness_score"], table["sacrificed_accuracy"] = (
+        robust - origin[0],
+        origin[1] - natural,
+    )
+    if has_best:
+        best = table[[f"{BEST}robust_accuracy_{c}" for c in categories]].astype(float)
+        table[f"{BEST}robustness_score"] = best.mean(axis=1, skipna=False) - origin[0]
+        natural = table[f"{BEST}natural_accuracy"].astype(float)
+        table[f"{BEST}sacrificed_accuracy"] = origin[1] - natural
     table["constant_accuracy"] = _over_equal_data(table["constant_accuracy"], plan)
     for name in settings:
         table[name] = _setting_column([planned.settings[name] for planned in plan.trials])

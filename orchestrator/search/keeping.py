@@ -39,13 +39,13 @@ def kept(spec: SweepSpec, plan: Plan) -> Kept:
     """
     assert spec.confirm is not None
     table = table_on(spec, plan, "suite" if spec.confirm.by == "test" else "picking")
-    table = standing_on(table, spec.policy.weights)
     rows: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
     for at, planned in enumerate(plan.trials):
         rows[_key(planned)].append(at)
-    why = _why_not(table)
-    natural = table["natural_accuracy"].to_numpy(float)
+    natural = table["natural_accuracy"].to_numpy(float)  # of the last weights, as in any table
     reference = natural[[planned.is_reference for planned in plan.trials]]
+    table = standing_on(table, spec.policy.weights)
+    why = _why_not(table)
     passed_over: Counter[str] = Counter()
     candidates: defaultdict[str, list[tuple[Proposal, list[int]]]] = defaultdict(list)
     for proposal, cell in _candidates(spec, plan):

@@ -20,9 +20,10 @@ class BestState:
     """The weights after the epoch that did best on the held-out images that steer.
 
     Best is the largest mean over the attack categories of the worst case, which is the share of
-    images that withstand the category; of equal ones the latest, which has trained longest. The
-    images that pick, and the test set, have no part in it. With `training.ema` the weights are the
-    average's, which validation measures.
+    images that withstand the category; of equal ones the latest, which has trained longest. A
+    collapsed model, which answers alike whatever is done to an image and so withstands all of it on
+    one class, counts below every other. The images that pick, and the test set, have no part in it.
+    With `training.ema` the weights are the average's, which validation measures.
     """
 
     def __init__(self, trial: Trial) -> None:
@@ -39,13 +40,15 @@ class BestState:
         """
         worst = [value for name, value in row.items() if name.startswith(_WORST)]
         score = sum(worst) / len(worst)
-        if self.epoch is not None and score < self.epoch.score:
+        collapsed = bool(row["validation/collapsed"])
+        before = self.epoch
+        if before is not None and (not collapsed, score) < (not before.collapsed, before.score):
             return
         self.epoch = BestEpoch(
             validation=self._validation,
             epoch=epoch,
             score=score,
-            collapsed=bool(row["validation/collapsed"]),
+            collapsed=collapsed,
         )
         state = model.state_dict().items()
         self._model = {name: each.clone() for name, each in state if isinstance(each, Tensor)}

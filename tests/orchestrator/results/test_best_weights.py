@@ -40,6 +40,7 @@ METHODS = "methods={pgd: {}, average: {natural_weight: 0.6}}"
 SETTINGS = (
     METHODS,
     "training.epochs=4",
+    "data.train_examples=320",
     "training.optimiser.learning_rate=0.03",
     "validation.examples=100",
     "contrasts={pairs: [[pgd, average]]}",
@@ -88,8 +89,11 @@ def test_tables_have_both_states_in_paired_columns(best: Swept) -> None:
         for name, value in outcomes.accuracies().items():
             assert row[of_weights(name, "best")] == pytest.approx(value)
     reference = table["method"] == "standard"
-    score = table["best_robust_accuracy_pgd"] - table["best_robust_accuracy_pgd"][reference].mean()
+    origin = table[reference].mean(numeric_only=True)  # of the last weights
+    score = table["best_robust_accuracy_pgd"] - origin["robust_accuracy_pgd"]
     assert table["best_robustness_score"].tolist() == pytest.approx(score.tolist())
+    sacrifice = origin["natural_accuracy"] - table["best_natural_accuracy"]
+    assert table["best_sacrificed_accuracy"].tolist() == pytest.approx(sacrifice.tolist())
     same = table[table["best_epoch"] == 4]
     assert same["best_union_accuracy"].tolist() == same["union_accuracy"].tolist()
 
@@ -193,7 +197,13 @@ def test_another_suite_tries_both_states(best: Swept, tmp_path: Path) -> None:
     assert plan.pending(retry_failed=False) == ()
     table = trials_table(harder, plan, "suite")
     assert table["best_union_accuracy"].notna().all()
-    assert table["best_union_accuracy"].tolist() != table["union_accuracy"].tolist()
+    stored = store.trial(plan.trials[1].id)
+    ours, theirs = (
+        stored.outcomes(harder.suite.id, best=best) for best in (plan.trials[1].best, None)
+    )
+    assert ours is not None
+    assert theirs is not None
+    assert ours.origin != theirs.origin, "of other weights"
 
 
 def test_a_suite_for_which_no_best_weights_are_there_tries_the_last_ones(tmp_path: Path) -> None:

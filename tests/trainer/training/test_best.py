@@ -58,9 +58,9 @@ def scores(diary: Diary) -> list[float | None]:
     return found
 
 
-def row(*worst: float) -> dict[str, float]:
+def row(*worst: float, collapsed: bool = False) -> dict[str, float]:
     named = {f"validation/robust_accuracy_{at}": value for at, value in enumerate(worst)}
-    return {"validation/natural_accuracy": 0.9, **named, "validation/collapsed": 0.0}
+    return {"validation/natural_accuracy": 0.9, **named, "validation/collapsed": float(collapsed)}
 
 
 def test_best_is_the_largest_mean_of_worst_cases_and_of_equal_ones_the_latest(
@@ -76,6 +76,18 @@ def test_best_is_the_largest_mean_of_worst_cases_and_of_equal_ones_the_latest(
     assert kept == [(1, 1), (2, 2), (3, 3), (3, 3)], "0.3 in epochs 2 and 3, 0.25 in the last"
     assert best.epoch is not None
     assert best.epoch.score == pytest.approx(0.3)
+
+
+def test_a_collapsed_model_is_best_only_where_all_are(small_trial: MakeTrial) -> None:
+    """It withstands everything on one class: more than a model that nothing defends."""
+    best, model = BestState(small_trial()), nn.Linear(1, 1)
+    kept = []
+    rows = [(0.1, True), (0.2, True), (0.02, False), (0.1, True), (0.01, False), (0.03, False)]
+    for epoch, (worst, collapsed) in enumerate(rows, start=1):
+        best.see(row(worst, collapsed=collapsed), epoch=epoch, model=model)
+        assert best.epoch is not None
+        kept.append(best.epoch.epoch)
+    assert kept == [1, 2, 3, 3, 3, 6]
 
 
 @pytest.mark.slow
