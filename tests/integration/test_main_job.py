@@ -99,6 +99,11 @@ def test_the_sweep_file_runs(name: str, place: Place, tmp_path: Path) -> None:
     assert done.code == 0, done
     table = pd.read_csv(tmp_path / "sweeps" / name / "trials.csv")
     assert (table["status"] == "done").all()
+    if "confirm.seeds" in settings:
+        fresh = pd.read_csv(tmp_path / "sweeps" / name / "confirmed.csv")
+        assert (fresh["status"] == "done").all()
+        assert set(fresh["method"]) == set(table["method"])
+        assert not set(fresh["seed"]) & set(table["seed"])
     assert table["natural_accuracy"].between(0, 1).all()
     assert table["on_front"].any() == (~table["collapsed"]).any()  # so few steps may leave none
     assert {"standard", "pgd", "average", "pareto"} <= set(table["method"])
