@@ -4,11 +4,12 @@ maximum, weights that the user gives, weights on the Pareto front), and the fiel
 from __future__ import annotations
 
 from trainer.methods.fixed import Adversarial, Average, Standard
-from trainer.methods.jacobian import CaGrad, NashMtl, PcGrad, UpGrad
+from trainer.methods.jacobian import CaGrad, PcGrad, UpGrad
 from trainer.methods.maximum import Maximum
 from trainer.methods.method import NATURAL, Method
 from trainer.methods.mgda import Mgda
 from trainer.methods.msd import MultiSteepest
+from trainer.methods.nash import NashMtl
 from trainer.methods.one_attack import ErrorProportional, RandomAttack
 from trainer.methods.pareto import Pareto
 from trainer.methods.ramp import Ramp

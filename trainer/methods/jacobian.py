@@ -1,4 +1,4 @@
-"""Methods that combine the losses' gradients as a library does: PCGrad, CAGrad, Nash-MTL, UPGrad.
+"""Methods that combine the losses' gradients as a library does: PCGrad, CAGrad, UPGrad.
 
 The library is TorchJD (Quinton and Rey, 2024), an optional extra. Its weightings see the gradients'
 inner products, K K, in float64 on the host.
@@ -10,13 +10,12 @@ import importlib.util
 import warnings
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
-import numpy as np
 from pydantic import Field, model_validator
 
 from trainer.device.transfer import sent
-from trainer.input.settings import Count, NonNegative
+from trainer.input.settings import NonNegative
 from trainer.methods.method import NATURAL, AttackNames, Method
 from trainer.methods.weighting import Weighting
 
@@ -103,25 +102,6 @@ class CaGrad(_Jacobian):
         return weighting
 
 
-class NashMtl(_Jacobian):
-    """Training along the Nash bargaining solution of the losses' gradients: weights alpha with
-    `G G' alpha = 1 / alpha` (Navon et al., 2022, Eq. 2: "Nash-MTL"), by their own iterations, which
-    begin at the alpha of the step before; a direction longer than `max_norm` is cut to it."""
-
-    packages: ClassVar[tuple[str, ...]] = ("torchjd", "cvxpy", "ecos")
-
-    max_norm: NonNegative = Field(1.0, description="longest gradient; 0 cuts none")
-    num_iterations: Count = Field(20, description="most iterations for one alpha")
-
-    def weighting(self) -> Weighting:
-        return NashWeighting(
-            len(self.branches()), max_norm=self.max_norm, num_iterations=self.num_iterations
-        )
-
-    def library_weighting(self) -> Callable[[Tensor], Tensor]:
-        raise AssertionError("it remembers, and has a weighting of its own")
-
-
 class JacobianWeighting(Weighting):
     """Weighs K gradients as a function of the library does."""
 
@@ -145,31 +125,3 @@ class JacobianWeighting(Weighting):
             torch.manual_seed(self._seed)
             weights = self._function(gram)
         return sent(weights.tolist(), like=products)[None]
-
-
-class NashWeighting(JacobianWeighting):
-    """Weighs K gradients by their bargaining solution, found from that of the step before."""
-
-    def __init__(self, K: int, *, max_norm: float, num_iterations: int) -> None:
-        """Weigh K losses, each an objective."""
-        from torchjd.aggregation import NashMTL  # noqa: PLC0415  (an extra)
-
-        self._library: Any = NashMTL(
-            n_tasks=K, max_norm=max_norm, update_weights_every=1, optim_niter=num_iterations
-        ).weighting
-        super().__init__(K, lambda gram: self._library(_root(gram)))
-
-    def state(self) -> dict[str, Any]:
-        return {"alpha": [float(weight) for weight in self._library.prvs_alpha]}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        if len(state["alpha"]) != len(self._weights):
-            raise ValueError(f"alpha must be {len(self._weights)} numbers, got {state['alpha']}")
-        self._library.prvs_alpha = np.asarray(state["alpha"])
-
-
-def _root(gram: Tensor) -> Tensor:
-    """Return K vectors, K K, with these inner products."""
-    values, vectors = torch.linalg.eigh(gram)
-    root: Tensor = vectors * values.clamp(min=0).sqrt()
-    return root

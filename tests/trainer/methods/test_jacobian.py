@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from trainer.input.problems import BadInput
 from trainer.methods import METHODS, Weighting
 from trainer.methods.jacobian import EXTRA
 
-NAMES = ("pcgrad", "upgrad", "cagrad", "nash_mtl")
+NAMES = ("pcgrad", "upgrad", "cagrad")
 
 
 def is_there(name: str) -> bool:
@@ -103,32 +102,11 @@ def test_short_gradients_are_weighed_as_long_ones(name: str) -> None:
     assert weigh(weighting_of(name), short) == pytest.approx(expected, rel=1e-4)
 
 
-def test_the_bargaining_solution_solves_its_equation() -> None:
-    """Orthogonal gradients: alpha_k |g_k|^2 = 1 / alpha_k, equal gains whatever the lengths."""
-    weights = weigh(weighting_of("nash_mtl", max_norm=0), [[1.0, 0.0], [0.0, 4.0]])
-    assert weights[0] * 1 == pytest.approx(weights[1] * 4, rel=1e-2)
-    cut = weigh(weighting_of("nash_mtl", max_norm=0.1), [[1.0, 0.0], [0.0, 4.0]])
-    assert np.hypot(cut[0], 4 * cut[1]) == pytest.approx(0.1, rel=1e-3)
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_what_has_diverged_or_vanished_is_left_to_the_loop(name: str) -> None:
     for value in (float("nan"), 0.0):
         found = weighting_of(name).weigh_gradients(torch.full((3, 2, 2), value))
         assert found.tolist() == [[0.5, 0.5]]
-
-
-def test_what_the_bargaining_remembers_goes_on() -> None:
-    one, other = weighting_of("nash_mtl"), weighting_of("nash_mtl")
-    for step in range(4):
-        rows = torch.randn(2, 5, generator=torch.Generator().manual_seed(step)).tolist()
-        found = weigh(one, rows)
-        if step == 2:
-            other.restore(json.loads(json.dumps(one.state())))
-        elif step == 3:
-            assert weigh(other, rows) == found
-    with pytest.raises(ValueError, match="alpha must be 2 numbers"):
-        other.restore({"alpha": [1.0]})
 
 
 @pytest.mark.slow
