@@ -16,6 +16,7 @@ from rich.console import Console
 from orchestrator.driver.dry_run import show_plan
 from orchestrator.driver.session import Outcome, start
 from orchestrator.exit_codes import exit_codes
+from orchestrator.figures.placement import FRONTS
 from orchestrator.front import show, show_files
 from orchestrator.plan.plan import Plan
 from orchestrator.report.front_files import front_record
@@ -227,7 +228,7 @@ def _show_outcome(spec: SweepSpec, outcome: Outcome, console: Console) -> None:
     if len(stranded) > SHOWN_ENDS:
         said.append(("waiting", f"and {len(stranded) - SHOWN_ENDS} more, see trials.csv"))
     print_titled(console, said)
-    show(outcome.front, console)
+    show(outcome.front, console, of=FRONTS[0])
     print_titled(console, outcome.comparison.lines())
     show_files(outcome.folder, outcome.files, console)
     said = [

@@ -33,7 +33,7 @@ from orchestrator.figures.crowd import (
 )
 from orchestrator.figures.labels import setting_text, short, varying_settings
 from orchestrator.figures.panel import FLOOR_LINE, Scene, draw_panel
-from orchestrator.figures.placement import Placement
+from orchestrator.figures.placement import FrontOf, Placement
 from orchestrator.figures.style import DPI, GREY, INK, RC, Array, method_styles, save
 from orchestrator.pareto.eligibility import is_collapsed, is_under_attack
 from orchestrator.pareto.front import Front, settings_columns, warned
@@ -53,19 +53,20 @@ SACRIFICE = "sacrificed_accuracy"
 
 
 def draw_front(
-    front: Front, path_png: Path, path_svg: Path, *, placement: Placement, note: str
+    front: Front, path_png: Path, path_svg: Path, *, placement: Placement, of: FrontOf, note: str
 ) -> None:
     """Draw `front` over all measured trials and save the picture; `note` joins the small print."""
-    save(compose(front, placement=placement, note=note), path_png, path_svg)
+    save(compose(front, placement=placement, of=of, note=note), path_png, path_svg)
 
 
-def compose(front: Front, *, placement: Placement, note: str) -> Figure:
+def compose(front: Front, *, placement: Placement, of: FrontOf, note: str) -> Figure:
     """Compose the picture, which is not saved yet.
 
-    With more than two objectives the first two are drawn, and no staircase: what is
-    non-dominated among all need not be so in two.
+    The line bounds what the means of `cells` attain, or single `trials`; also these where no cell
+    has all its seeds yet, or each has one. With more than two objectives the first two are drawn,
+    and no line: what is non-dominated among all need not be so in two.
     """
-    scene = _scene(front, placement)
+    scene = _scene(front, placement, of)
     kinds = _kinds(scene)
     small_print = _small_print(front, note)
     more_rows = SMALL_PRINT_ROW * (len(small_print) - 1)
@@ -104,8 +105,9 @@ def staircase(points: npt.ArrayLike, reference_point: npt.ArrayLike) -> Array:
     return np.column_stack([np.append(x, end_x), np.insert(y, 0, start_y)])
 
 
-def _scene(front: Front, placement: Placement) -> Scene:
+def _scene(front: Front, placement: Placement, of: FrontOf) -> Scene:
     """Gather what both panels show, in the units of the axes."""
+    is_of_cells = of == "cells" and front.has_cells()
     first, second = plane = front.objectives[:2]
     cost = next((o for o in plane if of_weights(o.name, "last") == SACRIFICE), second)
     gain = first if cost is second else second
@@ -114,9 +116,13 @@ def _scene(front: Front, placement: Placement) -> Scene:
     signs = np.array([x.sign, y.sign])
     settings = settings_columns(front.measured, front.objectives)
     trials = _with_method(front.measured)
-    means = _with_method(front.cells[front.cells["seeds"] > 0])
+    is_knee = np.zeros(len(front.cells), dtype=np.bool_)
+    if is_of_cells and front.knee_of_cells is not None:
+        is_knee[front.knee_of_cells] = True
+    means = front.cells.assign(is_knee=is_knee)
+    means = _with_method(means[means["seeds"] > 0])
     if len(means) > MANY:
-        means = means[means["on_front"]]
+        means = means[means["on_front"] | means["is_knee"]]
     trials = trials.assign(
         x=trials[x.name] * factors[0],
         y=trials[y.name] * factors[1],
@@ -138,25 +144,30 @@ def _scene(front: Front, placement: Placement) -> Scene:
         )
         for table, across in ((trials, TRIALS_ACROSS), (means, MEANS_ACROSS))
     )
-    knee = (trials["trial_id"] == front.knee).to_numpy(np.bool_)
+    knee = (trials["trial_id"] == (None if is_of_cells else front.knee)).to_numpy(np.bool_)
     drawn |= knee
+    drawn_means |= means["is_knee"].to_numpy(np.bool_)
 
     line = region = np.empty((0, 2))
     if len(front.objectives) == len(plane):
-        points = minimised(front.points, (x, y)) * factors
+        best = front.means()[front.cells["on_front"]] if is_of_cells else front.points
+        points = minimised(best, (x, y)) * factors
         ends = dict(zip(front.objectives, front.reference_point, strict=True))
         reference = minimised([ends[x], ends[y]], (x, y)) * factors
         line = staircase(points, reference) * signs
         inside = points[(points < reference).all(axis=1)]
         region = np.vstack([staircase(inside, reference), reference]) * signs
+    trials = _texts(trials, settings, knee)
+    means = _texts(means, settings, drawn_means)
+    ringed = means[means["is_knee"]] if is_of_cells else trials[knee]
     return Scene(
         titles=(_title(x), _title(y)),
         signs=(x.sign, y.sign),
         better=(1, -1) if placement == "paper" else (-1, 1),
         log_axis="y" if y is cost else "x",
         styles=method_styles(trials["method"]),
-        trials=_texts(trials, settings, knee)[drawn],
-        means=_texts(means, settings, drawn_means)[drawn_means].assign(
+        trials=trials[drawn],
+        means=means[drawn_means].assign(
             lacking=[
                 f"{done} of {planned} seeds" if done < planned else ""
                 for done, planned in means.loc[drawn_means, ["seeds", "planned"]].itertuples(
@@ -165,8 +176,9 @@ def _scene(front: Front, placement: Placement) -> Scene:
             ]
         ),
         line=line,
+        line_name="front of means over seeds" if is_of_cells else "front of single trials",
         region=region,
-        knee=front.knee,
+        knee=ringed[["method", "x", "y", "text"]],
         floors=(_floor(front, x), _floor(front, y)),
     )
 
@@ -230,8 +242,8 @@ def _kinds(scene: Scene) -> dict[str, Any]:
     if scene.trials["is_collapsed"].any():
         kinds["collapsed: right on one class"] = _mark("o", GREY, 5.5, fillstyle="none")
     if len(scene.line):
-        kinds["front of single trials"] = Line2D([], [], color=INK, linewidth=1.2)
-    if scene.knee is not None:
+        kinds[scene.line_name] = Line2D([], [], color=INK, linewidth=1.2)
+    if len(scene.knee):
         kinds["knee"] = _mark("o", INK, 9.0, fillstyle="none", markeredgewidth=1.3)
     for floor in scene.floors:
         if floor is not None:

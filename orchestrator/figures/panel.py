@@ -59,7 +59,7 @@ class Scene:
 
     styles: dict[str, MethodStyle]
     trials: pd.DataFrame
-    """Columns `trial_id`, `method`, `x`, `y`, `text` (the knee's settings), `is_collapsed`."""
+    """Columns `trial_id`, `method`, `x`, `y`, `is_collapsed`."""
 
     means: pd.DataFrame
     """Means as a table of one row a cell: `method`, `x`, `y`, `dx`, `dy` (standard deviations),
@@ -69,11 +69,14 @@ class Scene:
     line: Array
     """Vertices (L, 2) of the line that bounds what the front attains; none where none is drawn."""
 
+    line_name: str
+    """What the line is the front of, for the legend."""
+
     region: Array
     """Corners (R, 2) of the region that counts as hypervolume."""
 
-    knee: str | None
-    """The knee's `trial_id`."""
+    knee: pd.DataFrame
+    """The knee, trial or mean, in one row or none: `method`, `x`, `y`, `text` (its settings)."""
 
     floors: tuple[float | None, float | None]
     """Values on x and y that the best constant classifier has, drawn as lines; None: unknown."""
@@ -216,7 +219,7 @@ def _draw_labels(axes: Axes, scene: Scene, obstacles: Array) -> None:
     labels = []
     is_lacking = scene.means["lacking"] != ""
     tells_lacking = not is_lacking.all()  # else the small print does, once
-    knee = scene.trials[scene.trials["trial_id"] == scene.knee]
+    knee = scene.knee
     for x, y, method, text in knee[["x", "y", "method", "text"]].itertuples(index=False):
         ring = MarkerStyle("o", fillstyle="none")
         axes.scatter(x, y, s=130, marker=ring, color=INK, linewidths=1.3, zorder=5, gid="knee")

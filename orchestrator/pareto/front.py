@@ -1,4 +1,5 @@
-"""From a table of trials to its front: pure functions over the documented columns.
+"""From a table of trials to its fronts, of single trials and of cells: pure functions over the
+documented columns.
 
 A table has `trial_id` and the objectives' columns, and may have any other that
 `orchestrator.table.columns` declares; the columns after `on_front` are the settings that vary.
@@ -41,7 +42,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Front:
-    """The non-dominated trials of one table."""
+    """The non-dominated trials of one table, and its non-dominated cells: means over seeds."""
 
     points: pd.DataFrame
     """Rows of the front with all columns of the table, best first objective first."""
@@ -69,6 +70,13 @@ class Front:
     cells: pd.DataFrame
     """Means over seeds, one row a cell: see `cells`."""
 
+    hypervolume_of_cells: float
+    """As `hypervolume`, of the means on the front of cells."""
+
+    knee_of_cells: int | None
+    """Row of `cells` that is the knee: the cell of `knee` where that is selected apart, else the
+    knee of the front of cells; None: there is none."""
+
     constant_accuracy: float | None
     """Best constant classifier's accuracy (see `orchestrator.pareto.eligibility`), if known."""
 
@@ -78,6 +86,15 @@ class Front:
     objectives: tuple[Objective, ...]
     reference_point: tuple[float, ...]
     """Reference point of the hypervolume in user units, one number an objective."""
+
+    def means(self) -> pd.DataFrame:
+        """Return the objectives' means over seeds, by objective, one row a cell of `cells`."""
+        return _means(self.cells, self.objectives)
+
+    def has_cells(self) -> bool:
+        """Whether there is a front of cells beside that of trials: cells are of several seeds, and
+        some has all of them and takes part."""
+        return bool(self.cells["on_front"].any() and (self.cells["planned"] > 1).any())
 
 
 def by_contract(table: pd.DataFrame, objectives: Sequence[Objective]) -> pd.DataFrame:
@@ -159,15 +176,21 @@ def extract_front(
     best_first = np.lexsort((ids, *signed.T[::-1]))
     points, signed = points.iloc[best_first], signed[best_first]
     measured = table[is_measured(table, objectives)]
+    end, chosen = minimised(reference_point, objectives), _knee(table, points, signed)
+    by_cell = cells(table, objectives, keep_collapsed=keep_collapsed)
+    best = by_cell["on_front"].to_numpy(np.bool_)
+    signed_means = minimised(_means(by_cell[best], objectives), objectives)
     return Front(
         points=points,
-        hypervolume=hypervolume(signed, minimised(reference_point, objectives)),
-        knee=_knee(table, points, signed),
+        hypervolume=hypervolume(signed, end),
+        hypervolume_of_cells=hypervolume(signed_means, end),
+        knee=chosen,
+        knee_of_cells=_knee_of_cells(table, objectives, best, signed_means, chosen),
         is_selected_apart=AT_KNEE in table,
         used=int(why.isna().sum()),
         dropped=dropped,
         measured=measured,
-        cells=cells(table, objectives, keep_collapsed=keep_collapsed),
+        cells=by_cell,
         constant_accuracy=constant_accuracy(measured),
         keep_collapsed=keep_collapsed,
         objectives=tuple(objectives),
@@ -181,6 +204,27 @@ def _knee(table: pd.DataFrame, points: pd.DataFrame, signed: npt.NDArray[np.floa
         return None if marked.empty else str(marked.iloc[0])
     bend = knee(signed)
     return None if bend is None else str(points["trial_id"].iloc[bend])
+
+
+def _knee_of_cells(
+    table: pd.DataFrame,
+    objectives: Sequence[Objective],
+    best: npt.NDArray[np.bool_],
+    signed: npt.NDArray[np.float64],
+    chosen: str | None,
+) -> int | None:
+    """Return the row of the knee among the cells, of which those on the front are `best`, with the
+    means `signed`; of the trial that is `chosen`, where the table says what is."""
+    if AT_KNEE in table:
+        numbers = cell_numbers(table, objectives)[table["trial_id"] == chosen]
+        return None if numbers.empty else int(numbers.iloc[0])
+    bend = knee(signed)
+    return None if bend is None else int(best.nonzero()[0][bend])
+
+
+def _means(by_cell: pd.DataFrame, objectives: Sequence[Objective]) -> pd.DataFrame:
+    names = [objective.name for objective in objectives]
+    return by_cell[[f"{name}_mean" for name in names]].set_axis(names, axis="columns")
 
 
 def cells(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from orchestrator.figures.placement import PLACEMENTS
+from orchestrator.figures.placement import FRONTS, PLACEMENTS
 from orchestrator.pareto.front import extract_front
 from orchestrator.report.front_files import write_front
 from orchestrator.results.confirmation import Confirmed
@@ -71,6 +71,7 @@ def write_confirmed(
             directory,
             names=names,
             placement=PLACEMENTS[0],
+            of=FRONTS[0],
             note=f"{data}, {models}, {state}, {found.split} images",
             facts={"confirmation": found.record()},
         )

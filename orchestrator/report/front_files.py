@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from orchestrator.figures.placement import Placement
+from orchestrator.figures.placement import FrontOf, Placement
 from orchestrator.pareto.eligibility import is_collapsed
 from orchestrator.pareto.front import Front, is_selected, settings_columns, settings_of
 from orchestrator.results.table_files import write_csv
@@ -39,6 +39,7 @@ def front_record(front: Front) -> dict[str, Any]:
         "weights": weights_of(front.objectives),
         "hypervolume": front.hypervolume,
         "knee": front.knee,
+        "cells": _cells_record(front),
         "is_selected_apart": front.is_selected_apart,
         "selected": list(front.measured["trial_id"][is_selected(front.measured)]),
         "splits": sorted(front.measured["split"].dropna().unique()) if has_split else [],
@@ -59,12 +60,29 @@ def front_record(front: Front) -> dict[str, Any]:
     }
 
 
+def _cells_record(front: Front) -> dict[str, Any]:
+    """The front of cells, whose points are the rows of `cells.csv` that are on it."""
+    knee = None if front.knee_of_cells is None else front.cells.iloc[front.knee_of_cells]
+    settings = settings_columns(front.cells, front.objectives)
+    return {
+        "hypervolume": front.hypervolume_of_cells,
+        "on_front": int(front.cells["on_front"].sum()),
+        "knee": None
+        if knee is None
+        else {
+            "method": _plain(knee.get("method")),
+            "settings": {k: _plain(v) for k, v in settings_of(knee, settings).items()},
+        },
+    }
+
+
 def write_front(
     front: Front,
     directory: Path,
     *,
     names: Sequence[str] = FILES,
     placement: Placement,
+    of: FrontOf,
     note: str,
     facts: Mapping[str, Any],
 ) -> list[Path]:
@@ -75,6 +93,7 @@ def write_front(
     Args:
         names: of the files, in the place of `FILES`.
         placement: which objective stands on which axis of the pictures.
+        of: what the front in the pictures is of.
         note: joins the pictures' small print.
         facts: go into `front.json` beside the front's record.
 
@@ -92,7 +111,7 @@ def write_front(
         record = json_text({**front_record(front), **facts})
         (staging / "front.json").write_text(f"{record}\n", encoding="utf-8")
         pictures = (staging / "front.png", staging / "front.svg")
-        draw_front(front, *pictures, placement=placement, note=note)
+        draw_front(front, *pictures, placement=placement, of=of, note=note)
         paths = [
             (staging / file).replace(directory / name)
             for file, name in zip(FILES, names, strict=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from orchestrator.figures.placement import PLACEMENTS
+from orchestrator.figures.placement import FRONTS, PLACEMENTS
 from orchestrator.pareto.front import Front, extract_front
 from orchestrator.plan.plan import Plan
 from orchestrator.report.contrasts import Comparison, write_contrasts
@@ -79,6 +79,7 @@ def write_results(
         front,
         staging,
         placement=PLACEMENTS[0],
+        of=FRONTS[0],
         note=_note(plan, covered, chosen),
         facts={"selection": chosen.record(), "few_steps": few.record()} | suite_facts(covered),
     )

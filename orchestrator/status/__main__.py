@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from orchestrator.exit_codes import exit_codes
+from orchestrator.figures.placement import FRONTS
 from orchestrator.front import show, show_files
 from orchestrator.spec.arguments import (
     Assignments,
@@ -110,7 +111,7 @@ def _show(
     more = hidden(snapshot.plan, rows, rest)
     print_titled(console, sweep_lines(spec, snapshot, files.damaged, more))
     written = [name for name in files.names(spec.folder) if "." in name] or ["nothing yet"]
-    show(snapshot.front, console)
+    show(snapshot.front, console, of=FRONTS[0])
     show_files(f"{files.url}/{spec.folder}", written, console)
 
 

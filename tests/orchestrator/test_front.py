@@ -17,8 +17,10 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
+from orchestrator.figures.placement import FrontOf
 from orchestrator.front import FILES, app, show
 from orchestrator.pareto.front import extract_front
+from orchestrator.report.front_files import front_record
 from orchestrator.results.table_files import TableError, read_table
 from orchestrator.table.objectives import DEFAULT_OBJECTIVES, parse_objectives
 
@@ -49,14 +51,41 @@ def trials(tmp_path: Path) -> Path:
 # --- what it says
 
 
-def said_of(table: pd.DataFrame) -> str:
+def said_of(table: pd.DataFrame, of: FrontOf = "cells") -> str:
     front = extract_front(
         table, objectives=OBJECTIVES, reference_point=(0.0, 1.0), keep_collapsed=False
     )
     console = Console(file=io.StringIO(), width=200)
-    show(front, console)
+    show(front, console, of=of)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
+
+
+def test_means_over_seeds_are_the_headline_and_trials_one_switch_away(trials: Path) -> None:
+    """t2 is a lucky seed: its cell lies at 0.2 and 0.15."""
+    trials.write_text(TRIALS.replace("failed,,,,,", "done,test,0.5,0.22,0.4,"))
+    table = read_table(trials, OBJECTIVES)
+    cells, single = said_of(table), said_of(table, "trials")
+    (row,) = (line for line in cells.splitlines() if "0.2000 ± 0.1414" in line)
+    assert "pareto" in row
+    assert "0.1500 ± 0.0707" in row
+    assert "front of    means over seeds" in cells
+    assert "knee        pareto rho=0.4 padding=none" in cells
+    assert "t2" not in cells
+    assert "front of    single trials" in single
+    assert re.search(r"t2 .* 0\.3000", single)
+    front = extract_front(
+        table, objectives=OBJECTIVES, reference_point=(0.0, 1.0), keep_collapsed=False
+    )
+    record = front_record(front)
+    assert record["cells"]["on_front"] == 3
+    assert record["cells"]["knee"] == {
+        "method": "pareto",
+        "settings": {"rho": 0.4, "padding": "none"},
+    }
+    # Steps up at sacrifices of -0.005, 0.15 and 0.4, to scores of 0, 0.2 and 0.285, up to 1.
+    assert record["cells"]["hypervolume"] == pytest.approx(0.2 * 0.25 + 0.285 * 0.6)
+    assert record["hypervolume"] > record["cells"]["hypervolume"]
 
 
 def test_of_a_long_front_the_first_rows_are_shown(trials: Path) -> None:
@@ -66,7 +95,7 @@ def test_of_a_long_front_the_first_rows_are_shown(trials: Path) -> None:
     many["trial_id"] = [f"n{number:02}" for number in range(30)]
     steps = np.arange(30) / 1000
     many = many.assign(robustness_score=0.1 + steps, sacrificed_accuracy=0.2 + steps)
-    said = said_of(many)
+    said = said_of(many, "trials")
     shown = re.findall(r"^ *(n\d\d) ", said, re.MULTILINE)
     assert shown == [f"n{number:02}" for number in range(29, 9, -1)]
     assert "and 10 more in front.csv" in said
@@ -91,7 +120,7 @@ def test_files_stand_beside_the_table(trials: Path) -> None:
     assert result.exit_code == 0, result.output
     assert sorted(p.name for p in trials.parent.iterdir()) == sorted([*FILES, "trials.csv"])
     assert trials.read_text() == TRIALS
-    assert "t2" in result.output
+    assert "pareto" in result.output
     assert "5 used; left out: 1 failed" in result.output
 
 

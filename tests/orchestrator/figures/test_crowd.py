@@ -96,7 +96,7 @@ def test_pictures_of_crowds_are_small(tmp_path: Path, kind: str) -> None:
     if kind == "equal":
         table[["robustness_score", "sacrificed_accuracy"]] = 0.3
     paths = tmp_path / "front.png", tmp_path / "front.svg"
-    draw_front(front_of(table), *paths, placement=PLACEMENTS[0], note="")
+    draw_front(front_of(table), *paths, placement=PLACEMENTS[0], of="cells", note="")
     for path in paths:
         assert path.stat().st_size < LARGEST_PICTURE
     assert ElementTree.parse(paths[1]).getroot().tag.endswith("svg")
@@ -108,9 +108,16 @@ def test_text_in_a_picture_is_text(tmp_path: Path) -> None:
     table = random_table(len(odd), seed=0).assign(method=odd, split="\x07", rho=odd)
     table["=1+1\x08"] = odd
     front = front_of(table)
-    figure = compose(front, placement=PLACEMENTS[0], note="\x1b]0;title\x07")
+    figure = compose(front, placement=PLACEMENTS[0], of="cells", note="\x1b]0;title\x07")
     names = {text.get_text() for legend in figure.legends for text in legend.get_texts()}
     assert {"<script>", "$x^2$ _&_", "\\x1b[31m\\x00\\n", "\\u202eabc"} <= names
     assert max(map(len, names)) < 100
-    draw_front(front, tmp_path / "a.png", tmp_path / "a.svg", placement=PLACEMENTS[0], note="\x00")
+    draw_front(
+        front,
+        tmp_path / "a.png",
+        tmp_path / "a.svg",
+        placement=PLACEMENTS[0],
+        of="cells",
+        note="\x00",
+    )
     ElementTree.parse(tmp_path / "a.svg")

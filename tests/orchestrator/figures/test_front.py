@@ -22,7 +22,7 @@ from orchestrator.figures.front import (
     staircase,
 )
 from orchestrator.figures.labels import setting_text
-from orchestrator.figures.placement import PLACEMENTS, Placement
+from orchestrator.figures.placement import FRONTS, PLACEMENTS, FrontOf, Placement
 from orchestrator.figures.style import (
     DPI,
     KNOWN_METHODS,
@@ -156,7 +156,7 @@ def test_staircase_and_region_in_the_picture() -> None:
             "sacrificed_accuracy": [0.02, 0.06, 0.0],
         }
     )
-    for axes in compose(front_of(table), placement="score", note="").axes:
+    for axes in compose(front_of(table), placement="score", of="cells", note="").axes:
         (line,) = (artist for artist in axes.lines if artist.get_gid() == "staircase")
         steps = [(0, -10), (0, -10), (2, -10), (2, 10), (6, 10), (6, 30), (100, 30)]
         assert line.get_xydata() == pytest.approx(np.array(steps))
@@ -165,13 +165,36 @@ def test_staircase_and_region_in_the_picture() -> None:
         assert region.get_xy() == pytest.approx(np.array(corners))
 
 
+@pytest.mark.parametrize("of", FRONTS)
+def test_the_line_is_of_means_unless_it_is_to_be_of_trials(of: FrontOf) -> None:
+    """The luckiest seeds lie beyond their means, and lead the front of single trials."""
+    table = trials(3)
+    table = table[table["status"] == "done"]
+    figure = compose(front_of(table), placement="score", of=of, note="")
+    name = {"cells": "front of means over seeds", "trials": "front of single trials"}[of]
+    assert name in legend_texts(figure)
+    for axes in figure.axes:
+        (line,) = (artist for artist in axes.lines if artist.get_gid() == "staircase")
+        highest = 34 if of == "cells" else 34.4
+        assert np.asarray(line.get_ydata()).max() == pytest.approx(highest)
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_without_means_the_line_is_of_trials(seeds: int) -> None:
+    """Where each cell has one seed, and where none has all of its seeds yet."""
+    table = trials(seeds).iloc[:-1]
+    table.loc[table["seed"] == 1, "status"] = "pending"
+    figure = compose(front_of(table), placement="score", of="cells", note="")
+    assert "front of single trials" in legend_texts(figure)
+
+
 # --- what is drawn
 
 
 @pytest.mark.parametrize("seeds", [0, 1, 3])
 def test_every_done_trial_is_drawn_once_in_both_panels(seeds: int) -> None:
     table = trials(seeds) if seeds else trials(1).head(0)
-    figure = compose(front_of(table), placement="score", note="")
+    figure = compose(front_of(table), placement="score", of="cells", note="")
     done = table[table["status"] == "done"]
     expected = 100 * done[["sacrificed_accuracy", "robustness_score"]].to_numpy()
     for axes in figure.axes:
@@ -182,12 +205,15 @@ def test_every_done_trial_is_drawn_once_in_both_panels(seeds: int) -> None:
         assert ((points > (left, bottom)) & (points < (right, top))).all()
 
 
-def test_knee_is_ringed_and_named_and_pareto_cells_have_their_setting() -> None:
+@pytest.mark.parametrize("of", FRONTS)
+def test_knee_is_ringed_and_named_and_pareto_cells_have_their_setting(of: FrontOf) -> None:
     table = trials(3)
     front = front_of(table)
-    figure = compose(front, placement="score", note="digits")
+    figure = compose(front, placement="score", of=of, note="digits")
     knee = table[table["trial_id"] == front.knee].iloc[0]
     assert knee["rho"] == 0.4
+    if of == "cells":
+        knee = table[table["rho"] == 0.4][["sacrificed_accuracy", "robustness_score"]].mean()
     for panel, axes in enumerate(figure.axes):
         (ring,) = (artist for artist in axes.collections if artist.get_gid() == "knee")
         assert np.asarray(ring.get_offsets())[0].tolist() == pytest.approx(
@@ -206,8 +232,8 @@ def test_knee_is_ringed_and_named_and_pareto_cells_have_their_setting() -> None:
 def test_small_print_of_any_length_has_rows_of_its_own() -> None:
     table = trials(1)
     front = front_of(table)
-    short = compose(front, placement="score", note="digits")
-    long = compose(front, placement="score", note="digits, " * 60 + "\nthe last line")
+    short = compose(front, placement="score", of="cells", note="digits")
+    long = compose(front, placement="score", of="cells", note="digits, " * 60 + "\nthe last line")
     (text,) = long.texts
     assert text.get_text().splitlines()[-1] == "the last line"
     assert len(text.get_text().splitlines()) == 5
@@ -231,7 +257,7 @@ def test_labels_stay_within_the_axes_and_cover_nothing() -> None:
         sacrificed_accuracy=around["sacrificed_accuracy"] + random.normal(0, 0.02, 40),
     )
     table = pd.concat([table, around], ignore_index=True)
-    figure = compose(front_of(table), placement="score", note="")
+    figure = compose(front_of(table), placement="score", of="cells", note="")
     for axes in figure.axes:
         boxes = [text.get_window_extent() for text in axes.texts]
         for k, box in enumerate(boxes):
@@ -248,7 +274,7 @@ def test_no_label_stands_by_another_cell() -> None:
     crowd = [{**row, "sacrificed_accuracy": 0.07 + k / 200} for k, row in enumerate(crowd)]
     table = pd.concat([table, pd.DataFrame(crowd)], ignore_index=True)
     cells_at = table[(table["method"] == "pareto") & (table["status"] == "done")]
-    figure = compose(front_of(table), placement="score", note="")
+    figure = compose(front_of(table), placement="score", of="cells", note="")
     for axes in figure.axes:
         at = 100 * cells_at[["sacrificed_accuracy", "robustness_score"]].to_numpy()
         pixels = axes.transData.transform(at)
@@ -267,26 +293,30 @@ def test_up_and_left_are_better_whatever_the_direction() -> None:
     front = extract_front(
         table, objectives=objectives, reference_point=(9.0, 0.0), keep_collapsed=False
     )
-    for axes in compose(front, placement="score", note="").axes:
+    for axes in compose(front, placement="score", of="cells", note="").axes:
         assert axes.xaxis.get_inverted()
         assert axes.yaxis.get_inverted()
         assert axes.get_xlabel().startswith("natural accuracy (%)")
         assert axes.get_ylabel() == "seconds"
-    for axes in compose(front, placement="paper", note="").axes:
+    for axes in compose(front, placement="paper", of="cells", note="").axes:
         assert axes.xaxis.get_inverted(), "few seconds are right"
         assert axes.yaxis.get_inverted(), "high accuracies are down"
 
 
+@pytest.mark.parametrize("of", FRONTS)
 @pytest.mark.parametrize("objectives", [OBJECTIVES, OBJECTIVES[::-1]])
-def test_axes_of_the_paper_have_the_sacrifice_vertical(objectives: tuple[Objective, ...]) -> None:
+def test_axes_of_the_paper_have_the_sacrifice_vertical(
+    objectives: tuple[Objective, ...], of: FrontOf
+) -> None:
     """It alone is logarithmic, says so, and down and right are better."""
     reference = default_reference_point(objectives)
     front = extract_front(
         trials(2), objectives=objectives, reference_point=reference, keep_collapsed=False
     )
-    figure = compose(front, placement="paper", note="")
+    figure = compose(front, placement="paper", of=of, note="")
     points = 100 * front.measured[["robustness_score", "sacrificed_accuracy"]].to_numpy()
-    corners = 100 * front.points[["robustness_score", "sacrificed_accuracy"]].to_numpy()
+    best = front.means()[front.cells["on_front"]] if of == "cells" else front.points
+    corners = 100 * best[["robustness_score", "sacrificed_accuracy"]].to_numpy()
     for axes, is_log in zip(figure.axes, (False, True), strict=True):
         assert np.sort(drawn_trials(axes), axis=0) == pytest.approx(np.sort(points, axis=0))
         assert not axes.xaxis.get_inverted()
@@ -306,7 +336,7 @@ def test_axes_of_the_paper_have_the_sacrifice_vertical(objectives: tuple[Objecti
 
 
 def test_score_stands_over_the_sacrifice_by_default() -> None:
-    raw, log = compose(front_of(trials(2)), placement="score", note="").axes
+    raw, log = compose(front_of(trials(2)), placement="score", of="cells", note="").axes
     assert (raw.get_xscale(), raw.get_yscale()) == ("linear", "linear")
     assert (log.get_xscale(), log.get_yscale()) == ("function", "linear")
     assert log.get_xlabel().endswith("as sign(v) · log(1 + |v|)")
@@ -319,7 +349,7 @@ def test_what_has_collapsed_is_hollow() -> None:
     table = trials(2)
     is_mine, is_first = table["method"] == "mine_$x$", table["trial_id"] == "t1_0"
     figure = compose(
-        front_of(table.assign(collapsed=is_mine | is_first)), placement="score", note=""
+        front_of(table.assign(collapsed=is_mine | is_first)), placement="score", of="cells", note=""
     )
     for axes in figure.axes:
         drawn = {str(marks.get_gid()): marks for marks in axes.collections}
@@ -333,7 +363,7 @@ def test_what_has_collapsed_is_hollow() -> None:
         assert [line.get_markerfacecolor() for line in means].count("white") == 1
     assert "collapsed: right on one class" in legend_texts(figure)
     assert "3 collapsed and kept off the front" in figure.texts[0].get_text()
-    figure = compose(front_of(table), placement="score", note="")
+    figure = compose(front_of(table), placement="score", of="cells", note="")
     assert "collapsed: right on one class" not in legend_texts(figure)
 
 
@@ -341,15 +371,17 @@ def test_cell_that_lacks_seeds_says_so() -> None:
     table = trials(3)
     table.loc[table["trial_id"] == "t5_1", "status"] = "failed"  # pareto, rho 0.7
     table.loc[table["trial_id"] == "t4_0", "status"] = "pending"  # rho 0.4, where the knee is
-    figure = compose(front_of(table), placement="score", note="")
+    figure = compose(front_of(table), placement="score", of="trials", note="")
     for panel in (0, 1):
         labels = texts(figure, panel)
         assert "ρ = 0.7, 2 of 3 seeds" in labels
         assert "knee: ρ = 0.4, 2 of 3 seeds" in labels
         assert "3 of 4 seeds" in labels, "of the method with a trial that failed"
     assert "3 of 7 cells without all their seeds" in figure.texts[0].get_text()
+    figure = compose(front_of(table), placement="score", of="cells", note="")
+    assert "ρ = 0.4, 2 of 3 seeds" in texts(figure, 0), "no knee, since it is on no front of cells"
     begun = front_of(table.assign(status=["done", "pending", "pending"] * len(CELLS) + ["pending"]))
-    figure = compose(begun, placement="score", note="")
+    figure = compose(begun, placement="score", of="cells", note="")
     assert not any("seeds" in text for text in texts(figure, 0)), "where all do, it is said once"
     assert "7 of 7 cells without all their seeds" in figure.texts[0].get_text()
 
@@ -369,7 +401,7 @@ def test_best_constant_classifier_is_a_line(placement: Placement, name: str) -> 
             reference_point=(0.0, 1.0),
             keep_collapsed=False,
         )
-        return compose(front, placement=placement, note="")
+        return compose(front, placement=placement, of="cells", note="")
 
     def floors(axes: Axes) -> list[list[float]]:
         lines = [line for line in axes.lines if line.get_gid() == "floor"]
@@ -391,7 +423,7 @@ def test_best_constant_classifier_is_a_line(placement: Placement, name: str) -> 
 
 def test_evaluation_warnings_are_counted_in_the_small_print() -> None:
     table = trials(2).assign(warnings=["gradients vanish", " ", None] * 5)
-    (small_print,) = compose(front_of(table), placement="score", note="").texts
+    (small_print,) = compose(front_of(table), placement="score", of="cells", note="").texts
     assert small_print.get_text().endswith(" · 5 of 14 models have evaluation warnings")
 
 
@@ -408,7 +440,7 @@ def test_legends_fit_and_cover_nothing() -> None:
         keep_collapsed=False,
     )
     for placement in PLACEMENTS:
-        figure = compose(front, placement=placement, note="digits")
+        figure = compose(front, placement=placement, of="cells", note="digits")
         assert len(legend_texts(figure)) == 4 + 6
         figure.draw_without_rendering()
         boxes = [legend.get_window_extent() for legend in figure.legends]
@@ -426,7 +458,7 @@ def test_three_objectives_are_drawn_without_a_staircase() -> None:
     front = extract_front(
         table, objectives=objectives, reference_point=(0.0, 1.0, 2.0), keep_collapsed=False
     )
-    figure = compose(front, placement="score", note="")
+    figure = compose(front, placement="score", of="cells", note="")
     assert len(drawn_trials(figure.axes[0])) == len(CELLS)
     assert all(np.size(line.get_xydata()) == 0 for line in figure.axes[0].lines if line.get_gid())
 
@@ -466,7 +498,9 @@ def test_files_are_what_they_should_be(tmp_path: Path) -> None:
     table = trials(2)
     for k in range(2):
         png, svg = tmp_path / f"{k}.png", tmp_path / f"{k}.svg"
-        draw_front(front_of(table), png, svg, placement="score", note=r"no formula: $\frac$")
+        draw_front(
+            front_of(table), png, svg, placement="score", of="cells", note=r"no formula: $\frac$"
+        )
     height, width, _ = imread(tmp_path / "0.png").shape
     assert width == WIDTH * DPI
     assert 0.4 < height / width < 0.6
@@ -479,7 +513,7 @@ def test_degenerate_fronts_are_drawn(tmp_path: Path) -> None:
     one = trials(1).head(1)
     equal = pd.concat([one] * 4, ignore_index=True).assign(trial_id=["a", "b", "c", "d"])
     for table, points in ((one.head(0), 0), (one, 1), (equal, 4)):
-        figure = compose(front_of(table), placement="score", note="")
+        figure = compose(front_of(table), placement="score", of="cells", note="")
         figure.savefig(tmp_path / "front.png")
         assert len(drawn_trials(figure.axes[0])) == points
         assert ("no trial is done" in texts(figure, 0)) is (points == 0)
