@@ -36,9 +36,14 @@ from torch.nn import functional as F
 
 Question = dict[str, Any]
 
-PACKAGES = ("torch", "numpy", "scipy", "torchattacks", "foolbox", "pyautoattack", "advertorch")
+PACKAGES = (
+    *("torch", "numpy", "scipy"),
+    *("torchattacks", "foolbox", "pyautoattack", "advertorch", "adv-lib"),
+)
 SEED = 0
 ROUNDING = 1e-6
+ORDERS = {"linf": float("inf"), "l2": 2, "l1": 1}
+"""Of norms, by the name that a question has."""
 
 
 def main(folder: Path) -> None:
@@ -67,24 +72,28 @@ def main(folder: Path) -> None:
 
 
 def torchattacks_pgd(model: nn.Module, images: Tensor, labels: Tensor, asked: Question) -> Tensor:
-    """PGD of torchattacks; of several restarts the first that succeeds."""
+    """PGD of torchattacks, L-infinity or L2; of several restarts the first that succeeds."""
+    kind = torchattacks.PGDL2 if norm_of(asked) == "l2" else torchattacks.PGD
+    # Its L2 step asks for gradients that are contiguous, as these are behind a reshape.
+    reshaped = nn.Sequential(nn.Flatten(), nn.Unflatten(1, images.shape[1:]), model)
     runs = [
-        torchattacks.PGD(
-            model, eps=asked["epsilon"], alpha=asked["step_size"], steps=asked["num_steps"]
-        )
+        kind(reshaped, eps=asked["epsilon"], alpha=asked["step_size"], steps=asked["num_steps"])
         for _ in range(asked["num_restarts"])
     ]
     attack = runs[0] if len(runs) == 1 else torchattacks.MultiAttack(runs)
-    return withstood(model, images, labels, attack(images, labels), asked["epsilon"])
+    return withstood(model, images, labels, attack(images, labels), asked)
 
 
 def foolbox_pgd(model: nn.Module, images: Tensor, labels: Tensor, asked: Question) -> Tensor:
-    """PGD of foolbox."""
-    attack = foolbox.attacks.LinfPGD(abs_stepsize=asked["step_size"], steps=asked["num_steps"])
+    """PGD of foolbox; in L1 its sparse descent along the largest entries (Tramer and Boneh)."""
+    attacks = foolbox.attacks
+    kinds = {"linf": attacks.LinfPGD, "l2": attacks.L2PGD, "l1": attacks.SparseL1DescentAttack}
+    kind = kinds[norm_of(asked)]
+    attack = kind(abs_stepsize=asked["step_size"], steps=asked["num_steps"], random_start=True)
     bounded = foolbox.PyTorchModel(model, bounds=(0, 1))
     repeated = attack.repeat(asked["num_restarts"])
     _, adversarial, _ = repeated(bounded, images, labels, epsilons=asked["epsilon"])
-    return withstood(model, images, labels, adversarial, asked["epsilon"])
+    return withstood(model, images, labels, adversarial, asked)
 
 
 def apgd(model: nn.Module, images: Tensor, labels: Tensor, asked: Question) -> Tensor:
@@ -99,14 +108,49 @@ def apgd(model: nn.Module, images: Tensor, labels: Tensor, asked: Question) -> T
         device="cpu",
         logger=logging.getLogger(),
     )
-    return withstood(model, images, labels, attack.perturb(images, labels), asked["epsilon"])
+    return withstood(model, images, labels, attack.perturb(images, labels), asked)
+
+
+def adv_lib_apgd(model: nn.Module, images: Tensor, labels: Tensor, asked: Question) -> Tensor:
+    """APGD on cross entropy of adv-lib; in L1 in three rounds, from three times the radius on."""
+    adversarial = adv_lib_attacks().apgd(
+        model,
+        images,
+        labels,
+        eps=asked["epsilon"],
+        norm=ORDERS[norm_of(asked)],
+        n_iter=asked["num_steps"],
+        n_restarts=asked["num_restarts"],
+        loss_function="ce",
+        use_large_reps=norm_of(asked) == "l1",
+    )
+    return withstood(model, images, labels, adversarial, asked)
+
+
+def adv_lib_fmn(model: nn.Module, images: Tensor, labels: Tensor, asked: Question) -> Tensor:
+    """The least perturbations that adv-lib's FMN finds, of which those within the radius count."""
+    order = ORDERS[norm_of(asked)]
+    adversarial = adv_lib_attacks().fmn(model, images, labels, norm=order, steps=asked["num_steps"])
+    is_inside = sizes(adversarial - images, asked) <= asked["epsilon"]
+    adversarial = torch.where(is_inside[:, None, None, None], adversarial, images)
+    return withstood(model, images, labels, adversarial, asked)
+
+
+def adv_lib_attacks() -> ModuleType:
+    """adv-lib's attacks, without what they do not need: visdom, which draws, and a distance by
+    torchvision's networks, which as PyPI has it does not load beside a CPU build of PyTorch."""
+    sys.modules["visdom"] = ModuleType("visdom")
+    distance: Any = ModuleType("adv_lib.distances.lpips")
+    distance.LPIPS = None
+    sys.modules[distance.__name__] = distance
+    return importlib.import_module("adv_lib.attacks")
 
 
 def autoattack(model: nn.Module, images: Tensor, labels: Tensor, asked: Question) -> Tensor:
     """The standard suite: APGD-CE, targeted APGD-DLR, targeted FAB, Square."""
     attack = pyautoattack.AutoAttack(model, eps=asked["epsilon"], seed=SEED, version="standard")
     adversarial, _ = attack.run_standard_evaluation(images, labels, batch_size=250)
-    return withstood(model, images, labels, adversarial, asked["epsilon"])
+    return withstood(model, images, labels, adversarial, asked)
 
 
 def stadv(model: nn.Module, images: Tensor, labels: Tensor, asked: Question) -> Tensor:
@@ -164,17 +208,30 @@ def advertorch_spatial() -> ModuleType:
 
 
 def withstood(
-    model: nn.Module, images: Tensor, labels: Tensor, adversarial: Tensor, epsilon: float
+    model: nn.Module, images: Tensor, labels: Tensor, adversarial: Tensor, asked: Question
 ) -> Tensor:
     """Whether the network is right on the clean image and on the adversarial one, B.
 
     Raises:
-        AssertionError: an adversarial image outside the L-infinity ball or outside [0, 1].
+        AssertionError: an adversarial image outside the ball asked about, or outside [0, 1].
     """
-    assert (adversarial - images).abs().max() <= epsilon + ROUNDING
+    rounding = ROUNDING if norm_of(asked) == "linf" else 1e-4 * asked["epsilon"]
+    assert sizes(adversarial - images, asked).max() <= asked["epsilon"] + rounding
     assert -ROUNDING <= adversarial.min() <= adversarial.max() <= 1 + ROUNDING
     right = predictions(model, images) == labels
     return right.logical_and(predictions(model, adversarial) == labels)
+
+
+def sizes(differences: Tensor, asked: Question) -> Tensor:
+    """Norms of differences B C H W, B, in the norm asked about."""
+    order = ORDERS[norm_of(asked)]
+    found: Tensor = torch.linalg.vector_norm(differences.double().flatten(1), ord=order, dim=1)
+    return found
+
+
+def norm_of(asked: Question) -> str:
+    """Name of the norm asked about; L-infinity where none is named."""
+    return str(asked.get("norm", "linf"))
 
 
 def predictions(model: nn.Module, images: Tensor) -> Tensor:
@@ -190,6 +247,8 @@ ATTACKS: dict[tuple[str, str], Callable[[nn.Module, Tensor, Tensor, Question], T
     ("pyautoattack", "apgd_ce"): apgd,
     ("pyautoattack", "autoattack"): autoattack,
     ("advertorch", "stadv"): stadv,
+    ("adv-lib", "apgd_ce"): adv_lib_apgd,
+    ("adv-lib", "fmn"): adv_lib_fmn,
 }
 
 if __name__ == "__main__":

@@ -81,8 +81,8 @@ class Bench:
 
 def pgd_of(question: Question) -> PGD:
     """Ours, at the budget that a peer's PGD was given."""
-    budget = ("epsilon", "step_size", "num_steps", "num_restarts")
-    return PGD.model_validate({field: question[field] for field in budget})
+    budget = ("norm", "epsilon", "step_size", "num_steps", "num_restarts")
+    return PGD.model_validate({field: question[field] for field in budget if field in question})
 
 
 def falling(attack: _Sized) -> _Sized:

@@ -1,9 +1,10 @@
-"""Ask the peers again: `python -m tests.peers.remake --data FOLDER [--networks]`.
+"""Ask the peers again: `python -m tests.peers.remake --data FOLDER [--networks|--missing]`.
 
 FOLDER has real MNIST and CIFAR-10 (or a part of it) as torchvision lays them out. The peers'
 environment is made once, in `.peers/attacks`; their answers go to `tests/trainer/references`, and
 `python -m tests.peers.tables` shows ours beside them. With `--networks` the networks are trained
-anew first. On two busy cores the answers take an hour, the networks half of one.
+anew first, with `--missing` only what has no answer is asked. On two busy cores the answers take an
+hour, the networks half of one.
 """
 
 from __future__ import annotations
@@ -73,9 +74,37 @@ def flow_questions(epsilon: float) -> list[Question]:
     ]
 
 
+def norm_questions(norm: str, epsilon: float) -> list[Question]:
+    """PGD in another norm, by steps of a quarter of the radius; adv-lib's APGD, and its FMN, which
+    looks for the least change."""
+    asked: Question = {"norm": norm, "epsilon": epsilon, "num_steps": APGD_STEPS}
+    pgd = {"attack": "pgd", "step_size": epsilon / 4, **asked}
+    apgd = {"peer": "adv-lib", "attack": "apgd_ce", **asked}
+    peers = ("torchattacks", "foolbox") if norm == "l2" else ("foolbox",)
+    questions: list[Question] = [
+        {"label": f"{norm} {peer} x1", "peer": peer, **pgd, "num_restarts": 1} for peer in peers
+    ]
+    questions += [
+        {"label": f"{norm} adv-lib apgd_ce x{num_restarts}", **apgd, "num_restarts": num_restarts}
+        for num_restarts in (1, 5)
+    ]
+    questions.append({"label": f"{norm} adv-lib fmn", "peer": "adv-lib", "attack": "fmn", **asked})
+    return [{**question, "examples": EXAMPLES} for question in questions]
+
+
 QUESTIONS: dict[str, list[Question]] = {
-    "mnist": [*pgd_questions(0.3, 0.02, 40), *flow_questions(0.03)],
-    "cifar10": [*pgd_questions(8 / 255, 2 / 255, 20), *flow_questions(0.02)],
+    "mnist": [
+        *pgd_questions(0.3, 0.02, 40),
+        *flow_questions(0.03),
+        *norm_questions("l2", 2.0),
+        *norm_questions("l1", 10.0),
+    ],
+    "cifar10": [
+        *pgd_questions(8 / 255, 2 / 255, 20),
+        *flow_questions(0.02),
+        *norm_questions("l2", 0.5),
+        *norm_questions("l1", 12.0),
+    ],
 }
 
 
@@ -84,13 +113,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data", required=True, help="folder of the real images")
     parser.add_argument("--networks", action="store_true", help="train the networks anew first")
+    parser.add_argument("--missing", action="store_true", help="ask what was not asked yet")
     options = parser.parse_args()
     python = made("attacks")
     for name, questions in QUESTIONS.items():
         if options.networks:
             trained(name, options.data).write()
         print(name, flush=True)
-        asked(python, Network.read(name), questions, options.data).write(name)
+        network = Network.read(name)
+        known = Answers.read(network) if options.missing else None
+        asked(python, network, questions, options.data, known).write(name)
 
 
 def trained(name: str, root: str) -> Network:
@@ -102,23 +134,35 @@ def trained(name: str, root: str) -> Network:
         return Network.rounded(name, Weights.from_bytes((Path(folder) / "weights.pt").read_bytes()))
 
 
-def asked(python: Path, network: Network, questions: list[Question], root: str) -> Answers:
-    """The peers' answers, from their own environment."""
+def asked(
+    python: Path, network: Network, questions: list[Question], root: str, known: Answers | None
+) -> Answers:
+    """The peers' answers, from their own environment, beside those that are known."""
     dataset = network.first_images(root, max(question["examples"] for question in questions))
     arrays = images_and_labels(dataset)
     example = torch.from_numpy(arrays["images"][:1])
+    if known is not None:
+        known.check_images(dataset)
+    new = [each for each in questions if known is None or each not in known.questions]
+    if known is not None and not new:
+        return known
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         torch.jit.trace(network.model(root, dataset), example).save(folder / "network.pt")
         save(folder / "images.npz", arrays)
-        (folder / "questions.json").write_text(json.dumps(questions))
+        (folder / "questions.json").write_text(json.dumps(new))
         subprocess.run([python, HERE / "attack_answers.py", folder], check=True)
         with np.load(folder / "answers.npz") as archive:
             bits = {label: archive[label] for label in archive.files}
         provenance = json.loads((folder / "answers.json").read_text())
+    if known is not None:
+        bits = {**known.bits, **bits}
+        seconds = known.provenance["seconds"] | provenance["seconds"]
+        provenance = known.provenance | provenance | {"seconds": seconds}
+    labels = [question["label"] for question in questions]
     return Answers(
         questions=questions,
-        bits=bits,
+        bits={label: bits[label] for label in labels},
         network=network.digest,
         images=digest_of(arrays),
         provenance=provenance,

@@ -38,6 +38,8 @@ def main() -> None:
         print(f"\n## {name}: {per_cent(bench.natural(every))} natural")
         for table in (
             pixels(bench, every),
+            other_norm(bench, every, "l2"),
+            other_norm(bench, every, "l1"),
             flows(bench),
             motions(bench, every[:FEW], RT_EPSILONS[name]),
             options(bench, every, starts=5, num_steps=20),
@@ -75,6 +77,25 @@ def pixels(bench: Bench, every: torch.Tensor) -> Iterator[str]:
     yield f"| | AutoAttack, standard | {per_cent(bits['autoattack'])} |"
     errors = [int((~bench.withstood(single, every, draw=draw)).sum()) for draw in range(DRAWS)]
     yield f"\nErrors that ours finds with one start, {DRAWS} draws of it: {errors}"
+
+
+def other_norm(bench: Bench, every: torch.Tensor, norm: str) -> Iterator[str]:
+    """Robust accuracy in the ball of another norm, starts x steps."""
+    asked = [each for each in bench.answers.questions if each.get("norm") == norm]
+    single = pgd_of(next(each for each in asked if each["attack"] == "pgd"))
+    yield f"| starts x steps, {norm} at {single.epsilon:g} | attack | robust accuracy |"
+    yield "| --: | --- | --: |"
+    for starts in (1, 5):
+        attack = single.model_copy(update={"num_restarts": starts})
+        for loss in ("cross_entropy", "margin"):
+            for label, ours in (("as given", attack), ("falling step", falling(attack))):
+                bits = bench.withstood(ours.model_copy(update={"loss": loss}), every, draw=0)
+                budget = f"{starts} x {attack.num_steps}"
+                yield f"| {budget} | ours, {loss}, {label} | {per_cent(bits)} |"
+    for question in asked:
+        budget = f"{question.get('num_restarts', 1)} x {question['num_steps']}"
+        label = question["label"]
+        yield f"| {budget} | {label} | {per_cent(bench.answers.bits[label])} |"
 
 
 def flows(bench: Bench) -> Iterator[str]:
