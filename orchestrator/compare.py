@@ -16,10 +16,11 @@ import typer
 from rich.console import Console
 
 from orchestrator.exit_codes import exit_codes
-from orchestrator.front import SPEC_SUFFIXES, show_files, written_into
+from orchestrator.front import SPEC_SUFFIXES, written_into
 from orchestrator.pareto.contrasts import FRONTS, PAPER
 from orchestrator.pareto.sides import Side, differences, doubts, side
 from orchestrator.report.front_files import check_writable
+from orchestrator.report.front_text import show_files
 from orchestrator.report.two_sides import TwoSides, write_two_sides
 from orchestrator.results.table_files import FORMATS, TableError, read_table
 from orchestrator.table.best_weights import standing_on

@@ -17,9 +17,9 @@ from orchestrator.driver.dry_run import show_plan
 from orchestrator.driver.session import Outcome, start
 from orchestrator.exit_codes import exit_codes
 from orchestrator.figures.placement import FRONTS
-from orchestrator.front import show, show_files
 from orchestrator.plan.plan import Plan
 from orchestrator.report.front_files import front_record
+from orchestrator.report.front_text import show, show_files
 from orchestrator.report.results import missing, suite_facts
 from orchestrator.results.reevaluation import coverage, reevaluated
 from orchestrator.spec.auto_precision import DecidedOtherwiseError, Decision, decided_here

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from orchestrator.exit_codes import exit_codes
 from orchestrator.figures.placement import FRONTS
-from orchestrator.front import show, show_files
+from orchestrator.report.front_text import show, show_files
 from orchestrator.spec.arguments import (
     Assignments,
     SpecPath,

@@ -18,9 +18,10 @@ from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from orchestrator.figures.placement import FrontOf
-from orchestrator.front import FILES, app, show
+from orchestrator.front import FILES, app
 from orchestrator.pareto.front import extract_front
 from orchestrator.report.front_files import front_record
+from orchestrator.report.front_text import show
 from orchestrator.results.table_files import TableError, read_table
 from orchestrator.table.objectives import DEFAULT_OBJECTIVES, parse_objectives
 
