@@ -14,7 +14,7 @@ from pathlib import Path
 
 from orchestrator.spec.arguments import read_sweep
 from tests.bench.comparison.exporting import exported
-from tests.bench.comparison.page import PAGE, picture_of, recorded, rendered
+from tests.bench.comparison.page import PAGE, picture_of, recorded, recordings, rendered
 from tests.bench.comparison.picks import picks
 from tests.bench.comparison.recording import Recording
 from tests.bench.comparison.replanned import replanned
@@ -74,10 +74,12 @@ def render() -> None:
     # Here alone, since it takes as long to import as all else does.
     from tests.bench.comparison.pictures import draw  # noqa: PLC0415
 
-    found = dict(recorded())
-    PAGE.write_text(rendered(PAGE.read_text(), found))
+    found = {name: recorded(name) for name in recordings()}
+    page = rendered(PAGE.read_text(), found)
+    PAGE.write_text(page)
     for name, sweep in found.items():
-        draw(sweep, picture_of(name))
+        if picture_of(name).name in page:
+            draw(sweep, picture_of(name))
 
 
 if __name__ == "__main__":

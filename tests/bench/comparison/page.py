@@ -4,7 +4,7 @@ rendered from the recordings."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from tests.bench.comparison import tables
@@ -37,19 +37,25 @@ def items(sentences: Iterable[str]) -> str:
 
 
 def rendered(text: str, found: Mapping[str, Recorded]) -> str:
-    """Render every marked part of a page anew."""
+    """Render the marked parts of a page anew that are of these recordings."""
 
     def part(match: re.Match[str]) -> str:
         begin, sweep, name, _, end = match.groups()
+        if sweep not in found:
+            return match.group()
         return f"{begin}\n{PARTS[name](found[sweep])}\n\n{end}"
 
     return MARKED.sub(part, text)
 
 
-def recorded() -> Iterator[tuple[str, Recorded]]:
-    """Yield the recordings that lie beside the page, by name."""
-    for path in sorted(RECORDINGS.glob(f"*{SUFFIX}")):
-        yield path.name.removesuffix(SUFFIX), replanned(Recording.read(path))
+def recordings() -> list[str]:
+    """Name the recordings that lie beside the page."""
+    return sorted(path.name.removesuffix(SUFFIX) for path in RECORDINGS.glob(f"*{SUFFIX}"))
+
+
+def recorded(name: str) -> Recorded:
+    """Read a recording that lies beside the page."""
+    return replanned(Recording.read(RECORDINGS / f"{name}{SUFFIX}"))
 
 
 def picture_of(name: str) -> Path:
