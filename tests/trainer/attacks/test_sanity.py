@@ -269,7 +269,7 @@ def test_evaluation_is_in_float32_whatever_the_training_was(
         finally:
             phase = "training"
 
-    monkeypatch.setattr("trainer.training.loop.evaluate", noting)
+    monkeypatch.setattr("trainer.training.validation.evaluate", noting)
     trial = small_trial(method={"method": "pgd"}, training={"precision": "bfloat16", "epochs": 1})
     with register_module_forward_hook(note):
         model = train(trial, digits, device=CPU, reporter=Silent(), resume=None, micro_batches=1)
