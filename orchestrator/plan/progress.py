@@ -15,7 +15,8 @@ def progress_of(
     weights that are not there are not missed.
 
     Args:
-        suite_id, validation_id: as of `StoredTrial.progress`.
+        suite_id: as of `StoredTrial.progress`.
+        validation_id: likewise.
     """
     progress = stored.progress(suite_id, validation_id, best=planned.best)
     its = progress.best

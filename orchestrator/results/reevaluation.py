@@ -101,7 +101,9 @@ def plan_start(
     """Plan a start; one that only evaluates also says which trials it leaves out.
 
     Args:
-        fingerprint_of, settled, retry_failed: as `make_plan` takes them.
+        fingerprint_of: as `make_plan` takes it.
+        settled: likewise.
+        retry_failed: likewise.
 
     Raises:
         BadInput: the data are not there, or cannot be read.
