@@ -26,7 +26,7 @@ from orchestrator.results.confirmation import (
     record_confirmed,
 )
 from orchestrator.results.few_steps import few_steps
-from orchestrator.results.images import Images, is_complete
+from orchestrator.results.images import Images, is_complete, is_settled
 from orchestrator.results.reevaluation import coverage
 from orchestrator.results.shown import record_shown
 from orchestrator.results.trials_table import (
@@ -126,6 +126,7 @@ def _compared(
         is_confirmed=is_confirmed,
         is_claim_suite=spec.suite.claim,
         is_exploratory=shown_before is not None,
+        is_complete=is_confirmed or is_settled(spec, plan),
         weights=spec.policy.weights,
     )
 

@@ -85,7 +85,7 @@ class Contrast:
     difference: Difference
     p: float | None  # None: not tested, as with no seed
     adjusted_p: float | None  # after Holm over all primary contrasts
-    judgement: Judgement | None  # None: not on test images, where nothing is tested or judged
+    judgement: Judgement | None  # None: nothing is tested, as on other images than test ones
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,11 +197,13 @@ def contrasted(
     largest_sacrifice: float,
     choosing: pd.DataFrame,
     reference: str,
+    is_complete: bool,
 ) -> Contrasts:
     """Test the primary contrasts of a table of trials, and measure all other differences.
 
     Numbers of other images than test ones are those that choices are made by: their differences are
-    measured, and nothing is tested.
+    measured, and nothing is tested. Nor is it while trials are left to do, however far their table
+    shows test numbers: whoever looks again and again finds a difference in the end.
 
     Args:
         pairs: the primary ones by methods' labels; the second is None for the method that does
@@ -209,6 +211,7 @@ def contrasted(
         margin: accuracy within which a difference does not matter, stated beforehand.
         choosing: table of the same trials on the images by which the best other is chosen.
         reference: the method that scores are taken against, which is compared only if named.
+        is_complete: whether nothing is left to do of these trials.
     """
     heights = {
         front: Heights(table, front, largest_sacrifice=largest_sacrifice) for front in FRONTS
@@ -222,7 +225,7 @@ def contrasted(
     known = [(first, best if second is None else second) for first, second in pairs]
     resolved = [(first, second) for first, second in known if second is not None]
     differences = [heights[STRICT].difference(first, second) for first, second in resolved]
-    is_tested = split_of(table) == "test"
+    is_tested = is_complete and split_of(table) == "test"
     p_values = [_p(it) if is_tested else None for it in differences]
     tried = [1.0 if p is None else p for p in p_values]
     tried += [1.0] * (len(pairs) - len(tried))  # the family is as it was named

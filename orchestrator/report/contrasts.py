@@ -45,6 +45,7 @@ class Comparison:
     is_confirmed: bool  # whether they were trained after their cells were chosen, all of them
     split: str  # images that the numbers stand on
     is_exploratory: bool  # whether test numbers were shown before the contrasts were named
+    is_complete: bool  # whether nothing is left to do of the models' trials
     weights: WeightsName = "last"  # of the models
 
     @property
@@ -54,6 +55,13 @@ class Comparison:
         found += [] if self.is_confirmed else ["the models are not confirmed"]
         found += ["test numbers were shown before"] if self.is_exploratory else []
         return found
+
+    @property
+    def untested(self) -> str:
+        """Why no difference is tested, where none is."""
+        if self.split == "test" and not self.is_complete:
+            return "nothing is tested until no trial is left to do"
+        return f"nothing is tested on {self.split or 'no'} images"
 
     def record(self) -> dict[str, Any]:
         """Return all of it as values of JSON, as `contrasts.json` has it."""
@@ -71,11 +79,12 @@ class Comparison:
                 "suite": self.suite,
                 "is_claim_suite": self.is_claim_suite,
                 "is_exploratory": self.is_exploratory,
+                "is_complete": self.is_complete,
                 "is_claim": not self.doubts,
             },
             "best_other": best if found.best_other is not None else None,
             "without_best_other": list(found.without_best_other),
-            "primary": [_tested(contrast, self.split) for contrast in found.primary],
+            "primary": [_tested(contrast, self.untested) for contrast in found.primary],
             "others": [difference_record(difference) for difference in found.others],
             "surroundings": [
                 {
@@ -131,7 +140,7 @@ class Comparison:
             said.append(f"p {contrast.p:.3g}, {contrast.adjusted_p:.3g} after Holm")
         verdict = contrast.judgement
         if verdict is None:
-            return f"{', '.join(said)}, on {self.split or 'no'} images, where nothing is tested"
+            return f"{', '.join(said)}; {self.untested}"
         return f"{', '.join(said)}: {verdict.verdict} ({verdict.why})"
 
 
@@ -148,6 +157,7 @@ def compared(
     is_confirmed: bool = False,
     is_claim_suite: bool,
     is_exploratory: bool,
+    is_complete: bool,
     weights: WeightsName = "last",
 ) -> Comparison:
     """Compare the methods of a sweep's table, the primary pairs with tests.
@@ -160,6 +170,7 @@ def compared(
         is_confirmed: whether all of them were trained after their cells were chosen.
         is_claim_suite: whether the suite says that it is strong enough for claims.
         is_exploratory: whether test numbers were shown before the contrasts were named.
+        is_complete: whether nothing is left to do of the table's trials; nothing is tested before.
         weights: those whose columns of both tables are compared.
     """
     table, choosing = standing_on(table, weights), standing_on(choosing, weights)
@@ -170,6 +181,7 @@ def compared(
         largest_sacrifice=largest_sacrifice,
         choosing=choosing,
         reference=reference,
+        is_complete=is_complete,
     )
     subjects = [first for first, _ in pairs[:1]]
     around = [
@@ -190,6 +202,7 @@ def compared(
         is_claim_suite=is_claim_suite,
         split=split_of(table),
         is_exploratory=is_exploratory,
+        is_complete=is_complete,
         weights=weights,
     )
 
@@ -198,7 +211,7 @@ def write_contrasts(found: Comparison, directory: Path) -> list[Path]:
     """Write `CONTRAST_FILES` into a folder that is there, and return their paths."""
     paths = [directory / name for name in CONTRAST_FILES]
     paths[0].write_text(f"{json_text(found.record())}\n", encoding="utf-8")
-    rows = [_tested(contrast, found.split) for contrast in found.contrasts.primary]
+    rows = [_tested(contrast, found.untested) for contrast in found.contrasts.primary]
     rows += map(difference_record, found.contrasts.others)
     write_csv(pd.DataFrame(list(map(_row, rows)), columns=_COLUMNS), paths[1])
     return paths
@@ -287,14 +300,14 @@ def difference_record(difference: Difference) -> dict[str, Any]:
     }
 
 
-def _tested(contrast: Contrast, split: str) -> dict[str, Any]:
+def _tested(contrast: Contrast, untested: str) -> dict[str, Any]:
     found = contrast.judgement
     return {
         **difference_record(contrast.difference),
         "p": contrast.p,
         "adjusted_p": contrast.adjusted_p,
         "verdict": None if found is None else str(found.verdict),
-        "why": f"nothing is tested on {split or 'no'} images" if found is None else found.why,
+        "why": untested if found is None else found.why,
     }
 
 

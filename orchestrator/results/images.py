@@ -34,6 +34,12 @@ def is_complete(spec: SweepSpec, plan: Plan) -> bool:
     return _is_at_its_end(spec, plan, retry_failed=False) and not is_to_come
 
 
+def is_settled(spec: SweepSpec, plan: Plan) -> bool:
+    """Whether the numbers of a plan's own trials are final: its sweep is complete, and under
+    another suite no trial is still to be trained or evaluated, but for those off the front."""
+    return is_complete(spec, plan) and not any(it.left_out in UNDER_WAY for it in plan.trials)
+
+
 def is_to_confirm(spec: SweepSpec, plan: Plan, *, retry_failed: bool) -> bool:
     """Whether nothing is left to do of a sweep's own trials, so that cells can be kept of it, to be
     confirmed, and none are yet.

@@ -50,6 +50,8 @@ def question(spec: SweepSpec, plan: Plan) -> str:
         "selection": spec.selection,
         "contrasts": asdict(spec.contrasts),
     }
+    if (weights := spec.policy.weights) != "last":  # as all were before there were others
+        content["weights"] = weights
     return content_id("r", content)
 
 

@@ -61,6 +61,7 @@ class Recorded:
             covered=None,
             is_claim_suite=self.spec.suite.claim,
             is_exploratory=False,
+            is_complete=self.is_complete,
         )
 
 

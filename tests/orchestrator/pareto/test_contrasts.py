@@ -49,7 +49,12 @@ def changed(table: pd.DataFrame, trial_id: str, **values: Any) -> pd.DataFrame:
     return table
 
 
-def compared(table: pd.DataFrame, *pairs: tuple[str, str | None], margin: float = 0.005) -> Any:
+def compared(
+    table: pd.DataFrame,
+    *pairs: tuple[str, str | None],
+    margin: float = 0.005,
+    is_complete: bool = True,
+) -> Any:
     return contrasted(
         table,
         pairs=pairs,
@@ -57,6 +62,7 @@ def compared(table: pd.DataFrame, *pairs: tuple[str, str | None], margin: float 
         largest_sacrifice=WIDTH,
         choosing=table,
         reference="standard",
+        is_complete=is_complete,
     )
 
 
@@ -193,6 +199,16 @@ def test_nothing_is_tested_on_images_that_choose() -> None:
     assert [(c.p, c.adjusted_p, c.judgement) for c in found.primary] == [(None, None, None)] * 3
     assert found.primary[1].difference.interval(0.95) is not None
     assert found.best_other == "pgd"
+
+
+def test_nothing_is_tested_while_trials_are_left_to_do() -> None:
+    """Though the table shows test numbers, as that of a sweep that selects by them does."""
+    table = table_of(THREE, seeds=8, noise=0.002)
+    found = compared(table, *PRIMARY, is_complete=False)
+    assert [(c.p, c.adjusted_p, c.judgement) for c in found.primary] == [(None, None, None)] * 3
+    assert [c.difference for c in found.primary] == [
+        c.difference for c in compared(table, *PRIMARY).primary
+    ]
 
 
 def test_the_family_stays_as_it_was_named() -> None:

@@ -29,6 +29,7 @@ def comparison_of(
     *pairs: tuple[str, str | None],
     suite_file: str | None = None,
     is_claim_suite: bool = False,
+    is_complete: bool = True,
 ) -> Comparison:
     covered = None
     if suite_file is not None:
@@ -51,6 +52,7 @@ def comparison_of(
         covered=covered,
         is_claim_suite=is_claim_suite,
         is_exploratory=False,
+        is_complete=is_complete,
     )
 
 
@@ -128,13 +130,23 @@ def test_on_validation_images_differences_are_told_and_no_verdict(tmp_path: Path
     found = comparison_of(table, ("pareto", "average"))
     line = next(found.lines())[1]
     assert line.startswith("pareto against average: +17.33 points (95 %: +17.33 to +17.33), ")
-    assert line.endswith("8 seeds, on validation images, where nothing is tested")
+    assert line.endswith("8 seeds; nothing is tested on validation images")
     (primary,) = found.record()["primary"]
     assert [primary[key] for key in ("p", "adjusted_p", "verdict")] == [None] * 3
     assert primary["why"] == "nothing is tested on validation images"
     rows = read_csv(write_contrasts(found, tmp_path)[1])
     assert list(rows[rows["is_primary"]]["other"]) == ["average"]
     assert rows["verdict"].isna().all()
+
+
+def test_while_trials_are_left_to_do_differences_are_told_and_no_verdict() -> None:
+    table = table_of(THREE, seeds=8)
+    found = comparison_of(table, ("pareto", "average"), is_complete=False)
+    why = "nothing is tested until no trial is left to do"
+    assert next(found.lines())[1].endswith(f"8 seeds; {why}")
+    (primary,) = found.record()["primary"]
+    assert [primary[key] for key in ("p", "verdict", "why")] == [None, None, why]
+    assert not found.record()["stands_on"]["is_complete"]
 
 
 def test_a_method_without_a_front_and_cells_left_out_are_told() -> None:

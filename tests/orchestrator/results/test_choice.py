@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from orchestrator.driver.conclusion import conclude
 from orchestrator.front import app as front_app
 from orchestrator.pareto.contrasts import STRICT, Heights, split_of
 from orchestrator.plan.plan import Plan, make_plan
@@ -19,7 +21,7 @@ from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.results.choice import Choice, choice
 from orchestrator.results.images import showable_images
 from orchestrator.results.reevaluation import plan_start, reevaluated
-from orchestrator.results.shown import record_shown, shown_images
+from orchestrator.results.shown import question, record_shown, shown_images
 from orchestrator.results.trials_table import (
     choosing_table,
     sweep_table_and_choice,
@@ -33,8 +35,11 @@ from orchestrator.store.sweeps.ledger import reads_by_sweep, reads_of
 from orchestrator.store.sweeps.starts import begun
 from orchestrator.store.trials.records import Evaluated, Halves, OnImages, Trained
 from tests.orchestrator.conftest import Begin, Read
+from tests.orchestrator.driver.test_tracked_trials import Recorder
+from tests.orchestrator.told import tell_under
 from trainer.evaluation.outcomes import Outcomes
 from trainer.input.problems import BadInput
+from trainer.input.settings import content_id
 from trainer.weights.checkpoint import Weights
 
 SWEEP = """\
@@ -56,6 +61,9 @@ NUMBERS = {  # natural and robust accuracy on the test set, on the half that pic
 }
 """On the test set rho 0.2 beats the others, and on what steers; on what picks all are on the front,
 and rho 0.4 is its knee."""
+
+
+PAIR = ("methods.average={}", "contrasts={pairs: [[pareto, average]]}")
 
 
 def accuracies(natural: float, robust: float) -> dict[str, float]:
@@ -247,6 +255,54 @@ def test_a_sweep_changed_after_its_test_numbers_were_shown_is_exploratory(
     assert said.reads == 4
     assert dict(said.lines())["numbers"] == "of test images, shown 4 times so far"
     assert reads_of(store.files, data, "e0") == reads_of(store.files, "other", spec.suite.id) == 0
+
+
+def test_other_weights_are_another_question(read: Read, store: Store) -> None:
+    """Contrasts stand on them, whatever the objectives are; ledgers of before name none."""
+    free = ("objectives=[min:seconds, min:training_passes]", "hypervolume.reference=[9e9, 9e9]")
+    last, best = (read(SWEEP, *free, f"weights={name}") for name in ("last", "best"))
+    plan = make_plan(last, store)
+    assert [str(it) for it in last.objectives] == [str(it) for it in best.objectives]
+    assert question(best, plan) != question(last, plan)
+    of_before = {
+        "trials": sorted(planned.id for planned in plan.trials),
+        "suite": last.suite.id,
+        "objectives": ["min:seconds", "min:training_passes"],
+        "selection": "validation",
+        "contrasts": asdict(last.contrasts),
+    }
+    assert question(last, plan) == content_id("r", of_before)
+
+
+@pytest.mark.slow
+def test_no_verdict_is_given_while_trials_are_left_to_do(
+    read: Read, store: Store, begin: Begin
+) -> None:
+    """Where test numbers are shown all the while: a sweep that selects by them, another suite."""
+    spec = read(SWEEP.replace("[0, 1]", "[0, 1, 2, 3, 4, 5]"), "selection=test", *PAIR)
+
+    def verdicts(spec: SweepSpec, plan: Plan) -> list[bool]:
+        found = conclude(spec, plan, store, Recorder(), start="")[0].comparison
+        assert found.split == "test"
+        return [contrast.judgement is not None for contrast in found.contrasts.primary]
+
+    *first, last = make_plan(spec, store).trials
+    for planned in first:
+        put(planned, spec, begin)
+    assert verdicts(spec, make_plan(spec, store)) == [False]
+    Path("weak.yaml").write_text("{pgd: {epsilon: 0.1, ladder: [1]}, flow: null, rt: null}")
+    weak = reevaluated(spec, "weak.yaml", only_front=False)
+    for planned in plan_start(weak, store).pending(retry_failed=False):
+        tell_under(planned, weak.suite.id, begin, (0.9, 0.5))
+    plan = plan_start(weak, store)
+    assert not plan.pending(retry_failed=False)
+    assert verdicts(weak, plan) == [False], "one is still to be trained"
+    put(last, spec, begin)
+    assert verdicts(spec, make_plan(spec, store)) == [True]
+    plan = plan_start(weak, store)
+    assert verdicts(weak, plan) == [False], "one is still to be evaluated"
+    tell_under(last, weak.suite.id, begin, (0.9, 0.5))
+    assert verdicts(weak, plan_start(weak, store)) == [True]
 
 
 @pytest.mark.slow
