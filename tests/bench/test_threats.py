@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.bench.threats import RADII, Candidate, candidates
+from tests.bench.threats import STUDIES, Candidate, candidates
 from trainer.evaluation.outcomes import Outcomes
+
+RADII = STUDIES["digits"].radii
 
 
 def candidate(**changed: object) -> Candidate:
@@ -70,7 +72,7 @@ def test_unions_are_over_the_combination_image_by_image() -> None:
         ladders={},
     )
     models = {epsilon: [outcomes] for epsilon in RADII["pgd"]}
-    found = {(each.pgd, each.flow, each.rt): each for each in candidates([outcomes], models)}
+    found = {(each.pgd, each.flow, each.rt): each for each in candidates(RADII, [outcomes], models)}
     first = tuple(radii[0] for radii in RADII.values())
     last = tuple(radii[-1] for radii in RADII.values())
     assert len(found) == np.prod([len(radii) for radii in RADII.values()])

@@ -3,9 +3,9 @@
 Radii are a threat, not a knob of the result, so they are chosen from the standard and the
 PGD-trained model alone, on validation images: at good radii the standard model withstands next to
 nothing (its union is near 0), each of the PGD model's worst cases lies between 20 and 80 %, so that
-there is room above and below it, and PGD training costs natural accuracy. For digits, each seed
-trains a standard model, and a PGD one at each radius; one evaluation of each model under all radii
-gives the bits of every combination of them.
+there is room above and below it, and PGD training costs natural accuracy. Each seed trains a
+standard model, and a PGD one at each radius; one evaluation of each model under all radii gives the
+bits of every combination of them.
 """
 
 from __future__ import annotations
@@ -29,12 +29,53 @@ from trainer.evaluation.suite import evaluate, read_suite
 from trainer.input.document import Document
 from trainer.training.loop import train
 
-RADII: dict[str, tuple[float, ...]] = {
-    "pgd": (0.1, 0.125, 0.15, 0.175, 0.2, 0.225, 0.25, 0.3),
-    "flow": (0.04, 0.06, 0.08, 0.1, 0.12, 0.15, 0.2),
-    "rt": (0.05, 0.08, 0.1, 0.12, 0.15, 0.18, 0.2, 0.25, 0.3),
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """What is trained on a data set, as its sweep file trains it, and the radii that are tried."""
+
+    settings: dict[str, Any]
+    radii: dict[str, tuple[float, ...]]
+    examples: int | None = None
+    """Validation images of an evaluation; None: all that are held out."""
+
+
+STUDIES = {
+    "digits": Study(
+        settings={
+            "data": {"name": "digits", "validation": 239},
+            "training": {"epochs": 12, "epsilon_warmup": 4},
+        },
+        radii={
+            "pgd": (0.1, 0.125, 0.15, 0.175, 0.2, 0.225, 0.25, 0.3),
+            "flow": (0.04, 0.06, 0.08, 0.1, 0.12, 0.15, 0.2),
+            "rt": (0.05, 0.08, 0.1, 0.12, 0.15, 0.18, 0.2, 0.25, 0.3),
+        },
+    ),
+    "fashion_mnist": Study(
+        settings={
+            "data": {
+                "name": "fashion_mnist",
+                "root": "data",
+                "train_examples": 4000,
+                "validation": 1000,
+            },
+            "model": {"name": "cnn", "channels": [16, 32], "kernel_size": 3, "hidden": 128},
+            "training": {
+                "epochs": 8,
+                "epsilon_warmup": 3,
+                "attacks": {"pgd": {"num_steps": 5}},
+            },
+        },
+        radii={
+            "pgd": (0.05, 0.075, 0.1, 0.15),
+            "flow": (0.02, 0.03, 0.04, 0.06, 0.08, 0.1),
+            "rt": (0.03, 0.05, 0.08, 0.1, 0.15, 0.2),
+        },
+        examples=300,
+    ),
 }
-STEPS = {"pgd": 50, "flow": 50, "rt": 50}
+STEPS = 50
 
 NEAR_NOTHING = 0.05
 """Union accuracy of the standard model that counts as none."""
@@ -82,44 +123,40 @@ class _Silent:
     def epoch_done(self, row: Any, checkpoint: Any) -> None: ...
 
 
-def trained_outcomes(method: str, epsilon: float, seed: int, *, validation: int) -> Outcomes:
-    """Train a model on digits and try it on its validation images under all radii."""
-    document = Document.from_plain(
-        {
-            "data": {"name": "digits", "validation": validation},
-            "method": {"method": method},
-            "training": {
-                "epochs": 12,
-                "epsilon_warmup": 4,
-                "attacks": {"pgd": {"epsilon": epsilon}},
-            },
-            "validation": {"every": 100, "examples": 10},
-            "fingerprint": "",
-            "seed": seed,
-        },
-        "threats",
-    )
+def trained_outcomes(study: Study, method: str, epsilon: float, seed: int) -> Outcomes:
+    """Train a model and try it on validation images under all radii of the study."""
+    radius = {"epsilon": epsilon, "step_size": None}
+    varied = {
+        "method": {"method": method},
+        "training": {"attacks": {"pgd": radius}},
+        "validation": {"every": 100, "examples": 10},
+        "fingerprint": "",
+        "seed": seed,
+    }
+    settings = Document.from_plain(study.settings, "threats")
+    document = Document.from_plain(varied, "threats").merged_over(settings)
     trial = read_trial(with_preset(document))
     trial = trial.model_copy(update={"fingerprint": fingerprint(trial.data)})
     cpu = torch.device("cpu")
     dataset = load(trial.data, cpu)
     model = train(trial, dataset, device=cpu, reporter=_Silent(), resume=None, micro_batches=1)
-    return evaluate(model, read_suite(_suite()), dataset, progress=None)
+    return evaluate(model, read_suite(_suite(study)), dataset, progress=None)
 
 
-def _suite() -> Document:
+def _suite(study: Study) -> Document:
     restarts = {"rt": {"num_restarts": 4}}
     categories = {
         f"{label}_{radius:g}".replace(".", "_"): {
             "attack": label,
             "epsilon": radius,
-            "ladder": [STEPS[label]],
+            "ladder": [STEPS],
             **restarts.get(label, {}),
         }
-        for label, radii in RADII.items()
+        for label, radii in study.radii.items()
         for radius in radii
     }
-    return Document.from_plain({"split": "validation", **categories}, "threats")
+    examples = {} if study.examples is None else {"examples": study.examples}
+    return Document.from_plain({"split": "validation", **examples, **categories}, "threats")
 
 
 def _bits(outcomes: Outcomes, label: str, radius: float) -> npt.NDArray[np.bool_]:
@@ -127,26 +164,28 @@ def _bits(outcomes: Outcomes, label: str, radius: float) -> npt.NDArray[np.bool_
 
 
 def candidates(
-    standard: list[Outcomes], by_epsilon: dict[float, list[Outcomes]]
+    radii: dict[str, tuple[float, ...]],
+    standard: list[Outcomes],
+    by_epsilon: dict[float, list[Outcomes]],
 ) -> Iterator[Candidate]:
     """Judge every combination of radii; models of one seed stand at one place in the lists."""
-    for combination in product(*RADII.values()):
-        radii = dict(zip(RADII, combination, strict=True))
-        against = by_epsilon[radii["pgd"]]
+    for values in product(*radii.values()):
+        combination = dict(zip(radii, values, strict=True))
+        against = by_epsilon[combination["pgd"]]
 
-        def union(models: list[Outcomes], radii: dict[str, float] = radii) -> float:
+        def union(models: list[Outcomes], under: dict[str, float] = combination) -> float:
             unions = [
-                np.logical_and.reduce([_bits(each, *item) for item in radii.items()]).mean()
+                np.logical_and.reduce([_bits(each, *item) for item in under.items()]).mean()
                 for each in models
             ]
             return float(np.mean(unions))
 
         yield Candidate(
-            **radii,
+            **combination,
             standard_union=union(standard),
             pgd_worst={
                 label: float(np.mean([_bits(each, label, radius).mean() for each in against]))
-                for label, radius in radii.items()
+                for label, radius in combination.items()
             },
             pgd_union=union(against),
             sacrificed=float(
@@ -159,20 +198,24 @@ def candidates(
 def main() -> None:
     """Print the combinations that keep the rules, or come nearest, best first."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--data", choices=STUDIES, default="digits")
+    parser.add_argument("--root", metavar="FOLDER", help="where the data set's files lie")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--validation", type=int, default=239, help="images held out")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to write all combinations")
     parser.add_argument("--show", type=int, default=20, help="combinations to print")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    held_out = {"validation": options.validation}
+    study = STUDIES[options.data]
+    if options.root:
+        study.settings["data"]["root"] = options.root
     seeds = range(options.seeds)
-    standard = [trained_outcomes("standard", 0.1, seed, **held_out) for seed in seeds]
+    standard = [trained_outcomes(study, "standard", 0.1, seed) for seed in seeds]
     by_epsilon = {
-        epsilon: [trained_outcomes("pgd", epsilon, seed, **held_out) for seed in seeds]
-        for epsilon in RADII["pgd"]
+        epsilon: [trained_outcomes(study, "pgd", epsilon, seed) for seed in seeds]
+        for epsilon in study.radii["pgd"]
     }
-    found = sorted(candidates(standard, by_epsilon), key=lambda found: found.rank)
+    every = candidates(study.radii, standard, by_epsilon)
+    found = sorted(every, key=lambda found: found.rank)
     if options.json:
         options.json.write_text(json.dumps([asdict(each) for each in found], indent=1))
     for each in found[: options.show]:
