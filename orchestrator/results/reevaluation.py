@@ -182,6 +182,7 @@ class Coverage:
     suite_file: str
     suite_id: str
     trials: int
+    own: int  # of these, without those that confirm the sweep
     evaluated: int
     off_front: int | None  # of these neither on the front nor references; None: all were asked for
     front_of: int | None  # trials that the front was drawn of by which they were chosen
@@ -193,15 +194,18 @@ class Coverage:
             return counted
         more = f", and {self.off_front} more" if self.off_front else ""
         drawn_of = f", of {self.front_of} trials" if self.doubt else ""
-        return f"{counted}: the front of the suite before{drawn_of}, and the references{more}"
+        fresh = ", what confirms the sweep" if self.own < self.trials else ""
+        return (
+            f"{counted}: the front of the suite before{drawn_of}{fresh}, and the references{more}"
+        )
 
     @property
     def doubt(self) -> str:
         """Why a choice by the front of only some trials is doubtful; empty where all were done."""
-        if self.front_of in {None, self.trials}:
+        if self.front_of in {None, self.own}:
             return ""
         return (
-            f"they were chosen by a front of {self.front_of} of {self.trials} trials, since the "
+            f"they were chosen by a front of {self.front_of} of {self.own} trials, since the "
             f"others have no result under the sweep's own suite: run it to its end first, or leave "
             f"--only front out"
         )
@@ -251,6 +255,7 @@ def coverage(spec: SweepSpec, plan: Plan) -> Coverage | None:
         suite_file=spec.reevaluation.suite_file,
         suite_id=spec.suite.id,
         trials=len(plan.every),
+        own=len(plan.trials),
         evaluated=sum(is_done.values()),
         off_front=sum(is_done[planned.id] for planned in off_front) if is_partial else None,
         front_of=before.drawn_of if is_partial and before is not None else None,

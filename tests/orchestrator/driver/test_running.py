@@ -27,6 +27,7 @@ COVERED = Coverage(
     suite_file="strong.yaml",
     suite_id="e1",
     trials=3,
+    own=3,
     evaluated=1,
     off_front=None,
     front_of=None,

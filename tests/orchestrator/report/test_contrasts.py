@@ -37,6 +37,7 @@ def comparison_of(
             suite_file=suite_file,
             suite_id="e0",
             trials=1,
+            own=1,
             evaluated=1,
             off_front=None,
             front_of=None,

@@ -16,7 +16,7 @@ from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.report.confirmed_files import NAMES
 from orchestrator.report.results import Results
 from orchestrator.results.confirmation import confirmed_images
-from orchestrator.results.reevaluation import plan_start, reevaluated
+from orchestrator.results.reevaluation import coverage, plan_start, reevaluated
 from orchestrator.results.shown import shown_images
 from orchestrator.search.growth import grow, observe
 from orchestrator.spec.sweep_spec import SweepSpec
@@ -197,6 +197,10 @@ def test_under_a_claim_suite_confirmed_models_make_a_claim(
     asked = plan_start(claim, store)
     fresh = [planned.id for planned in plan.of_confirmation("confirm").trials]
     assert [it.id for it in asked.of_confirmation("confirm").asked_for()] == fresh
+    covered = coverage(claim, asked)
+    assert covered is not None
+    assert not covered.doubt, "fresh trials are on no front that chooses"
+    assert "what confirms the sweep, and the references" in str(covered)
     early = concluded(claim, asked, store)
     assert not early.comparison.is_confirmed, "nothing is evaluated under it"
     for planned in asked.pending(retry_failed=False):
