@@ -1,1 +1,1 @@
-"""The front of a table: who may be on it, who is dominated, how much it holds."""
+"""The front of a table: who may be on it, who is dominated, how much it holds, how sure it is."""
