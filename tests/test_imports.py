@@ -24,6 +24,7 @@ ONLY_IN = {
     "ray": "orchestrator.execution.",
     "mlflow": "orchestrator.tracking.",
     "pymoo": "orchestrator.pareto.dominance",
+    "moocore": "orchestrator.pareto.attainment",
 }
 """What is used in one room alone; the prefix of the modules that are that room."""
 
