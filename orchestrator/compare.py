@@ -23,7 +23,9 @@ from orchestrator.report.front_files import check_writable
 from orchestrator.report.front_text import show_files
 from orchestrator.report.two_sides import TwoSides, write_two_sides
 from orchestrator.results.table_files import FORMATS, TableError, read_table
-from orchestrator.table.best_weights import standing_on
+from orchestrator.table.best_weights import standing_on, stood_on
+from orchestrator.table.columns import WeightsName
+from orchestrator.table.models import ModelsName
 from orchestrator.table.objectives import LARGEST_SACRIFICE
 from orchestrator.table.setting_values import value_text
 from trainer.input.problems import InputError, shown
@@ -67,6 +69,13 @@ def main(
             help=f"Where hypervolumes end; default: A's contrasts, or {LARGEST_SACRIFICE:g}.",
         ),
     ] = None,
+    models: Annotated[
+        ModelsName,
+        typer.Option(
+            help="Of sweeps: `own`, by which cells were also chosen, or `confirmed`: those with "
+            "fresh seeds, once all are done."
+        ),
+    ] = "own",
     storage: Annotated[
         str | None, typer.Option(metavar="FOLDER|URL", help="Where sweeps are kept.")
     ] = None,
@@ -82,8 +91,14 @@ def main(
     console = terminal()
     if second is None and methods is None:
         raise InputError("B must be given, or --methods METHOD OTHER of A; got neither")
-    sources = [_read(first, storage, assignments)]
-    sources.append(sources[0] if second is None else _read(second, storage, assignments))
+    paths = [first] if second is None else [first, second]
+    if models != "own" and not any(path.suffix in SPEC_SUFFIXES for path in paths):
+        raise InputError(
+            f"--models must be left out of tables, got {models}; a sweep's confirmed.csv has the "
+            f"models that confirm it"
+        )
+    sources = [_read(path, storage, assignments, models) for path in paths]
+    sources = sources if len(sources) == 2 else sources * 2
     sides = _sides(sources, methods)
     largest = _largest_sacrifice(largest_sacrifice, sources)
     settings = _settings(sources, methods)
@@ -93,46 +108,57 @@ def main(
         largest_sacrifice=largest,
         differences=tuple(differences(*sides, largest_sacrifice=largest)),
         settings=None if settings is None else tuple((s.key, s.first, s.second) for s in settings),
-        doubts=(*_measures(settings or ()), *doubts(*sides)),
+        models=models if any(it.spec is not None for it in sources) else None,
+        doubts=(*_measures(settings or ()), *_weights(sources), *doubts(*sides)),
     )
     with written_into(out):
         check_writable(out)
     if not prints_json:  # before the picture, which takes longer than all else
         _show(found, console)
     with written_into(out):
-        paths = write_two_sides(found, out)
+        files = write_two_sides(found, out)
     if prints_json:
         print_json(found.record())
         return
-    show_files(str(out), [path.name for path in paths], console)
+    show_files(str(out), [path.name for path in files], console)
+    print_titled(console, [("models", it.whose) for it in dict.fromkeys(sources) if it.whose])
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class _Source:
     """A table of trials, and the sweep that it is of, where that is known."""
 
     path: Path
     name: str
-    table: pd.DataFrame
+    table: pd.DataFrame  # of some weights alone
+    weights: WeightsName
     spec: SweepSpec | None
+    whose: str  # models these are, where there are others
 
 
-def _read(path: Path, storage: str | None, assignments: list[str] | None) -> _Source:
+def _read(
+    path: Path, storage: str | None, assignments: list[str] | None, models: ModelsName
+) -> _Source:
     if path.suffix in SPEC_SUFFIXES:
         # Here alone: all that a sweep file may say is not needed to read a table.
-        from orchestrator.results.trials_table import sweep_table  # noqa: PLC0415
+        from orchestrator.results.as_stored import stored_results  # noqa: PLC0415
         from orchestrator.spec.arguments import check_started, read_sweep  # noqa: PLC0415
         from orchestrator.store.files.by_url import open_files  # noqa: PLC0415
 
         spec = read_sweep(str(path), storage, assignments)
         check_started(spec, open_files(spec.storage))
+        found = stored_results(spec, spec.objectives, models)
+        weights, whose = spec.policy.weights, found.whose()
         return _Source(
             path=path,
             name=spec.name,
-            table=standing_on(sweep_table(spec), spec.policy.weights),
+            table=standing_on(found.table, weights),
+            weights=weights,
             spec=spec,
+            whose=f"of {spec.name}: {whose}" if whose else "",
         )
     table = read_table(path, FRONTS[PAPER])
+    weights = stood_on(table, [objective.name for objective in FRONTS[PAPER]])
     missing = [name for name in ("method", "seed") if name not in table]
     if missing:
         raise TableError(
@@ -142,8 +168,16 @@ def _read(path: Path, storage: str | None, assignments: list[str] | None) -> _So
     seeds = pd.to_numeric(table["seed"], errors="coerce")
     if not (seeds.dropna() % 1 == 0).all() or seeds.isna().sum() > table["seed"].isna().sum():
         raise TableError(f"{path}: seed must be whole numbers, by which trials are paired")
-    name = path.absolute().parent.name if path.stem == "trials" else path.stem  # as sweeps leave it
-    return _Source(path=path, name=name, table=table.assign(seed=seeds), spec=None)
+    folder = path.absolute().parent.name
+    name = {"trials": folder, "confirmed": f"{folder} confirmed"}.get(path.stem, path.stem)
+    return _Source(
+        path=path,
+        name=name,
+        table=standing_on(table.assign(seed=seeds), weights),
+        weights=weights,
+        spec=None,
+        whose="",
+    )
 
 
 def _sides(sources: Sequence[_Source], methods: tuple[str, str] | None) -> tuple[Side, Side]:
@@ -205,6 +239,16 @@ def _measures(settings: Iterable[Setting]) -> Iterator[str]:
     """Say which settings that differ are of what is measured."""
     if keys := [setting.key for setting in settings if setting.is_measure]:
         yield f"the sides are not measured alike: they differ in {', '.join(keys)}"
+
+
+def _weights(sources: Sequence[_Source]) -> Iterator[str]:
+    """Say that the sources are of different weights, where settings do not."""
+    first, second = sources
+    if first.weights != second.weights and (first.spec is None or second.spec is None):
+        yield (
+            f"{first.name} is of the {first.weights} weights, {second.name} of the "
+            f"{second.weights} ones"
+        )
 
 
 def _show(found: TwoSides, console: Console) -> None:

@@ -1,7 +1,8 @@
 """The front of a table of trials, as files and pictures: `python -m orchestrator.front TABLE`.
 
 Writes `front.csv`, `front.json`, `cells.csv`, `front.png` and `front.svg` beside the table or
-into another directory, and nothing where the table or an argument is bad.
+into another directory, and nothing where the table or an argument is bad. In a sweep's folder these
+are of the sweep's own trials, and another table's files have its name: `front_confirmed.csv`, ...
 """
 
 from __future__ import annotations
@@ -18,18 +19,22 @@ import typer
 
 from orchestrator.exit_codes import exit_codes
 from orchestrator.figures.placement import FRONTS, PLACEMENTS, FrontOf, Placement
-from orchestrator.pareto.front import extract_front
+from orchestrator.pareto.front import by_contract, extract_front
 from orchestrator.report.front_files import (
     FILES,
     check_writable,
     copy_into,
+    front_names,
     front_record,
+    names_beside,
     write_front,
 )
 from orchestrator.report.front_text import show, show_files
 from orchestrator.report.remarks import what_differs
 from orchestrator.results.table_files import FORMATS, TableError, read_table
+from orchestrator.table.best_weights import stood_on
 from orchestrator.table.columns import AT_KNEE, SELECTED, WeightsName
+from orchestrator.table.models import ModelsName
 from orchestrator.table.objectives import (
     DEFAULT_OBJECTIVES,
     LARGEST,
@@ -46,6 +51,8 @@ from trainer.terminal.door import door
 from trainer.terminal.json_text import print_json
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from orchestrator.spec.sweep_spec import SweepSpec
 
 SPEC_SUFFIXES = (".yaml", ".yml")
@@ -111,9 +118,17 @@ def main(
         WeightsName | None,
         typer.Option(
             help="`last`, of the last epoch, or `best` on validation; default: as the sweep says, "
-            "of a TABLE `last`. Default of --out for others: a folder of that name there."
+            "whose TABLE has columns of the best ones if it does. Default of --out for others: a "
+            "folder of that name there."
         ),
     ] = None,
+    models: Annotated[
+        ModelsName,
+        typer.Option(
+            help="Of a SPEC: `own`, by which cells were also chosen, or `confirmed`: those with "
+            "fresh seeds, once all are done. Their files are `front_confirmed.csv` and so on."
+        ),
+    ] = "own",
     axes: Annotated[
         Placement,
         typer.Option(
@@ -134,63 +149,66 @@ def main(
 ) -> None:
     """Extract the empirical Pareto front of a table of trials; write and draw it."""
     console = terminal()
-    directory = table_path.parent if out is None else out
-    below = "/strict" if strict and out is None else ""
     if strict and objective:
         raise ObjectiveError(f"objective must be left out beside --strict, got {objective[0]}")
-    objective = list(STRICT_OBJECTIVES) if strict else objective
-    shown, chosen = None, None
+    named = list(STRICT_OBJECTIVES) if strict else objective
+    folder = table_path.parent if out is None else out
+    url, found = None, None
     if table_path.suffix in SPEC_SUFFIXES:
         # Here alone: all that a sweep file may say is not needed to read a table.
-        from orchestrator.results.trials_table import sweep_table_and_choice  # noqa: PLC0415
+        from orchestrator.results.as_stored import stored_results  # noqa: PLC0415
         from orchestrator.store.files.by_url import open_files  # noqa: PLC0415
 
         spec = _sweep(table_path, storage, assignments, weights)
         if out is None:
-            directory, shown = _place_of(spec)
-        objectives = parse_objectives(objective) if objective else spec.objectives
-        ends = default_reference_point(objectives) if objective else spec.reference_point
-        objectives, beside = _of_weights(objectives, spec.policy.weights, weights)
-        table, chosen = sweep_table_and_choice(spec, objectives)
-        note = ", ".join(part for part in (note, chosen.note()) if part)
-    elif storage is not None or assignments:
-        raise TableError(f"{table_path}: must be a SPEC for --storage and --set, got a table")
+            folder, url = _place_of(spec)
+        objectives = parse_objectives(named) if named else spec.objectives
+        ends = default_reference_point(objectives) if named else spec.reference_point
+        usual = spec.policy.weights
+        objectives = on_weights(objectives, weights or usual)
+        found = stored_results(spec, objectives, models)
+        table = found.table
+        names = FILES if models == "own" else front_names(models)
+        note = ", ".join(part for part in (note, found.note()) if part)
     else:
-        objectives = parse_objectives(objective or DEFAULT_OBJECTIVES)
-        objectives, beside = _of_weights(objectives, weights_of(objectives), weights)
+        if storage is not None or assignments or models != "own":
+            raise TableError(
+                f"{table_path}: must be a SPEC for --storage, --set and --models, got a table"
+            )
+        names = names_beside(table_path, folder)
+        _refuse_own_front(table_path, folder, names)
+        table, objectives, usual = _table(table_path, named, weights, is_strict=strict)
         ends = default_reference_point(objectives) if reference is None else ()
-        _refuse_own_front(table_path, directory)
-        table = read_table(table_path, objectives)
-        if objective or weights is not None:  # cells were selected by the sweep's own objectives
-            table = table.drop(columns=[SELECTED, AT_KNEE], errors="ignore")
     reference_point = ends if reference is None else _reference_point(reference, objectives)
-    front, usual = (
+    front, without = (
         extract_front(
             table, objectives=objectives, reference_point=reference_point, keep_collapsed=keep
         )
         for keep in (keep_collapsed, False)
     )
-    below += beside if out is None else ""
-    directory /= below.removeprefix("/")
+    apart = ["strict"] * strict + [f"{weights}"] * (weights not in {None, usual})
+    below = "".join(f"/{name}" for name in apart) if out is None else ""
+    directory = folder / below.removeprefix("/")
     with written_into(directory):
         check_writable(directory)
     if not prints_json:  # before the pictures, which take longer than all else
-        show(front, console, of=of)
-        if chosen is not None:
-            print_titled(console, list(chosen.lines()))
-    facts = {} if chosen is None else {"selection": chosen.record()}
+        show(front, console, of=of, names=names)
+        if found is not None:
+            print_titled(console, list(found.lines()))
+    facts = {} if found is None else found.facts()
     with written_into(directory):
-        paths = write_front(front, directory, placement=axes, of=of, note=note, facts=facts)
-    if shown is not None:
+        paths = write_front(
+            front, directory, names=names, placement=axes, of=of, note=note, facts=facts
+        )
+    if url is not None:
         copy_into(paths, open_files(spec.storage), f"{spec.folder}{below}")
     if prints_json:
         print_json(front_record(front) | facts)
         return
-    show_files(
-        f"{shown}{below}" if shown else str(directory), [path.name for path in paths], console
-    )
-    if keep_collapsed:
-        print_titled(console, [("kept", what_differs(front, usual))])
+    show_files(f"{url}{below}" if url else str(directory), [path.name for path in paths], console)
+    said = [("kept", what_differs(front, without))] if keep_collapsed else []
+    said += [("models", whose)] if found is not None and (whose := found.whose()) else []
+    print_titled(console, said)
 
 
 @contextmanager
@@ -228,17 +246,33 @@ def _sweep(
     return spec
 
 
-def _of_weights(
-    objectives: tuple[Objective, ...], usual: WeightsName, weights: WeightsName | None
-) -> tuple[tuple[Objective, ...], str]:
-    """Return the objectives of the weights that are asked for, or else the usual ones, and the part
-    of a folder's name by which the front of others is told apart."""
-    beside = "" if weights in {None, usual} else f"/{weights}"
-    return on_weights(objectives, weights or usual), beside
+def _table(
+    path: Path, named: Sequence[str] | None, weights: WeightsName | None, *, is_strict: bool
+) -> tuple[pd.DataFrame, tuple[Objective, ...], WeightsName]:
+    """Read a table of trials; return it with the objectives of its front, and the weights that are
+    usual for it. Objectives that a user names are taken as they are named.
+
+    Raises:
+        TableError: what is wrong with it.
+    """
+    asked = parse_objectives(named or DEFAULT_OBJECTIVES)
+    objectives = asked if weights is None else on_weights(asked, weights)
+    table = read_table(path, objectives)
+    usual = weights_of(asked)
+    if is_strict or not named:
+        usual = stood_on(table, [objective.name for objective in asked])
+    if weights is None and weights_of(objectives) != usual:
+        objectives = on_weights(asked, usual)
+        table = by_contract(table, objectives)
+    if named or weights not in {None, usual}:  # cells were selected by the sweep's own objectives
+        table = table.drop(columns=[SELECTED, AT_KNEE], errors="ignore")
+    return table, objectives, usual
 
 
-def _refuse_own_front(table_path: Path, directory: Path) -> None:
-    if os.path.realpath(table_path) in [os.path.realpath(directory / file) for file in FILES]:
+def _refuse_own_front(table_path: Path, directory: Path, names: Sequence[str]) -> None:
+    if os.path.realpath(table_path) in [
+        os.path.realpath(directory / name) for name in (*FILES, *names)
+    ]:
         message = "must not be overwritten by its own front; give --out"
         raise TableError(f"{table_path}: {message}")
 

@@ -260,7 +260,8 @@ def _outcome_record(spec: SweepSpec, outcome: Outcome, code: int) -> dict[str, A
         "counts": outcome.plan.counts(),
         "front": front_record(outcome.front)
         | {"selection": outcome.chosen.record(), "few_steps": outcome.few.record()}
-        | suite_facts(coverage(spec, outcome.plan)),
+        | suite_facts(coverage(spec, outcome.plan))
+        | (outcome.confirmed.facts("own") if outcome.confirmed else {}),
         "contrasts": outcome.comparison.record(),
         "confirmation": outcome.confirmed and outcome.confirmed.record(),
         "files": [f"{outcome.folder}/{name}" for name in outcome.files],

@@ -9,7 +9,7 @@ import pandas as pd
 
 from orchestrator.figures.placement import FRONTS, PLACEMENTS
 from orchestrator.pareto.front import extract_front
-from orchestrator.report.front_files import write_front
+from orchestrator.report.front_files import front_names, write_front
 from orchestrator.results.confirmation import Confirmed
 from orchestrator.results.table_files import write_csv
 from orchestrator.table.objectives import (
@@ -22,12 +22,6 @@ from orchestrator.table.objectives import (
 
 TABLE = "confirmed.csv"
 STRICT = parse_objectives(["union_accuracy", "natural_accuracy"])
-
-
-def front_names(kind: str) -> tuple[str, ...]:
-    """Name the files of a front of a kind, in the order of `orchestrator.report.front_files`."""
-    front = f"front_{kind}"
-    return (f"{front}.csv", f"{front}.json", f"cells_{kind}.csv", f"{front}.png", f"{front}.svg")
 
 
 CONFIRMED, CONFIRMED_STRICT = front_names("confirmed"), front_names("confirmed_strict")
@@ -60,8 +54,6 @@ def write_confirmed(
         CONFIRMED: (objectives, reference_point),
         CONFIRMED_STRICT: (strict, default_reference_point(strict)),
     }
-    models = f"{found.models} (best weights)" if weights == "best" else found.models
-    state = "confirmed" if found.is_complete else f"{found.done} of {found.trials} trials"
     for names, (its_objectives, ends) in fronts.items():
         front = extract_front(
             table, objectives=its_objectives, reference_point=ends, keep_collapsed=False
@@ -72,7 +64,7 @@ def write_confirmed(
             names=names,
             placement=PLACEMENTS[0],
             of=FRONTS[0],
-            note=f"{data}, {models}, {state}, {found.split} images",
-            facts={"confirmation": found.record()},
+            note=f"{data}, {found.note(weights)}",
+            facts=found.facts("confirmed"),
         )
     return paths

@@ -24,6 +24,23 @@ logger = logging.getLogger(__name__)
 
 FILES = ("front.csv", "front.json", "cells.csv", "front.png", "front.svg")
 
+RESOLVED, OWN = "spec.yaml", "trials"
+"""File by which a sweep's folder is known, and stem of the table that `FILES` there are of."""
+
+
+def front_names(kind: str) -> tuple[str, ...]:
+    """Name the files of a front of a kind, in the order of `FILES`."""
+    front = f"front_{kind}"
+    return (f"{front}.csv", f"{front}.json", f"cells_{kind}.csv", f"{front}.png", f"{front}.svg")
+
+
+def names_beside(table_path: Path, directory: Path) -> tuple[str, ...]:
+    """Name the files of a table's front in a folder: `FILES`; where those are a sweep's, which are
+    of its own trials, those of the table's kind, such as `front_confirmed.csv`."""
+    kind = table_path.stem
+    is_of_sweep = (directory / RESOLVED).is_file()
+    return front_names(kind) if is_of_sweep and kind != OWN else FILES
+
 
 def front_record(front: Front) -> dict[str, Any]:
     """The front as values of JSON, as `front.json` has it; empty cells are null."""

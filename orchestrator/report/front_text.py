@@ -9,6 +9,7 @@ from rich.console import Console
 
 from orchestrator.figures.placement import FrontOf
 from orchestrator.pareto.front import Front, settings_columns, settings_of
+from orchestrator.report.front_files import FILES
 from orchestrator.report.remarks import remarks
 from orchestrator.table.columns import SELECTED
 from orchestrator.table.setting_values import named_value, value_text
@@ -18,19 +19,24 @@ from trainer.terminal.table import Column, are_numbers
 SHOWN_ROWS = 20
 
 
-def show(front: Front, console: Console, *, of: FrontOf) -> None:
+def show(front: Front, console: Console, *, of: FrontOf, names: Sequence[str] = FILES) -> None:
     """Print the front as a short table, its hypervolume and knee, and the remarks on it; of cells
-    where there is such a front."""
+    where there is such a front.
+
+    Args:
+        names: of its files, in the order of `FILES`.
+    """
+    of_trials, _, of_cells, *_ = names
     is_of_cells = of == "cells" and front.has_cells()
     if is_of_cells:
-        _show_cells(front, console)
+        _show_cells(front, console, of_cells)
     elif front.points.empty:
         why = "no trial is done with finite objectives"
         if len(front.measured):
             why = "every trial that is done is kept off it, as said below"
         print_line(console, f"The front is empty: {why}.")
     else:
-        _show_points(front, console)
+        _show_points(front, console, of_trials)
     ends = ", ".join(
         f"{objective.name} {end:g}"
         for objective, end in zip(front.objectives, front.reference_point, strict=True)
@@ -40,7 +46,7 @@ def show(front: Front, console: Console, *, of: FrontOf) -> None:
     )
     volume = front.hypervolume_of_cells if is_of_cells else front.hypervolume
     said = [
-        ("front of", _said_of(is_of_cells)),
+        ("front of", _said_of(is_of_cells, of_trials, of_cells)),
         ("hypervolume", f"{volume:.6g} (up to {ends})"),
         ("knee", _knee_of_cells(front) if is_of_cells else _knee(front)),
         ("trials", f"{front.used} used; left out: {dropped or 'none'}"),
@@ -49,10 +55,10 @@ def show(front: Front, console: Console, *, of: FrontOf) -> None:
     print_titled(console, said)
 
 
-def _said_of(is_of_cells: bool) -> str:
+def _said_of(is_of_cells: bool, of_trials: str, of_cells: str) -> str:
     if is_of_cells:
-        return "means over seeds; of single trials: front.csv, or --of trials"
-    return "single trials, of which the luckiest lead; means over seeds: cells.csv"
+        return f"means over seeds; of single trials: {of_trials}, or --of trials"
+    return f"single trials, of which the luckiest lead; means over seeds: {of_cells}"
 
 
 def _knee(front: Front) -> str:
@@ -80,7 +86,7 @@ def show_files(folder: str, names: Sequence[str], console: Console) -> None:
     print_titled(console, [("files", f"{folder}: {' '.join(names)}")])
 
 
-def _show_cells(front: Front, console: Console) -> None:
+def _show_cells(front: Front, console: Console, file: str) -> None:
     """Print the cells on the front, the best by the first objective first."""
     first = front.objectives[0]
     on_front = front.cells[front.cells["on_front"]]
@@ -105,11 +111,11 @@ def _show_cells(front: Front, console: Console) -> None:
         values = ["yes" if value else "" for value in found[SELECTED]]
         columns.append(Column(name=SELECTED, cells=values, importance=5))
     styles = ["bold" if row == front.knee_of_cells else "" for row in found.index]
-    print_table(console, columns, more="cells.csv", styles=styles)
-    _say_more(len(on_front), "cells.csv", console)
+    print_table(console, columns, more=file, styles=styles)
+    _say_more(len(on_front), file, console)
 
 
-def _show_points(front: Front, console: Console) -> None:
+def _show_points(front: Front, console: Console, file: str) -> None:
     settings = settings_columns(front.points, front.objectives)
     trials = front.points.head(SHOWN_ROWS)
     columns = [
@@ -124,8 +130,8 @@ def _show_points(front: Front, console: Console) -> None:
             Column(name=objective.name, cells=values, importance=8, is_number=True, stays=True)
         )
     styles = ["bold" if trial_id == front.knee else "" for trial_id in trials["trial_id"]]
-    print_table(console, columns, more="front.csv", styles=styles)
-    _say_more(len(front.points), "front.csv", console)
+    print_table(console, columns, more=file, styles=styles)
+    _say_more(len(front.points), file, console)
 
 
 def _identity(rows: pd.DataFrame, name: str, *, importance: int = 9) -> list[Column]:

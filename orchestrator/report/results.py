@@ -81,7 +81,9 @@ def write_results(
         placement=PLACEMENTS[0],
         of=FRONTS[0],
         note=_note(plan, covered, chosen),
-        facts={"selection": chosen.record(), "few_steps": few.record()} | suite_facts(covered),
+        facts={"selection": chosen.record(), "few_steps": few.record()}
+        | suite_facts(covered)
+        | (confirmed.facts("own") if confirmed else {}),
     )
     its_tables = (staging / name for name in tables)
     staged = (*its_tables, *paths, *write_contrasts(comparison, staging))

@@ -13,6 +13,7 @@ from orchestrator.pareto.contrasts import Difference, split_of
 from orchestrator.pareto.sides import Side, fronts_of
 from orchestrator.pareto.verdicts import LEAST_SEEDS
 from orchestrator.report.contrasts import UNIT, difference_record, difference_text
+from orchestrator.table.models import ModelsName
 from trainer.terminal.json_text import json_text
 
 SIDES_FILES = ("comparison.json", "comparison.png", "comparison.svg")
@@ -27,12 +28,14 @@ class TwoSides:
     largest_sacrifice: float
     differences: tuple[Difference, ...]
     settings: tuple[tuple[str, Any, Any], ...] | None  # that differ; None: not known
+    models: ModelsName | None  # of the sweeps among them; None: there are none
     doubts: tuple[str, ...]  # why the numbers may not measure the same
 
     def record(self) -> dict[str, Any]:
         """Return all of it as values of JSON, as `comparison.json` has it."""
         return {
             "sides": [self.first.name, self.second.name],
+            "models": self.models,
             "unit": UNIT,
             "largest_sacrifice": self.largest_sacrifice,
             "differences": [difference_record(it) for it in self.differences],
@@ -95,13 +98,15 @@ def write_two_sides(found: TwoSides, directory: Path) -> list[Path]:
                 for it in reversed(found.differences)
                 if it.methods == (found.first.name, found.second.name)
             },
-            note=_note(sides),
+            note=_note(found),
         )
         return [path.replace(directory / path.name) for path in staged]
 
 
-def _note(sides: tuple[Side, Side]) -> str:
+def _note(found: TwoSides) -> str:
+    sides = (found.first, found.second)
     splits = list(dict.fromkeys(filter(None, (split_of(it.table) for it in sides))))
     images = f"{' and '.join(splits)} images" if splits else ""
+    fresh = "confirmed" if found.models == "confirmed" else ""
     counts = " and ".join(f"{len(it.table)} trials of {it.name}" for it in sides)
-    return " · ".join(filter(None, (counts, images)))
+    return " · ".join(filter(None, (counts, images, fresh)))

@@ -20,6 +20,8 @@ from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Files
 from orchestrator.store.sweeps.ledger import read_of, reads_by_sweep, record_read
 from orchestrator.store.sweeps.records import ReadOfTest
+from orchestrator.table.columns import WeightsName
+from orchestrator.table.models import ModelsName
 from trainer.evaluation.suite import SplitName
 from trainer.input.settings import content_id
 
@@ -45,6 +47,13 @@ class Confirmed:
         count = len(self.asked.seeds)
         return f"{count} fresh seeds of the cells kept, trained after they were chosen"
 
+    @property
+    def progress(self) -> str:
+        """Say how far it is."""
+        if self.id is None:
+            return "no cells are kept yet"
+        return f"{self.done} of {self.trials} trials done"
+
     def lines(self) -> Iterator[tuple[str, str]]:
         """Yield how far it is for people: what each line is about, and what it says."""
         seeds = _span(self.asked.seeds)
@@ -57,13 +66,15 @@ class Confirmed:
             )
             return
         kept = ", ".join(f"{count} {method}" for method, count in self.cells.items())
-        said = f"{self.done} of {self.trials} trials done: {kept}, picked on {self.asked.by}"
+        said = f"{self.progress}: {kept}, picked on {self.asked.by}"
         more = f", and {self.parents} trials that these stand on" if self.parents else ""
         yield "confirm", f"{said}, each with {seeds}{more}"
         if self.passed_over:
             why = ", ".join(f"{count} {reason}" for reason, count in self.passed_over.items())
             yield "", f"not kept, for a trial of theirs: {why}"
-        if not self.is_complete:
+        if self.is_complete:
+            yield "", "their fronts: front_confirmed.*; front.* is that of the sweep's own models"
+        else:
             yield "", "their test numbers are shown once nothing is left to do"
         if self.shown_before is not None:
             yield (
@@ -72,8 +83,18 @@ class Confirmed:
                 f"were kept: what they suggested, fresh seeds cannot confirm",
             )
 
+    def note(self, weights: WeightsName) -> str:
+        """Say in brief what their numbers stand on, for the small print of pictures."""
+        models = f"{self.models} (best weights)" if weights == "best" else self.models
+        state = "confirmed" if self.is_complete else self.progress
+        return f"{models}, {state}, {self.split} images"
+
+    def facts(self, models: ModelsName) -> dict[str, Any]:
+        """Say whose models a front is of, and how far it is, as `front.json` has that."""
+        return {"models": models, "confirmation": self.record()}
+
     def record(self) -> dict[str, Any]:
-        """The same as values of JSON."""
+        """How far it is as values of JSON."""
         return {
             "id": self.id,
             "per_method": self.asked.per_method,

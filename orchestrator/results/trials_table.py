@@ -8,7 +8,6 @@ empty means not applicable, or not known for want of a result.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,16 +15,10 @@ import pandas as pd
 
 from orchestrator.pareto.front import on_front
 from orchestrator.pareto.selection import selection
-from orchestrator.plan.manifest import read_manifest
-from orchestrator.plan.plan import Plan, make_plan
+from orchestrator.plan.plan import Plan
 from orchestrator.plan.planned_trial import PlannedTrial
-from orchestrator.results.choice import Choice, choice
 from orchestrator.results.images import Images, on_half, picking_images
-from orchestrator.results.shown import shown_images
 from orchestrator.spec.sweep_spec import SweepSpec
-from orchestrator.store import Store
-from orchestrator.store.files.by_url import open_files
-from orchestrator.store.records.read_only import only_read
 from orchestrator.store.trials.records import Evaluation, Result
 from orchestrator.table.columns import (
     AT_KNEE,
@@ -37,7 +30,6 @@ from orchestrator.table.columns import (
     measured_numbers,
     of_weights,
 )
-from orchestrator.table.objectives import Objective, weights_of
 from orchestrator.table.setting_values import is_mix, value_text
 
 DTYPES = {ColumnKind.FRACTION: "float64", ColumnKind.NUMBER: "float64", ColumnKind.WHOLE: "Int64"}
@@ -114,37 +106,6 @@ def table_on(spec: SweepSpec, plan: Plan, images: Images) -> pd.DataFrame:
     table = table.astype({name: DTYPES[columns[name].kind] for name in measured_numbers(columns)})
     nothing = {SELECTED: False, AT_KNEE: False}
     return table.assign(on_front=on_front(table, spec.objectives, keep_collapsed=False), **nothing)
-
-
-def sweep_table(spec: SweepSpec) -> pd.DataFrame:
-    """Make the table of a sweep as its storage has it now, on the data that its last start found;
-    nothing is changed.
-
-    Raises:
-        BadInput: no start found the data and they are not here, so that trials cannot be named.
-    """
-    return sweep_table_and_choice(spec, spec.objectives)[0]
-
-
-def sweep_table_and_choice(
-    spec: SweepSpec, objectives: tuple[Objective, ...]
-) -> tuple[pd.DataFrame, Choice]:
-    """Make the table as `sweep_table` does, and say what it stands on and what chose.
-
-    Args:
-        objectives: by which the front is drawn and cells are selected.
-
-    Raises:
-        BadInput: as `sweep_table`.
-    """
-    with only_read(open_files(spec.storage)) as files:
-        known = read_manifest(files, spec)
-        store = Store(files)
-        plan = make_plan(spec, store, fingerprint_of=known.fingerprint, settled=known.settled)
-        images = shown_images(spec, plan, files)
-        table = trials_table(replace(spec, objectives=objectives), plan, images)
-        chosen = choice(spec, plan, files, images, counts_reads=True)
-        return table, replace(chosen, weights=weights_of(objectives))
 
 
 def _row(spec: SweepSpec, planned: PlannedTrial, images: Images) -> dict[str, Any]:

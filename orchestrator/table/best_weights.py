@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pandas as pd
 
 from orchestrator.table.columns import WeightsName, is_of_best, of_weights
+
+
+def stood_on(table: pd.DataFrame, names: Iterable[str]) -> WeightsName:
+    """Say on which weights the sweep of a table stands: on the best ones where their columns of
+    these names are there, since no other sweep leaves them."""
+    needed = {of_weights(name, "best") for name in names}
+    return "best" if any(map(is_of_best, needed)) and needed <= set(table) else "last"
 
 
 def standing_on(table: pd.DataFrame, weights: WeightsName) -> pd.DataFrame:

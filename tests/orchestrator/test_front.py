@@ -125,6 +125,63 @@ def test_files_stand_beside_the_table(trials: Path) -> None:
     assert "5 used; left out: 1 failed" in result.output
 
 
+@pytest.fixture
+def _no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    def draw(_: object, *paths: Path, **__: object) -> None:
+        for path in paths:
+            path.write_bytes(b"")
+
+    monkeypatch.setattr("orchestrator.figures.front.draw_front", draw)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_no_pictures")
+def test_in_a_sweeps_folder_files_have_their_tables_name(trials: Path) -> None:
+    """`front.csv` and the others are there of the sweep's own trials."""
+    folder = trials.parent
+    (folder / "spec.yaml").write_text("name: small\n")
+    for name in FILES:
+        (folder / name).write_text("the sweep's own")
+    for kind in ("confirmed", "validation"):
+        (folder / f"{kind}.csv").write_text(TRIALS)
+        assert run(folder / f"{kind}.csv").exit_code == 0
+        result = run(folder / f"{kind}.csv", "--out", folder)
+        assert f"of single trials: front_{kind}.csv, or --of trials" in result.stdout
+        assert json.loads((folder / f"front_{kind}.json").read_text())["knee"] == "t2"
+        assert {(folder / name).read_text() for name in FILES} == {"the sweep's own"}
+    assert {path.name for path in folder.glob("*confirmed*")} == {
+        *("confirmed.csv", "front_confirmed.csv", "front_confirmed.json", "cells_confirmed.csv"),
+        *("front_confirmed.png", "front_confirmed.svg"),
+    }
+    (folder / "front.csv").write_text(TRIALS)
+    assert "must not be overwritten by its own front" in run(folder / "front.csv").stderr
+    assert run(trials).exit_code == 0
+    assert json.loads((folder / "front.json").read_text())["knee"] == "t2"
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_no_pictures")
+def test_a_table_with_best_weights_is_of_these_unless_its_objectives_are_named(
+    trials: Path,
+) -> None:
+    """As the sweep is that left it: its own front is not replaced by that of other weights."""
+    table = pd.read_csv(trials)
+    best = {f"best_{name}": table[name] / 2 for name in ("robustness_score", "sacrificed_accuracy")}
+    table.assign(**best).to_csv(trials, index=False)
+    for options, weights, place in (
+        ([], "best", "front.json"),
+        (["--weights", "last"], "last", "last/front.json"),
+        (
+            ["--objective", "robustness_score", "--objective", "natural_accuracy"],
+            "last",
+            "front.json",
+        ),
+    ):
+        result = run(trials, *options)
+        assert result.exit_code == 0, result.output
+        assert json.loads((trials.parent / place).read_text())["weights"] == weights
+
+
 def test_front_csv_reads_back_equal(trials: Path, tmp_path: Path) -> None:
     run(trials, "--out", tmp_path / "out")
     written = read_table(tmp_path / "out" / "front.csv", OBJECTIVES)
@@ -300,8 +357,15 @@ def test_front_is_told_before_it_is_drawn(trials: Path, monkeypatch: pytest.Monk
         (["trials.csv", "--reference", "0,nan"], "got '0,nan'"),
         (["trials.csv", "--reference", "0,one"], "got '0,one'"),
         (["trials.csv", "--reference", "0,1e300"], "must lie within 1e+50 of 0, got '0,1e300'"),
-        (["trials.csv", "--storage", "runs"], "must be a SPEC for --storage and --set, got a tab"),
-        (["trials.csv", "--set", "seeds=[1]"], "must be a SPEC for --storage and --set, got a tab"),
+        (
+            ["trials.csv", "--storage", "runs"],
+            "must be a SPEC for --storage, --set and",
+        ),
+        (["trials.csv", "--models", "confirmed"], "must be a SPEC for --storage, --set and"),
+        (
+            ["trials.csv", "--set", "seeds=[1]"],
+            "must be a SPEC for --storage, --set and",
+        ),
         (["trials.csv", "--out", "trials.csv"], "must be a writable folder"),
         (["front.csv"], "must not be overwritten by its own front; give --out"),
     ],

@@ -18,13 +18,13 @@ from orchestrator.front import app as front_app
 from orchestrator.pareto.contrasts import STRICT, Heights, split_of
 from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.plan.planned_trial import PlannedTrial
+from orchestrator.results.as_stored import stored_results
 from orchestrator.results.choice import Choice, choice
 from orchestrator.results.images import showable_images
 from orchestrator.results.reevaluation import plan_start, reevaluated
 from orchestrator.results.shown import question, record_shown, shown_images
 from orchestrator.results.trials_table import (
     choosing_table,
-    sweep_table_and_choice,
     table_on,
     trials_table,
     validation_table,
@@ -192,17 +192,19 @@ def test_commands_that_read_show_no_test_number_that_no_start_has_recorded(
     and one that selects on its test set shows it from its first start's end on."""
     spec = read(SWEEP, *given)
     plan = all_done(spec, store, begin)
-    table, said = sweep_table_and_choice(spec, spec.objectives)
+    found = stored_results(spec, spec.objectives, "own")
+    table, said = found.table, found.chosen
     assert set(table["split"]) == {"validation"}
     assert cells_with(table, "at_knee") == {0.4}, "by the images that pick"
     assert (said.split, said.selection, said.images) == ("validation", "validation", 90)
     assert not reads_by_sweep(store.files, spec.name), "they write nothing"
     shown_by_a_start(spec, plan, store)
-    table, said = sweep_table_and_choice(spec, spec.objectives)
+    found = stored_results(spec, spec.objectives, "own")
+    table, said = found.table, found.chosen
     assert set(table["split"]) == {said.split} == {"test"}
     assert said.selection == spec.selection
     changed = read(SWEEP, *given, "contrasts.margin=0.02")
-    assert set(sweep_table_and_choice(changed, spec.objectives)[0]["split"]) == {"validation"}, (
+    assert set(stored_results(changed, spec.objectives, "own").table["split"]) == {"validation"}, (
         "another question, that no start has asked"
     )
 

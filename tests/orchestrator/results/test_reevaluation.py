@@ -15,8 +15,8 @@ from typer.testing import CliRunner, Result
 
 from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.plan.planned_trial import PlannedTrial
+from orchestrator.results.as_stored import sweep_table
 from orchestrator.results.reevaluation import coverage, plan_start, reevaluated
-from orchestrator.results.trials_table import sweep_table
 from orchestrator.spec.policy import LimitSettings
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import LocalFiles

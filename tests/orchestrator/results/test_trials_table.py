@@ -13,8 +13,8 @@ from orchestrator.pareto.front import cells, extract_front
 from orchestrator.plan.plan import make_plan
 from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.report.front_files import front_record
+from orchestrator.results.as_stored import sweep_table
 from orchestrator.results.table_files import read_table
-from orchestrator.results.trials_table import sweep_table
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Attempt, Store
 from orchestrator.table.objectives import parse_objectives

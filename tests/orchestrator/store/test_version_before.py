@@ -31,8 +31,8 @@ from typer.testing import CliRunner
 from orchestrator import front, resume
 from orchestrator import sweep as sweep_command
 from orchestrator.plan.plan import make_plan
+from orchestrator.results.as_stored import sweep_table
 from orchestrator.results.table_files import write_csv
-from orchestrator.results.trials_table import sweep_table
 from orchestrator.spec.sweep_spec import SweepSpec, read_spec
 from orchestrator.status import __main__ as status
 from orchestrator.store import Store

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from orchestrator.plan.plan import make_plan
+from orchestrator.results.as_stored import sweep_table
 from orchestrator.results.table_files import TableError, read_table
-from orchestrator.results.trials_table import sweep_table
 from orchestrator.spec.objectives import columns_of_numbers
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Store
