@@ -31,13 +31,14 @@ from trainer.evaluation.score_sheet import (
 )
 from trainer.evaluation.self_check import self_checked
 from trainer.evaluation.suite import Suite, evaluate, examples_of, origin_of, read_suite
+from trainer.evaluation.trained_on import refuse_trained_on, trained_on
 from trainer.input.document import Document
 from trainer.input.whole_file import write_whole
-from trainer.terminal.console import terminal
+from trainer.terminal.console import print_titled, terminal
 from trainer.terminal.door import door, refusing
 from trainer.terminal.json_text import print_json
 from trainer.terminal.progress import progress_bar
-from trainer.trained import TrainedModel, read_trained, stored_weights
+from trainer.trained import TrainedModel, read_trained, stored_record, stored_weights
 from trainer.weights.checkpoint import DamagedError
 
 WRONG = (ValueError, OSError, RuntimeError, NotFiniteError)
@@ -105,7 +106,7 @@ def main(
         if data_root is not None:
             data = trained.data.model_copy(update={"root": data_root})
             trained = replace(trained, data=data)
-        task = _read_task(trained, suite, assignments or [], usable_device(device))
+        task = _read_task(trained, suite, assignments or [], usable_device(device), storage)
         beside = source if storage is None else Path(weights)  # a storage is the sweeps' own
         path = _place(out or beside.with_name(f"{beside.stem}.{task.suite.id}.npz"))
         other = None if against is None else _read_other(against, task.origin)
@@ -137,6 +138,7 @@ class _Task:
     dataset: Dataset
     model: nn.Module
     origin: Origin
+    doubt: str  # why what the suite marks unseen may be none; empty: there is none
 
     def evaluate(self) -> Outcomes:
         """Evaluate the model, with a progress bar, and add what there is to warn of."""
@@ -161,13 +163,23 @@ class _Task:
 
 
 def _read_task(
-    trained: TrainedModel, suite_path: str | None, assignments: list[str], device: torch.device
+    trained: TrainedModel,
+    suite_path: str | None,
+    assignments: list[str],
+    device: torch.device,
+    storage: str | None,
 ) -> _Task:
     own = preset(trained.data.name).section("evaluation")
     document = own if suite_path is None else Document.read(suite_path)
     for assignment in assignments:
         document = document.set(assignment)
     suite = read_suite(document).without_reason_of(own)
+    seen = trained_on(
+        Document.from_plain(trained.weights.trial, str(trained.path)),
+        trusts_code=trained.trusts_code,
+        parent=lambda trial_id: None if storage is None else stored_record(storage, trial_id),
+    )
+    refuse_trained_on(document, suite, seen)
     try:
         dataset = load(trained.data, device)
     except MissingData as error:
@@ -176,7 +188,14 @@ def _read_task(
         typer.echo(f"warning: {line}", err=True)
     model = trained.build(dataset, device)
     origin = origin_of(trained.weights.model, suite, dataset, fingerprint(trained.data))
-    return _Task(trained=trained, suite=suite, dataset=dataset, model=model, origin=origin)
+    return _Task(
+        trained=trained,
+        suite=suite,
+        dataset=dataset,
+        model=model,
+        origin=origin,
+        doubt=seen.doubt(suite),
+    )
 
 
 def _place(path: Path) -> Path:
@@ -217,6 +236,7 @@ def _print_record(
     task: _Task, outcomes: Outcomes, comparisons: dict[str, Comparison] | None
 ) -> None:
     record = {**scores_record(outcomes), "reach": task.reaches(), "suite": task.suite.record()}
+    record["unseen_doubt"] = task.doubt or None
     record["few_steps"] = shares_of_few_steps(task.suite, [outcomes.withstood()])
     if comparisons is not None:
         record["comparisons"] = comparison_record(comparisons)
@@ -236,6 +256,8 @@ def _print_tables(
     console = terminal()
     few = few_steps_text(shares_of_few_steps(task.suite, [outcomes.withstood()]))
     print_scores(console, outcomes, task.reaches(), caption, few)
+    if task.doubt:
+        print_titled(console, [("unseen", task.doubt)])
     if comparisons is not None:
         console.print()
         print_comparisons(console, comparisons, f"{weights} minus {against}, image by image")

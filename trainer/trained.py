@@ -40,6 +40,7 @@ class TrainedModel:
     data: DataSettings
     memory_format: str | None
     seed: int
+    trusts_code: bool  # whether code that the file names may be imported and run
 
     def build(self, dataset: Dataset | None, device: torch.device) -> nn.Module:
         """Build the network with its weights, in evaluation mode.
@@ -88,7 +89,8 @@ def read_trained(path: Path, *, trust_code: bool) -> TrainedModel:
     record = Document.from_plain(weights.trial, str(path))
     model = record.section("model").read_as(ModelSettings)
     data = record.section("data").read_as(DataSettings)
-    if not trust_code and not own_weights.is_own(read):
+    trusts_code = trust_code or own_weights.is_own(read)
+    if not trusts_code:
         for key, kind, name in (
             ("model.name", "network", model.name),
             ("data.name", "data set", data.name),
@@ -110,6 +112,7 @@ def read_trained(path: Path, *, trust_code: bool) -> TrainedModel:
         data=data,
         memory_format=training.memory_format,
         seed=seed if isinstance(seed, int) else 0,
+        trusts_code=trusts_code,
     )
 
 
@@ -162,3 +165,15 @@ def stored_weights(storage: str, trial_id: str) -> Path:
         message = f"must be the record of a trained trial ({error}); run its sweep again"
         raise BadInput(Problem(str(result), "", message)) from error
     return folder / "attempts" / f"{attempt:06d}" / "weights.pt"
+
+
+def stored_record(storage: str, trial_id: str) -> Document | None:
+    """Read what a trial of a sweep's storage is, a folder; None where it is not there.
+
+    `trials/<id>/trial.json` has it.
+    """
+    path = Path(storage).expanduser() / "trials" / trial_id / "trial.json"
+    try:
+        return Document.from_plain(json.loads(path.read_bytes())["record"]["trial"], str(path))
+    except (OSError, ValueError, LookupError, TypeError):
+        return None

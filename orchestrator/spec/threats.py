@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from orchestrator.spec.space import Cell
 from trainer.config import preset
 from trainer.evaluation.suite import Suite, read_suite
+from trainer.evaluation.trained_on import threats_of
 from trainer.input.document import Document
 
 
@@ -27,8 +28,7 @@ def refuse_seen(document: Document, suite: Suite, cells: Iterable[Cell]) -> None
     trained = {
         name: (cell.method, label)
         for cell in cells
-        for label, attack in cell.trial.attacks.items()
-        for name in (attack.threat().name, *attack.threat().contains)
+        for name, label in threats_of(cell.trial.attacks).items()
     }
     for label in suite.unseen:
         name = suite.categories[label].attack.threat().name

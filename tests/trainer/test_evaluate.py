@@ -415,6 +415,26 @@ def test_a_trial_of_a_storage_is_evaluated_by_its_id(
     assert (models / f"{trial_id}.{suite_id}.npz").read_bytes() == bits
 
 
+def test_what_the_model_was_trained_on_is_not_unseen(models: Path) -> None:
+    suite = models / "suite.yaml"
+    suite.write_text(f"{SUITE}more: {{attack: pgd, epsilon: 0.3, ladder: [1], unseen: true}}\n")
+    words = [str(models / "pgd.pt"), "--suite", str(suite)]
+    refused = CliRunner().invoke(app, words)
+    assert refused.exit_code == 2
+    assert "more.unseen: must be false where the model was trained on the same threat" in (
+        refused.stderr
+    )
+    assert not list(models.glob("*.npz"))
+    assert record(models, "standard")["unseen_doubt"] is None
+    weights = Weights.from_bytes((models / "pgd.pt").read_bytes())
+    training = {key: it for key, it in weights.trial["training"].items() if key != "attacks"}
+    bare = replace(weights, trial=weights.trial | {"training": training})
+    (models / "bare.pt").write_bytes(bare.to_bytes())
+    said = "its file does not say what it was trained on"
+    assert said in record(models, "bare")["unseen_doubt"]
+    assert said in " ".join(command(models, "bare").stdout.split())
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_folder_that_must_not_be_written_is_told_of_first(models: Path) -> None:
     models.chmod(0o555)

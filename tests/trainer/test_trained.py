@@ -19,7 +19,7 @@ from trainer.config import Trial
 from trainer.data import Dataset
 from trainer.input.checksum import checksum_line
 from trainer.input.problems import BadInput
-from trainer.trained import load_model, read_trained, stored_weights
+from trainer.trained import load_model, read_trained, stored_record, stored_weights
 from trainer.training.folder import TrainingFolder
 from trainer.weights.checkpoint import Weights
 
@@ -275,6 +275,18 @@ def test_what_is_no_trial_of_a_storage_is_told(tmp_path: Path) -> None:
     (folder / "result.json").write_text("{}")
     with pytest.raises(BadInput, match="must be the record of a trained trial"):
         stored_weights(str(tmp_path), trial_id)
+
+
+def test_what_a_trial_of_a_storage_is_stands_in_its_record(tmp_path: Path) -> None:
+    folder = tmp_path / "trials" / "t0"
+    folder.mkdir(parents=True)
+    assert stored_record(str(tmp_path), "t0") is None
+    (folder / "trial.json").write_text(json.dumps({"record": {"trial": {"seed": 3}}}))
+    found = stored_record(str(tmp_path), "t0")
+    assert found is not None
+    assert found.value == {"seed": 3}
+    (folder / "trial.json").write_text("[]")
+    assert stored_record(str(tmp_path), "t0") is None
 
 
 def test_what_is_no_trained_model_is_told(tmp_path: Path) -> None:

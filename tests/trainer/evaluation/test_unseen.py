@@ -9,6 +9,7 @@ import pytest
 
 from trainer.evaluation.outcomes import Outcomes
 from trainer.evaluation.suite import Suite, read_suite
+from trainer.evaluation.trained_on import refuse_trained_on, trained_on
 from trainer.input.document import Document
 from trainer.input.problems import BadInput
 
@@ -47,6 +48,57 @@ def test_marks_are_content_and_are_kept() -> None:
 def test_wrong_marks_are_refused(sections: dict[str, Any], said: str) -> None:
     with pytest.raises(BadInput, match=said):
         suite_of(**sections)
+
+
+STANDARD = {"training": {"attacks": {}}}
+ON_PGD = {"training": {"attacks": {"mine": {"attack": "pgd", "epsilon": 0.3, "num_steps": 2}}}}
+TUNED = {**STANDARD, "start": {"trial": "t1"}}
+FOREIGN = {"training": {"attacks": {"mine": {"attack": "nobody.knows:Attack"}}}}
+OLD = {"training": {"attacks": {"pgd": {"radius": 0.3}}}}
+SUITE = {
+    "flow": {"epsilon": 0.1, "ladder": [1]},
+    "linf": {"attack": "pgd", "epsilon": 0.01, "ladder": [1], "unseen": True},
+}
+
+
+def record(trial: dict[str, Any]) -> Document:
+    return Document.from_plain(trial, "weights.pt")
+
+
+@pytest.mark.parametrize(
+    ("trial", "parents"),
+    [(ON_PGD, {}), (TUNED, {"t1": ON_PGD}), (TUNED, {"t1": TUNED | ON_PGD})],
+)
+def test_what_a_model_was_trained_on_is_not_unseen(
+    trial: dict[str, Any], parents: dict[str, dict[str, Any]]
+) -> None:
+    """Whatever the radius; and in whichever of the trials that it stands on."""
+    found = trained_on(record(trial), trusts_code=False, parent=lambda it: record(parents[it]))
+    document = Document.from_plain(SUITE, "suite.yaml")
+    with pytest.raises(BadInput, match=r"linf\.unseen: must be false .* was trained as mine"):
+        refuse_trained_on(document, suite_of(**SUITE), found)
+    refuse_trained_on(
+        document, suite_of(**SUITE | {"linf": {**SUITE["linf"], "norm": "l2"}}), found
+    )
+
+
+@pytest.mark.parametrize(
+    ("trial", "said"),
+    [
+        (STANDARD, ""),
+        ({}, "its file does not say what it was trained on"),
+        (TUNED, "it starts from the weights of t1, and what that was trained on is not known"),
+        (FOREIGN, "it was trained on mine, an attack of somebody's own (nobody.knows:Attack); "),
+        (OLD, "it was trained on pgd, which cannot be read: weights.pt"),
+    ],
+)
+def test_what_is_not_known_of_a_training_is_said(trial: dict[str, Any], said: str) -> None:
+    found = trained_on(record(trial), trusts_code=False, parent=lambda _: None)
+    doubt = found.doubt(suite_of(**SUITE))
+    assert bool(doubt) == bool(said)
+    assert said in doubt
+    seen = {**SUITE, "linf": {**SUITE["linf"], "unseen": False}}
+    assert found.doubt(suite_of(**seen)) == "", "nothing is marked"
 
 
 def test_an_unseen_category_is_in_neither_mean_nor_union() -> None:
