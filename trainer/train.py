@@ -8,10 +8,11 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import torch
 import typer
+from pydantic import Field
 
 from trainer.config import Trial, assigned, read_trial, with_preset
 from trainer.data import Dataset, fingerprint, load
@@ -22,8 +23,10 @@ from trainer.input.checksum import read_checked
 from trainer.input.document import Document
 from trainer.input.own_code import own_code
 from trainer.input.problems import BadInput, Problem
+from trainer.input.settings import Settings
 from trainer.terminal.door import door, failed, refusing
 from trainer.terminal.exit_code import ExitCode
+from trainer.training.best import BestState
 from trainer.training.first_pass import is_own, tried_model, try_attack, try_method
 from trainer.training.folder import TrainingFolder
 from trainer.training.loop import DivergedError, EpochRow, Reporter, train
@@ -44,7 +47,7 @@ def main(
         str | None,
         typer.Argument(
             metavar="[TRIAL]",
-            help="YAML file with data, model, method, training, validation, seed.",
+            help="YAML file with data, model, method, training, validation, seed, weights.",
         ),
     ] = None,
     *,
@@ -58,7 +61,9 @@ def main(
     out: Annotated[
         Path,
         typer.Option(
-            metavar="FOLDER", help="For weights.pt, checkpoint.pt, epochs.csv, last_steps.csv."
+            metavar="FOLDER",
+            help="For weights.pt, checkpoint.pt, epochs.csv, last_steps.csv; under `weights: best` "
+            "also best.pt, of the epoch that did best in validation.",
         ),
     ] = Path("trained"),
     checkpoint: Annotated[
@@ -83,7 +88,7 @@ def main(
         if value is not None
     ]
     with refusing(ValueError, OSError, RuntimeError):
-        trial = _read(trial_path, [*flags, *(assignments or [])])
+        trial, keeps_best = _read(trial_path, [*flags, *(assignments or [])])
         resume = None if checkpoint is None else _read_checkpoint(checkpoint)
         place = usable_device(device)
         dataset = _tried(trial, place)
@@ -96,6 +101,7 @@ def main(
         if (slow := slowness(trial.training.precision, place)) is not None:
             logger.warning("%s", slow)
     step_weights = StepWeights()
+    best = BestState(trial) if keeps_best else None
     with noted() as requests:
         reporter = _FolderReporter(folder, requests, trial.training.epochs, minutes)
         try:
@@ -107,6 +113,7 @@ def main(
                 resume=resume,
                 micro_batches=micro_batches,
                 step_weights=step_weights,
+                best=best,
             )
         except DivergedError as error:
             good = reporter.newest or checkpoint
@@ -116,16 +123,18 @@ def main(
             raise failed(message, ExitCode.SOME_FAILED) from None
         except StoppedError as stop:
             raise failed(str(stop), 128 + stop.signal) from None
-    weights = folder.finish(
-        Weights(
-            trial=trial.record(),
-            model=model.state_dict(),
-            image_shape=dataset.image_shape,
-            num_classes=dataset.num_classes,
-            step_weights=step_weights.schedule(),
-        )
+    last = Weights(
+        trial=trial.record(),
+        model=model.state_dict(),
+        image_shape=dataset.image_shape,
+        num_classes=dataset.num_classes,
+        step_weights=step_weights.schedule(),
     )
-    typer.echo(f"{weights}  (evaluate it: python -m trainer.evaluate {weights})")
+    paths = folder.finish(last, best=None if best is None else best.weights(last))
+    if best is not None and best.epoch is not None:
+        typer.echo(f"best.pt is of epoch {best.epoch.epoch}, weights.pt of the last one")
+    for path in paths:
+        typer.echo(f"{path}  (evaluate it: python -m trainer.evaluate {path})")
 
 
 def _tried(trial: Trial, device: torch.device) -> Dataset:
@@ -151,9 +160,30 @@ def _within_cap(trial: Trial, dataset: Dataset) -> Trial:
         raise ValueError(f"training.max_passes {error}") from error
 
 
-def _read(path: str | None, assignments: list[str]) -> Trial:
+class _File(Settings):
+    """Keys of a trial's file: those that `read_trial` reads, and what else may stand there."""
+
+    data: Any = None
+    model: Any = None
+    method: Any = None
+    training: Any = None
+    validation: Any = None
+    seed: Any = None
+    fingerprint: Any = None
+    start: Any = None
+    replay: Any = None
+    evaluation: Any = Field(None, description="of `trainer.evaluate`")
+    weights: Literal["last", "best"] = Field(
+        "last", description="best: beside the last epoch's those that did best in validation"
+    )
+
+
+def _read(path: str | None, assignments: list[str]) -> tuple[Trial, bool]:
+    """Read a trial, and whether its best weights are to be kept beside the last ones."""
     document = Document.from_plain({}, "command line") if path is None else Document.read(path)
     document = assigned(document, assignments)
+    keeps_best = document.read_as(_File).weights == "best"
+    document = document.without("weights")
     plain = {"method": {"method": "standard"}, "seed": 0, "fingerprint": ""}
     defaults = Document.from_plain(plain, "default")
     trial = read_trial(with_preset(document).merged_over(defaults))
@@ -165,8 +195,15 @@ def _read(path: str | None, assignments: list[str]) -> Trial:
     if trial.replay is not None:
         message = "must stand in a sweep file, as a method `replay: {of: METHOD}`"
         raise document.fail("replay", f"{message}; leave it out here")
+    if keeps_best and not trial.validation_attacks:
+        raise document.fail(
+            "validation.attacks",
+            "must have some where weights: best chooses epochs by worst cases, got none; name "
+            "attacks as training.attacks does, or say weights: last",
+        )
     with own_code("the code of the data set"):
-        return trial.model_copy(update={"fingerprint": fingerprint(trial.data)})
+        trial = trial.model_copy(update={"fingerprint": fingerprint(trial.data)})
+    return trial, keeps_best
 
 
 def _read_checkpoint(path: Path) -> Checkpoint:

@@ -141,6 +141,40 @@ class Sender(PGD):
 """
 
 
+@pytest.mark.slow
+def test_the_best_weights_are_kept_where_they_are_asked_for(tmp_path: Path, whole: Path) -> None:
+    """As a sweep's `weights: best` does; training is the same, and goes on with the best so far."""
+    result = train(tmp_path, "--method", "pgd", weights="best")
+    assert result.exit_code == 0, result.output
+    assert_same_weights(tmp_path, whole)
+    best = Weights.from_bytes((tmp_path / "best.pt").read_bytes())
+    rows = epochs(tmp_path)
+    score = {int(row["epoch"]): float(row["validation/robust_accuracy_pgd"]) for row in rows}
+    assert best.best is not None
+    assert best.best.score == max(score.values())
+    assert f"best.pt is of epoch {best.best.epoch}, weights.pt of the last one" in result.stdout
+    words = ("--method", "pgd", "--from")
+    again = train(tmp_path / "again", *words, str(tmp_path / "checkpoint.pt"), weights="best")
+    assert again.exit_code == 0, again.output
+    theirs = Weights.from_bytes((tmp_path / "again" / "best.pt").read_bytes())
+    assert theirs.best == best.best
+    assert_same_bits(theirs.model, best.model)
+    refused = train(tmp_path / "other", *words, str(whole / "checkpoint.pt"), weights="best")
+    assert "best: must be there" in error_of(refused, 2), "nobody watched for the best so far"
+
+
+def test_keys_that_nobody_reads_are_refused(tmp_path: Path) -> None:
+    """None is ignored: what it says would be missing in silence."""
+    assert "weight: is not a known key; did you mean 'weights'?" in error_of(
+        train(tmp_path, weight="best"), 2
+    )
+    assert "weights: must be" in error_of(train(tmp_path, weights="all"), 2)
+    none = "{pgd: null, flow: null, rt: null}"
+    message = error_of(train(tmp_path, weights="best", validation__attacks=none), 2)
+    assert "validation.attacks: must have some where weights: best" in message
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.fixture
 def sending(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

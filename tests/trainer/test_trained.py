@@ -227,7 +227,7 @@ def test_a_file_that_was_made_here_is_trusted_wherever_it_lies(
     state = shapes | {f"1.{name}": it for name, it in network.state_dict().items()}
     trial = whole[0].trial | {"model": {"name": "of_theirs:network"}}
     weights = replace(whole[0], trial=trial, model=state)
-    made = TrainingFolder(tmp_path / "trained").finish(weights)
+    (made,) = TrainingFolder(tmp_path / "trained").finish(weights, best=None)
     changed = made.with_name("changed.pt")
     changed.write_bytes(replace(weights, trial=trial | {"seed": 5}).to_bytes())
     with pytest.raises(BadInput, match="would be imported and run"):

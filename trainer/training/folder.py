@@ -1,7 +1,8 @@
-"""The folder of one training run: `weights.pt`, `checkpoint.pt`, `epochs.csv`, `last_steps.csv`.
+"""The folder of one training run: `weights.pt`, `checkpoint.pt`, `epochs.csv`, `last_steps.csv`;
+`best.pt` where the best weights are kept.
 
-The first two have their SHA-256 beside them (`trainer.input.checksum`). Each file is written
-beside its place and renamed into it, so that whatever ends the process leaves the one before whole.
+Each `.pt` has its SHA-256 beside it (`trainer.input.checksum`). Each file is written beside its
+place and renamed into it, so that whatever ends the process leaves the one before whole.
 """
 
 from __future__ import annotations
@@ -58,15 +59,22 @@ class TrainingFolder:
         """Keep the newest state to go on from, in `checkpoint.pt`."""
         return self._write_with_checksum("checkpoint.pt", checkpoint.to_bytes())
 
-    def finish(self, weights: Weights) -> Path:
-        """Keep the trained model, in `weights.pt`."""
-        data = weights.to_bytes()
-        own_weights.remember(weights.trial, data)
-        return self._write_with_checksum("weights.pt", data)
+    def finish(self, weights: Weights, *, best: Weights | None) -> list[Path]:
+        """Keep the trained model, in `weights.pt`, and its best weights, in `best.pt`; where it has
+        none, those that another run has left there go."""
+        for path in (checksum_path(self._path / "best.pt"), self._path / "best.pt"):
+            path.unlink(missing_ok=True)
+        of_best = [] if best is None else [self._keep_weights("best.pt", best)]
+        return [self._keep_weights("weights.pt", weights), *of_best]
 
     def explain(self, last_steps: LastSteps) -> Path:
         """Keep the steps before a divergence, in `last_steps.csv`."""
         return self._write("last_steps.csv", _table(last_steps))
+
+    def _keep_weights(self, name: str, weights: Weights) -> Path:
+        data = weights.to_bytes()
+        own_weights.remember(weights.trial, data)
+        return self._write_with_checksum(name, data)
 
     def _write_with_checksum(self, name: str, data: bytes) -> Path:
         """Write a file, then its checksum, so that no checksum is ever beside bytes not its own."""

@@ -28,13 +28,22 @@ def test_weights_and_checkpoints_have_their_checksum_beside_them(tmp_path: Path)
     """In the form of `sha256sum`, and of whatever was written last."""
     folder = TrainingFolder(tmp_path)
     for seed in (1, 2):
-        path = folder.finish(Weights(trial={"seed": seed}, model={}))
+        (path,) = folder.finish(Weights(trial={"seed": seed}, model={}), best=None)
         line = (tmp_path / "weights.pt.sha256").read_text()
         assert line == f"{hashlib.sha256(path.read_bytes()).hexdigest()}  weights.pt\n"
         assert read_checked(path) == path.read_bytes()
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(BadInput, match=r"weights\.pt: must have the SHA-256 that weights\.pt\.sha"):
         read_checked(path)
+
+
+def test_best_weights_of_another_run_do_not_stay(tmp_path: Path) -> None:
+    folder, weights = TrainingFolder(tmp_path), Weights(trial={}, model={})
+    last, best = folder.finish(weights, best=weights)
+    assert (last.name, best.name) == ("weights.pt", "best.pt")
+    assert read_checked(best) == best.read_bytes()
+    assert folder.finish(weights, best=None) == [last]
+    assert {path.name for path in tmp_path.iterdir()} == {"weights.pt", "weights.pt.sha256"}
 
 
 def test_rows_that_differ_in_their_facts_share_a_table(tmp_path: Path) -> None:
