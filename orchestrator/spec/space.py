@@ -332,13 +332,13 @@ def read_space(document: Document, *, seeds: Sequence[int]) -> Space:
         Document.from_plain({"fingerprint": "", "seed": seeds[0]}, document.where())
     )
     sections = dict(document.section("methods").items())
-    methods = {
+    trained = {
         key: read_method(it, base, key) for key, it in sections.items() if not is_replay(it, key)
     }
-    for key, section in sections.items():
-        if key not in methods:
-            methods[key] = read_replay(section, key, methods, seeds=seeds)
-    methods = {key: methods[key] for key in sections}
+    methods = {
+        key: trained[key] if key in trained else read_replay(it, key, trained, seeds=seeds)
+        for key, it in sections.items()
+    }
     if not methods:
         raise document.fail("methods", "must name at least one, such as pareto: {rho: 0.4}")
     reference = MethodSpace(label=REFERENCE, where=document.where("methods"), fixed=(), axes={})

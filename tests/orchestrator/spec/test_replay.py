@@ -85,6 +85,11 @@ def test_what_cannot_be_replayed_is_refused(read: Read, section: str, message: s
     assert message in str(raised.value)
 
 
+def test_no_replay_is_replayed_whichever_stands_first(read: Read) -> None:
+    with pytest.raises(BadInput, match=r"again\.of: must name a method .* got 'constant'; there are"):
+        read(SWEEP, "methods.again={method: replay, of: constant}")
+
+
 def test_weights_by_example_are_no_schedule(read: Read) -> None:
     with pytest.raises(BadInput, match="must weigh all images of a step alike to be replayed"):
         read(SWEEP, "methods.ramp={natural_weight: 0}", "methods.replay={of: ramp}")
