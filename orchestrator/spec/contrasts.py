@@ -12,7 +12,7 @@ from orchestrator.spec.space import REFERENCE
 from orchestrator.table.objectives import LARGEST_SACRIFICE
 from trainer.input.document import Document
 from trainer.input.problems import shown
-from trainer.input.settings import Positive, Real, Settings
+from trainer.input.settings import Real, Settings
 
 MOST_PAIRS = 3
 """Most primary contrasts: each more makes the p that the others need smaller."""
@@ -23,6 +23,10 @@ other."""
 
 BEST_OTHER = "best_other"
 """Word for the method that does best on validation of those that are in no pair."""
+
+LARGEST_MARGIN = 0.1
+"""Largest margin of equivalence, ten points: whoever writes 0.5 means points, and by a margin of
+fifty of them all methods would be equivalent."""
 
 Pair = Annotated[
     tuple[Annotated[str, Field(min_length=1)], Annotated[str, Field(min_length=1)]], Strict(False)
@@ -35,8 +39,9 @@ class ContrastSettings(Settings):
     pairs: Annotated[tuple[Pair, ...], Strict(False)] | None = Field(
         None, description="labels of two methods each; the second may be best_other"
     )
-    margin: Positive = Field(
-        0.005, description="accuracy within which a difference does not matter"
+    margin: Annotated[Real, Field(gt=0, le=LARGEST_MARGIN)] = Field(
+        0.005,
+        description="accuracy within which a difference does not matter; half a point is 0.005",
     )
     largest_sacrifice: Annotated[Real, Field(gt=0, le=1)] = Field(
         LARGEST_SACRIFICE,
@@ -91,7 +96,7 @@ def _problem(pairs: Sequence[tuple[str, str]], labels: Sequence[str]) -> str | N
         )
     for at, pair in enumerate(pairs):
         if len(set(pair)) < len(pair):
-            return f"must each have two methods, got {shown(list(pair))}"
+            return f"must each be of two different methods, got {' and '.join(pair)}"
         if set(pair) in map(set, pairs[:at]):
             return f"must each stand once, got {' and '.join(pair)} again"
     named = {label for pair in pairs for label in pair}

@@ -53,7 +53,7 @@ def test_pairs_are_taken_as_they_are_named(contrasts_of: Contrasts) -> None:
     [
         ("[[pareto, pdg]]", "'pdg'; there are standard, pgd, average, pareto, and best_other as"),
         ("[[best_other, pgd]]", "must name methods of the sweep, got 'best_other'"),
-        ("[[pgd, pgd]]", "must each have two methods"),
+        ("[[pgd, pgd]]", "must each be of two different methods, got pgd and pgd"),
         ("[[pgd, average], [average, pgd]]", "must each stand once, got average and pgd again"),
         (
             "[[pgd, average], [pareto, average], [pgd, pareto], [pgd, standard]]",
@@ -77,6 +77,11 @@ def test_bad_pairs_are_refused(contrasts_of: Contrasts, pairs: str, message: str
 def test_bad_numbers_and_keys_are_refused(contrasts_of: Contrasts, section: str) -> None:
     with pytest.raises(BadInput, match=r"contrasts\."):
         contrasts_of(f"contrasts: {section}")
+
+
+def test_a_margin_in_points_is_refused(contrasts_of: Contrasts) -> None:
+    with pytest.raises(BadInput, match=r"margin: must be <= 0\.1, got 0\.5 .*half a point is 0\.005"):
+        contrasts_of("contrasts: {margin: 0.5}")
 
 
 def test_they_change_no_trial(read: Callable[..., SweepSpec]) -> None:
