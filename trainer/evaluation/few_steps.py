@@ -22,8 +22,8 @@ def shares_of_few_steps(
     steps make, over several models.
 
     With c_k images withstanding rung k it is the sum of c_k over the rungs of few steps, divided by
-    that over all. A ladder of one rung, of few steps or of many alone, or of something else than
-    steps has no such share; nor has a category that no image withstands, or that is unseen.
+    that over all: 1 where every rung is of few steps. A ladder of many alone, or of something else
+    than steps, has no such share; nor has a category that no image withstands, or that is unseen.
 
     Args:
         found: how many images withstand each rung of each category, one for each model.
@@ -31,7 +31,7 @@ def shares_of_few_steps(
     shares = {}
     for label, rungs in suite.categories.items():
         few = sum(steps <= FEW_STEPS for steps in rungs.ladder)
-        if rungs.unseen or rungs.attack.rung != "num_steps" or few in {0, len(rungs.ladder)}:
+        if rungs.unseen or rungs.attack.rung != "num_steps" or not few:
             continue
         counts = [sum(each[label][k] for each in found) for k in range(len(rungs))]
         if any(counts):

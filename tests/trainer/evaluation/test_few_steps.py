@@ -38,7 +38,14 @@ def test_by_hand() -> None:
     assert shares_of_few_steps(suite, [first, second]) == {"pgd": 25 / 40, "flow": 0.8}
 
 
-@pytest.mark.parametrize("ladder", [[10], [5], [10, 20], [1, 5]])
+@pytest.mark.parametrize("ladder", [[5], [1, 5]])
+def test_ladders_of_few_steps_alone_are_all_of_them(ladder: list[int]) -> None:
+    suite = suite_of(pgd=ladder)
+    counts = {"pgd": [9] * len(ladder)}
+    assert shares_of_few_steps(suite, [outcomes_of(suite, **counts)]) == {"pgd": 1.0}
+
+
+@pytest.mark.parametrize("ladder", [[10], [10, 20]])
 def test_ladders_that_have_no_share(ladder: list[int]) -> None:
     suite = suite_of(pgd=ladder)
     assert shares_of_few_steps(suite, [outcomes_of(suite, pgd=[9] * len(ladder))]) == {}
