@@ -27,7 +27,7 @@ from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.plan.search_progress import SearchProgress, search_progress
 from orchestrator.report.contrasts import reach_record, reach_text
 from orchestrator.report.results import suite_facts
-from orchestrator.results.choice import BEST_WEIGHTS
+from orchestrator.results.choice import BEST_WEIGHTS, BY_TEST
 from orchestrator.results.confirmation import Confirmed, confirmed, confirmed_images
 from orchestrator.results.reevaluation import coverage
 from orchestrator.search.stopping import recorded
@@ -119,6 +119,8 @@ def show_plan(
     if spec.auto_precision is not None:
         said.append(("precision", explained(spec.auto_precision)))
     said += _best_weights(spec, plan)
+    if spec.selection == "test":
+        said.append(("selected", BY_TEST))
     for label, rule in spec.rules.items():
         said.append(("stopping", f"{label} {rule.words()}"))
     said += fresh.lines() if fresh else ()
@@ -209,6 +211,7 @@ def _record(
         "trials": trials,
         "stopping": recorded(spec.rules),
         "weights": spec.policy.weights,
+        "selection": spec.selection,
         "contrasts": reach_record(spec.contrasts.pairs, len(_compared_seeds(spec))),
     }
     if spec.auto_precision is not None:

@@ -24,6 +24,12 @@ BEST_WEIGHTS = (
 )
 """What fronts stand on under `weights: best`, for people."""
 
+BY_TEST = (
+    "cells and knee by test images, as in the paper (selection: test); their numbers on the same "
+    "images are optimistic"
+)
+"""What chooses under `selection: test`, for people, before anything is evaluated."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:

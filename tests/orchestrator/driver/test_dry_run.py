@@ -71,6 +71,18 @@ def test_what_the_seeds_can_show_is_said_beforehand(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, [*arguments, *options], env={"COLUMNS": "300"})
     assert "pgd against standard; with 5 seeds p can reach 0.0625" in done.stdout
     assert "never a claim that one is better, which takes 6 seeds" in done.stdout
+    assert "selected" not in done.stdout
+
+
+@pytest.mark.slow
+def test_what_the_test_set_selects_is_called_optimistic_beforehand(tmp_path: Path) -> None:
+    spec = read_sweep(tmp_path)
+    arguments = [spec.path, "--storage", str(tmp_path / "runs"), "--set", "selection=test"]
+    done = CliRunner().invoke(app, [*arguments, "--dry-run"], env={"COLUMNS": "300"})
+    assert "selected" in done.stdout
+    assert "as in the paper (selection: test); their numbers on the same images are optimistic" in (
+        " ".join(done.stdout.split())
+    )
 
 
 # --- a search
