@@ -29,6 +29,9 @@ SAME = 1e-3
 NO_WEIGHT = 5e-3
 """Weight that is shown as 0."""
 
+ROUNDED = 1e-8
+"""Weight, or loss, up to which people are shown 0: what a solver rounds."""
+
 MOST_SHOWN = 8
 """Cells whose weights are written out."""
 
@@ -167,4 +170,5 @@ def _name(planned: PlannedTrial) -> str:
 
 
 def _mix(values: Mapping[str, float]) -> str:
-    return " ".join(f"{branch} {value:.2g}" for branch, value in values.items())
+    shown = ((branch, value if value > ROUNDED else 0.0) for branch, value in values.items())
+    return " ".join(f"{branch} {value:.2g}" for branch, value in shown)

@@ -103,7 +103,8 @@ def table_on(spec: SweepSpec, plan: Plan, images: Images) -> pd.DataFrame:
     table["constant_accuracy"] = _over_equal_data(table["constant_accuracy"], plan)
     for name in settings:
         table[name] = _setting_column([planned.settings[name] for planned in plan.trials])
-    table = table.astype({name: DTYPES[columns[name].kind] for name in measured_numbers(columns)})
+    numbers = [*measured_numbers(columns), "max_passes"]
+    table = table.astype({name: DTYPES[columns[name].kind] for name in numbers})
     nothing = {SELECTED: False, AT_KNEE: False}
     return table.assign(on_front=on_front(table, spec.objectives, keep_collapsed=False), **nothing)
 

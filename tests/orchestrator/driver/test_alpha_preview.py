@@ -68,6 +68,14 @@ def test_with_equal_losses_the_natural_weight_is_what_rho_leaves(
     )  # fmt: skip
 
 
+def test_what_a_solver_rounds_is_shown_as_nothing(read: Read, store: Store) -> None:
+    spec = read(SWEEP, "methods={pareto: {rho: 0}}")
+    found = previews(make_plan(spec, store, fingerprint_of=lambda data: "made up").trials, nothing)
+    dusty = [replace(found[0], alpha={"natural": 1.0, "pgd": 0.0, "flow": 1.6e-28, "rt": 7.9e-29})]
+    for each in (found, dusty):
+        assert next(lines(each)) == ("alpha", "pareto rho=0: natural 1 pgd 0 flow 0 rt 0")
+
+
 def test_recorded_losses_are_those_of_a_trained_trial(trials: Sequence[PlannedTrial]) -> None:
     """Of its middle epoch; an r that equal losses would clip is one like any other then."""
     first = next(planned for planned in trials if planned.method == "pareto")

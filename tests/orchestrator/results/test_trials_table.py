@@ -255,6 +255,7 @@ def test_the_cap_stands_beside_what_was_counted(
     table = sweep_table(spec).set_index("method")
     assert table["max_passes"].isna()["standard"]
     assert table["max_passes"].dropna().to_dict() == {"pgd": 99999, "flow": 88888}
+    assert "99999," in table.to_csv(), "whole beside empty cells"
     assert (table["training_passes"] == 100).all()
 
 
