@@ -80,7 +80,7 @@ def test_bad_numbers_and_keys_are_refused(contrasts_of: Contrasts, section: str)
 
 
 def test_a_margin_in_points_is_refused(contrasts_of: Contrasts) -> None:
-    with pytest.raises(BadInput, match=r"margin: must be <= 0\.1, got 0\.5 .*half a point is 0\.005"):
+    with pytest.raises(BadInput, match=r"must be <= 0\.1, got 0\.5 .*half a point is 0\.005"):
         contrasts_of("contrasts: {margin: 0.5}")
 
 

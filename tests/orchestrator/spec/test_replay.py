@@ -86,7 +86,7 @@ def test_what_cannot_be_replayed_is_refused(read: Read, section: str, message: s
 
 
 def test_no_replay_is_replayed_whichever_stands_first(read: Read) -> None:
-    with pytest.raises(BadInput, match=r"again\.of: must name a method .* got 'constant'; there are"):
+    with pytest.raises(BadInput, match=r"again\.of: must name a method .* got 'constant'; "):
         read(SWEEP, "methods.again={method: replay, of: constant}")
 
 
