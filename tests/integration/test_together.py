@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import socket
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from orchestrator.search import growth
 from tests.integration.in_process import swept
 from tests.integration.running import Finished, Place, Running, assert_nothing_left, wait_until
 from tests.integration.stored import (
@@ -30,6 +33,7 @@ from tests.integration.undisturbed import (
     assert_tracked_once,
     assert_trained_once,
 )
+from tests.orchestrator.working import fork
 
 pytestmark = pytest.mark.integration
 
@@ -117,6 +121,69 @@ def test_worker_that_stands_still_is_ended_and_replaced(
     assert f"process {worker(stopped)} on {socket.gethostname()}, at work" in finished.stderr
     assert ending(stopped) is None
     assert_over(undisturbed, tmp_path, *SHORT_LEASE, faults=1)
+
+
+CONFIRMED = """\
+data: {name: digits, train_examples: 256}
+training: {epochs: 3, batch_size: 32, attacks: {pgd: {num_steps: 1}}}
+validation: {examples: 16, attacks: {pgd: {num_steps: 1}, flow: null, rt: null}}
+methods: {pgd: {natural_weight: 0.6}}
+evaluation: {examples: 64, pgd: {epsilon: 0.2, ladder: [1]}, flow: null, rt: null}
+seeds: [0]
+weights: best
+confirm: {keep: {per_method: 1}, seeds: 2}
+"""
+
+
+def test_two_starts_confirm_the_sweep_of_one_that_was_killed_before_its_cells_were_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both keep cells at the same moment, and share the trials with fresh seeds."""
+    spec = tmp_path / "confirmed.yaml"
+    spec.write_text(CONFIRMED)
+    recorded, kept, both = growth.record_kept, growth.kept, fork.Barrier(2)
+
+    def started(*options: str) -> BaseProcess:
+        words = (spec, "--storage", tmp_path, *UNTRACKED, *options)
+        process = fork.Process(target=lambda: os._exit(swept(*words).code))
+        process.start()
+        return process
+
+    def killed(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    monkeypatch.setattr(growth, "record_kept", killed)
+    (first := started()).join()
+    assert first.exitcode == -signal.SIGKILL
+    own = set(trial_folders(tmp_path))
+    assert len(own) == 2, "nothing is begun before it is recorded"
+
+    def kept_at_once(*arguments: Any) -> Any:
+        found = kept(*arguments)
+        both.wait(60)
+        return found
+
+    monkeypatch.setattr(growth, "record_kept", recorded)
+    monkeypatch.setattr(growth, "kept", kept_at_once)
+    two = [started("--join"), started("--join")]
+    for each in two:
+        each.join()
+    assert [each.exitcode for each in two] == [0, 0]
+    fresh = table(tmp_path, "confirmed", "confirmed.csv")
+    assert fresh["status"].eq("done").all()
+    assert len(fresh) == 2 * 2
+    folders = trial_folders(tmp_path)
+    assert set(folders) == own | set(fresh["trial_id"]), "one choice of cells for both"
+    for trial in folders.values():
+        assert_trained_once(trial, 3, faults=0)
+    owners = {
+        lease["about"]["start"]
+        for name in fresh["trial_id"]
+        for lease in [record(attempts(folders[name])[0] / "lease.json")]
+    }
+    assert len(owners) == 2, "one of the two found nothing to do"
+    assert set(fresh["split"]) == {"test"}
+    assert fresh["best_union_accuracy"].notna().all()
 
 
 @pytest.mark.long

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.spec.sweep_spec import SweepSpec
-from orchestrator.store import Store
+from orchestrator.store import Attempt, Store
 from orchestrator.store.trials.records import Evaluated, Halves, OnImages, Trained
 from tests.orchestrator.conftest import Begin
 from trainer.evaluation.outcomes import Outcomes
-from trainer.weights.checkpoint import Weights
+from trainer.weights.checkpoint import BestEpoch, Weights
 
 Numbers = tuple[float, float]
 """Natural accuracy, and that under attack."""
@@ -47,24 +48,38 @@ def tell(
     *,
     picking: Numbers | None,
     test: Numbers,
+    best: tuple[Numbers, Numbers] | None = None,
     collapsed: bool = False,
 ) -> None:
     """Put a trial into the store, with its numbers on the images that pick (None: as of before
-    there were any) and on the test set; what steers says nothing."""
+    there were any) and on the test set, and both of its best weights, where it has such; what
+    steers says nothing."""
     attempt = begin(planned.trial)
     trained = Trained(epochs=15, seconds=1.0, collapsed=collapsed, degraded=False)
+    if best is not None:
+        key = planned.trial.validation_id
+        epoch = BestEpoch(validation=key, epoch=7, score=0.5, collapsed=False)
+        shapes: dict[str, Any] = {"image_shape": (1, 8, 8), "num_classes": 10}
+        attempt.publish_best(Weights(trial={}, model={}, best=epoch, **shapes), trained)
+        _keep(attempt, spec, *best, best=key)
     attempt.publish(Weights(trial={}, model={}), trained, keeps_last=True)
+    _keep(attempt, spec, picking, test, best=None)
+    attempt.end("done")
+
+
+def _keep(
+    attempt: Attempt, spec: SweepSpec, picking: Numbers | None, test: Numbers, *, best: str | None
+) -> None:
     if picking is not None and spec.choice_suite is not None:
         nothing = OnImages(examples=90, accuracies=accuracies((0.0, 0.0)))
         picks = OnImages(examples=90, accuracies=accuracies(picking), constant_accuracy=CONSTANT)
         halves = Halves(steering=nothing, picking=picks)
         found = Evaluated(seconds=1.0, examples=180, accuracies=accuracies(picking), halves=halves)
-        attempt.keep_outcomes(spec.choice_suite.id, BITS, found)
+        attempt.keep_outcomes(spec.choice_suite.id, BITS, found, best=best)
     found = Evaluated(
         seconds=1.0, examples=359, accuracies=accuracies(test), constant_accuracy=CONSTANT
     )
-    attempt.keep_outcomes(spec.suite.id, BITS, found)
-    attempt.end("done")
+    attempt.keep_outcomes(spec.suite.id, BITS, found, best=best)
 
 
 def tell_under(planned: PlannedTrial, suite_id: str, begin: Begin, test: Numbers) -> None:

@@ -163,6 +163,60 @@ def test_complete_they_carry_the_contrasts_and_are_in_the_ledger(
     assert {it.id for it in plan.every} == set(named)
 
 
+def test_under_best_weights_these_pick_cells_and_are_read_of_the_fresh_trials(
+    read: Read, store: Store, begin: Begin, tmp_path: Path
+) -> None:
+    """The last ones would keep other cells, and would have the other method ahead."""
+    enter(store.files)
+    spec, plain = read(SWEEP, "weights=best"), read(SWEEP)
+
+    def told(plan: Plan) -> None:
+        for planned in plan.pending(retry_failed=False):
+            (natural, robust), fresh = OWN[planned.method], FRESH[planned.method]
+            rho, shift = planned.settings["rho"], 0.001 * planned.trial.seed
+            last = natural, robust if rho in {None, 0.3} else robust / 2
+            best = natural, robust if rho in {None, 0.7} else robust / 2
+            more = fresh[0], fresh[1] - shift * (planned.method == "pareto")
+            tell(planned, spec, begin, picking=last, test=OWN[planned.method], best=(best, more))
+
+    told(make_plan(spec, store))
+    plan = grow(spec, make_plan(spec, store), store)
+    other = grow(plain, make_plan(plain, store), store)
+    kept, others = (
+        {it.settings["rho"] for it in each.of_confirmation("confirm").trials}
+        for each in (plan, other)
+    )
+    assert (kept, others) == ({None, 0.7}, {None, 0.3})
+    assert plan.confirmation is not None
+    assert other.confirmation is not None
+    assert plan.confirmation.kept.id != other.confirmation.kept.id
+    fresh = plan.of_confirmation("confirm").trials
+    assert {it.best for it in fresh} == {it.trial.validation_id for it in fresh}
+    first = fresh[0]
+    tell(first, spec, begin, picking=(1.0, 0.0), test=(1.0, 0.0))
+    (still,) = (it for it in make_plan(spec, store).every if it.id == first.id)
+    assert still.todo.endswith("under these settings of validation were not kept")
+    told(make_plan(spec, store))
+
+    found = concluded(spec, make_plan(spec, store), store)
+    assert found.confirmed is not None
+    assert found.confirmed.is_complete
+    (contrast,) = found.comparison.contrasts.primary
+    assert contrast.judgement is not None
+    assert contrast.judgement.verdict == "worse", "the last ones' numbers are the other way round"
+    stands_on = json.loads(written(spec, store, "contrasts.json"))["stands_on"]
+    assert (stands_on["weights"], stands_on["is_confirmed"]) == ("best", True)
+    rows = table(spec, store, "confirmed.csv", tmp_path)
+    pareto = rows[rows["method"] == "pareto"]
+    assert set(pareto["split"]) == {"test"}
+    assert set(pareto["union_accuracy"]) == {OWN["pareto"][1]}
+    assert pareto["best_union_accuracy"].max() == pytest.approx(FRESH["pareto"][1] - 0.002)
+    for name in ("front_confirmed", "front_confirmed_strict"):
+        record = json.loads(written(spec, store, f"{name}.json"))
+        assert record["weights"] == "best"
+        assert all(it["name"].startswith("best_") for it in record["objectives"])
+
+
 def test_another_confirmation_after_one_was_read_is_exploratory(
     read: Read, store: Store, begin: Begin
 ) -> None:
