@@ -12,6 +12,7 @@ from orchestrator.plan.plan import Plan
 from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.store import Store
 from orchestrator.tracking import TrackedTrial, Tracker
+from trainer.terminal.console import print_line
 from trainer.training.loop import EpochRow
 
 
@@ -34,13 +35,18 @@ class RunListener:
         self._planned = {planned.id: planned for planned in pending}
         self._names = plan.names()
         self._tally = Tally.of(pending, meter.clock)
+        self._console = console
         self._display = Display(console, self._tally)
+        self._confirms = plan.confirmation is not None
         self._tracker = tracker
         self._meter = meter
         self.shown = self._display.shown
 
     def add(self, plan: Plan, trials: Sequence[PlannedTrial]) -> None:
-        """Listen to more trials of a plan that has grown."""
+        """Listen to more trials of a plan that has grown; say so once, of what confirms it."""
+        if plan.confirmation is not None and not self._confirms:
+            self._confirms = True
+            print_line(self._console, f"confirm: {plan.confirmation}")
         self._planned |= {planned.id: planned for planned in trials}
         self._names = plan.names()
         self._tally.add(trials)

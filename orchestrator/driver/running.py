@@ -36,6 +36,8 @@ def announce(
     """
     to_do = "to run" if covered is None else f"to evaluate under {covered.suite_file}"
     print_line(console, f"{name}: {len(plan.every)} trials, {len(pending)} {to_do}")
+    if covered is None and plan.confirmation is not None:
+        print_line(console, f"confirm: {plan.confirmation}")
     if covered is not None and covered.doubt:
         print_line(console, covered.doubt, style="bold")
 

@@ -41,6 +41,11 @@ class Confirmation:
         """The fresh seeds."""
         return tuple(dict.fromkeys(planned.trial.seed for planned in self.trials))
 
+    def __str__(self) -> str:
+        trials = [planned for planned in self.trials if planned.stage == "confirm"]
+        said = f"{len(trials)} trials with fresh seeds of the cells kept"
+        return f"{said}; their test numbers are shown once all are done"
+
 
 def confirmation_id(spec: SweepSpec, trial_ids: Iterable[str]) -> str:
     """Name a confirmation by `confirm-` and 16 hexadecimal digits: by all that decides which cells

@@ -77,7 +77,9 @@ def test_a_sweep_is_killed_once_its_cells_are_kept_and_goes_on_with_these(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(growth, "record_kept", killed)
-    assert run(tmp_path).exit_code != 0
+    begun = run(tmp_path)
+    assert begun.exit_code != 0
+    assert "confirm:" not in begun.output, "nothing is kept yet"
     monkeypatch.setattr(growth, "record_kept", record)
     monkeypatch.setattr(growth, "kept", lambda spec, plan: pytest.fail("it is kept already"))
     kept = planned(tmp_path)
@@ -89,7 +91,9 @@ def test_a_sweep_is_killed_once_its_cells_are_kept_and_goes_on_with_these(
     assert run(tmp_path, "--set", "budget.hours=1e-9").exit_code == 5, "no trial is begun"
     assert set(table(tmp_path, "trials")["split"]) == {"validation"}
     assert set(table(tmp_path, "confirmed")["status"]) == {"pending"}
-    assert run(tmp_path).exit_code == 0
+    resumed = run(tmp_path)
+    assert resumed.exit_code == 0
+    assert "16 trials, 6 to run\nconfirm: 6 trials with fresh seeds" in resumed.output
     own, fresh = table(tmp_path, "trials"), table(tmp_path, "confirmed")
     assert [it["trial_id"] for it in before["trials"]] == list(own["trial_id"])
     assert set(own["split"]) == set(fresh["split"]) == {"test"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -11,6 +12,7 @@ from orchestrator.costs.budget import Meter
 from orchestrator.driver import progress
 from orchestrator.driver.listener import RunListener
 from orchestrator.execution.backend import RealTime
+from orchestrator.plan.confirmation import Confirmation, Kept
 from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.spec.policy import Resources
 from orchestrator.spec.sweep_spec import SweepSpec
@@ -90,3 +92,17 @@ def test_trials_that_come_later_count_from_then_on(scene: Scene, plan: Plan) -> 
     counted = [line.partition(" trials")[0] for line in said.get().splitlines()]
     assert counted == ["0 of 3"] * 3
     assert [each.id for each in scene.tracker.trials] == [last.id]
+
+
+def test_it_is_said_once_that_a_sweep_is_being_confirmed(scene: Scene, plan: Plan) -> None:
+    fresh = tuple(replace(planned, stage="confirm") for planned in plan.trials[1:])
+    kept = Kept(id="confirm-0", cells=(), passed_over={})
+    larger = replace(plan, confirmation=Confirmation(kept=kept, trials=fresh))
+    with scene.console.capture() as said:
+        scene.listener.add(larger, fresh[:1])
+        scene.listener.add(larger, fresh[1:])
+    lines = [line for line in said.get().splitlines() if line.startswith("confirm")]
+    assert lines == [
+        "confirm: 2 trials with fresh seeds of the cells kept; their test numbers are shown once "
+        "all are done"
+    ]
