@@ -120,6 +120,7 @@ def _compared(
         margin=spec.contrasts.margin,
         largest_sacrifice=spec.contrasts.largest_sacrifice,
         choosing=choosing_table(spec, plan, images),
+        controls=spec.contrasts.controls,
         reference=REFERENCE,
         covered=coverage(spec, plan),
         models=fresh.models if fresh and is_confirmed else MODELS,

@@ -16,7 +16,7 @@ that the table has of it, of both methods, has ended.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -196,6 +196,7 @@ def contrasted(
     margin: float,
     largest_sacrifice: float,
     choosing: pd.DataFrame,
+    controls: Collection[str],
     reference: str,
     is_complete: bool,
 ) -> Contrasts:
@@ -210,6 +211,7 @@ def contrasted(
             best of those that are in no pair.
         margin: accuracy within which a difference does not matter, stated beforehand.
         choosing: table of the same trials on the images by which the best other is chosen.
+        controls: methods that the best other is not chosen among.
         reference: the method that scores are taken against, which is compared only if named.
         is_complete: whether nothing is left to do of these trials.
     """
@@ -219,7 +221,7 @@ def contrasted(
     named = {method for pair in pairs for method in pair}
     best = None
     if None in named:
-        others = [it for it in heights[STRICT].methods if it not in {*named, reference}]
+        others = [it for it in heights[STRICT].methods if it not in {*named, *controls, reference}]
         measured = Heights(choosing, STRICT, largest_sacrifice=largest_sacrifice)
         best = measured.best(others)
     known = [(first, best if second is None else second) for first, second in pairs]

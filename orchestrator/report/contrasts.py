@@ -3,7 +3,7 @@ stands on."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -151,6 +151,7 @@ def compared(
     margin: float,
     largest_sacrifice: float,
     choosing: pd.DataFrame,
+    controls: Collection[str],
     reference: str,
     covered: Coverage | None,
     models: str = MODELS,
@@ -163,7 +164,7 @@ def compared(
     """Compare the methods of a sweep's table, the primary pairs with tests.
 
     Args:
-        pairs, margin, largest_sacrifice, choosing, reference: as
+        pairs, margin, largest_sacrifice, choosing, controls, reference: as
             `orchestrator.pareto.contrasts.contrasted` takes them.
         covered: what is covered under another suite than the sweep's own; None under its own.
         models: what the table's are, in words.
@@ -180,6 +181,7 @@ def compared(
         margin=margin,
         largest_sacrifice=largest_sacrifice,
         choosing=choosing,
+        controls=controls,
         reference=reference,
         is_complete=is_complete,
     )

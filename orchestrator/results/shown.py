@@ -43,12 +43,14 @@ def record_shown(spec: SweepSpec, plan: Plan, files: Files) -> Images:
 
 def question(spec: SweepSpec, plan: Plan) -> str:
     """Name all that test numbers are chosen and compared by: equal names, the same question."""
+    contrasts = asdict(spec.contrasts)
+    del contrasts["controls"]  # follow from the pairs and the trials
     content = {
         "trials": sorted(planned.id for planned in plan.trials),
         "suite": spec.suite.id,
         "objectives": [str(objective) for objective in spec.objectives],
         "selection": spec.selection,
-        "contrasts": asdict(spec.contrasts),
+        "contrasts": contrasts,
     }
     if (weights := spec.policy.weights) != "last":  # as all were before there were others
         content["weights"] = weights

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -54,15 +54,21 @@ class PrimaryContrasts:
     """What a sweep is to compare, in the order of the file."""
 
     pairs: tuple[tuple[str, str | None], ...]  # labels; None: the best other
+    controls: frozenset[str]  # labels that the best other is not chosen among
     margin: float
     largest_sacrifice: float
 
 
 def read_contrasts(
-    document: Document, contrasts: ContrastSettings, labels: Sequence[str]
+    document: Document, contrasts: ContrastSettings, trains: Mapping[str, str | None]
 ) -> PrimaryContrasts:
-    """Read what a sweep with methods of these labels compares: the pairs that are named, else the
-    default's.
+    """Read what a sweep compares: the pairs that are named, else the default's.
+
+    Replays, and sections that train as the first of a pair with the best other does, under other
+    settings, are controls of a method and no other one: the best other is not chosen among them.
+
+    Args:
+        trains: name of the training method by label; None for what replays another's schedules.
 
     Raises:
         BadInput: too many pairs, a method that is not in the sweep, one beside itself, or a pair
@@ -70,18 +76,20 @@ def read_contrasts(
     """
     pairs = contrasts.pairs
     if pairs is None:
-        pairs = _default_pairs(labels)
-    elif problem := _problem(pairs, labels):
+        pairs = _default_pairs(trains)
+    elif problem := _problem(pairs, trains):
         raise document.fail("contrasts.pairs", problem)
     return PrimaryContrasts(
-        pairs=tuple((a, None if b == BEST_OTHER and b not in labels else b) for a, b in pairs),
+        pairs=tuple((a, None if b == BEST_OTHER and b not in trains else b) for a, b in pairs),
+        controls=_controls(pairs, trains),
         margin=contrasts.margin,
         largest_sacrifice=contrasts.largest_sacrifice,
     )
 
 
-def _problem(pairs: Sequence[tuple[str, str]], labels: Sequence[str]) -> str | None:
+def _problem(pairs: Sequence[tuple[str, str]], trains: Mapping[str, str | None]) -> str | None:
     """Say what is wrong with named pairs; None: nothing."""
+    labels = list(trains)
     if len(pairs) > MOST_PAIRS:
         why = "since each more makes the others harder to show"
         return f"must be at most {MOST_PAIRS} pairs, {why}, got {len(pairs)}"
@@ -100,19 +108,30 @@ def _problem(pairs: Sequence[tuple[str, str]], labels: Sequence[str]) -> str | N
         if set(pair) in map(set, pairs[:at]):
             return f"must each stand once, got {' and '.join(pair)} again"
     named = {label for pair in pairs for label in pair}
-    if BEST_OTHER in named - known and not _others(labels, named):
-        return f"must leave a method for {BEST_OTHER}, but all are named; leave that pair out"
+    if BEST_OTHER in named - known and not _others(pairs, trains):
+        return (
+            f"must leave a method for {BEST_OTHER}, but all are named, or controls of its pair's "
+            f"first; leave that pair out"
+        )
     return None
 
 
-def _default_pairs(labels: Iterable[str]) -> tuple[tuple[str, str], ...]:
-    there = set(labels)
-    if SUBJECT not in there:
+def _default_pairs(trains: Mapping[str, str | None]) -> tuple[tuple[str, str], ...]:
+    if SUBJECT not in trains:
         return ()
-    controls = [label for label in CONTROLS if label in there]
-    has_others = _others(there, {SUBJECT, *controls})
-    return tuple((SUBJECT, it) for it in [*controls, *([BEST_OTHER] if has_others else [])])
+    controls = [(SUBJECT, label) for label in CONTROLS if label in trains]
+    pairs = (*controls, (SUBJECT, BEST_OTHER))
+    return pairs if _others(pairs, trains) else tuple(controls)
 
 
-def _others(labels: Iterable[str], named: Iterable[str]) -> set[str]:
-    return set(labels) - {*named, REFERENCE}
+def _others(pairs: Iterable[tuple[str, str]], trains: Mapping[str, str | None]) -> set[str]:
+    """Return the labels that the best other of the pairs is chosen among."""
+    pairs = list(pairs)
+    named = {label for pair in pairs for label in pair}
+    return set(trains) - {*named, REFERENCE} - _controls(pairs, trains)
+
+
+def _controls(pairs: Iterable[tuple[str, str]], trains: Mapping[str, str | None]) -> frozenset[str]:
+    """Return the labels that replay, or train as the first of a pair with the best other does."""
+    own = {trains.get(first) for first, second in pairs if second == BEST_OTHER}
+    return frozenset(label for label, name in trains.items() if name is None or name in own)

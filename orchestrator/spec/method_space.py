@@ -47,6 +47,15 @@ class MethodSpace:
         return self.label if self.replays is None else self.replays.of.label
 
     @property
+    def trains(self) -> str | None:
+        """Name of the training method, as the section or else its label says; None for one that
+        replays another's schedules."""
+        if self.replays is not None:
+            return None
+        named = (str(it.value.value) for it in self.fixed if it.path == ("method", "method"))
+        return next(named, self.label)
+
+    @property
     def size(self) -> int | None:
         """Number of points; None: more than anybody counts."""
         sizes = [axis.size for axis in self.axes.values()]

@@ -317,7 +317,9 @@ def _read_resolved(
         suite=suite,
         objectives=objectives,
         reference_point=reference_point,
-        contrasts=read_contrasts(document, own.contrasts, list(space.methods)),
+        contrasts=read_contrasts(
+            document, own.contrasts, {label: it.trains for label, it in space.methods.items()}
+        ),
         selection=own.selection,
         confirm=read_confirm(
             document,

@@ -57,6 +57,7 @@ class Recorded:
             margin=contrasts.margin,
             largest_sacrifice=contrasts.largest_sacrifice,
             choosing=choosing_table(self.spec, self.plan, self.images),
+            controls=contrasts.controls,
             reference=REFERENCE,
             covered=None,
             is_claim_suite=self.spec.suite.claim,

@@ -54,6 +54,7 @@ def compared(
     *pairs: tuple[str, str | None],
     margin: float = 0.005,
     is_complete: bool = True,
+    controls: tuple[str, ...] = (),
 ) -> Any:
     return contrasted(
         table,
@@ -61,6 +62,7 @@ def compared(
         margin=margin,
         largest_sacrifice=WIDTH,
         choosing=table,
+        controls=controls,
         reference="standard",
         is_complete=is_complete,
     )
@@ -237,6 +239,12 @@ def test_the_best_other_has_as_many_random_cells_as_the_rest() -> None:
     assert compared(table_of(many), ("pareto", None)).best_other == "c"
     two = {**many, "c": [(0.2, 0.0), (0.19, 0.0)], "b": [(0.35, 0.0), *[(0.1, 0.0)] * 2]}
     assert compared(table_of(two), ("pareto", None)).best_other == "b", "2 of 3 have the best often"
+
+
+def test_the_best_other_is_no_control() -> None:
+    table = table_of({"pareto": [(0.4, 0.0)], "replayed": [(0.3, 0.0)], "pgd": [(0.2, 0.0)]})
+    assert compared(table, ("pareto", None)).best_other == "replayed"
+    assert compared(table, ("pareto", None), controls=("replayed",)).best_other == "pgd"
 
 
 def test_of_methods_that_hold_nothing_nothing_is_said() -> None:

@@ -49,6 +49,7 @@ def comparison_of(
         margin=0.005,
         largest_sacrifice=0.15,
         choosing=table,
+        controls=(),
         reference="standard",
         covered=covered,
         is_claim_suite=is_claim_suite,

@@ -38,6 +38,25 @@ def test_the_default_names_controls_and_the_best_other(contrasts_of: Contrasts) 
     assert contrasts_of(file=without).pairs == ()
 
 
+def test_controls_of_a_method_are_not_the_best_other(contrasts_of: Contrasts) -> None:
+    """What replays it, or is it under other settings, says nothing of other methods."""
+    own = "seeds: [0, 1]\n" + FILE.replace(
+        "  pgd: {}\n",
+        "  means: {method: pareto, moments: means, rho: 0.3}\n"
+        "  replayed: {method: replay, of: pareto}\n  mixed: {method: replay, of: average}\n",
+    )
+    found = contrasts_of(file=own)
+    assert found.pairs == (("pareto", "average"),), "no other is left"
+    with pytest.raises(
+        BadInput, match=r"must leave a method for best_other, but all are named, or"
+    ):
+        contrasts_of("contrasts: {pairs: [[pareto, average], [pareto, best_other]]}", file=own)
+    found = contrasts_of("contrasts: {pairs: [[pareto, best_other]]}", file=own)
+    assert found.controls == {"pareto", "means", "replayed", "mixed"}
+    other = contrasts_of("contrasts: {pairs: [[average, best_other]]}", file=own)
+    assert other.controls == {"average", "replayed", "mixed"}, "two kinds of Pareto training differ"
+
+
 def test_pairs_are_taken_as_they_are_named(contrasts_of: Contrasts) -> None:
     found = contrasts_of(
         "contrasts: {pairs: [[pgd, standard], [pgd, best_other]], margin: 1/100, "
