@@ -3,8 +3,9 @@
 FOLDER has real MNIST and CIFAR-10 (or a part of it) as torchvision lays them out. The peers'
 environment is made once, in `.peers/attacks`; their answers go to `tests/trainer/references`, and
 `python -m tests.peers.tables` shows ours beside them. With `--networks` the networks are trained
-anew first, with `--missing` only what has no answer is asked. On two busy cores the answers take an
-hour, the networks half of one.
+anew first, with `--missing` only what has no answer is asked. Each answer is kept when it is there,
+so that what broke off goes on with `--missing`. On two busy cores the answers take an hour, the
+networks half of one.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -122,7 +125,8 @@ def main() -> None:
         print(name, flush=True)
         network = Network.read(name)
         known = Answers.read(network) if options.missing else None
-        asked(python, network, questions, options.data, known).write(name)
+        for answers in asked(python, network, questions, options.data, known):
+            answers.write(name)
 
 
 def trained(name: str, root: str) -> Network:
@@ -136,37 +140,36 @@ def trained(name: str, root: str) -> Network:
 
 def asked(
     python: Path, network: Network, questions: list[Question], root: str, known: Answers | None
-) -> Answers:
-    """The peers' answers, from their own environment, beside those that are known."""
+) -> Iterator[Answers]:
+    """The answers there are, with one more each time, from the peers' own environment."""
     dataset = network.first_images(root, max(question["examples"] for question in questions))
     arrays = images_and_labels(dataset)
     example = torch.from_numpy(arrays["images"][:1])
-    if known is not None:
-        known.check_images(dataset)
-    new = [each for each in questions if known is None or each not in known.questions]
-    if known is not None and not new:
-        return known
+    if known is None:
+        images = digest_of(arrays)
+        known = Answers(questions=[], bits={}, network=network.digest, images=images, provenance={})
+    known.check_images(dataset)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         torch.jit.trace(network.model(root, dataset), example).save(folder / "network.pt")
         save(folder / "images.npz", arrays)
-        (folder / "questions.json").write_text(json.dumps(new))
-        subprocess.run([python, HERE / "attack_answers.py", folder], check=True)
-        with np.load(folder / "answers.npz") as archive:
-            bits = {label: archive[label] for label in archive.files}
-        provenance = json.loads((folder / "answers.json").read_text())
-    if known is not None:
-        bits = {**known.bits, **bits}
-        seconds = known.provenance["seconds"] | provenance["seconds"]
-        provenance = known.provenance | provenance | {"seconds": seconds}
-    labels = [question["label"] for question in questions]
-    return Answers(
-        questions=questions,
-        bits={label: bits[label] for label in labels},
-        network=network.digest,
-        images=digest_of(arrays),
-        provenance=provenance,
-    )
+        for question in questions:
+            if question in known.questions:
+                continue
+            (folder / "questions.json").write_text(json.dumps([question]))
+            subprocess.run([python, HERE / "attack_answers.py", folder], check=True)
+            with np.load(folder / "answers.npz") as archive:
+                bits = {**known.bits, question["label"]: archive[question["label"]]}
+            provenance = json.loads((folder / "answers.json").read_text())
+            seconds = known.provenance.get("seconds", {}) | provenance["seconds"]
+            answered = [each for each in questions if each in [*known.questions, question]]
+            known = replace(
+                known,
+                questions=answered,
+                bits={each["label"]: bits[each["label"]] for each in answered},
+                provenance=known.provenance | provenance | {"seconds": seconds},
+            )
+            yield known
 
 
 if __name__ == "__main__":
