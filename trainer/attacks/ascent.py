@@ -10,7 +10,7 @@ import math
 from abc import abstractmethod
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Self, TypeAlias
 
 from pydantic import Field
 
@@ -30,7 +30,7 @@ Parameters: TypeAlias = "tuple[Tensor, ...]"
 Observer: TypeAlias = "Callable[[int, Tensor, Tensor], Tensor | None]"
 """A function that is given, for iterate 0 (the start), 1, ..., its number, its images (B C H W) and
 the model's logits there (B K); it returns which of these examples go on (places, int64, rising), or
-None for all of them."""
+None for all of them. Iterates that may lie outside the attack's set are kept from it."""
 
 
 class Component(NamedTuple):
@@ -96,6 +96,12 @@ class AscentAttack(Attack):
             )
         )
         return self.project(images, moved)
+
+    def at(self, done: float) -> Self:
+        """Return the attack that a run is when this share of its steps, in [0, 1], is done: itself,
+        unless it comes to its set from a larger one; at 1 it is there."""
+        del done
+        return self
 
     def sizes(self, images: Tensor, parameters: Parameters) -> Tensor:
         """Return the size of each example's perturbation as a share of the radius, B: at most 1
@@ -239,14 +245,15 @@ class AscentAttack(Attack):
                 logits = model(candidate)
                 loss = LOSSES[self.loss](logits, labels).sum()
             going = None
-            if observe is not None:
+            if observe is not None and self.at(iterate / num_steps) == self:
                 going = observe(iterate, _within_range(candidate), logits.detach())
             if going is not None and not len(going):
                 return images[going]
             gradients = gradients_of(loss, parameters)
             share = STEP_SHARES[self.step_decay](iterate / num_steps)
             with torch.no_grad():
-                parameters = self.stepped(images, parameters, gradients, share=share)
+                stage = self.at((iterate + 1) / num_steps)
+                parameters = stage.stepped(images, parameters, gradients, share=share)
                 base = self.rebased(base, candidate.detach())
                 if going is not None:
                     images, labels, base = images[going], labels[going], base[going]

@@ -240,6 +240,14 @@ def _read_rungs(document: Document, label: str) -> Rungs:
     ladder = document.only("ladder").read_as(_Ladder).ladder
     longest = Document.from_plain({rung: ladder[-1]}, document.where("ladder"))
     attack = read_kind(document.without("ladder").merged_over(longest), ATTACKS, Attack, label)
+    if isinstance(attack, AscentAttack):
+        outside = [rung for rung in ladder if attack.at(rung / ladder[-1]) != attack]
+        if outside:
+            raise document.fail(
+                "ladder",
+                f"must leave out {', '.join(map(str, outside))}, when a run of {ladder[-1]} is "
+                f"outside the attack's own set (radius_decay), got {list(ladder)}",
+            )
     return Rungs(attack=_with_quarter_steps(attack), ladder=ladder)
 
 

@@ -65,6 +65,11 @@ class MultiSteepest(Mixed):
                     f"must train with attacks of num_restarts: 1 and keep: last, since msd is one "
                     f"run of all of them, got {name} with {attack.num_restarts} and {attack.keep}"
                 )
+            if isinstance(attack, PGD) and attack.radius_decay != "none":
+                return (
+                    f"must train with attacks of radius_decay: none, since msd's one run stays in "
+                    f"the balls of all of them, got {name} with {attack.radius_decay}"
+                )
             if isinstance(attack, Integrated) and attack.warps != "clean":
                 return f"must train with attacks that warp the clean image, got {name}"
         losses = {attack.loss for attack in its.values() if isinstance(attack, AscentAttack)}

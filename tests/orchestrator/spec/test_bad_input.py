@@ -27,7 +27,7 @@ SEEDS = "(of every cell; three or more to judge by)"
 NAME = "(of the sweep: a folder of the storage and an MLflow experiment)"
 ATTACK_KEYS = (
     "(known keys: num_steps, num_restarts, random_start, loss, keep, step_decay, norm, epsilon, "
-    "step_size)"
+    "step_size, radius_decay)"
 )
 METHODS = ", ".join(sorted({*trainer.methods.METHODS, "pgd", "flow", "rt", "integrated"}))
 
@@ -263,6 +263,11 @@ BAD_FILES = [
     (
         f"{GOOD}evaluation: {{pgd: {{num_steps: 5}}}}\n",
         "4: evaluation.pgd.num_steps: must not be in an evaluation: `ladder` has the steps",
+    ),
+    (
+        f"{GOOD}evaluation: {{pgd: {{radius_decay: stages, ladder: [3, 6, 7, 10]}}}}\n",
+        "4: evaluation.pgd.ladder: must leave out 3, 6, when a run of 10 is outside the attack's "
+        "own set (radius_decay), got [3, 6, 7, 10]",
     ),
     # --- objectives
     (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pytest
@@ -44,6 +44,7 @@ SIZE: dict[NormName, Callable[[Tensor], Tensor]] = {
     "l1": DUAL["linf"],
 }
 each_norm = pytest.mark.parametrize("norm", NORMS)
+STAGES_AND_BEST = {"radius_decay": "stages", "keep": "best"}
 
 
 def test_the_norms_are_those_that_the_setting_allows() -> None:
@@ -55,15 +56,23 @@ def test_the_norms_are_those_that_the_setting_allows() -> None:
 
 @each_norm
 @pytest.mark.parametrize("random_start", [False, True])
+@pytest.mark.parametrize("radius_decay", ["none", "stages"])
 def test_pgd_moves_a_linear_models_margin_by_2_epsilon_times_the_dual_norm(
-    norm: NormName, random_start: bool
+    norm: NormName, random_start: bool, radius_decay: Literal["none", "stages"]
 ) -> None:
     weight = images_of(3, 4, 4) - 0.5
     weight[1, 2, 3] = 0.7  # the largest, alone
     model = two_class(weight, bias=0.2)
     images = 0.3 + 0.4 * images_of(6, 3, 4, 4, seed=1)  # 0.3 away from 0 and from 1
     labels = torch.arange(6) % 2
-    attack = PGD(norm=norm, epsilon=0.25, num_steps=20, step_size=0.1, random_start=random_start)
+    attack = PGD(
+        norm=norm,
+        epsilon=0.25,
+        num_steps=20,
+        step_size=0.1,
+        random_start=random_start,
+        radius_decay=radius_decay,
+    )
     adversarial = attack.perturb(model, images, labels, keys_of(6))
     moved = true_margin(model, images, labels) - true_margin(model, adversarial, labels)
     most = 2 * 0.25 * float(DUAL[norm](weight[None]))
@@ -165,6 +174,34 @@ def test_an_l1_step_fills_pixels_in_the_order_of_their_gradients() -> None:
         torch.testing.assert_close(step.flatten(), torch.tensor(expected))
 
 
+# Stages of the radius
+
+
+def test_radius_and_step_shrink_in_three_stages() -> None:
+    """Three times and twice as large for three tenths each, then as given."""
+    attack = PGD(norm="l1", epsilon=2, step_size=1, num_steps=10, radius_decay="stages")
+    stages = [attack.at(step / 10) for step in range(1, 11)]
+    assert [stage.epsilon for stage in stages] == [6] * 3 + [4] * 3 + [2] * 4
+    assert [stage.step_size for stage in stages] == [3] * 3 + [2] * 3 + [1] * 4
+    assert PGD(epsilon=2, norm="l1", num_steps=10).at(0.1).epsilon == 2
+
+
+@each_norm
+def test_what_errs_outside_the_ball_alone_withstands_the_stages(norm: NormName) -> None:
+    """Its margin is that of 1.5 times the radius, which the first two stages leave behind."""
+    weight = images_of(1, 4, 4) - 0.5
+    weight[0, 1, 2] = 0.7
+    images, labels = torch.full((2, 1, 4, 4), 0.5), torch.zeros(2, dtype=torch.int64)
+    attack = PGD(norm=norm, epsilon=0.1, step_size=0.05, num_steps=20, radius_decay="stages")
+    clean = true_margin(two_class(weight), images, labels)
+    for share, withstands in ((1.5, True), (0.9, False)):
+        wanted = 2 * 0.1 * share * float(DUAL[norm](weight[None]))
+        model = two_class(weight, bias=(wanted - float(clean[0])) / 2)
+        torch.testing.assert_close(true_margin(model, images, labels), torch.full((2,), wanted))
+        bits = attack.correct(model, images, labels, keys_of(2), (20,))
+        assert bool(bits.all()) == bool(bits.any()) == withstands
+
+
 # Projections
 
 
@@ -223,15 +260,23 @@ def test_a_projection_leaves_what_is_within_and_shrinks_what_is_not(norm: NormNa
     epsilon=st.floats(0, 1, width=32),
     num_steps=st.integers(1, 4),
     random_start=st.booleans(),
+    options=st.sampled_from([{}, {"radius_decay": "stages"}, {"keep": "best"}, STAGES_AND_BEST]),
     seed=st.integers(0, 100),
 )
 def test_every_image_stays_in_the_ball_and_in_range(
-    *, norm: NormName, epsilon: float, num_steps: int, random_start: bool, seed: int
+    *,
+    norm: NormName,
+    epsilon: float,
+    num_steps: int,
+    random_start: bool,
+    options: dict[str, Any],
+    seed: int,
 ) -> None:
     epsilon *= {"linf": 1, "l2": 5, "l1": 40}[norm]
     model, images = network(3, (5, 6), seed=seed), images_of(3, 3, 5, 6, seed=seed)
     images = images.round(decimals=1)  # some pixels at 0 and at 1
-    attack = PGD(norm=norm, epsilon=epsilon, num_steps=num_steps, random_start=random_start)
+    steps = {"num_steps": num_steps, "random_start": random_start}
+    attack = PGD(norm=norm, epsilon=epsilon, **steps, **options)
     adversarial = attack.perturb(model, images, torch.zeros(3).long(), keys_of(3))
     assert adversarial.min() >= 0
     assert adversarial.max() <= 1
@@ -335,7 +380,8 @@ def test_as_strong_as_apgd_at_as_many_steps(
 def test_linf_is_the_default_and_no_content() -> None:
     plain, named = PGD(epsilon=0.3, num_steps=2), PGD(norm="linf", epsilon=0.3, num_steps=2)
     assert plain == named
-    assert "norm" not in plain.content()
+    assert not {"norm", "radius_decay"} & plain.content().keys()
+    assert PGD(epsilon=0.3, num_steps=2, radius_decay="stages").content() != plain.content()
     assert PGD(norm="l2", epsilon=0.3, num_steps=2).content()["norm"] == "l2"
 
 

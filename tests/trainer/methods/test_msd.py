@@ -198,6 +198,7 @@ def test_branches_are_one_beside_the_natural_one() -> None:
     [
         ({"pgd": {"num_restarts": 3}}, "num_restarts: 1 and keep: last"),
         ({"flow": {"keep": "best"}}, "num_restarts: 1 and keep: last"),
+        ({"pgd": {"radius_decay": "stages"}}, "radius_decay: none"),
         ({"rt": {"loss": "margin"}}, "climb one loss, got cross_entropy, margin"),
         ({"rt": {"attack": "rt_worst_of", "num_steps": None}}, "climb by steps, got rt"),
         ({"rt": None}, "must train with attacks that training.attacks describes, got rt"),
