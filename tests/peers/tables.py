@@ -88,7 +88,13 @@ def other_norm(bench: Bench, every: torch.Tensor, norm: str) -> Iterator[str]:
     for starts in (1, 5):
         attack = single.model_copy(update={"num_restarts": starts})
         for loss in ("cross_entropy", "margin"):
-            for label, ours in (("as given", attack), ("falling step", falling(attack))):
+            further_out = falling(attack).model_copy(update={"radius_decay": "stages"})
+            ours_by_label = {
+                "as given": attack,
+                "falling step": falling(attack),
+                "falling step, from three times the radius": further_out,
+            }
+            for label, ours in ours_by_label.items():
                 bits = bench.withstood(ours.model_copy(update={"loss": loss}), every, draw=0)
                 budget = f"{starts} x {attack.num_steps}"
                 yield f"| {budget} | ours, {loss}, {label} | {per_cent(bits)} |"
