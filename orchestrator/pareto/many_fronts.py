@@ -9,12 +9,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from orchestrator.pareto.dominance import hypervolume
+from orchestrator.pareto.dominance import hypervolume, non_dominated
 
 Points = npt.NDArray[np.floating]
-
-_PAIRS = 2**22
-"""Pairs of points compared at once, of more than two objectives: some 20 MB."""
 
 
 def fronts(points: Points) -> npt.NDArray[np.bool_]:
@@ -78,16 +75,6 @@ def _of_two(points: Points) -> npt.NDArray[np.bool_]:
 
 
 def _of_many(points: Points) -> npt.NDArray[np.bool_]:
-    marks = np.empty(points.shape[:2], dtype=np.bool_)
-    cells, objectives = points.shape[1:]
-    block = max(1, _PAIRS // cells**2)
-    for start in range(0, len(points), block):
-        some = points[start : start + block]
-        no_worse = np.ones((len(some), cells, cells), dtype=np.bool_)
-        better = np.zeros_like(no_worse)
-        for m in range(objectives):
-            one, other = some[:, :, None, m], some[:, None, :, m]
-            no_worse &= one <= other
-            better |= one < other
-        marks[start : start + block] = ~(no_worse & better).any(axis=1)
-    return marks
+    largest = np.finfo(np.float64).max  # stands for infinity
+    finite = np.nan_to_num(points.astype(np.float64), posinf=largest, neginf=-largest)
+    return np.array([non_dominated(each) for each in finite])

@@ -91,11 +91,13 @@ def _reaches(
         covariance = np.cov(moved[:, :, m], rowvar=False).reshape(len(means), len(means))
         own = np.diag(covariance)
         spread[:, :, m] = np.sqrt(np.maximum(own[:, None] + own - 2 * covariance, 0.0))
-    largest = np.zeros(min(len(moved), MOST_RESAMPLES))
-    some = np.ascontiguousarray(np.moveaxis(moved[: len(largest)], 0, 2), dtype=np.float32)
-    for cell in range(len(means) - 1):  # C M B: the memory of one cell's pairs
-        s = spread[cell, cell + 1 :, :, None].astype(np.float32)
-        size = np.abs(some[cell + 1 :] - some[cell])
-        ratio = np.divide(size, s, out=np.zeros_like(size), where=s > 0)
+    parted = np.divide(1, spread, out=np.zeros_like(spread), where=spread > 0).astype(np.float32)
+    some = np.moveaxis(moved[:MOST_RESAMPLES], 0, 2).astype(np.float32, order="C")  # C M B
+    largest = np.zeros(some.shape[2], dtype=np.float32)
+    buffer = np.empty_like(some)
+    for cell in range(len(means) - 1):
+        ratio = np.subtract(some[cell + 1 :], some[cell], out=buffer[cell + 1 :])
+        ratio *= parted[cell, cell + 1 :, :, None]
+        np.abs(ratio, out=ratio)
         np.maximum(largest, ratio.max(axis=(0, 1)), out=largest)
     return np.asarray(float(np.quantile(largest, level)) * spread)

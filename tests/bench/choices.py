@@ -63,7 +63,9 @@ SETS: dict[str, dict[str, Any]] = {
 }
 
 
-class _Silent:
+class Silent:
+    """A reporter that keeps nothing."""
+
     def step_done(self, checkpoint: Any) -> None: ...
     def epoch_done(self, row: Any, checkpoint: Any) -> None: ...
 
@@ -102,7 +104,7 @@ def measured(trial: Trial, suite: dict[str, Any]) -> dict[str, float]:
     """Accuracies of the trained model, percentage points."""
     cpu = torch.device("cpu")
     dataset = load(trial.data, cpu)
-    model = train(trial, dataset, device=cpu, reporter=_Silent(), resume=None, micro_batches=1)
+    model = train(trial, dataset, device=cpu, reporter=Silent(), resume=None, micro_batches=1)
     outcomes = evaluate(
         model, read_suite(Document.from_plain(suite, "suite")), dataset, progress=None
     )
