@@ -26,6 +26,22 @@ def stated_trials(path: Path) -> int:
     return int(stated[1])
 
 
+def stated_confirmation(path: Path) -> int | None:
+    """How many trials the comment beside `confirm` says; None where the file confirms nothing."""
+    stated = re.search(r"^confirm:.* (\d+) more: ", path.read_text(), re.MULTILINE)
+    return None if stated is None else int(stated[1])
+
+
+SIZES = {
+    "digits": (1_438, 359),
+    "mnist": (60_000, 10_000),
+    "fashion_mnist": (60_000, 10_000),
+    "cifar10": (50_000, 10_000),
+    "caltech256": (24_485, 6_122),
+}
+"""Training and test images of each data set."""
+
+
 def read(path: Path) -> SweepSpec:
     return read_spec(str(path), [], {})
 
@@ -55,19 +71,30 @@ def test_every_method_of_the_paper_is_in_it(path: Path) -> None:
 
 
 @every_file
-def test_each_method_has_as_many_cells(path: Path) -> None:
-    """None is favoured by its grid, but for the reference."""
+def test_each_method_has_as_many_cells_and_epochs(path: Path) -> None:
+    """None is favoured by its grid, but for the reference, and the file says what is equal."""
     spec = read(path)
     counts = Counter(cell.method for cell in spec.cells)
     del counts["standard"]
     assert len(set(counts.values())) <= 1, counts
+    assert len({cell.trial.training.epochs for cell in (*spec.cells, *spec.probes)}) == 1
+    assert "the same epochs" in " ".join(path.read_text().replace("#", " ").split())
 
 
 @every_file
 def test_training_and_evaluation_know_the_same_categories(path: Path) -> None:
+    """Of as many held-out images as the test split has, or nearly a sixth of the training ones."""
     spec = read(path)
     assert list(spec.suite.categories) == ["pgd", "flow", "rt"]
-    assert set(spec.cells[0].trial.validation_attacks) == set(spec.suite.categories)
+    trial = spec.cells[0].trial
+    assert set(trial.validation_attacks) == set(spec.suite.categories)
+
+    # enough images are held out, and all of them are used
+    training, test = SIZES[trial.data.name]
+    training = trial.data.train_examples or training
+    assert trial.data.validation >= 0.97 * min(test, training / 6)
+    assert spec.choice_suite is not None
+    assert (spec.choice_suite.examples or test) >= trial.data.validation
 
 
 @pytest.mark.parametrize("name", ["quickstart", "random_digits", "comparison_digits"])
@@ -76,7 +103,10 @@ def test_digits_need_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(app, [str(path), "--dry-run", "--json"])
     assert result.exit_code == 0, result.output
-    assert json.loads(result.stdout)["counts"] == {"pending": stated_trials(path)}
+    found = json.loads(result.stdout)
+    assert found["counts"] == {"pending": stated_trials(path)}
+    fresh = found["confirmation"]
+    assert (None if fresh is None else fresh["most_trials"]) == stated_confirmation(path)
     assert not list(tmp_path.iterdir())
 
 
