@@ -155,6 +155,11 @@ CASES: dict[str, tuple[dict[str, Any], tuple[int, int, int]]] = {
         (3 * STEPS + 4 + 2, 3 * STEPS, 2),
     ),
     "pareto": ({"method": {"method": "pareto", "rho": 0.5}}, (3 * STEPS + 4, 3 * STEPS, 4)),
+    "weighted, an attack of no weight": (  # which costs no search either
+        {"method": {"method": "weighted", "weights": {"natural": 0.4, "pgd": 0.6, "rt": 0}}},
+        (STEPS + 2, STEPS, 2),
+    ),
+    "nash_mtl": ({"method": {"method": "nash_mtl"}}, (3 * STEPS + 4, 3 * STEPS, 4)),
     "sat": ({"method": {"method": "sat"}}, (STEPS + 1, STEPS, 1)),
     "eat, natural": (
         {"method": {"method": "eat", "natural_weight": 0.5}},
