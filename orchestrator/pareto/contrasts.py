@@ -55,6 +55,8 @@ class Difference:
     heights: tuple[tuple[float, ...], tuple[float, ...]]
     """Mean of what each method attains over the acceptable sacrifices, by seed."""
 
+    without_result: tuple[str, ...]  # methods none of whose trials that take part was measured
+
     @property
     def by_seed(self) -> npt.NDArray[np.float64]:
         """Differences (seeds,) of the heights, above 0 where the first method is better."""
@@ -67,8 +69,9 @@ class Difference:
 
     def interval(self, level: float) -> tuple[float, float] | None:
         """Return the t interval of the mean difference; None with fewer than `LEAST_SEEDS`, whose
-        differences are points and no more, and where nothing is held that could differ."""
-        if len(self.seeds) < LEAST_SEEDS or self.is_empty:
+        differences are points and no more, and where nothing is held that could differ, or nothing
+        came to a result."""
+        if len(self.seeds) < LEAST_SEEDS or self.is_empty or self.without_result:
             return None
         return mean_interval(self.by_seed, level)
 
@@ -113,15 +116,17 @@ class Heights:
         objectives = FRONTS[front]
         reference = minimised([0.0, largest_sacrifice], objectives)
         has_part = takes_part(table, objectives, keep_collapsed=False).to_numpy()
-        has_ended = is_measured(table, objectives).to_numpy()
+        has_result = is_measured(table, objectives).to_numpy()
+        has_ended = has_result
         if "status" in table:
-            has_ended = has_ended | table["status"].isin(WITHOUT_RESULT).to_numpy()
+            has_ended = has_result | table["status"].isin(WITHOUT_RESULT).to_numpy()
         points = minimised(table, objectives)
         sacrifice = [objective.name for objective in objectives].index("sacrificed_accuracy")
         points[:, sacrifice] = np.maximum(points[:, sacrifice], 0.0)
         self.front = front
         self._by_method: dict[str, dict[int, npt.NDArray[np.float64]]] = {}
         self._all_seeds: dict[str, set[int]] = {}
+        self._measured: dict[str, set[int]] = {}  # seeds of which a trial has a result
         places: dict[tuple[str, int], list[int]] = {}
         named = zip(table["method"], table["seed"], strict=True)
         for at, (method, seed) in enumerate(named):
@@ -129,6 +134,8 @@ class Heights:
                 places.setdefault((str(method), int(seed)), []).append(at)
         for (method, seed), rows in places.items():
             self._all_seeds.setdefault(method, set()).add(seed)
+            if has_result[rows].any():
+                self._measured.setdefault(method, set()).add(seed)
             if not has_ended[rows].all():
                 continue
             inside = points[rows][has_part[rows]]
@@ -172,6 +179,11 @@ class Heights:
             heights=(
                 self.of(first, seeds, chosen=chosen),
                 theirs.of(second, seeds, chosen=chosen),
+            ),
+            without_result=tuple(
+                method
+                for method, heights in ((first, self), (second, theirs))
+                if seeds and not heights._measured.get(method, set()) & set(seeds)
             ),
         )
 
@@ -269,6 +281,10 @@ def _judged(
 ) -> Judgement:
     if p is None and difference.seeds:
         why = f"signs of more than {MOST_SEEDS} seeds are not flipped"
+        return Judgement(verdict=Verdict.UNDECIDED, why=why)
+    if difference.without_result:
+        who = " and ".join(difference.without_result)
+        why = f"no trial of {who} came to a result: all failed or were pruned, which tells nothing"
         return Judgement(verdict=Verdict.UNDECIDED, why=why)
     if difference.seeds and difference.is_empty:
         why = "neither holds anything: no model within the sacrifice beats a constant classifier"
