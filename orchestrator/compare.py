@@ -147,7 +147,7 @@ def _read(
 
         spec = read_sweep(str(path), storage, assignments)
         check_started(spec, open_files(spec.storage))
-        found = stored_results(spec, spec.objectives, models)
+        found = stored_results(spec, spec.objectives, models, reads_answers=False)
         weights, whose = spec.policy.weights, found.whose()
         return _Source(
             path=path,

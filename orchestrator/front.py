@@ -19,7 +19,9 @@ import typer
 
 from orchestrator.exit_codes import exit_codes
 from orchestrator.figures.placement import FRONTS, PLACEMENTS, FrontOf, Placement
+from orchestrator.pareto.answers import Answers
 from orchestrator.pareto.front import by_contract, extract_front
+from orchestrator.pareto.sure_front import with_certainty
 from orchestrator.report.front_files import (
     FILES,
     check_writable,
@@ -54,6 +56,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from orchestrator.spec.sweep_spec import SweepSpec
+
+NO_BITS = Answers(why_not="a table has no answers to single images")
 
 SPEC_SUFFIXES = (".yaml", ".yml")
 
@@ -166,10 +170,9 @@ def main(
         ends = default_reference_point(objectives) if named else spec.reference_point
         usual = spec.policy.weights
         objectives = on_weights(objectives, weights or usual)
-        found = stored_results(spec, objectives, models)
+        found = stored_results(spec, objectives, models, reads_answers=True)
         table = found.table
         names = FILES if models == "own" else front_names(models)
-        note = ", ".join(part for part in (note, found.note()) if part)
     else:
         if storage is not None or assignments or models != "own":
             raise TableError(
@@ -186,6 +189,7 @@ def main(
         )
         for keep in (keep_collapsed, False)
     )
+    front = with_certainty(front, table, NO_BITS if found is None else found.answers)
     apart = ["strict"] * strict + [f"{weights}"] * (weights not in {None, usual})
     below = "".join(f"/{name}" for name in apart) if out is None else ""
     directory = folder / below.removeprefix("/")
@@ -198,7 +202,13 @@ def main(
     facts = {} if found is None else found.facts()
     with written_into(directory):
         paths = write_front(
-            front, directory, names=names, placement=axes, of=of, note=note, facts=facts
+            front,
+            directory,
+            names=names,
+            placement=axes,
+            of=of,
+            note=", ".join(filter(None, (note, found.note() if found else ""))),
+            facts=facts,
         )
     if url is not None:
         copy_into(paths, open_files(spec.storage), f"{spec.folder}{below}")
@@ -206,9 +216,9 @@ def main(
         print_json(front_record(front) | facts)
         return
     show_files(f"{url}{below}" if url else str(directory), [path.name for path in paths], console)
-    said = [("kept", what_differs(front, without))] if keep_collapsed else []
-    said += [("models", whose)] if found is not None and (whose := found.whose()) else []
-    print_titled(console, said)
+    kept = [("kept", what_differs(front, without))] if keep_collapsed else []
+    whose = "" if found is None else found.whose()
+    print_titled(console, [*kept, *([("models", whose)] if whose else [])])
 
 
 @contextmanager

@@ -14,10 +14,11 @@ from orchestrator.driver.retention import keep_front_alone
 from orchestrator.driver.tracked_trials import starts_elsewhere, track_front, track_trials
 from orchestrator.plan.manifest import write_manifest
 from orchestrator.plan.plan import Plan
-from orchestrator.report.confirmed_files import NAMES, write_confirmed
+from orchestrator.report.confirmed_files import NAMES, strict_objectives, write_confirmed
 from orchestrator.report.contrasts import MODELS, Comparison, compared
 from orchestrator.report.front_files import copy_into
 from orchestrator.report.results import Results, write_results
+from orchestrator.results.answers import answers
 from orchestrator.results.choice import Choice, choice
 from orchestrator.results.confirmation import (
     Confirmed,
@@ -37,7 +38,7 @@ from orchestrator.results.trials_table import (
 )
 from orchestrator.spec.space import REFERENCE
 from orchestrator.spec.sweep_spec import SweepSpec
-from orchestrator.store import Files, Store
+from orchestrator.store import Store
 from orchestrator.table.columns import SELECTED
 from orchestrator.tracking import Tracker
 
@@ -77,9 +78,10 @@ def conclude(
             chosen=chosen,
             few=few_steps(spec, plan, store, images),
             confirmed=fresh,
+            answers=answers(spec, plan, store, images, [it.name for it in spec.objectives]),
         )
         more = _leave_confirmed(
-            spec, plan, files, fresh=fresh, images=images_confirmed, staging=Path(staging)
+            spec, plan, store, fresh=fresh, images=images_confirmed, staging=Path(staging)
         )
         results = replace(results, staged=(*results.staged, *more))
         theirs = starts_elsewhere(files, spec.name, start)
@@ -135,7 +137,7 @@ def _compared(
 def _leave_confirmed(
     spec: SweepSpec,
     plan: Plan,
-    files: Files,
+    store: Store,
     *,
     fresh: Confirmed | None,
     images: Images,
@@ -147,10 +149,13 @@ def _leave_confirmed(
     Args:
         images: whose numbers are shown of them.
     """
+    files = store.files
     if fresh is None or fresh.id is None:
         for name in {*files.names(spec.folder)} & {*NAMES}:
             files.remove(f"{spec.folder}/{name}")
         return ()
+    objectives = (*spec.objectives, *strict_objectives(spec.objectives))
+    names = [objective.name for objective in objectives]
     paths = write_confirmed(
         fresh,
         confirmed_table(spec, plan, images),
@@ -158,6 +163,7 @@ def _leave_confirmed(
         data=plan.trials[0].trial.data.name,
         objectives=spec.objectives,
         reference_point=spec.reference_point,
+        answers=answers(spec, plan.of_confirmation("confirm"), store, images, names),
     )
     copy_into(paths, files, spec.folder)
     return paths

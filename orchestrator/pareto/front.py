@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from orchestrator.pareto.certainty import Certainty
 from orchestrator.pareto.dominance import hypervolume, knee, non_dominated
 from orchestrator.pareto.eligibility import (
     constant_accuracy,
@@ -79,6 +80,12 @@ class Front:
 
     constant_accuracy: float | None
     """Best constant classifier's accuracy (see `orchestrator.pareto.eligibility`), if known."""
+
+    may_be_on_front: npt.NDArray[np.bool_]
+    """Of each row of `cells` whether it takes part in the front of cells."""
+
+    certainty: Certainty | None
+    """How sure the front of cells is; None: nobody asked (`orchestrator.pareto.sure_front`)."""
 
     keep_collapsed: bool
     """Whether trials that are otherwise kept off the front took part."""
@@ -177,7 +184,7 @@ def extract_front(
     points, signed = points.iloc[best_first], signed[best_first]
     measured = table[is_measured(table, objectives)]
     end, chosen = minimised(reference_point, objectives), _knee(table, points, signed)
-    by_cell = cells(table, objectives, keep_collapsed=keep_collapsed)
+    by_cell, may_be = _cells(table, objectives, keep_collapsed=keep_collapsed)
     best = by_cell["on_front"].to_numpy(np.bool_)
     signed_means = minimised(_means(by_cell[best], objectives), objectives)
     return Front(
@@ -192,6 +199,8 @@ def extract_front(
         measured=measured,
         cells=by_cell,
         constant_accuracy=constant_accuracy(measured),
+        may_be_on_front=may_be,
+        certainty=None,
         keep_collapsed=keep_collapsed,
         objectives=tuple(objectives),
         reference_point=tuple(map(float, reference_point)),
@@ -243,6 +252,13 @@ def cells(
     has no row was not planned. Without `method` and `seed` no trial is known to be another's
     replicate, and each is a cell.
     """
+    return _cells(table, objectives, keep_collapsed=keep_collapsed)[0]
+
+
+def _cells(
+    table: pd.DataFrame, objectives: Sequence[Objective], *, keep_collapsed: bool
+) -> tuple[pd.DataFrame, npt.NDArray[np.bool_]]:
+    """Average as `cells` does, and say which of them take part in their front."""
     settings = settings_columns(table, objectives)
     facts = _facts(table)
     names = [objective.name for objective in objectives]
@@ -269,8 +285,10 @@ def cells(
     if SELECTED in rows:
         result[SELECTED] = is_selected(rows).groupby(cell).any()
     result["on_front"] = on_front(as_trials, objectives, keep_collapsed=keep_collapsed)
+    may_be = takes_part(as_trials, objectives, keep_collapsed=keep_collapsed)
     firsts = rows[~cell.duplicated()].reset_index(drop=True)
-    return pd.concat([firsts[facts], result, firsts[settings]], axis="columns")
+    joined = pd.concat([firsts[facts], result, firsts[settings]], axis="columns")
+    return joined, may_be.to_numpy(np.bool_)
 
 
 def cell_numbers(table: pd.DataFrame, objectives: Sequence[Objective]) -> pd.Series[int]:

@@ -8,7 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from orchestrator.figures.placement import FRONTS, PLACEMENTS
+from orchestrator.pareto.answers import Answers
 from orchestrator.pareto.front import extract_front
+from orchestrator.pareto.sure_front import with_certainty
 from orchestrator.report.front_files import front_names, write_front
 from orchestrator.results.confirmation import Confirmed
 from orchestrator.results.table_files import write_csv
@@ -30,6 +32,11 @@ NAMES = (TABLE, *CONFIRMED, *CONFIRMED_STRICT)
 """All files of what confirms a sweep."""
 
 
+def strict_objectives(objectives: Sequence[Objective]) -> tuple[Objective, ...]:
+    """Return the objectives of the strict front, of the weights that others are of."""
+    return on_weights(STRICT, weights_of(objectives))
+
+
 def write_confirmed(
     found: Confirmed,
     table: pd.DataFrame,
@@ -38,6 +45,7 @@ def write_confirmed(
     data: str,
     objectives: Sequence[Objective],
     reference_point: Sequence[float],
+    answers: Answers | str,
 ) -> list[Path]:
     """Write `NAMES` into a folder that is there, and return their paths.
 
@@ -45,11 +53,11 @@ def write_confirmed(
         table: of the trials that confirm the sweep.
         data: the data set's name.
         objectives, reference_point: of the sweep's own front; beside it stands the strict one.
+        answers: of the models to each image, under the objectives of both.
     """
     write_csv(table, directory / TABLE)
     paths = [directory / TABLE]
-    weights = weights_of(objectives)
-    strict = on_weights(STRICT, weights)
+    weights, strict = weights_of(objectives), strict_objectives(objectives)
     fronts = {
         CONFIRMED: (objectives, reference_point),
         CONFIRMED_STRICT: (strict, default_reference_point(strict)),
@@ -59,7 +67,7 @@ def write_confirmed(
             table, objectives=its_objectives, reference_point=ends, keep_collapsed=False
         )
         paths += write_front(
-            front,
+            with_certainty(front, table, answers),
             directory,
             names=names,
             placement=PLACEMENTS[0],

@@ -13,6 +13,7 @@ import pandas as pd
 from orchestrator.figures.placement import FrontOf, Placement
 from orchestrator.pareto.eligibility import is_collapsed
 from orchestrator.pareto.front import Front, is_selected, settings_columns, settings_of
+from orchestrator.report.certainty import certainty_record
 from orchestrator.results.table_files import write_csv
 from orchestrator.table.objectives import weights_of
 from trainer.terminal.json_text import json_text
@@ -47,6 +48,7 @@ def front_record(front: Front) -> dict[str, Any]:
     settings = settings_columns(front.points, front.objectives)
     has_split = "split" in front.measured
     collapsed = is_collapsed(front.measured, front.objectives)
+    sure = {} if front.certainty is None else {"statistics": certainty_record(front.certainty)}
     return {
         "objectives": [
             {"name": objective.name, "direction": str(objective.direction)}
@@ -57,6 +59,7 @@ def front_record(front: Front) -> dict[str, Any]:
         "hypervolume": front.hypervolume,
         "knee": front.knee,
         "cells": _cells_record(front),
+        **sure,
         "is_selected_apart": front.is_selected_apart,
         "selected": list(front.measured["trial_id"][is_selected(front.measured)]),
         "splits": sorted(front.measured["split"].dropna().unique()) if has_split else [],

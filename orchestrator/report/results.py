@@ -11,7 +11,9 @@ from typing import Any
 import pandas as pd
 
 from orchestrator.figures.placement import FRONTS, PLACEMENTS
+from orchestrator.pareto.answers import Answers
 from orchestrator.pareto.front import Front, extract_front
+from orchestrator.pareto.sure_front import with_certainty
 from orchestrator.plan.plan import Plan
 from orchestrator.report.contrasts import Comparison, write_contrasts
 from orchestrator.report.front_files import copy_into, write_front
@@ -51,6 +53,7 @@ def write_results(
     chosen: Choice,
     few: FewSteps,
     confirmed: Confirmed | None,
+    answers: Answers | str,
 ) -> Results:
     """Make the tables and pictures in a local folder, then copy each whole into the storage.
 
@@ -65,6 +68,7 @@ def write_results(
         chosen: what the table stands on, and what chose among its cells.
         few: what of the table's numbers is made by rungs that hardly attack.
         confirmed: how far what confirms the sweep is.
+        answers: of the table's models to each image, as `with_certainty` takes them.
     """
     tables = {"trials.csv": table} | ({} if validation is None else {"validation.csv": validation})
     for name, rows in tables.items():
@@ -75,6 +79,7 @@ def write_results(
         reference_point=reference_point,
         keep_collapsed=False,
     )
+    front = with_certainty(front, table, answers)
     paths = write_front(
         front,
         staging,

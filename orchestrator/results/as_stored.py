@@ -8,8 +8,10 @@ from typing import Any
 
 import pandas as pd
 
+from orchestrator.pareto.answers import Answers
 from orchestrator.plan.manifest import read_manifest
 from orchestrator.plan.plan import make_plan
+from orchestrator.results.answers import answers
 from orchestrator.results.choice import Choice, choice
 from orchestrator.results.confirmation import (
     Confirmed,
@@ -37,6 +39,9 @@ class StoredResults:
     models: ModelsName  # whose it is
     chosen: Choice  # what the numbers of the sweep's own stand on
     confirmed: Confirmed | None  # how far what confirms it is; None: that is not asked for
+    answers: Answers | str
+    """What its models answered to each image, or why that says nothing of how sure a front of them
+    is (`orchestrator.results.answers`)."""
 
     def lines(self) -> Iterator[tuple[str, str]]:
         """Yield what a reader must know, for people: what each line is about, and what it says."""
@@ -70,7 +75,11 @@ class StoredResults:
 
 
 def stored_results(
-    spec: SweepSpec, objectives: tuple[Objective, ...], models: ModelsName
+    spec: SweepSpec,
+    objectives: tuple[Objective, ...],
+    models: ModelsName,
+    *,
+    reads_answers: bool,
 ) -> StoredResults:
     """Make the table of a sweep, or of what confirms it, on the data that its last start found;
     nothing is changed.
@@ -78,6 +87,7 @@ def stored_results(
     Args:
         objectives: by which the front is drawn and cells are selected.
         models: whose table it is.
+        reads_answers: whether the answers of each model to each image are read, a file a model.
 
     Raises:
         BadInput: no start found the data and they are not here, so that trials cannot be named; or
@@ -93,20 +103,27 @@ def stored_results(
         asked = replace(spec, objectives=objectives)
         if models == "confirmed":
             _refuse_unconfirmed(spec, fresh)
-            table = confirmed_table(asked, plan, "suite")
+            images, its = "suite", plan.of_confirmation("confirm")
+            table = confirmed_table(asked, plan, images)
         else:
+            its = plan
             table = trials_table(asked, plan, images)
+        names = [objective.name for objective in objectives]
         return StoredResults(
             table=table,
             models=models,
             chosen=replace(chosen, weights=weights_of(objectives)),
             confirmed=fresh,
+            answers=answers(spec, its, store, images, names) if reads_answers else UNREAD,
         )
+
+
+UNREAD = Answers(why_not="answers to single images were not read")
 
 
 def sweep_table(spec: SweepSpec) -> pd.DataFrame:
     """Make the table of a sweep's own models, as `stored_results` does."""
-    return stored_results(spec, spec.objectives, "own").table
+    return stored_results(spec, spec.objectives, "own", reads_answers=False).table
 
 
 def _refuse_unconfirmed(spec: SweepSpec, found: Confirmed | None) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from orchestrator.spec.axes import Axis, read_axis
 from orchestrator.spec.override import Override
 from orchestrator.spec.start import START
-from orchestrator.table.columns import is_taken
+from orchestrator.table.cell_columns import is_taken
 from trainer.input.document import Document
 from trainer.input.problems import BadInput, label_problem
 from trainer.input.yaml_nodes import Plain

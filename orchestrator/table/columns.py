@@ -92,6 +92,9 @@ class TrialColumn:
     """Whether it is an accuracy under attack, of which a constant classifier keeps all that it has
     on clean images."""
 
+    is_relative: bool = False
+    """Whether it is counted from the standard trials' mean, and so has the noise of that too."""
+
     @property
     def is_number(self) -> bool:
         """Whether the cells are numbers of any kind."""
@@ -201,6 +204,7 @@ _LAST = (
         direction=Direction.MAXIMISE,
         reference=0.0,
         unit="percentage points",
+        is_relative=True,
         says="mean of `robust_accuracy_*`, minus that of the standard trials over their seeds",
     ),
     TrialColumn(
@@ -209,6 +213,7 @@ _LAST = (
         direction=Direction.MINIMISE,
         reference=1.0,
         unit="percentage points",
+        is_relative=True,
         words="sacrificed natural accuracy",
         says="`natural_accuracy` of the standard trials, minus this one's",
     ),
@@ -327,21 +332,6 @@ COLUMNS = (
 """Columns in the order of the table; after the last stand the settings that vary."""
 
 
-OF_CELLS = frozenset({"seeds", "planned"})
-"""Columns that the table of means over seeds has beside these: see `orchestrator.pareto.front`."""
-
-STATISTICS = ("_mean", "_std")
-"""Ends of the names of columns in the table of means over seeds."""
-
-
-def is_taken(name: str) -> bool:
-    """Whether a table of trials, or of means over their seeds, has a column of that name under some
-    suite, so that no setting may have it."""
-    ends = [end for end in STATISTICS if name.endswith(end)]
-    stems = [name, *(name.removesuffix(end) for end in ends)]
-    return name in OF_CELLS or any(declared(stem) is not None for stem in stems)
-
-
 def declared(name: str) -> TrialColumn | None:
     """Return what is declared of a column; None for a setting, or a column from elsewhere."""
     return next((column for column in COLUMNS if column.has(name)), None)
@@ -357,6 +347,12 @@ def is_fraction(name: str) -> bool:
     """Whether a column holds shares, or differences of shares: no seconds, no passes."""
     column = declared(name)
     return column is not None and column.kind is ColumnKind.FRACTION
+
+
+def is_relative(name: str) -> bool:
+    """Whether a column is counted from the standard trials' mean."""
+    column = declared(name)
+    return column is not None and column.is_relative
 
 
 def measured_numbers(names: Iterable[str]) -> list[str]:

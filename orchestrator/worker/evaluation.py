@@ -12,7 +12,7 @@ import torch
 from orchestrator.store.trials.records import Evaluated, Halves, OnImages, Warned
 from trainer.config import Trial
 from trainer.data import Dataset
-from trainer.evaluation.outcomes import Outcomes
+from trainer.evaluation.outcomes import Bits, Outcomes
 from trainer.evaluation.self_check import self_checked
 from trainer.evaluation.suite import (
     Suite,
@@ -57,6 +57,7 @@ def evaluation_of(
     with counted(model) as counter:
         outcomes = evaluate(model, in_parts, dataset, progress=progress)
     outcomes = self_checked(model, in_parts, dataset, outcomes)
+    outcomes = replace(outcomes, steers=_steers(suite, dataset))
     evaluated = Evaluated(
         suite=suite.record(),
         reach={
@@ -75,24 +76,31 @@ def evaluation_of(
     return replace(outcomes, origin=origin), evaluated
 
 
-def halves_of(outcomes: Outcomes, suite: Suite, dataset: Dataset) -> Halves | None:
-    """Tell outcomes on validation images apart by what the images are for; None where these are no
-    such images, or all of one half."""
+def _steers(suite: Suite, dataset: Dataset) -> Bits | None:
+    """Mark which of the images that a suite takes steer; None where these are no validation images,
+    or all of one half."""
     if suite.split != "validation":
         return None
     examples = examples_of(suite, dataset.validation)
-    steers = dataset.steers[examples.to(dataset.steers.device)]
-    if steers.all() or not steers.any():
-        return None
-    labels = dataset.validation.labels[examples].to(steers.device)
+    marks: Bits = dataset.steers[examples.to(dataset.steers.device)].numpy()
+    return None if marks.all() or not marks.any() else marks
 
-    def on(chosen: torch.Tensor) -> OnImages:
-        among = outcomes.among(chosen.numpy())
+
+def halves_of(outcomes: Outcomes, suite: Suite, dataset: Dataset) -> Halves | None:
+    """Tell outcomes on validation images apart by what the images are for; None where these are no
+    such images, or all of one half."""
+    steers = outcomes.steers
+    if steers is None:
+        return None
+    labels = dataset.validation.labels[examples_of(suite, dataset.validation)].cpu()
+
+    def on(chosen: Bits) -> OnImages:
+        among = outcomes.among(chosen)
         return OnImages(
             examples=int(chosen.sum()),
             accuracies=among.accuracies(),
             withstood=among.withstood(),
-            constant_accuracy=share_of_largest_class(labels[chosen]),
+            constant_accuracy=share_of_largest_class(labels[torch.from_numpy(chosen)]),
         )
 
     return Halves(steering=on(steers), picking=on(~steers))

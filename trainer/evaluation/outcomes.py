@@ -65,6 +65,9 @@ class Outcomes:
     unseen: tuple[str, ...] = ()  # categories that are in neither the union nor the mean of all
     origin: Origin | None = None  # files of before it was kept have none
     warnings: tuple[EvaluationWarning, ...] | None = None  # None: the evaluation was not checked
+    steers: Bits | None = None
+    """N: of validation images whether they steer trainings (`trainer.data.steering_part`), and else
+    pick; None of other images, or where it was not kept."""
 
     def natural_accuracy(self) -> float:
         """Share of clean images that are classified rightly."""
@@ -90,7 +93,8 @@ class Outcomes:
     def among(self, chosen: Bits) -> Outcomes:
         """Return the outcomes of the chosen images (N bits) alone."""
         robust = {name: bits[:, chosen] for name, bits in self.robust.items()}
-        return replace(self, natural=self.natural[chosen], robust=robust)
+        steers = None if self.steers is None else self.steers[chosen]
+        return replace(self, natural=self.natural[chosen], robust=robust, steers=steers)
 
     def accuracies(self) -> dict[str, float]:
         """Return all accuracies by name, in the order and under the names of a sweep's table."""
@@ -147,11 +151,13 @@ class Outcomes:
         return _share(np.logical_and.reduce([self.natural, *worst]))
 
     def to_bytes(self) -> bytes:
-        """Write a NumPy archive: `natural`, `robust/CATEGORY`; `ladders`, `unseen`, `origin` and
-        `warnings` as JSON."""
+        """Write a NumPy archive: `natural`, `robust/CATEGORY`, `steers`; `ladders`, `unseen`,
+        `origin` and `warnings` as JSON."""
         buffer = io.BytesIO()
         ladders = json.dumps({name: list(ladder) for name, ladder in self.ladders.items()})
         arrays: dict[str, Any] = {f"robust/{name}": bits for name, bits in self.robust.items()}
+        if self.steers is not None:
+            arrays["steers"] = self.steers
         if self.unseen:
             arrays["unseen"] = np.array(json.dumps(list(self.unseen)))
         if self.origin is not None:
@@ -177,9 +183,14 @@ class Outcomes:
         except Exception as error:  # NumPy raises what its readers do: BadZipFile, EOF, Key
             reason = str(error).partition(". ")[0]  # without NumPy's advice to run what is in it
             raise DamagedError(f"not outcomes of an evaluation: {reason}") from error
-        kinds = {str(bits.dtype) for bits in (outcomes.natural, *outcomes.robust.values())}
+        steers = outcomes.natural if outcomes.steers is None else outcomes.steers
+        kinds = {str(bits.dtype) for bits in (outcomes.natural, steers, *outcomes.robust.values())}
         if kinds != {"bool"}:
             raise DamagedError(f"outcomes must be of bits, got {', '.join(sorted(kinds))}")
+        if steers.shape != outcomes.natural.shape:
+            raise DamagedError(
+                f"outcomes must mark {len(outcomes.natural)} images, got {steers.shape}"
+            )
         if outcomes.natural.ndim != 1 or expected != found:
             raise DamagedError(f"outcomes must be of shapes {expected}, got {found}")
         if unknown:
@@ -198,6 +209,7 @@ class Outcomes:
                 natural=archive["natural"],
                 robust={name: archive[f"robust/{name}"] for name in ladders},
                 ladders=ladders,
+                steers=archive.get("steers"),
                 origin=None if origin is None else Origin(**origin),
                 warnings=None
                 if warnings is None

@@ -105,5 +105,7 @@ def test_counts_of_both_halves_are_those_of_the_bits(both: tuple[Swept, Swept]) 
         assert planned.validation.halves is not None
         assert bits is not None
         halves = (planned.validation.halves.picking, planned.validation.halves.steering)
+        assert bits.steers is not None
+        assert bits.among(~bits.steers).withstood() == halves[0].withstood
         sums = tuple(map(sum, zip(*(half.withstood["pgd"] for half in halves), strict=True)))
         assert sums == bits.withstood()["pgd"]

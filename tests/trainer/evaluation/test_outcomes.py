@@ -155,6 +155,17 @@ def test_bytes_give_the_same_bits_back(outcomes: Outcomes) -> None:
     assert again.accuracies() == outcomes.accuracies()
 
 
+def test_what_images_are_for_comes_back_and_is_cut_with_them(outcomes: Outcomes) -> None:
+    steers = np.arange(len(outcomes.natural)) % 2 == 0
+    assert Outcomes.from_bytes(outcomes.to_bytes()).steers is None
+    again = Outcomes.from_bytes(replace(outcomes, steers=steers).to_bytes())
+    assert again.steers is not None
+    assert np.array_equal(again.steers, steers)
+    picking = again.among(~again.steers)
+    assert picking.steers is not None
+    assert not picking.steers.any()
+
+
 def test_the_origin_comes_back(outcomes: Outcomes) -> None:
     assert Outcomes.from_bytes(replace(outcomes, origin=ORIGIN).to_bytes()).origin == ORIGIN
 
@@ -211,7 +222,8 @@ def test_bytes_of_something_else_are_refused(outcomes: Outcomes) -> None:
     no_attack = replace(outcomes, ladders={**outcomes.ladders, "flow": (1,)})
     counts = replace(outcomes, natural=2 * outcomes.natural.astype(int))
     nameless = replace(outcomes, unseen=("snow",))
-    broken = [it.to_bytes() for it in (flat, short, fewer, no_attack, counts, nameless)]
+    unmarked = replace(outcomes, steers=outcomes.natural[1:])
+    broken = [it.to_bytes() for it in (flat, short, fewer, no_attack, counts, nameless, unmarked)]
     array = io.BytesIO()
     np.save(array, outcomes.natural)
     for data in [b"", b"bits", whole[: len(whole) // 2], array.getvalue(), *broken]:
