@@ -38,7 +38,10 @@ FRONTS: dict[str, tuple[Objective, ...]] = {
 }
 """Objectives by front, the strict one first."""
 
-WITHOUT_RESULT = frozenset({"failed", "pruned"})
+PRUNED = "pruned"
+"""Status of trials that a rule ended by how they trained, which says something of their method."""
+
+WITHOUT_RESULT = frozenset({"failed", PRUNED})
 """Statuses of trials that have ended and left nothing to measure."""
 
 
@@ -55,7 +58,7 @@ class Difference:
     heights: tuple[tuple[float, ...], tuple[float, ...]]
     """Mean of what each method attains over the acceptable sacrifices, by seed."""
 
-    without_result: tuple[str, ...]  # methods none of whose trials that take part was measured
+    without_result: tuple[str, ...]  # methods all of whose trials that take part failed
 
     @property
     def by_seed(self) -> npt.NDArray[np.float64]:
@@ -69,8 +72,8 @@ class Difference:
 
     def interval(self, level: float) -> tuple[float, float] | None:
         """Return the t interval of the mean difference; None with fewer than `LEAST_SEEDS`, whose
-        differences are points and no more, and where nothing is held that could differ, or nothing
-        came to a result."""
+        differences are points and no more, and where nothing is held that could differ, or all
+        trials of one failed."""
         if len(self.seeds) < LEAST_SEEDS or self.is_empty or self.without_result:
             return None
         return mean_interval(self.by_seed, level)
@@ -120,13 +123,16 @@ class Heights:
         has_ended = has_result
         if "status" in table:
             has_ended = has_result | table["status"].isin(WITHOUT_RESULT).to_numpy()
+            has_result = has_result | (table["status"] == PRUNED).to_numpy()
         points = minimised(table, objectives)
         sacrifice = [objective.name for objective in objectives].index("sacrificed_accuracy")
         points[:, sacrifice] = np.maximum(points[:, sacrifice], 0.0)
         self.front = front
         self._by_method: dict[str, dict[int, npt.NDArray[np.float64]]] = {}
         self._all_seeds: dict[str, set[int]] = {}
-        self._measured: dict[str, set[int]] = {}  # seeds of which a trial has a result
+        self._measured: dict[
+            str, set[int]
+        ] = {}  # seeds of which a trial has a result, or was pruned
         places: dict[tuple[str, int], list[int]] = {}
         named = zip(table["method"], table["seed"], strict=True)
         for at, (method, seed) in enumerate(named):
@@ -284,7 +290,7 @@ def _judged(
         return Judgement(verdict=Verdict.UNDECIDED, why=why)
     if difference.without_result:
         who = " and ".join(difference.without_result)
-        why = f"no trial of {who} came to a result: all failed or were pruned, which tells nothing"
+        why = f"no trial of {who} came to a result: all failed, which tells nothing of a method"
         return Judgement(verdict=Verdict.UNDECIDED, why=why)
     if difference.seeds and difference.is_empty:
         why = "neither holds anything: no model within the sacrifice beats a constant classifier"
