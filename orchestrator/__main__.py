@@ -14,6 +14,7 @@ DOORS = {
     "sweep": "orchestrator.sweep",
     "front": "orchestrator.front",
     "compare": "orchestrator.compare",
+    "pick": "orchestrator.pick",
     "status": "orchestrator.status.__main__",
     "pause": "orchestrator.pause",
     "resume": "orchestrator.resume",

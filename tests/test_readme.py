@@ -123,7 +123,7 @@ def test_a_trained_network_is_loaded_as_shown(
     weights = Weights(trial=trial.record(), model=network.state_dict(), **settings)
     (tmp_path / "trained" / "weights.pt").write_bytes(weights.to_bytes())
     monkeypatch.chdir(tmp_path)
-    (shown,) = (block for block in blocks("python") if "load_model" in block)
+    (shown,) = (block for block in blocks("python") if "trainer.load" in block)
     names: dict[str, Any] = {}
     exec(shown, names)
     images = torch.rand(2, 1, 8, 8)
@@ -144,6 +144,7 @@ def test_every_command_runs(tmp_path: Path) -> None:
     assert (tmp_path / "runs/sweeps/quickstart/front.png").is_file()
     assert (tmp_path / "union/front.json").is_file()
     assert (tmp_path / "trained/weights.pt").is_file()
+    assert (tmp_path / "model/card.json").is_file()
 
 
 def settings(more: dict[str, object]) -> list[str]:
@@ -151,6 +152,9 @@ def settings(more: dict[str, object]) -> list[str]:
 
 
 def tiny_options(words: list[str]) -> list[str]:
+    """What makes a command be about the tiny trials, where it is about single ones."""
+    if words[0] == "orchestrator.pick":
+        return settings(TINY_LADDERS)
     return settings({}) if words[0] == "trainer.train" else []
 
 

@@ -8,14 +8,17 @@ file here (`trainer.weights.own_weights`).
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 
 import torch
 from torch import nn
 
+from trainer.card import CARD, WEIGHTS, Card
 from trainer.config import TrainingSettings
 from trainer.data import Dataset, DataSettings, load
 from trainer.input.checksum import read_checked
@@ -132,6 +135,27 @@ def load_model(path: str | Path, *, trust_code: bool = False) -> nn.Module:
         OSError: it cannot be read.
     """
     return read_trained(Path(path), trust_code=trust_code).build(None, CPU)
+
+
+def load_folder(folder: str | PathLike[str], *, trust_code: bool) -> nn.Module:
+    """Load the trained network in a folder, with its card, as `trainer.load` says."""
+    path = Path(folder) / WEIGHTS
+    model = load_model(path, trust_code=trust_code)
+    beside = path.with_name(CARD)
+    try:
+        card = Card.from_json(beside.read_bytes(), where=str(beside))
+    except FileNotFoundError:
+        vars(model)["card"] = None
+        return model
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    if card.weights_sha256 != found:
+        message = (
+            f"must be of the weights beside it, whose SHA-256 is {found[:12]}..., got one of "
+            f"{card.weights_sha256[:12]}...; copy the folder again"
+        )
+        raise BadInput(Problem(str(beside), "weights_sha256", message))
+    vars(model)["card"] = card
+    return model
 
 
 def stored_weights(storage: str, trial_id: str) -> Path:

@@ -275,20 +275,38 @@ def _cells(
     values = rows.loc[:, [*names, *constants]].astype(float).groupby(cell.where(counted))
     result = counts.groupby(cell).sum()
     means, deviations = (it.reindex(result.index) for it in (values.mean(), values.std(ddof=1)))
-    as_trials = means.assign(
-        status=np.where(result["seeds"] == result["planned"], "done", "incomplete"),
-        collapsed=result[COLLAPSED] == result["seeds"],
-    )
     for name in names:
         result[f"{name}_mean"] = means[name]
         result[f"{name}_std"] = deviations[name]
     if SELECTED in rows:
         result[SELECTED] = is_selected(rows).groupby(cell).any()
+    as_trials = _as_trials(means, result)
     result["on_front"] = on_front(as_trials, objectives, keep_collapsed=keep_collapsed)
     may_be = takes_part(as_trials, objectives, keep_collapsed=keep_collapsed)
     firsts = rows[~cell.duplicated()].reset_index(drop=True)
     joined = pd.concat([firsts[facts], result, firsts[settings]], axis="columns")
     return joined, may_be.to_numpy(np.bool_)
+
+
+def may_be_on_front(
+    table: pd.DataFrame, objectives: Sequence[Objective], by_cell: pd.DataFrame
+) -> pd.Series[bool]:
+    """Mark the cells of a table, as `cells` has them, that take part in their front."""
+    means = _means(by_cell, objectives)
+    if CONSTANT in table:
+        counted = cell_numbers(table, objectives).where(is_measured(table, objectives))
+        constants = table[CONSTANT].astype(float).groupby(counted).mean()
+        means = means.assign(**{CONSTANT: constants.reindex(by_cell.index)})
+    return takes_part(_as_trials(means, by_cell), objectives, keep_collapsed=False)
+
+
+def _as_trials(means: pd.DataFrame, counts: pd.DataFrame) -> pd.DataFrame:
+    """Return the means of cells as if each were a trial: done where none of its seeds is lacking,
+    collapsed where all of them are."""
+    return means.assign(
+        status=np.where(counts["seeds"] == counts["planned"], "done", "incomplete"),
+        collapsed=counts[COLLAPSED] == counts["seeds"],
+    )
 
 
 def cell_numbers(table: pd.DataFrame, objectives: Sequence[Objective]) -> pd.Series[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import sys
@@ -14,7 +15,9 @@ import pytest
 import torch
 from torch import nn
 
+import trainer
 from tests.trainer.runs import run
+from tests.trainer.test_card import card
 from trainer.config import Trial
 from trainer.data import Dataset
 from trainer.input.checksum import checksum_line
@@ -66,6 +69,43 @@ Whole = tuple[Weights, nn.Module]
 
 
 # Built from the record
+
+
+def test_a_folder_is_loaded_with_its_card(whole: Whole, put: Put, tmp_path: Path) -> None:
+    weights, model = whole
+    path = put(weights.to_hand_on())
+    again = trainer.load(tmp_path)
+    assert not again.training
+    assert again.card is None
+    images = torch.rand(3, 1, 8, 8)
+    with torch.no_grad():
+        assert torch.equal(again(images), model.eval()(images))
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    beside = tmp_path / "card.json"
+    beside.write_bytes(card(weights_sha256=sha256).to_json())
+    assert trainer.load(str(tmp_path)).card == card(weights_sha256=sha256)
+    beside.write_bytes(card().to_json())
+    with pytest.raises(BadInput, match="weights_sha256: must be of the weights beside it"):
+        trainer.load(tmp_path)
+    beside.write_bytes(b"{}")
+    with pytest.raises(BadInput, match="must be a model's card"):
+        trainer.load(tmp_path)
+    path.unlink()
+    with pytest.raises(FileNotFoundError):
+        trainer.load(tmp_path)
+
+
+def test_what_is_handed_on_names_no_place(whole: Whole) -> None:
+    weights, _ = whole
+    here = weights.trial["data"] | {"root": "/home/me", "download": True, "cache": "/tmp/me"}
+    other = replace(weights, trial=weights.trial | {"data": here}, step_weights=torch.ones(2, 1))
+    handed_on = other.to_hand_on()
+    assert b"/me" not in handed_on.to_bytes()
+    assert handed_on.step_weights is None
+    assert handed_on.trial | {"data": 0} == weights.trial | {"data": 0}
+    kept = {k: v for k, v in weights.trial["data"].items() if k not in here or here[k] == v}
+    assert handed_on.trial["data"] == {k: v for k, v in kept.items() if k != "root"}
+    assert other.trial["data"]["root"] == "/home/me", "what is handed on is a copy"
 
 
 def test_the_network_comes_back_without_its_data(whole: Whole, put: Put, digits: Dataset) -> None:

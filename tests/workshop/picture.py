@@ -88,7 +88,14 @@ ORCHESTRATOR = Band(
     first=2,
     last=10,
     rows=(
-        (("doors", "sweep · front · compare · status · pause · resume · store · tracking", 2, 10),),
+        (
+            (
+                "doors",
+                "sweep · front · compare · pick · status · pause · resume · store · tracking",
+                2,
+                10,
+            ),
+        ),
         (
             ("driver", "one start of a sweep: look, hold, run, tell", 2, 7),
             ("status", "how a sweep stands", 8, 10),
@@ -128,7 +135,8 @@ TRAINER = Band(
             ("training", "the loop", 5, 5),
             ("weights", "states", 6, 6),
             ("evaluation", "bits", 7, 7),
-            ("trained", "a network from its file", 8, 10),
+            ("trained", "a network from its file", 8, 9),
+            ("card", "what it is", 10, 10),
         ),
         _evenly(
             3,

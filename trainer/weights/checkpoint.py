@@ -6,7 +6,7 @@ import base64
 import io
 import json
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +22,9 @@ else:
 
 MAX_SIZE = 2**20
 """Most pixels along an axis, and most classes, that an undamaged weights file names."""
+
+PLACES = ("root", "download", "cache")
+"""Settings of data that say where they lay, or how they came there: none that a network needs."""
 
 _BOUNDS = (RecursionError, OverflowError)  # brackets without end; a number beyond all floats
 
@@ -212,6 +215,13 @@ class Weights:
             step_weights=step_weights,
             best=best,
         )
+
+    def to_hand_on(self) -> Weights:
+        """Return the same network without what is of this place, where its data lay, or of use in
+        a sweep alone, what its steps weighed losses by."""
+        data = self.trial.get("data", {})
+        known = {key: value for key, value in data.items() if key not in PLACES}
+        return replace(self, trial=self.trial | {"data": known}, step_weights=None)
 
     def load_into(self, model: nn.Module, *, where: str) -> None:
         """Load these weights into a network that has just been made.
