@@ -23,6 +23,10 @@ GOLDEN = (1 + 5**0.5) / 2
 LIGHT_SHARE = GOLDEN / 5**0.5
 """Share of images whose weight is 2 - GOLDEN; that of the others is 1 + GOLDEN."""
 
+LEAST_DF = 3.0
+"""Degrees of freedom below which draws are widened no further: Student's t of two or fewer has no
+variance, and what resamples say would be of their tails."""
+
 BLOCK = 512
 """Resamples drawn at once: their weights of 10,000 images take 20 MB."""
 
@@ -81,5 +85,5 @@ def _by_seeds(
     shared = np.einsum("cs,bsk->bck", each, of_all)
     own = random.normal(size=(size, cells, measures)) @ crossed.own.T * alone
     moved = trained + (shared + own) * np.sqrt(crossed.moderation)
-    df = crossed.df[crossed.seeds > 0].min(axis=0)  # K
+    df = np.maximum(crossed.df[crossed.seeds > 0].min(axis=0), LEAST_DF)  # K
     return np.asarray(moved * np.sqrt(df / random.chisquare(df, (size, measures)))[:, None])

@@ -11,6 +11,7 @@ import pytest
 
 from orchestrator.pareto.components import components
 from tests.bench.calibration.coverage import Population, judged, objectives
+from tests.bench.calibration.page import table
 from tests.bench.calibration.simulated import (
     RECORDED,
     population_of,
@@ -32,6 +33,12 @@ def test_intervals_hold_the_truth_as_often_as_they_say(path: Path) -> None:
         for name in ("mean", "difference", "near-tied difference", "sacrifice", "hypervolume"):
             assert 0.85 <= found[name] <= 0.95, (name, found[name])
         assert found["membership, all right"] >= 0.95
+
+
+def test_the_page_has_the_results() -> None:
+    text = Path("docs/calibration.md").read_text()
+    for path in RESULTS.glob("*.json"):
+        assert table(json.loads(path.read_text())) in text, f"docs/calibration.md: {path.stem}"
 
 
 @pytest.mark.slow

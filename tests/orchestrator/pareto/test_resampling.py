@@ -56,6 +56,14 @@ def test_measures_of_a_cell_vary_together() -> None:
     assert np.corrcoef(draws[:, 0, 0], draws[:, 0, 1])[0, 1] > 0.9
 
 
+def test_two_seeds_widen_them_within_reason() -> None:
+    """Of one degree of freedom t has no mean: of a thousand resamples the farthest would be a
+    thousand times as far as most."""
+    draws = resampled(crossed_means(SCORES[:, :2]), count=1000, seed=8)
+    moved = np.abs(draws - np.median(draws, axis=0))
+    assert (moved.max(axis=0) < 30 * np.median(moved, axis=0)).all()
+
+
 def test_equal_arguments_give_equal_resamples_of_any_number() -> None:
     crossed = crossed_means(SCORES)
     once = resampled(crossed, count=BLOCK + 3, seed=5)
