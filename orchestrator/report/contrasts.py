@@ -54,7 +54,8 @@ class Comparison:
         found = [] if self.is_claim_suite else ["the suite is no claim suite"]
         found += [] if self.is_confirmed else ["the models are not confirmed"]
         found += ["test numbers were shown before"] if self.is_exploratory else []
-        return found
+        is_tested = any(contrast.judgement is not None for contrast in self.contrasts.primary)
+        return found if is_tested else [*found, self.untested]
 
     @property
     def untested(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -149,6 +150,23 @@ def test_while_trials_are_left_to_do_differences_are_told_and_no_verdict() -> No
     (primary,) = found.record()["primary"]
     assert [primary[key] for key in ("p", "verdict", "why")] == [None, None, why]
     assert not found.record()["stands_on"]["is_complete"]
+
+
+def test_what_is_not_tested_is_no_claim_whatever_it_stands_on() -> None:
+    table = table_of(THREE, seeds=8)
+    for part, is_complete in (("validation", True), ("test", False)):
+        found = comparison_of(
+            table.assign(split=part),
+            ("pareto", "average"),
+            suite_file="claim.yaml",
+            is_claim_suite=True,
+            is_complete=is_complete,
+        )
+        confirmed = replace(found, is_confirmed=True)
+        assert confirmed.doubts == [found.untested]
+        assert not confirmed.record()["stands_on"]["is_claim"]
+    tested = comparison_of(table, ("pareto", "average"), is_claim_suite=True)
+    assert replace(tested, is_confirmed=True).doubts == []
 
 
 def test_a_method_without_a_front_and_cells_left_out_are_told() -> None:
