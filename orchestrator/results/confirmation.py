@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ import pandas as pd
 
 from orchestrator.plan.plan import Plan
 from orchestrator.results.images import Images, is_confirmed
-from orchestrator.results.shown import data_names, question
+from orchestrator.results.shown import compared_by, data_names, question
 from orchestrator.results.trials_table import table_on
 from orchestrator.spec.confirm import Confirm
 from orchestrator.spec.sweep_spec import SweepSpec
@@ -145,11 +145,8 @@ def confirmation_question(spec: SweepSpec, plan: Plan) -> str:
     content = {
         "confirmation": plan.confirmation.kept.id,
         "trials": sorted(planned.id for planned in plan.confirmation.trials),
-        "suite": spec.suite.id,
-        "objectives": [str(objective) for objective in spec.objectives],
-        "contrasts": asdict(spec.contrasts),
     }
-    return content_id("r", content)
+    return content_id("r", content | compared_by(spec))
 
 
 def confirmed_table(spec: SweepSpec, plan: Plan, images: Images) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import UTC, datetime
+from typing import Any
 
 from orchestrator.plan.plan import Plan
 from orchestrator.results.images import Images, is_of_before, showable_images
@@ -43,18 +44,22 @@ def record_shown(spec: SweepSpec, plan: Plan, files: Files) -> Images:
 
 def question(spec: SweepSpec, plan: Plan) -> str:
     """Name all that test numbers are chosen and compared by: equal names, the same question."""
-    contrasts = asdict(spec.contrasts)
-    del contrasts["controls"]  # follow from the pairs and the trials
-    content = {
-        "trials": sorted(planned.id for planned in plan.trials),
-        "suite": spec.suite.id,
-        "objectives": [str(objective) for objective in spec.objectives],
-        "selection": spec.selection,
-        "contrasts": contrasts,
-    }
+    trials = sorted(planned.id for planned in plan.trials)
+    content = {"trials": trials, "selection": spec.selection} | compared_by(spec)
     if (weights := spec.policy.weights) != "last":  # as all were before there were others
         content["weights"] = weights
     return content_id("r", content)
+
+
+def compared_by(spec: SweepSpec) -> dict[str, Any]:
+    """Return by what methods are compared in the end, as values of JSON."""
+    contrasts = asdict(spec.contrasts)
+    del contrasts["controls"]  # follow from the pairs and the trials
+    return {
+        "suite": spec.suite.id,
+        "objectives": [str(objective) for objective in spec.objectives],
+        "contrasts": contrasts,
+    }
 
 
 def data_names(plan: Plan) -> dict[str, str]:

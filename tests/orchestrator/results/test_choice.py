@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,12 @@ from typer.testing import CliRunner
 from orchestrator.driver.conclusion import conclude
 from orchestrator.front import app as front_app
 from orchestrator.pareto.contrasts import STRICT, Heights, split_of
+from orchestrator.plan.confirmation import Confirmation, Kept
 from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.results.as_stored import stored_results
 from orchestrator.results.choice import Choice, choice
+from orchestrator.results.confirmation import confirmation_question
 from orchestrator.results.images import showable_images
 from orchestrator.results.reevaluation import plan_start, reevaluated
 from orchestrator.results.shown import question, record_shown, shown_images
@@ -274,6 +276,11 @@ def test_other_weights_are_another_question(read: Read, store: Store) -> None:
         "contrasts": {k: v for k, v in asdict(last.contrasts).items() if k != "controls"},
     }
     assert question(last, plan) == content_id("r", of_before)
+    kept = Kept(id="confirm-0", cells=(), passed_over={})
+    larger = replace(plan, confirmation=Confirmation(kept=kept, trials=()))
+    del of_before["selection"]
+    fresh = of_before | {"confirmation": "confirm-0", "trials": []}
+    assert confirmation_question(last, larger) == content_id("r", fresh), "likewise"
 
 
 @pytest.mark.slow
