@@ -9,8 +9,11 @@ from rich.console import Console
 
 from orchestrator.figures.placement import FrontOf
 from orchestrator.pareto.front import Front, settings_columns, settings_of
+from orchestrator.pareto.membership import Membership
+from orchestrator.report.certainty import certainty_lines, hypervolume_text, interval_text
 from orchestrator.report.front_files import FILES
 from orchestrator.report.remarks import remarks
+from orchestrator.table.cell_columns import DEVIATION, HIGH, LOW, MEAN, MEMBERSHIP, RECURRENCE
 from orchestrator.table.columns import SELECTED
 from orchestrator.table.setting_values import named_value, value_text
 from trainer.terminal.console import print_line, print_table, print_titled
@@ -45,9 +48,11 @@ def show(front: Front, console: Console, *, of: FrontOf, names: Sequence[str] = 
         f"{count} {reason.removeprefix('status ')}" for reason, count in front.dropped.items()
     )
     volume = front.hypervolume_of_cells if is_of_cells else front.hypervolume
+    sure = front.certainty if is_of_cells or not front.has_cells() else None
     said = [
         ("front of", _said_of(is_of_cells, of_trials, of_cells)),
-        ("hypervolume", f"{volume:.6g} (up to {ends})"),
+        *(certainty_lines(sure) if sure else ()),
+        ("hypervolume", f"{volume:.6g} (up to {ends}){hypervolume_text(sure) if sure else ''}"),
         ("knee", _knee_of_cells(front) if is_of_cells else _knee(front)),
         ("trials", f"{front.used} used; left out: {dropped or 'none'}"),
         *remarks(front),
@@ -87,11 +92,18 @@ def show_files(folder: str, names: Sequence[str], console: Console) -> None:
 
 
 def _show_cells(front: Front, console: Console, file: str) -> None:
-    """Print the cells on the front, the best by the first objective first."""
+    """Print the cells that are on the front or possibly are, the best by the first objective first;
+    of too many those on the front, and of the others those that most resamples have there."""
     first = front.objectives[0]
-    on_front = front.cells[front.cells["on_front"]]
-    order = (first.sign * on_front[f"{first.name}_mean"]).sort_values(kind="stable").index
-    found = on_front.loc[order].head(SHOWN_ROWS)
+    is_possible = front.cells["on_front"]
+    if has_members := front.certainty is not None and front.certainty.members is not None:
+        is_possible = front.cells[MEMBERSHIP].isin([Membership.YES, Membership.POSSIBLE])
+    possible = front.cells[is_possible]
+    if has_members:
+        possible = possible.sort_values(["on_front", RECURRENCE], ascending=False, kind="stable")
+    found = possible.head(SHOWN_ROWS)
+    order = (first.sign * found[f"{first.name}_mean"]).sort_values(kind="stable").index
+    found = found.loc[order]
     names = settings_columns(front.cells, front.objectives)
     columns = [
         *_identity(found, "trial_id" if "trial_id" in found else "method"),
@@ -99,20 +111,41 @@ def _show_cells(front: Front, console: Console, file: str) -> None:
         Column(name="seeds", cells=_texts(found, "seeds"), importance=7, is_number=True),
     ]
     for objective in front.objectives:
-        mean, deviation = found[f"{objective.name}_mean"], found[f"{objective.name}_std"]
-        values = [
-            f"{value:.4f}" if pd.isna(spread) else f"{value:.4f} ± {spread:.4f}"
-            for value, spread in zip(mean, deviation, strict=True)
-        ]
+        values = _means(found, objective.name, front)
         columns.append(
             Column(name=objective.name, cells=values, importance=8, is_number=True, stays=True)
         )
+    if has_members:
+        columns.append(Column(name=MEMBERSHIP, cells=_texts(found, MEMBERSHIP), importance=8))
+        columns.append(_yes(found, "on_front", importance=6))
     if SELECTED in found:
-        values = ["yes" if value else "" for value in found[SELECTED]]
-        columns.append(Column(name=SELECTED, cells=values, importance=5))
+        columns.append(_yes(found, SELECTED, importance=5))
     styles = ["bold" if row == front.knee_of_cells else "" for row in found.index]
     print_table(console, columns, more=file, styles=styles)
-    _say_more(len(on_front), file, console)
+    _say_more(len(possible), file, console)
+
+
+def _means(found: pd.DataFrame, name: str, front: Front) -> list[str]:
+    """Write means with their intervals where these are known, and else, where nobody asked for
+    them, with their deviations."""
+    means = found[f"{name}{MEAN}"]
+    if front.certainty is None:
+        return [
+            f"{mean:.4f}" if pd.isna(spread) else f"{mean:.4f} ± {spread:.4f}"
+            for mean, spread in zip(means, found[f"{name}{DEVIATION}"], strict=True)
+        ]
+    return [
+        f"{mean:.4f}" if pd.isna(low) else f"{mean:.4f} {interval_text(low, high)}"
+        for mean, low, high in zip(
+            means, found[f"{name}{LOW}"], found[f"{name}{HIGH}"], strict=True
+        )
+    ]
+
+
+def _yes(rows: pd.DataFrame, name: str, *, importance: int) -> Column:
+    return Column(
+        name=name, cells=["yes" if value else "" for value in rows[name]], importance=importance
+    )
 
 
 def _show_points(front: Front, console: Console, file: str) -> None:
