@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from orchestrator.results.choice import SHOWN_LATER
+from orchestrator.results.images import FEWEST_TO_PICK_BY
 from orchestrator.results.model_numbers import Numbers, Spread
 from orchestrator.results.picked import RESAMPLES, Picked
 from orchestrator.spec.sweep_spec import SweepSpec
@@ -46,7 +48,7 @@ def _picked(picked: Picked) -> str:
     within = f", {picked.within} within the limits" if picked.rule.limits else ""
     return (
         f"by {rule_words(picked)}, on {images}{picked.chosen.selection} {kind}, among "
-        f"{picked.among}{of_all} cells{within}: {_values(picked.values)}"
+        f"{picked.among}{of_all} cells{within}: {_values({**picked.values, **picked.limited})}"
     )
 
 
@@ -90,13 +92,13 @@ def _standing(picked: Picked) -> Iterator[tuple[str, str]]:
     if it.split == picked.chosen.selection:
         said += ", which also chose: optimistic"
     if picked.is_held_back:
-        said += "; the test set is shown once a start has left nothing to do"
+        said += f"; {SHOWN_LATER}"
     yield "numbers", said
     level = f"{100 * LEVEL:g} %"
     over = f"{level}, of the mean over {it.over}" if it.over else "of the mean none"
     yield "intervals", f"{over}{f' ({it.why})' if it.why else ''}; of this model over images alone"
     if not picked.chosen.is_reliable:
-        yield "", "picks are unreliable by fewer than 1,000 images"
+        yield "", f"picks are unreliable by fewer than {FEWEST_TO_PICK_BY:,} images"
     chosen = picked.confirmed if picked.is_fresh else picked.chosen
     if chosen is not None and chosen.shown_before is not None:
         yield "exploratory", f"test numbers were shown on {chosen.shown_before}, before this choice"
@@ -161,7 +163,8 @@ def picked_record(spec: SweepSpec, picked: Picked) -> dict[str, Any]:
     return {
         "trial_id": picked.planned.id,
         "seed": picked.planned.trial.seed,
-        "cell": picked.cell.record() | {"objectives": dict(picked.values)},
+        "cell": picked.cell.record()
+        | {"objectives": dict(picked.values), "limited": dict(picked.limited)},
         "rule": {
             "words": rule_words(picked),
             "preference": "knee"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -89,7 +90,7 @@ class Crossed:
         return float(low[0, k]), float(high[0, k])
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class OutcomeReader:
     """Reads what models scored on the images of one table, each file once."""
 
@@ -98,12 +99,13 @@ class OutcomeReader:
     images: Images
     weights: WeightsName
     _marks: dict[str, Bits | str]  # by data: which images count; or why that is not known
+    _turn: Lock  # several outcomes may be read at once, and data once alone
 
     @classmethod
     def of(cls, spec: SweepSpec, store: Store, images: Images) -> OutcomeReader:
         """Read a sweep's outcomes on some images, of the weights that it stands on."""
         weights = spec.policy.weights
-        return cls(spec=spec, store=store, images=images, weights=weights, _marks={})
+        return cls(spec=spec, store=store, images=images, weights=weights, _marks={}, _turn=Lock())
 
     @property
     def suite(self) -> Suite:
@@ -129,9 +131,10 @@ class OutcomeReader:
             return np.ones(count, dtype=np.bool_)
         data = planned.trial.data
         key = data.model_dump_json()
-        if key not in self._marks:
-            self._marks[key] = _picking_marks(data, self.suite)
-        marks = self._marks[key]
+        with self._turn:
+            if key not in self._marks:
+                self._marks[key] = _picking_marks(data, self.suite)
+            marks = self._marks[key]
         return marks if isinstance(marks, str) or len(marks) == count else _OTHER_DATA
 
 

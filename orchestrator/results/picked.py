@@ -85,6 +85,7 @@ class Picked:
     cells: int  # of the sweep
     within: int  # of those that could be picked, within all limits
     values: Mapping[str, float]  # of the cell, by objective, on the images that pick
+    limited: Mapping[str, float]  # likewise, by column of a limit that is no objective
     runner_up: CellName | None
     runner_up_values: Mapping[str, float]
     sureness: Sureness
@@ -161,6 +162,11 @@ def pick_model(spec: SweepSpec, wish: Wish) -> Picked:
             cells=candidates.cells,
             within=int(rule.within(values).sum()),
             values=candidates.values(at),
+            limited={
+                it.column: float(values[at, q])
+                for q, it in enumerate(rule.limits)
+                if it.column not in candidates.values(at)
+            },
             runner_up=None if other is None else candidates.name(other),
             runner_up_values={} if other is None else candidates.values(other),
             sureness=_sureness(

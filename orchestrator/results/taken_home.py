@@ -21,6 +21,7 @@ from trainer.evaluation.intervals import LEVEL
 from trainer.input.checksum import checksum_line, checksum_path
 from trainer.input.own_code import own_code
 from trainer.input.problems import BadInput, InputError, Problem
+from trainer.input.whole_file import write_whole
 from trainer.weights import own_weights
 from trainer.weights.checkpoint import DamagedError, Weights
 
@@ -47,7 +48,7 @@ def refuse_used(folder: Path) -> None:
 def copy_model(spec: SweepSpec, picked: Picked, *, rule: str, folder: Path) -> Card:
     """Write the picked model's `FILES` into a folder, made where missing, and return its card.
 
-    The folder appears whole or not at all.
+    It is whole once the weights are in it, which come last.
 
     Args:
         rule: by which it was picked, in words.
@@ -63,16 +64,12 @@ def copy_model(spec: SweepSpec, picked: Picked, *, rule: str, folder: Path) -> C
     if is_own:
         own_weights.remember(handed_on.trial, data)
     card = _card(spec, picked, handed_on, rule=rule, sha256=hashlib.sha256(data).hexdigest())
-    staging = folder.with_name(f".{folder.name}.unfinished")
-    staging.mkdir(parents=True, exist_ok=True)
-    path = staging / WEIGHTS
-    path.write_bytes(data)
-    checksum_path(path).write_bytes(checksum_line(WEIGHTS, data))
-    (staging / CARD).write_bytes(card.to_json())
-    (staging / README).write_text(card.markdown(), encoding="utf-8")
-    if folder.is_dir():
-        folder.rmdir()  # it is empty; some systems rename onto no folder
-    staging.rename(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / WEIGHTS
+    write_whole(folder / README, card.markdown().encode())
+    write_whole(folder / CARD, card.to_json())
+    write_whole(checksum_path(path), checksum_line(WEIGHTS, data))
+    write_whole(path, data)
     return card
 
 

@@ -24,6 +24,7 @@ SETTINGS = HERE / "settings.yaml"
 
 PUBLIC_ROOMS = (
     *("trainer.attacks", "trainer.methods", "trainer.models", "trainer.data", "trainer.trained"),
+    "trainer.card",
     *("trainer.evaluation", "trainer.training", "trainer.weights", "trainer.config"),
     *("orchestrator.spec", "orchestrator.search", "orchestrator.search.stopping"),
     *("orchestrator.plan", "orchestrator.results", "orchestrator.table"),
