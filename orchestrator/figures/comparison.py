@@ -20,8 +20,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from orchestrator.figures.front import staircase
 from orchestrator.figures.labels import short
+from orchestrator.figures.spread import staircase
 from orchestrator.figures.style import DPI, GREY, RC, ROUND_STEPS, Array, MethodStyle, save
 from orchestrator.pareto.eligibility import is_collapsed, is_under_attack
 from orchestrator.pareto.front import Front

@@ -11,18 +11,15 @@ its objective's direction asks for it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from math import ceil
+from collections.abc import Sequence
 from pathlib import Path
 from textwrap import wrap
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from matplotlib import rc_context
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from orchestrator.figures.crowd import (
     MANY,
@@ -32,22 +29,31 @@ from orchestrator.figures.crowd import (
     points_to_draw,
 )
 from orchestrator.figures.labels import setting_text, short, varying_settings
-from orchestrator.figures.panel import FLOOR_LINE, Scene, draw_panel
+from orchestrator.figures.legend import LEGEND_ROW, draw_legends, kinds_of_marks, rows
+from orchestrator.figures.panel import MeanLook, Scene, draw_panel
 from orchestrator.figures.placement import FrontOf, Placement
-from orchestrator.figures.style import DPI, GREY, INK, RC, Array, method_styles, save
+from orchestrator.figures.spread import SpreadLine, spread_lines, staircase
+from orchestrator.figures.style import DPI, GREY, RC, method_styles, save
 from orchestrator.pareto.eligibility import is_collapsed, is_under_attack
 from orchestrator.pareto.front import Front, settings_columns, warned
+from orchestrator.pareto.membership import Membership
+from orchestrator.table.cell_columns import DEVIATION, HIGH, LOW, MEAN, MEMBERSHIP
 from orchestrator.table.columns import declared, is_fraction, of_weights
 from orchestrator.table.objectives import Objective, minimised
 from trainer.terminal.table import printable
 
-WIDTH, PANEL_HEIGHT, LEGEND_ROW, SMALL_PRINT_ROW = 10.0, 4.5, 0.24, 0.13
+WIDTH, PANEL_HEIGHT, SMALL_PRINT_ROW = 10.0, 4.5, 0.13
 """Sizes of a picture's parts in inches."""
 
 CHARACTERS_IN_ROW = 155
 """Characters in a row of small print."""
 
-NAMES_IN_ROW, CHARACTERS_IN_LEGEND_ROW = 8, 140
+MEMBERS = {
+    Membership.YES: MeanLook.FULL,
+    Membership.POSSIBLE: MeanLook.HOLLOW,
+    Membership.NO: MeanLook.FADED,
+}
+"""How cells look by whether they are on the front."""
 
 SACRIFICE = "sacrificed_accuracy"
 
@@ -67,10 +73,10 @@ def compose(front: Front, *, placement: Placement, of: FrontOf, note: str) -> Fi
     and no line: what is non-dominated among all need not be so in two.
     """
     scene = _scene(front, placement, of)
-    kinds = _kinds(scene)
+    kinds = kinds_of_marks(scene, front)
     small_print = _small_print(front, note)
     more_rows = SMALL_PRINT_ROW * (len(small_print) - 1)
-    legend_height = LEGEND_ROW * (_rows(kinds) + _rows(scene.styles)) + more_rows
+    legend_height = LEGEND_ROW * (rows(kinds) + rows(scene.styles)) + more_rows
     height = PANEL_HEIGHT + legend_height
     is_x_logged = scene.log_axis == "x"  # and says so in a line more of its title
     with rc_context(RC):
@@ -85,24 +91,9 @@ def compose(front: Front, *, placement: Placement, of: FrontOf, note: str) -> Fi
         raw, log = figure.subplots(1, 2)
         draw_panel(raw, scene, is_log=False)
         draw_panel(log, scene, is_log=True)
-        _draw_legends(figure, scene, kinds, 0.24 + more_rows)
+        draw_legends(figure, scene, kinds, 0.24 + more_rows)
         figure.text(0.99, 0.06 / height, "\n".join(small_print), ha="right", size=7.5, color=GREY)
     return figure
-
-
-def staircase(points: npt.ArrayLike, reference_point: npt.ArrayLike) -> Array:
-    """Vertices (2 N + 1, 2) of the line that bounds what N non-dominated points attain.
-
-    Both coordinates minimised. The line starts above the leftmost point, at the reference's
-    height, goes down to it, right and down to each next one, and from the last one right to
-    the reference. Equal points count once; no point, no vertex.
-    """
-    distinct = np.unique(np.asarray(points, dtype=np.float64).reshape(-1, 2), axis=0)
-    if not len(distinct):
-        return distinct
-    end_x, start_y = np.maximum(reference_point, [distinct[-1, 0], distinct[0, 1]])
-    x, y = np.repeat(distinct, 2, axis=0).T
-    return np.column_stack([np.append(x, end_x), np.insert(y, 0, start_y)])
 
 
 def _scene(front: Front, placement: Placement, of: FrontOf) -> Scene:
@@ -131,9 +122,10 @@ def _scene(front: Front, placement: Placement, of: FrontOf) -> Scene:
     means = means.assign(
         x=means[f"{x.name}_mean"] * factors[0],
         y=means[f"{y.name}_mean"] * factors[1],
-        dx=means[f"{x.name}_std"].fillna(0.0) * factors[0],
-        dy=means[f"{y.name}_std"].fillna(0.0) * factors[1],
         is_collapsed=means["collapsed"] == means["seeds"],
+        **_arms(front, means, "x", x),
+        **_arms(front, means, "y", y),
+        look=_looks(front, means),
     )
     drawn, drawn_means = (
         points_to_draw(
@@ -149,6 +141,7 @@ def _scene(front: Front, placement: Placement, of: FrontOf) -> Scene:
     drawn_means |= means["is_knee"].to_numpy(np.bool_)
 
     line = region = np.empty((0, 2))
+    spread: tuple[SpreadLine, ...] = ()
     if len(front.objectives) == len(plane):
         best = front.means()[front.cells["on_front"]] if is_of_cells else front.points
         points = minimised(best, (x, y)) * factors
@@ -157,6 +150,8 @@ def _scene(front: Front, placement: Placement, of: FrontOf) -> Scene:
         line = staircase(points, reference) * signs
         inside = points[(points < reference).all(axis=1)]
         region = np.vstack([staircase(inside, reference), reference]) * signs
+        if is_of_cells and "seed" in front.measured:
+            spread = spread_lines(front, (x, y), factors, reference)
     trials = _texts(trials, settings, knee)
     means = _texts(means, settings, drawn_means)
     ringed = means[means["is_knee"]] if is_of_cells else trials[knee]
@@ -178,9 +173,36 @@ def _scene(front: Front, placement: Placement, of: FrontOf) -> Scene:
         line=line,
         line_name="front of means over seeds" if is_of_cells else "front of single trials",
         region=region,
+        spread=spread,
         knee=ringed[["method", "x", "y", "text"]],
         floors=(_floor(front, x), _floor(front, y)),
     )
+
+
+def _arms(
+    front: Front, means: pd.DataFrame, axis: str, objective: Objective
+) -> dict[str, pd.Series[float]]:
+    """Ends of what is drawn around means along an axis: their intervals where these are known; a
+    standard deviation where nobody asked for them; nothing where they are left out."""
+    mean = means[f"{objective.name}{MEAN}"]
+    if front.certainty is None:
+        deviation = means[f"{objective.name}{DEVIATION}"].fillna(0.0)
+        low, high = mean - deviation, mean + deviation
+    else:
+        low, high = (means[f"{objective.name}{end}"].fillna(mean) for end in (LOW, HIGH))
+    factor = _factor(objective)
+    return {f"{axis}_low": factor * low, f"{axis}_high": factor * high}
+
+
+def _looks(front: Front, means: pd.DataFrame) -> npt.NDArray[np.object_]:
+    """Say by which look each mean is drawn: see `orchestrator.figures.panel.MeanLook`."""
+    looks = np.full(len(means), MeanLook.FULL, dtype=object)
+    if front.certainty is not None and front.certainty.members is not None:
+        looks[:] = MeanLook.FADED  # what may not be on the front, for want of a seed
+        for membership, look in MEMBERS.items():
+            looks[(means[MEMBERSHIP] == membership).to_numpy(np.bool_)] = look
+    looks[(means["collapsed"] == means["seeds"]).to_numpy(np.bool_)] = MeanLook.COLLAPSED
+    return looks
 
 
 def _floor(front: Front, objective: Objective) -> float | None:
@@ -218,57 +240,6 @@ def _title(objective: Objective) -> str:
     words = words or short(objective.name.replace("_", " "))
     unit = f" ({column.unit})" if column is not None and is_fraction(objective.name) else ""
     return f"{words}{unit}"
-
-
-def _rows(names: Collection[str]) -> int:
-    """Number of rows of a legend, filled evenly; one where it is empty."""
-    characters = sum(len(name) + 6 for name in names)
-    in_width = ceil(characters / CHARACTERS_IN_LEGEND_ROW)
-    return max(1, in_width, ceil(len(names) / NAMES_IN_ROW))
-
-
-def _mark(marker: str, color: str, size: float, **more: Any) -> Line2D:
-    return Line2D([], [], marker=marker, color=color, markersize=size, linestyle="none", **more)
-
-
-def _kinds(scene: Scene) -> dict[str, Any]:
-    """Return the kinds of marks in the picture, by name."""
-    kinds: dict[str, Any] = {"one trial": _mark("o", GREY, 4.0, alpha=0.5, markeredgewidth=0)}
-    mean = _mark("o", GREY, 6.5)
-    if (scene.means[["dx", "dy"]] > 0).any(axis=None):
-        kinds["mean over seeds ± one standard deviation"] = (_mark("+", GREY, 13.0), mean)
-    else:
-        kinds["mean over seeds"] = mean
-    if scene.trials["is_collapsed"].any():
-        kinds["collapsed: right on one class"] = _mark("o", GREY, 5.5, fillstyle="none")
-    if len(scene.line):
-        kinds[scene.line_name] = Line2D([], [], color=INK, linewidth=1.2)
-    if len(scene.knee):
-        kinds["knee"] = _mark("o", INK, 9.0, fillstyle="none", markeredgewidth=1.3)
-    for floor in scene.floors:
-        if floor is not None:
-            kinds[f"best constant classifier: {floor:.3g} %"] = Line2D([], [], **FLOOR_LINE)
-    return kinds
-
-
-def _draw_legends(figure: Figure, scene: Scene, kinds: dict[str, Any], bottom: float) -> None:
-    """Draw the methods, then the kinds of marks, in rows below the panels, `bottom` inches up."""
-    methods = [_mark(style.marker, style.color, 7.0) for style in scene.styles.values()]
-    height = figure.get_figheight()
-    for handles, names, foot in (
-        (methods, list(scene.styles), bottom + LEGEND_ROW * _rows(kinds)),
-        (list(kinds.values()), list(kinds), bottom),
-    ):
-        figure.legend(
-            handles,
-            list(map(short, names)),
-            loc="lower center",
-            bbox_to_anchor=(0.5, foot / height),
-            ncols=ceil(len(names) / _rows(names)),
-            borderaxespad=0.0,
-            handletextpad=0.4,
-            columnspacing=1.6,
-        )
 
 
 def _small_print(front: Front, note: str) -> list[str]:

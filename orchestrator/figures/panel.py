@@ -3,7 +3,9 @@ axes."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from math import ceil
 from typing import Any, Literal
 
@@ -16,6 +18,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
 from orchestrator.figures.crowd import MANY, fewer_vertices
 from orchestrator.figures.labels import Label, place_labels
+from orchestrator.figures.spread import SpreadLine
 from orchestrator.figures.style import (
     GREY,
     INK,
@@ -43,6 +46,36 @@ MARGIN = 0.12
 """Share of the data's extent that stays free on each side, for labels."""
 
 
+class MeanLook(StrEnum):
+    """How the mean of a cell looks."""
+
+    FULL = "full"
+    HOLLOW = "hollow"
+    FADED = "faded"
+    COLLAPSED = "collapsed"  # all its trials are
+
+
+LOOKS: dict[MeanLook, Callable[[str], dict[str, Any]]] = {
+    MeanLook.FULL: lambda color: {"markeredgecolor": "white", "markeredgewidth": 0.7},
+    MeanLook.HOLLOW: lambda color: {
+        "markerfacecolor": "white",
+        "markeredgecolor": color,
+        "markeredgewidth": 1.2,
+    },
+    MeanLook.FADED: lambda color: {"alpha": 0.3, "markeredgewidth": 0.0},
+    MeanLook.COLLAPSED: lambda color: {
+        "markerfacecolor": "white",
+        "markeredgecolor": color,
+        "markeredgewidth": 1.2,
+        "alpha": 0.5,
+    },
+}
+"""What a look is for Matplotlib, in the colour of a method."""
+
+SPREAD_LINE: dict[str, Any] = {"color": GREY, "linewidth": 0.7, "alpha": 0.8}
+"""Looks of the lines of seeds."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Scene:
     """What there is to draw in a panel, in the units of the axes."""
@@ -62,9 +95,9 @@ class Scene:
     """Columns `trial_id`, `method`, `x`, `y`, `is_collapsed`."""
 
     means: pd.DataFrame
-    """Means as a table of one row a cell: `method`, `x`, `y`, `dx`, `dy` (standard deviations),
-    `text`, `lacking` (such as `1 of 2 seeds`; empty where none lacks), `is_collapsed` (all its
-    trials are)."""
+    """Means as a table of one row a cell: `method`, `x`, `y`, `x_low` to `y_high` (ends of what is
+    drawn around them), `look` (a `MeanLook`), `on_front`, `text`, `lacking` (such as
+    `1 of 2 seeds`; empty where none lacks)."""
 
     line: Array
     """Vertices (L, 2) of the line that bounds what the front attains; none where none is drawn."""
@@ -74,6 +107,9 @@ class Scene:
 
     region: Array
     """Corners (R, 2) of the region that counts as hypervolume."""
+
+    spread: tuple[SpreadLine, ...]
+    """Lines of single seeds, or of shares of them."""
 
     knee: pd.DataFrame
     """The knee, trial or mean, in one row or none: `method`, `x`, `y`, `text` (its settings)."""
@@ -103,9 +139,9 @@ def _draw_frame(axes: Axes, scene: Scene, *, is_log: bool) -> None:
     axes.set_title(tag, loc="right", size=8.0, color=GREY)
     axes.set_title(f"{ARROWS[scene.better]} better", loc="left", size=8.0, color=GREY)
     for at, (name, axis) in enumerate((("x", axes.xaxis), ("y", axes.yaxis))):
-        means, spread = scene.means[name], scene.means[f"d{name}"]
+        ends = [scene.means[f"{name}_{end}"] for end in ("low", "high")]
         floor = [value for value in scene.floors[at : at + 1] if value is not None]
-        values = np.concatenate([scene.trials[name], means - spread, means + spread, floor])
+        values = np.concatenate([scene.trials[name], *ends, floor])
         is_logged = is_log and name == scene.log_axis
         low, high = _limits(values, is_log=is_logged)
         scale = FuncScale(axis, functions=(signed_log, signed_exp)) if is_logged else "linear"
@@ -137,6 +173,11 @@ def _draw_front(axes: Axes, scene: Scene) -> Array:
     )
     above = LINE_ABOVE if len(scene.trials) > MANY else 2
     axes.fill(*region.T, color=INK, alpha=0.05, linewidth=0, zorder=1, gid="region")
+    for each in scene.spread:
+        vertices = fewer_vertices(each.vertices, axes.transData.transform(each.vertices))
+        axes.plot(
+            *vertices.T, linestyle=each.style, **SPREAD_LINE, zorder=above - 0.1, gid="spread"
+        )
     axes.plot(*line.T, color=INK, linewidth=1.2, zorder=above, gid="staircase")
     for floor, draw in zip(scene.floors, (axes.axvline, axes.axhline), strict=True):
         if floor is not None:
@@ -145,23 +186,27 @@ def _draw_front(axes: Axes, scene: Scene) -> Array:
 
 
 def _draw_marks(axes: Axes, scene: Scene) -> Array:
-    """Draw each trial small and faint, each cell's mean large with a cross of its deviations, and
-    collapsed ones hollow."""
+    """Draw each trial small and faint, collapsed ones hollow, and each cell's mean large, with a
+    cross of what is known around it."""
     for method, style in scene.styles.items():
         trials = scene.trials[scene.trials["method"] == method]
         means = scene.means[scene.means["method"] == method]
         for is_collapsed in (False, True):
             _draw_trials(axes, trials[trials["is_collapsed"] == is_collapsed], method, style)
-            _draw_means(axes, means[means["is_collapsed"] == is_collapsed], style)
+        for look in MeanLook:
+            _draw_means(axes, means[means["look"] == look], look, style)
     trials_at = scene.trials[["x", "y"]].to_numpy()
     means_at = scene.means[["x", "y"]].to_numpy()
-    x_arms, y_arms = (scene.means[["dx", "dy"]].to_numpy() * axis for axis in np.eye(2))
+    left, right, bottom, top = (
+        scene.means[list(ends)].to_numpy(np.float64)
+        for ends in (("x_low", "y"), ("x_high", "y"), ("x", "y_low"), ("x", "y_high"))
+    )
     return np.vstack(
         [
             _boxes(axes, trials_at, trials_at, 2.0),
             _boxes(axes, means_at, means_at, 4.0),
-            _boxes(axes, means_at - x_arms, means_at + x_arms, 0.5),
-            _boxes(axes, means_at - y_arms, means_at + y_arms, 0.5),
+            _boxes(axes, left, right, 0.5),
+            _boxes(axes, bottom, top, 0.5),
         ]
     )
 
@@ -189,28 +234,35 @@ def _draw_trials(axes: Axes, trials: pd.DataFrame, method: str, style: MethodSty
     )
 
 
-def _draw_means(axes: Axes, means: pd.DataFrame, style: MethodStyle) -> None:
-    """Draw the means of one method's cells, all collapsed or none."""
-    if means.empty:
-        return
-    hollow: dict[str, Any] = {
-        "markerfacecolor": "white",
-        "markeredgecolor": style.color,
-        "markeredgewidth": 1.2,
-    }
-    filled: dict[str, Any] = {"markeredgecolor": "white", "markeredgewidth": 0.7}
-    axes.errorbar(
-        means["x"],
-        means["y"],
-        xerr=means["dx"],
-        yerr=means["dy"],
-        fmt=style.marker,
-        color=style.color,
-        markersize=8.0,
-        elinewidth=1.0,
-        zorder=4,
-        **(hollow if means["is_collapsed"].all() else filled),
-    )
+def _draw_means(axes: Axes, means: pd.DataFrame, look: MeanLook, style: MethodStyle) -> None:
+    """Draw the means of one method's cells that look alike; crosses of those that are not on the
+    front stand back."""
+    for is_on_front, width, alpha in ((False, 0.7, 0.35), (True, 1.0, 1.0)):
+        some = means[means["on_front"] == is_on_front]
+        if some.empty:
+            continue
+        x, y = some["x"], some["y"]
+        axes.errorbar(
+            x,
+            y,
+            xerr=[x - some["x_low"], some["x_high"] - x],
+            yerr=[y - some["y_low"], some["y_high"] - y],
+            fmt="none",
+            ecolor=style.color,
+            elinewidth=width,
+            alpha=alpha,
+            zorder=3.8,
+        )
+        axes.plot(
+            x,
+            y,
+            linestyle="none",
+            marker=style.marker,
+            color=style.color,
+            markersize=8.0,
+            zorder=4,
+            **LOOKS[look](style.color),
+        )
 
 
 def _draw_labels(axes: Axes, scene: Scene, obstacles: Array) -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 from matplotlib.patches import Polygon
@@ -19,10 +20,10 @@ from orchestrator.figures.front import (
     WIDTH,
     compose,
     draw_front,
-    staircase,
 )
 from orchestrator.figures.labels import setting_text
 from orchestrator.figures.placement import FRONTS, PLACEMENTS, FrontOf, Placement
+from orchestrator.figures.spread import staircase
 from orchestrator.figures.style import (
     DPI,
     KNOWN_METHODS,
@@ -31,7 +32,9 @@ from orchestrator.figures.style import (
     signed_log,
     signed_log_ticks,
 )
+from orchestrator.pareto.answers import Answers
 from orchestrator.pareto.front import Front, extract_front
+from orchestrator.pareto.sure_front import with_certainty
 from orchestrator.table.objectives import (
     DEFAULT_OBJECTIVES,
     Objective,
@@ -39,6 +42,7 @@ from orchestrator.table.objectives import (
     parse_objectives,
 )
 
+NO_BITS = Answers(why_not="there are none")
 OBJECTIVES = parse_objectives(DEFAULT_OBJECTIVES)
 
 CELLS = [
@@ -439,9 +443,12 @@ def test_legends_fit_and_cover_nothing() -> None:
         reference_point=(0.0, 1.0),
         keep_collapsed=False,
     )
-    for placement in PLACEMENTS:
+    drawn = [(front, placement, 4 + 7) for placement in PLACEMENTS]
+    sure = with_certainty(front, table, NO_BITS)
+    drawn.append((sure, PLACEMENTS[0], 4 + 9))
+    for front, placement, kinds in drawn:
         figure = compose(front, placement=placement, of="cells", note="digits")
-        assert len(legend_texts(figure)) == 4 + 6
+        assert len(legend_texts(figure)) == kinds
         figure.draw_without_rendering()
         boxes = [legend.get_window_extent() for legend in figure.legends]
         boxes += [text.get_window_extent() for text in figure.texts]
@@ -517,3 +524,72 @@ def test_degenerate_fronts_are_drawn(tmp_path: Path) -> None:
         figure.savefig(tmp_path / "front.png")
         assert len(drawn_trials(figure.axes[0])) == points
         assert ("no trial is done" in texts(figure, 0)) is (points == 0)
+
+
+# --- how sure it is
+
+
+def sure_front(table: pd.DataFrame, answers: Answers | str = NO_BITS) -> Front:
+    return with_certainty(front_of(table), table, answers)
+
+
+def strewn(seeds: int) -> pd.DataFrame:
+    table, random = trials(seeds).iloc[:-1], np.random.default_rng(0)
+    for name in DEFAULT_OBJECTIVES:
+        table[name] += random.normal(0, 0.006, len(table))
+    return table
+
+
+@pytest.mark.slow
+def test_means_have_their_intervals_and_look_as_sure_as_they_are() -> None:
+    front = sure_front(strewn(5))
+    cells = front.cells
+    assert set(cells["membership"]) >= {"yes", "no"}
+    figure = compose(front, placement="score", of="cells", note="")
+    legend = legend_texts(figure)
+    assert {"mean, 95 % interval (seeds alone)", "surely on the front", "ruled out"} <= {*legend}
+    expected = 100 * cells[["sacrificed_accuracy_low", "sacrificed_accuracy_high"]].to_numpy()
+    for axes in figure.axes:
+        arms = [it for it in axes.collections if isinstance(it, LineCollection)]
+        ends = np.vstack([segment[:, 0] for it in arms for segment in it.get_segments()])
+        across = ends[ends[:, 0] < ends[:, 1]]
+        assert np.sort(across, axis=0) == pytest.approx(np.sort(expected, axis=0))
+        low, high = axes.get_xlim()
+        assert low < across.min() < across.max() < high
+        means = [line for line in axes.lines if line.get_marker() not in {"None", ""}]
+        faded = sum(len(line.get_xdata()) for line in means if line.get_alpha() == 0.3)
+        assert faded == (cells["membership"] == "no").sum()
+
+
+@pytest.mark.slow
+def test_of_what_results_chose_there_are_points_alone() -> None:
+    front = sure_front(strewn(5), "results chose them")
+    figure = compose(front, placement="score", of="cells", note="")
+    assert "mean over seeds" in legend_texts(figure)
+    assert not any(
+        segment[0].tolist() != segment[1].tolist()
+        for axes in figure.axes
+        for it in axes.collections
+        if isinstance(it, LineCollection)
+        for segment in it.get_segments()
+    )
+
+
+@pytest.mark.slow
+def test_few_seeds_are_lines_of_their_own_and_many_are_surfaces() -> None:
+    few = compose(front_of(strewn(3)), placement="score", of="cells", note="")
+    many = compose(front_of(strewn(8)), placement="score", of="cells", note="")
+    assert "front of each seed: their spread" in legend_texts(few)
+    for share in (25, 50, 75):
+        assert f"attained by {share} % of seeds" in legend_texts(many)
+    single = compose(front_of(strewn(3)), placement="score", of="trials", note="")
+    for figure, count in ((few, 3), (many, 3), (single, 0)):
+        for axes in figure.axes:
+            lines = [line for line in axes.lines if line.get_gid() == "spread"]
+            assert len(lines) == count
+            assert len({line.get_linestyle() for line in lines}) == (
+                3 if figure is many else count > 0
+            )
+    best = 100 * strewn(3).groupby("seed")["robustness_score"].max()
+    heights = [max(it.get_ydata()) for it in few.axes[0].lines if it.get_gid() == "spread"]
+    assert heights == pytest.approx(best.tolist())
