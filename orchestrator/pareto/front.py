@@ -184,7 +184,7 @@ def extract_front(
     points, signed = points.iloc[best_first], signed[best_first]
     measured = table[is_measured(table, objectives)]
     end, chosen = minimised(reference_point, objectives), _knee(table, points, signed)
-    by_cell, may_be = _cells(table, objectives, keep_collapsed=keep_collapsed)
+    by_cell, may_be = cells_and_part(table, objectives, keep_collapsed=keep_collapsed)
     best = by_cell["on_front"].to_numpy(np.bool_)
     signed_means = minimised(_means(by_cell[best], objectives), objectives)
     return Front(
@@ -252,13 +252,13 @@ def cells(
     has no row was not planned. Without `method` and `seed` no trial is known to be another's
     replicate, and each is a cell.
     """
-    return _cells(table, objectives, keep_collapsed=keep_collapsed)[0]
+    return cells_and_part(table, objectives, keep_collapsed=keep_collapsed)[0]
 
 
-def _cells(
+def cells_and_part(
     table: pd.DataFrame, objectives: Sequence[Objective], *, keep_collapsed: bool
 ) -> tuple[pd.DataFrame, npt.NDArray[np.bool_]]:
-    """Average as `cells` does, and say which of them take part in their front."""
+    """Average as `cells` does, and mark which of the cells take part in their front."""
     settings = settings_columns(table, objectives)
     facts = _facts(table)
     names = [objective.name for objective in objectives]
@@ -280,33 +280,15 @@ def _cells(
         result[f"{name}_std"] = deviations[name]
     if SELECTED in rows:
         result[SELECTED] = is_selected(rows).groupby(cell).any()
-    as_trials = _as_trials(means, result)
+    as_trials = means.assign(
+        status=np.where(result["seeds"] == result["planned"], "done", "incomplete"),
+        collapsed=result[COLLAPSED] == result["seeds"],
+    )
     result["on_front"] = on_front(as_trials, objectives, keep_collapsed=keep_collapsed)
     may_be = takes_part(as_trials, objectives, keep_collapsed=keep_collapsed)
     firsts = rows[~cell.duplicated()].reset_index(drop=True)
     joined = pd.concat([firsts[facts], result, firsts[settings]], axis="columns")
     return joined, may_be.to_numpy(np.bool_)
-
-
-def may_be_on_front(
-    table: pd.DataFrame, objectives: Sequence[Objective], by_cell: pd.DataFrame
-) -> pd.Series[bool]:
-    """Mark the cells of a table, as `cells` has them, that take part in their front."""
-    means = _means(by_cell, objectives)
-    if CONSTANT in table:
-        counted = cell_numbers(table, objectives).where(is_measured(table, objectives))
-        constants = table[CONSTANT].astype(float).groupby(counted).mean()
-        means = means.assign(**{CONSTANT: constants.reindex(by_cell.index)})
-    return takes_part(_as_trials(means, by_cell), objectives, keep_collapsed=False)
-
-
-def _as_trials(means: pd.DataFrame, counts: pd.DataFrame) -> pd.DataFrame:
-    """Return the means of cells as if each were a trial: done where none of its seeds is lacking,
-    collapsed where all of them are."""
-    return means.assign(
-        status=np.where(counts["seeds"] == counts["planned"], "done", "incomplete"),
-        collapsed=counts[COLLAPSED] == counts["seeds"],
-    )
 
 
 def cell_numbers(table: pd.DataFrame, objectives: Sequence[Objective]) -> pd.Series[int]:

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
@@ -21,14 +20,10 @@ from orchestrator.pareto.evenness import evenness
 from orchestrator.pareto.front import Front, settings_columns
 from orchestrator.pareto.held import held
 from orchestrator.pareto.membership import LEVEL, MOST_RESAMPLES, membership, recurrence
-from orchestrator.pareto.resampling import resampled
+from orchestrator.pareto.noise import ends_of, noise_of, reaches_of
 from orchestrator.pareto.scores import Scores, scores_of
 from orchestrator.table.cell_columns import DEVIATION, HIGH, LOW, MEAN, MEMBERSHIP, RECURRENCE
-from orchestrator.table.columns import is_fraction, is_relative
 from orchestrator.table.objectives import minimised
-
-SEED = 0
-"""Of the resamples: equal tables give equal files."""
 
 FEWEST_RESAMPLES = 400
 """Fewest resamples, where cells are many."""
@@ -41,9 +36,6 @@ MOST_CELLS = 2_500
 
 MOST_POINTS, FEWEST_FRONTS = 2**20, 100
 """Points of fronts of more than two objectives, whose volumes are computed one after the other."""
-
-MOST_WEIGHTS = 2**23
-"""Weights of contrasts at once: 64 MB."""
 
 MOST_MODELS = 2**26
 """Most places for models, cells by seeds by objectives: 2 GB."""
@@ -93,7 +85,10 @@ def with_certainty(front: Front, table: pd.DataFrame, answers: Answers | str) ->
             f"of more than {MOST_CELLS:,} cells pairs are not compared" if len(chosen) else NO_CELL
         )
         return _joined(front, replace(facts, why_no_resamples=why), columns)
-    noise = _noise(crossed, scores, chosen)
+    measures = len(scores.reference)
+    count = PAIRS_DRAWN // (len(chosen) ** 2 * measures)
+    count = min(MOST_RESAMPLES, max(FEWEST_RESAMPLES, count))
+    noise = noise_of(crossed, scores, chosen, count=count)
     signs = np.array([objective.sign for objective in front.objectives])
     means = minimised(front.means().iloc[chosen], front.objectives)
     # Only distances count here, and those in the scores' units are neither too large nor too small.
@@ -146,50 +141,14 @@ def _joined(front: Front, facts: Certainty, columns: pd.DataFrame) -> Front:
 
 def _intervals(front: Front, crossed: CrossedMeans, scores: Scores) -> dict[str, Floats]:
     """Ends of intervals around the means of the table, by column; shares stay within 0 and 1."""
-    reaches = _reaches(crossed, scores, len(front.cells)) * scores.scale
+    reaches = reaches_of(crossed, scores, len(front.cells)) * scores.scale
     found: dict[str, Floats] = {}
     for m, objective in enumerate(front.objectives):
         name = objective.name
         mean = front.cells[f"{name}{MEAN}"].to_numpy(np.float64)
-        low, high = mean - reaches[:, m], mean + reaches[:, m]
-        if is_fraction(name) and not is_relative(name):
-            low, high = np.maximum(low, np.minimum(mean, 0)), np.minimum(high, np.maximum(mean, 1))
+        low, high = ends_of(name, mean, reaches[:, m])
         found |= {f"{name}{LOW}": low, f"{name}{HIGH}": high}
     return found
-
-
-def _reaches(crossed: CrossedMeans, scores: Scores, cells: int) -> Floats:
-    """How far intervals (C, M) reach to either side, in the scores' units; NaN without a seed."""
-    reaches = np.full((cells, len(scores.reference)), np.nan)
-    trained = np.flatnonzero(crossed.seeds[:cells] > 0)
-    block = max(1, MOST_WEIGHTS // len(crossed.means))
-    for start in range(0, len(trained), block):
-        some = trained[start : start + block]
-        weights = np.zeros((len(some), len(crossed.means)))
-        weights[np.arange(len(some)), some] = 1.0
-        for origin in set(scores.reference):
-            counted_from = weights.copy()
-            if origin is not None:
-                counted_from[:, origin] -= 1.0
-            _, low, high = crossed.intervals(counted_from, LEVEL)
-            for m in [m for m, it in enumerate(scores.reference) if it == origin]:
-                reaches[some, m] = (high - low)[:, m] / 2
-    return reaches
-
-
-def _noise(
-    crossed: CrossedMeans, scores: Scores, chosen: npt.NDArray[np.int64]
-) -> npt.NDArray[np.float32]:
-    """Draw how the chosen cells' means (B, C, M) would be off, in the scores' units."""
-    measures = len(scores.reference)
-    count = PAIRS_DRAWN // (len(chosen) ** 2 * measures)
-    count = min(MOST_RESAMPLES, max(FEWEST_RESAMPLES, count))
-    moved = resampled(crossed, count=count, seed=SEED) - crossed.means.astype(np.float32)
-    noise = moved[:, chosen]
-    for m, origin in enumerate(scores.reference):
-        if origin is not None:
-            noise[:, :, m] -= moved[:, origin, m][:, None]
-    return noise
 
 
 def _spacing(front: Front) -> Mapping[str, Spacing]:

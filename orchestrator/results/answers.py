@@ -20,7 +20,6 @@ from orchestrator.results.reevaluation import OFF_FRONT
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Store
 from orchestrator.store.files.looks import mapped
-from orchestrator.store.trials.records import Evaluation
 from orchestrator.table.columns import is_of_best, is_relative, of_weights
 from trainer.evaluation.outcomes import Measure, Outcomes
 from trainer.evaluation.suite import Suite
@@ -115,10 +114,9 @@ class _Reader:
         counts_from = {name for name in of_best if planned.is_reference and is_relative(name)}
         last = best = None
         if of_best:
-            its = planned.progress.best
-            best = self._outcomes(planned, None if its is None else its.validation, planned.best)
+            best = outcomes_on(self.images, planned, self.store, self.suite, planned.best)
         if counts_from or len(of_best) < len(self.columns):
-            last = self._outcomes(planned, planned.validation, None)
+            last = outcomes_on(self.images, planned, self.store, self.suite, None)
         of_last, of_its_best = ({} if it is None else it.measures() for it in (last, best))
         found, again = (
             {
@@ -138,21 +136,32 @@ class _Reader:
             of_reference=_stacked(again) if counts_from else None,
         )
 
-    def _outcomes(
-        self, planned: PlannedTrial, validation: Evaluation | None, best: str | None
-    ) -> Outcomes:
-        """Return a trial's outcomes on the images of the table."""
-        try:
-            found = self.store.trial(planned.id).outcomes(self.suite.id, best=best)
-        except ValueError:  # they are of the right size and checksum, and no outcomes
-            found = None
-        if found is None:
-            raise NoAnswersError(f"the bits of {planned.id} are missing or damaged")
-        if self.images == "suite" or validation is None or validation.halves is None:
-            return found
-        if found.steers is None:
-            raise NoAnswersError(f"the bits of {planned.id} do not say which images pick")
-        return found.among(~found.steers)
+
+def outcomes_on(
+    images: Images, planned: PlannedTrial, store: Store, suite: Suite, best: str | None
+) -> Outcomes:
+    """Return a trial's outcomes on the images that a table is of.
+
+    Args:
+        suite: under which it is evaluated on these images.
+        best: settings of validation under which the weights did best; None: of the last epoch's.
+
+    Raises:
+        NoAnswersError: its bits are missing or damaged, or it is not known which of them pick.
+    """
+    its = None if best is None else planned.progress.best
+    validation = planned.validation if its is None else its.validation
+    try:
+        found = store.trial(planned.id).outcomes(suite.id, best=best)
+    except ValueError:  # they are of the right size and checksum, and no outcomes
+        found = None
+    if found is None:
+        raise NoAnswersError(f"the bits of {planned.id} are missing or damaged")
+    if images == "suite" or validation is None or validation.halves is None:
+        return found
+    if found.steers is None:
+        raise NoAnswersError(f"the bits of {planned.id} do not say which images pick")
+    return found.among(~found.steers)
 
 
 def _measure_of(column: str) -> tuple[str, int]:

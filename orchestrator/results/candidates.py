@@ -15,8 +15,7 @@ import pandas as pd
 from orchestrator.pareto.eligibility import is_measured
 from orchestrator.pareto.front import (
     cell_numbers,
-    cells,
-    may_be_on_front,
+    cells_and_part,
     settings_columns,
     settings_of,
 )
@@ -86,8 +85,7 @@ class Candidates:
         Raises:
             PickError: there is none.
         """
-        averages = cells(table, objectives, keep_collapsed=False)
-        may_be = may_be_on_front(table, objectives, averages).to_numpy(bool)
+        averages, may_be = cells_and_part(table, objectives, keep_collapsed=False)
         if not may_be.any():
             raise PickError(
                 f"a model must be of a cell with a result of every seed on the images that pick, "

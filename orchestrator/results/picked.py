@@ -13,18 +13,21 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from orchestrator.pareto.crossed import crossed_means
 from orchestrator.pareto.eligibility import is_collapsed, is_measured
+from orchestrator.pareto.noise import noise_of
 from orchestrator.pareto.picking import Rule, Scale
-from orchestrator.pareto.resampling import resampled
+from orchestrator.pareto.scores import scores_of
+from orchestrator.pareto.sure_front import ONE_SEED
 from orchestrator.plan.manifest import read_manifest
 from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.plan.planned_trial import PlannedTrial
+from orchestrator.results.answers import answers
 from orchestrator.results.candidates import Candidates, CellName, Wish
 from orchestrator.results.choice import Choice, choice
 from orchestrator.results.confirmation import Confirmed, confirmed, confirmed_images
-from orchestrator.results.image_scores import OutcomeReader, crossed
 from orchestrator.results.images import Images, is_confirmed, picking_images
-from orchestrator.results.model_numbers import ONE_SEED, Numbers, numbers_of
+from orchestrator.results.model_numbers import Numbers, numbers_of
 from orchestrator.results.shown import shown_images
 from orchestrator.results.trials_table import choosing_table, table_on
 from orchestrator.spec.arguments import command
@@ -34,8 +37,8 @@ from orchestrator.store.files.by_url import open_files
 from orchestrator.store.records.layout import TrialFolder
 from orchestrator.store.records.read_only import only_read
 from orchestrator.store.trials.result import published
-from orchestrator.table.columns import WeightsName
-from orchestrator.table.objectives import minimised
+from orchestrator.table.columns import WeightsName, direction_of
+from orchestrator.table.objectives import Objective, minimised
 
 RESAMPLES = 1_000
 """Resamples that tell how sure a choice is: a share of a half is then off by 1.6 points."""
@@ -108,12 +111,6 @@ class _Trainings:
     images: Images
     cells: tuple[tuple[PlannedTrial, ...], ...]  # the picked one first
 
-    @property
-    def references(self) -> tuple[PlannedTrial, ...]:
-        """The standard trials that scores are taken against."""
-        trials = self.plan.trials
-        return tuple(it for it in trials if it.is_reference and it.status == "done")
-
 
 @dataclass(frozen=True, kw_only=True)
 class _Median:
@@ -169,13 +166,7 @@ def pick_model(spec: SweepSpec, wish: Wish) -> Picked:
             },
             runner_up=None if other is None else candidates.name(other),
             runner_up_values={} if other is None else candidates.values(other),
-            sureness=_sureness(
-                candidates,
-                rule,
-                (at, other),
-                trials=own,
-                reader=OutcomeReader.of(spec, store, picks),
-            ),
+            sureness=_sureness(spec, plan, candidates, rule, (at, other), store=store, picks=picks),
             chosen=choice(spec, plan, files, images, counts_reads=False),
             confirmed=confirmed(spec, plan, files, fresh_images),
             is_fresh=trainings is fresh,
@@ -184,11 +175,12 @@ def pick_model(spec: SweepSpec, wish: Wish) -> Picked:
             collapsed=median.collapsed,
             is_held_back=trainings.images != "suite" and spec.suite.split == "test",
             numbers=numbers_of(
-                median.planned,
+                spec,
+                trainings.plan,
                 trainings.cells,
-                trainings.references,
-                table_on(spec, trainings.plan, trainings.images),
-                OutcomeReader.of(spec, store, trainings.images),
+                median.planned,
+                store=store,
+                images=trainings.images,
             ),
             weights=_kept(median.planned, spec.policy.weights, files),
         )
@@ -244,38 +236,49 @@ def _median(
 
 
 def _sureness(
+    spec: SweepSpec,
+    plan: Plan,
     candidates: Candidates,
     rule: Rule,
     places: tuple[int, int | None],
     *,
-    trials: _Trainings,
-    reader: OutcomeReader,
+    store: Store,
+    picks: Images,
 ) -> Sureness:
     """Choose again, by the same rule, on resamples of the images that pick and of the seeds."""
-    by_id = {planned.id: planned for planned in trials.plan.trials}
-    cells = [[by_id[it] for it in candidates.trials(at)] for at in range(len(candidates))]
-    if max(map(len, cells)) < 2:
-        return Sureness(why=ONE_SEED)
-    names = [it.name for it in candidates.objectives]
     limits = [it.column for it in rule.limits]
-    columns = list(dict.fromkeys([*names, *limits]))
-    try:
-        found = crossed(cells, trials.references, columns, candidates.table, reader)
-    except ValueError as error:
-        return Sureness(why=str(error))
-    drawn = found.of_columns(resampled(found.means, count=RESAMPLES, seed=0))
-    signs = np.array([it.sign for it in candidates.objectives], dtype=np.float32)
+    names = [it.name for it in candidates.objectives]
+    asked = [*candidates.objectives]
+    asked += [
+        Objective(it, direction)
+        for it in dict.fromkeys(limits)
+        if it not in names and (direction := direction_of(it)) is not None
+    ]
+    columns = [it.name for it in asked]
+    means = candidates.means(columns)
+    if not np.isfinite(means).all():
+        missing = columns[int((~np.isfinite(means)).any(axis=0).argmax())]
+        return Sureness(why=f"not every cell has a number in {missing}")
+    known = answers(spec, plan, store, picks, columns)
+    if isinstance(known, str):
+        return Sureness(why=known)
+    if not (candidates.averages["seeds"] >= 2).any():
+        return Sureness(why=ONE_SEED)
+    scores = scores_of(candidates.table, asked, known)
+    crossed = crossed_means(scores.array)
+    chosen = candidates.averages.index.to_numpy(np.int64)
+    drawn = means + noise_of(crossed, scores, chosen, count=RESAMPLES) * scores.scale
+    signs = np.array([it.sign for it in candidates.objectives])
     shares = rule.recurrence(
-        drawn[:, :, [columns.index(it) for it in names]] * signs,
-        drawn[:, :, [columns.index(it) for it in limits]],
+        drawn[:, :, : len(names)] * signs, drawn[:, :, [columns.index(it) for it in limits]]
     )
     at, other = places
     return Sureness(
         share=float(shares[at]),
         runner_up=None if other is None else float(shares[other]),
         none=max(0.0, round(1 - float(shares.sum()), 9)),
-        over=found.noise,
-        why=found.without_images,
+        over="seeds and images" if crossed.knows_images else "seeds alone",
+        why="; ".join(filter(None, (scores.why_no_images, scores.why_no_reference))),
     )
 
 
