@@ -145,28 +145,45 @@ class Trial(_Which):
     )
 
     def content(self) -> dict[str, Any]:
-        """Return all that determines the result, with kinds and versions of attacks and method."""
-        return super().content() | {
+        """Return all that determines the result, with kinds and versions of attacks and method.
+        What validation looks at is not in it: the weights that a training ends with do not depend
+        on that."""
+        content = super().content() | {
             "semantics": SEMANTICS,
             "method": described(METHODS, self.method),
             "attacks": {label: described(ATTACKS, a) for label, a in self.attacks.items()},
-            "validation_attacks": {
-                label: described(ATTACKS, a) for label, a in self.validation_attacks.items()
-            },
+        }
+        del content["validation"], content["validation_attacks"]
+        return content
+
+    def content_with_validation(self) -> dict[str, Any]:
+        """Return the content and what validation looks at beside it, by which rows are made: what
+        the content was before validation left it."""
+        return self.content() | {
+            "validation": self.validation.content(),
+            "validation_attacks": self._described_validation_attacks(),
         }
 
-    @property
-    def validation_id(self) -> str:
-        """Name of what is measured after epochs, when and on how many images: `v` and 16
-        hexadecimal digits. Rows, what is chosen by them and where they end a trial are by it."""
-        content = self.validation.content()
-        attacks = {label: described(ATTACKS, a) for label, a in self.validation_attacks.items()}
-        return content_id("v", content | {"attacks": attacks})
+    def _described_validation_attacks(self) -> dict[str, Any]:
+        return {label: described(ATTACKS, a) for label, a in self.validation_attacks.items()}
 
     @property
     def id(self) -> str:
         """Name of the trial in the store: `t` and 16 hexadecimal digits."""
         return content_id("t", self.content())
+
+    @property
+    def earlier_id(self) -> str:
+        """Its name of before, when what validation looks at was in its content. Its parents must be
+        named so, too."""
+        return content_id("t", self.content_with_validation())
+
+    @property
+    def validation_id(self) -> str:
+        """Name of what is measured after epochs, when and on how many images: `v` and 16
+        hexadecimal digits. Rows, what is chosen by them and where they end a trial are by it."""
+        attacks = self._described_validation_attacks()
+        return content_id("v", self.validation.content() | {"attacks": attacks})
 
     @property
     def parents(self) -> tuple[str, ...]:
@@ -190,9 +207,10 @@ class Trial(_Which):
         """Name of the trials that differ in their length alone: `f` and 16 hexadecimal digits.
 
         A longer one may go on from a shorter one's last checkpoint where, and only where,
-        `training.optimiser.is_constant`.
+        `training.optimiser.is_constant`. It takes over that one's rows, and so validation looks at
+        the same in both.
         """
-        content = self.content()
+        content = self.content_with_validation()
         training = {key: part for key, part in content["training"].items() if key != "epochs"}
         return content_id("f", content | {"training": training})
 

@@ -162,7 +162,8 @@ def stored_weights(storage: str, trial_id: str) -> Path:
     """Find the weights of a trial in a sweep's storage, which must be a folder.
 
     `trials/<id>/result.json` names the attempt whose weights count, and they lie in
-    `trials/<id>/attempts/<attempt, six digits>/weights.pt`.
+    `trials/<id>/attempts/<attempt, six digits>/weights.pt`. The folder of a trial of before has the
+    id that it had then, and a file `earlier/<id>-<id then>-...` says so.
 
     Raises:
         BadInput: no folder, no such trial in it, or one without weights.
@@ -176,7 +177,11 @@ def stored_weights(storage: str, trial_id: str) -> Path:
     if not re.fullmatch(r"t[0-9a-f]{16}", trial_id):
         rule = "must be the id of a trial, t and 16 hexadecimal digits, beside --storage"
         raise BadInput(Problem("TRIAL_ID", "", f"{rule}, got {shown(trial_id)}"))
-    folder = Path(storage).expanduser() / "trials" / trial_id
+    root = Path(storage).expanduser()
+    earlier = re.compile(rf"{trial_id}-(t[0-9a-f]{{16}})-v[0-9a-f]{{16}}")
+    names = (path.name for path in root.glob("earlier/*"))
+    named = filter(None, map(earlier.fullmatch, names))
+    folder = root / "trials" / next((it[1] for it in named), trial_id)
     result = folder / "result.json"
     try:
         attempt = int(json.loads(result.read_bytes())["record"]["attempt"])

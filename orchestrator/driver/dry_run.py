@@ -63,9 +63,10 @@ def show_plan(
     """
     place = open_files(spec.storage)
     check_storage(place, spec.document)
-    with only_read(place) as files:
+    with only_read(place) as looked:
+        store = Store(looked)
+        files = store.files
         data = _DataHere(files, spec)
-        store = Store(files)
         checked = ready(
             spec,
             store,

@@ -10,9 +10,11 @@ from orchestrator.costs.budget import Meter
 from orchestrator.driver.order_relay import OrderRelay
 from orchestrator.spec.policy import Policy
 from orchestrator.store import Files
+from orchestrator.store.housekeeping.membership import all_sweeps
 from orchestrator.store.leases.lease import Lease
-from orchestrator.store.records.version import enter
-from orchestrator.store.sweeps.starts import begun
+from orchestrator.store.records.version import VERSION, enter, version_of
+from orchestrator.store.sweeps.starts import begun, wait_for_starts
+from orchestrator.store.trials.present_files import present
 from trainer.training.signals import Requests
 
 
@@ -49,12 +51,14 @@ def held(
         address: that of the cluster on which it runs; None: this machine.
 
     Raises:
-        HeldError: another start is running the sweep.
+        HeldError: another start is running the sweep, or any in a store of the version before.
+        ChangedError: somebody else has worked on such a store meanwhile.
     """
     relay = OrderRelay(
         direct, sweep, requests=requests, budget=policy.budget, meter=meter, resume=resume
     )
     enter(files)
+    _keep_ids(files, lasts=policy.lease)
     with begun(
         files,
         direct,
@@ -66,3 +70,12 @@ def held(
     ) as lease:
         relay.look_at_budget(lease)
         yield Hold(lease=lease, relay=relay, meter=meter, requests=requests)
+
+
+def _keep_ids(files: Files, *, lasts: float) -> None:
+    """Keep under which ids the trials of before are; in a store of the version before once all its
+    starts are over, which go on by the earlier ids."""
+    if version_of(files) != VERSION:
+        for sweep in all_sweeps(files):
+            wait_for_starts(files, sweep, lasts=lasts)
+    present(files).ids.keep()

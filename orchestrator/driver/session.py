@@ -121,7 +121,9 @@ def start(
             announce(spec.name, plan, pending, console, covered=coverage(spec, plan))
             site.start()
         claims = RunClaims(direct, spec.name, hold.lease.folder)
-        tracker = open_tracker(spec.tracking, spec.storage, spec.name, claims.is_ours)
+        tracker = open_tracker(
+            spec.tracking, spec.storage, spec.name, claims.is_ours, store.ids.present
+        )
         if is_to_run and not hold.relay.is_stopped():
             run(
                 spec,

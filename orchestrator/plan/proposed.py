@@ -25,7 +25,7 @@ def search_id(spec: SweepSpec) -> str:
     methods = {
         label: {
             "axes": {key: axis.content for key, axis in method.axes.items()},
-            "lowest": spec.space.cell(method, method.lowest).trial.content(),
+            "lowest": spec.space.cell(method, method.lowest).content_with_validation,
         }
         for label, method in spec.space.methods.items()
     }

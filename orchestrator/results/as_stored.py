@@ -93,9 +93,10 @@ def stored_results(
         BadInput: no start found the data and they are not here, so that trials cannot be named; or
             no start has shown a complete confirmation, whose table it is to be.
     """
-    with only_read(open_files(spec.storage)) as files:
+    with only_read(open_files(spec.storage)) as looked:
+        store = Store(looked)
+        files = store.files
         known = read_manifest(files, spec)
-        store = Store(files)
         plan = make_plan(spec, store, fingerprint_of=known.fingerprint, settled=known.settled)
         images = shown_images(spec, plan, files)
         chosen = choice(spec, plan, files, images, counts_reads=True)

@@ -25,7 +25,7 @@ def read_cells(
     cells: dict[str, Cell] = {}
     for cell in read:
         for each in (*cell.ancestors, cell):
-            cells.setdefault(each.id, each)
+            _refuse_other_validation(document, each, cells.setdefault(each.id, each))
     first, *others = cells.values()
     if any((cell.method, cell.settings) == (REFERENCE, first.settings) for cell in others):
         raise document.fail(
@@ -34,6 +34,19 @@ def read_cells(
             "another one needs another name, such as short: {method: standard, ...}",
         )
     return tuple(cells.values())
+
+
+def _refuse_other_validation(document: Document, cell: Cell, known: Cell) -> None:
+    """Refuse a cell that is the same trials as a known one, and looks at something else."""
+    if cell.trial.validation_id == known.trial.validation_id:
+        return
+    other = known.method
+    than = f"another cell of {other}" if other == cell.method else f"one of {other}"
+    raise document.fail(
+        f"methods.{cell.method}",
+        f"must look at the same in validation as {than}, since their trials are the same: what is "
+        f"looked at changes no weights; give validation for the whole sweep",
+    )
 
 
 def check_starts(document: Document, cells: Iterable[Cell], *, known: Iterable[Cell]) -> None:

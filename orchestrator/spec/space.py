@@ -24,6 +24,7 @@ from trainer.config import Replay, Start, Trial, read_trial
 from trainer.data.published import examples_trained
 from trainer.input.document import Document
 from trainer.input.problems import BadInput, Problem
+from trainer.input.settings import content_id
 from trainer.input.yaml_nodes import Plain
 from trainer.training.passes_ahead import most_passes_of_training, within_cap
 
@@ -59,6 +60,18 @@ class Cell:
     def id(self) -> str:
         """Name of the cell, equal where all that its trials share is."""
         return self.trial.id
+
+    @cached_property
+    def content_with_validation(self) -> dict[str, Any]:
+        """All that its trials share, what validation looks at among it, and likewise of its
+        parents: by which searches are named."""
+        named = {}
+        for key, parent in (("start", self.start), ("replay", self.replayed)):
+            own = getattr(self.trial, key)
+            if parent is not None and own is not None:
+                before = content_id("t", parent.content_with_validation)
+                named[key] = own.model_copy(update={"trial": before})
+        return self.trial.model_copy(update=named).content_with_validation()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,6 +27,7 @@ from orchestrator.status.display import MOST_ROWS, chosen, columns, hidden, stor
 from orchestrator.status.live import keep_watching
 from orchestrator.status.observer import Observer, SweepSnapshot
 from orchestrator.status.trial_story import matching, story
+from orchestrator.store import Store
 from orchestrator.store.files.by_url import open_files
 from orchestrator.store.records.read_only import ReadOnly, only_read
 from orchestrator.store.sweeps.starts import all_starts
@@ -73,7 +74,7 @@ def main(
                 spec, observer, snapshot, damaged=files.damaged, rest=rest, console=console
             )
         elif why is not None:
-            _tell(spec, snapshot, files, why, console=console, as_json=as_json)
+            _tell(spec, snapshot, observer.store, why, console=console, as_json=as_json)
         elif as_json:
             trials = observer.trials(snapshot, snapshot.plan.every)
             record = snapshot.record(spec, trials)
@@ -126,13 +127,13 @@ def _say_that_nothing_is_there(spec: SweepSpec, console: Console, *, as_json: bo
 def _tell(
     spec: SweepSpec,
     snapshot: SweepSnapshot,
-    files: ReadOnly,
+    store: Store,
     prefix: str,
     *,
     console: Console,
     as_json: bool,
 ) -> None:
-    found = matching(snapshot.plan.every, prefix)
+    found = matching(snapshot.plan.every, prefix, store.ids)
     if len(found) != 1:
         ids = ", ".join(planned.id for planned in found[:5]) or "none"
         raise BadInput(
@@ -143,7 +144,7 @@ def _tell(
                 f"{prefix!r}; that begin so: {ids}{', ...' if len(found) > 5 else ''}",
             )
         )
-    its_story = story(spec, snapshot, found[0], files)
+    its_story = story(spec, snapshot, found[0], store)
     if as_json:
         print_json(its_story.record())
     else:

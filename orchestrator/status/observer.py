@@ -147,8 +147,8 @@ class Observer:
     def __init__(self, spec: SweepSpec, files: Files) -> None:
         """Read nothing yet. `files` should be opened so that they cannot be changed."""
         self._spec = spec
-        self._files = files
-        self._store = Store(files)
+        self.store = Store(files)
+        self._files = self.store.files
         self._plan: Plan | None = None
         self._weighed, self._weight = -math.inf, 0
 
@@ -163,13 +163,13 @@ class Observer:
         if self._plan is None:
             known = read_manifest(files, spec)
             plan = make_plan(
-                spec, self._store, fingerprint_of=known.fingerprint, settled=known.settled
+                spec, self.store, fingerprint_of=known.fingerprint, settled=known.settled
             )
         else:
-            plan = refreshed(self._plan, self._store, spec)
+            plan = refreshed(self._plan, self.store, spec)
             fresh = since(spec, files, plan.proposals)
-            plan = grown_as_known(plan, spec, self._store, fresh)
-            plan = confirmed_by_now(plan, spec, self._store)
+            plan = grown_as_known(plan, spec, self.store, fresh)
+            plan = confirmed_by_now(plan, spec, self.store)
         self._plan = plan
         starts = all_starts(files, spec.name)
         used = usage(starts)
@@ -238,7 +238,7 @@ class Observer:
             return result.seconds + sum(each.seconds for each in planned.evaluations)
         if lease is None or lease.number == 1:
             return 0.0 if lease is None else lease.seconds
-        return sum(attempt.seconds for attempt in self._store.trial(planned.id).past_attempts())
+        return sum(attempt.seconds for attempt in self.store.trial(planned.id).past_attempts())
 
     def _weigh(self) -> int | None:
         """Bytes in the storage, counted now and then; None where the budget does not cap them."""

@@ -13,6 +13,7 @@ from orchestrator.status.observer import SweepSnapshot, silent_since
 from orchestrator.store import Failure, FailureKind, Files, Store
 from orchestrator.store.leases.lease import LeaseState
 from orchestrator.store.records.layout import AttemptFolder, TrialFolder
+from orchestrator.store.trials.present_ids import PresentIds
 from orchestrator.store.trials.records import Predecessor
 
 REMEDIES: Mapping[FailureKind, str] = {
@@ -66,24 +67,30 @@ class Story:
         return {**vars(self), "failure": failure, "attempts": attempts, "next": list(self.next)}
 
 
-def matching(trials: Sequence[PlannedTrial], prefix: str) -> list[PlannedTrial]:
-    """Return the trials whose ids begin with `prefix`; one alone where it is a whole id."""
-    whole = [planned for planned in trials if planned.id == prefix]
-    return whole or [planned for planned in trials if planned.id.startswith(prefix)]
+def matching(trials: Sequence[PlannedTrial], prefix: str, ids: PresentIds) -> list[PlannedTrial]:
+    """Return the trials whose ids, those of now or of before, begin with `prefix`; one alone where
+    it is a whole id."""
+    whole = [planned for planned in trials if planned.id == ids.present(prefix)]
+    return whole or [
+        planned
+        for planned in trials
+        if planned.id.startswith(prefix) or ids.folder(planned.id).startswith(prefix)
+    ]
 
 
-def story(spec: SweepSpec, snapshot: SweepSnapshot, planned: PlannedTrial, files: Files) -> Story:
+def story(spec: SweepSpec, snapshot: SweepSnapshot, planned: PlannedTrial, store: Store) -> Story:
     """Tell the story of a trial of the sweep's plan; its attempts and failure are read now."""
-    stored = Store(files).trial(planned.id)
+    stored, files = store.trial(planned.id), store.files
     past = stored.past_attempts()
     trial = planned.trial
     last_steps = AttemptFolder(past[-1].folder).last_steps if past else ""
+    has_last_steps = last_steps and files.read(last_steps) is not None
     return Story(
         trial_id=planned.id,
         title=planned.title,
         what=f"{trial.data.name}, {trial.model.name}, {planned.title}, {trial.training.epochs} "
         f"epochs; {'a reference of the scores' if planned.is_reference else 'scored'}",
-        folder=f"{files.url}/{TrialFolder.of(planned.id).path}",
+        folder=f"{files.url}/{files.place(TrialFolder.of(planned.id).path)}",
         status=planned.status,
         attempts=tuple(
             AttemptStory(
@@ -99,7 +106,7 @@ def story(spec: SweepSpec, snapshot: SweepSnapshot, planned: PlannedTrial, files
         ),
         failure=planned.progress.failure,
         pruned=str(planned.pruning) if planned.status == "pruned" else None,
-        last_steps=f"{files.url}/{last_steps}" if last_steps and files.read(last_steps) else None,
+        last_steps=f"{files.url}/{files.place(last_steps)}" if has_last_steps else None,
         next=tuple(_next(spec, snapshot, planned)),
     )
 

@@ -10,6 +10,7 @@ from orchestrator.store.files.contract import Files
 from orchestrator.store.files.local import LocalFiles
 from orchestrator.store.leases.records import FailureKind
 from orchestrator.store.trials.attempt import Attempt
+from orchestrator.store.trials.present_files import PresentFiles, present
 from orchestrator.store.trials.progress import Failure, Progress
 from orchestrator.store.trials.stored_trial import StoredTrial
 
@@ -29,14 +30,16 @@ class Store:
     """Trials by id, in `files`."""
 
     def __init__(self, files: Files, direct: Files | None = None) -> None:
-        """Open a store over a file layer.
+        """Open a store over a file layer. Its own `files` name trials by their present ids.
 
         Args:
             direct: the same files for signs of life, which must not wait where `files` does.
         """
-        self.files = files
-        self._direct = direct or files
+        self.files = present(files)
+        self.ids = self.files.ids
+        self._direct = self.files if direct is None else PresentFiles(direct, self.ids)
 
     def trial(self, trial_id: str) -> StoredTrial:
-        """Return the trial's place, whether or not anything is in it."""
-        return StoredTrial(self.files, trial_id, self._direct)
+        """Return the place of the trial of an id, or that had it before, whether or not anything is
+        in it."""
+        return StoredTrial(self.files, self.ids.present(trial_id), self._direct)

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.exit_codes import exit_codes
+from orchestrator.store import Store
 from orchestrator.store.files.by_url import open_files
 from orchestrator.store.files.contract import Files, UnreachableError
 from orchestrator.store.housekeeping.collection import remove, survey
@@ -119,7 +120,7 @@ def collect_garbage(
 
 
 def _opened(storage: str) -> Files:
-    """Return the files of a storage.
+    """Return the files of a storage, under the ids that its trials have now.
 
     Raises:
         InputError: it is none that a sweep has made, or does not answer.
@@ -131,7 +132,7 @@ def _opened(storage: str) -> Files:
         raise InputError(str(error)) from error
     if not is_made:
         raise VersionError(f"storage must be one that a sweep has made, got {files.url}")
-    return files
+    return Store(files).files
 
 
 def _bar(count: int) -> AbstractContextManager[Bar]:

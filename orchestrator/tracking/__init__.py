@@ -51,14 +51,20 @@ def tracking_uri(tracking: str, storage: str) -> str:
 
 
 def open_tracker(
-    tracking: str, storage: str, sweep: str, is_ours: Callable[[str], bool]
+    tracking: str,
+    storage: str,
+    sweep: str,
+    is_ours: Callable[[str], bool],
+    present_id: Callable[[str], str] = str,
 ) -> Tracker:
     """Open the tracker of a sweep; it connects in the background.
 
     Args:
         is_ours: whether this process is to make a run that is not there yet, by its key.
+        present_id: gives the id that a trial has now, by one that its run may have of before.
     """
     if tracking == OFF:
         return NoTracker()
     artifacts = Path(storage) / "mlflow-artifacts" if tracking == EMBEDDED else None
-    return MlflowTracker(tracking_uri(tracking, storage), sweep, artifacts, is_ours)
+    uri = tracking_uri(tracking, storage)
+    return MlflowTracker(uri, sweep, artifacts, is_ours, present_id)

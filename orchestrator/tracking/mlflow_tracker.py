@@ -65,7 +65,12 @@ class MlflowTracker(Tracker):
     """Sends what happens in a sweep to an MLflow store or server."""
 
     def __init__(
-        self, uri: str, sweep: str, artifacts: Path | None, is_ours: Callable[[str], bool]
+        self,
+        uri: str,
+        sweep: str,
+        artifacts: Path | None,
+        is_ours: Callable[[str], bool],
+        present_id: Callable[[str], str],
     ) -> None:
         """Begin to send at once, in the background.
 
@@ -75,11 +80,13 @@ class MlflowTracker(Tracker):
             artifacts: where a new experiment keeps files; None: as the server decides.
             is_ours: whether this process is to make a run that is not there yet, by its key: it
                 is another's while one that claimed it first still runs.
+            present_id: gives the id that a trial has now, by one that its run may have of before.
         """
         self._uri = uri
         self._sweep = sweep
         self._artifacts = artifacts
         self._is_ours = is_ours
+        self._present_id = present_id
         self._tasks: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._is_incomplete = False
         self._failures = 0  # one after the other
@@ -113,7 +120,8 @@ class MlflowTracker(Tracker):
     def _tell_whole(self, trial: TrackedTrial, told: str) -> None:
         run = self._run_of(trial)
         rows = trial.rows()
-        self._log_params(run.id, trial.params)
+        if not run.is_of_before:  # which has them, ids of before among them: none ever changes
+            self._log_params(run.id, trial.params)
         self._log_rows(run.id, rows)
         self._log_scores(run.id, trial.scores, rows)
         told_of = dict.fromkeys(name for row in rows for name in row)
@@ -193,7 +201,8 @@ class MlflowTracker(Tracker):
                 if SWEEP_TAG in run.data.tags:
                     parent = run.info.run_id
                 elif trial_id := run.data.tags.get(TRIAL_TAG):
-                    self._runs[trial_id] = _Known.of(run)
+                    known = self._runs[self._present_id(trial_id)] = _Known.of(run)
+                    known.is_of_before = self._present_id(trial_id) != trial_id
             token = page.token
             if not token:
                 break
@@ -322,6 +331,7 @@ class _Known:
     parent: str | None
     told: str
     is_pruned: bool
+    is_of_before: bool = False  # under an id that the trial had before
 
     @classmethod
     def of(cls, run: Run) -> _Known:

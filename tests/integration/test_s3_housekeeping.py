@@ -59,7 +59,7 @@ def found_in(files: Files) -> list[Finding]:
 
 
 def test_housekeeping_comes_to_the_same_as_in_a_folder(spec: SweepSpec, bucket: Files) -> None:
-    folder = store_of(spec).files
+    folder = store_of(spec).files.under
     assert isinstance(folder, LocalFiles)
     first, second = (f"trials/{planned.id}" for planned in make_plan(spec, store_of(spec)).trials)
     for files in (folder, bucket):

@@ -35,9 +35,9 @@ evaluation: {pgd: {ladder: [1, 2]}, flow: null, rt: null, examples: 40}
 def files(read: Read, store: Store) -> LocalFiles:
     """The storage of a sweep that was started once and is over."""
     read(SWEEP)
-    assert isinstance(store.files, LocalFiles)
+    assert isinstance(store.files.under, LocalFiles)
     started(store.files)
-    return store.files
+    return store.files.under
 
 
 def started(files: LocalFiles, name: str = "sweep", **more: Any) -> None:

@@ -32,6 +32,7 @@ from orchestrator.store.records.layout import (
     by_folder,
 )
 from orchestrator.store.records.read_only import ReadOnly
+from orchestrator.store.trials.present_files import present
 from orchestrator.store.trials.records import Description
 from orchestrator.store.trials.result import trained_facts
 from trainer.input.problems import InputError
@@ -97,8 +98,14 @@ def remove(files: Files, garbage: Iterable[Garbage]) -> Iterator[Garbage]:
             files.remove(item.name)
             kinds.add(item.kind)
             yield item
-        if GarbageKind.UNREFERENCED in kinds and isinstance(files, LocalFiles):
-            files.remove_empty_folders(place)
+        if GarbageKind.UNREFERENCED in kinds and (local := _folder_of(files)) is not None:
+            local.remove_empty_folders(present(files).place(place))
+
+
+def _folder_of(files: Files) -> LocalFiles | None:
+    """Return the folder in which files lie; None where that is a bucket."""
+    under = present(files).under
+    return under if isinstance(under, LocalFiles) else None
 
 
 def _turn(item: Garbage) -> tuple[str, int, bool, str]:
@@ -197,8 +204,10 @@ def _of_root(files: Files) -> Iterator[Garbage]:
         if name.endswith(".damaged"):
             size = len(files.read(name) or b"")
             yield Garbage(name=name, bytes=size, kind=GarbageKind.DAMAGED, place="")
-    if isinstance(files, LocalFiles):
-        for name, size in files.unfinished(UNFINISHED_SECONDS).items():
+    if (local := _folder_of(files)) is not None:
+        shown = present(files).shown
+        unfinished = local.unfinished(UNFINISHED_SECONDS)
+        for name, size in ((shown(name), size) for name, size in unfinished.items()):
             folder, *rest = name.split("/")
             is_owned = folder in {TRIALS, SWEEPS} and len(rest) > 1
             place = f"{folder}/{rest[0]}" if is_owned else ""

@@ -18,6 +18,7 @@
     trials/<id>/evaluations/<suite id>.json      accuracies, and the attempt that has their bits
     trials/<id>/best/<validation id>/            the same three of the best weights
     families/<family>/EEEEEE-<id>                trials that differ in their length alone
+    earlier/<id>-<earlier id>-<validation>       trials of before, in folders of their earlier ids
     sweeps/<name>/                               tables, pictures, the resolved spec, and
         plan.json                                its trials, as its last start found them
         precision.json                           what its `precision: auto` was decided to be
@@ -42,6 +43,9 @@ from enum import StrEnum
 
 TRIALS, SWEEPS, FAMILIES = "trials", "sweeps", "families"
 """Folders of the store, with a folder for each trial, each sweep and each family of trials."""
+
+EARLIER = "earlier"
+"""Folder of the store with the ids that trials had before: see `store.trials.present_ids`."""
 
 
 @dataclass(frozen=True)
@@ -250,6 +254,11 @@ class FileKind(StrEnum):
     OUTCOMES = rf"trials/(?P<trial>[^/]+)/attempts/\d{{6}}/{_BEST}outcomes/(?P<suite>[^/]+)\.npz"
     LAST_STEPS = r"trials/[^/]+/attempts/\d{6}/last_steps\.jsonl"
     MEMBER = r"families/(?P<family>[^/]+)/(?P<epochs>\d{6})-(?P<trial>[^/]+)"
+    EARLIER = (
+        r"earlier/(?P<trial>t[0-9a-f]{16})-(?P<earlier>t[0-9a-f]{16})-"
+        r"(?P<validation>v[0-9a-f]{16})(?P<other>-other)?"
+    )
+    UNKNOWN_EARLIER = r"earlier/unknown-(?P<earlier>t[0-9a-f]{16})"
 
     def match(self, name: str) -> re.Match[str] | None:
         """Take a file's name apart; None where it is of another kind."""

@@ -18,21 +18,21 @@ class ReadOnly:
 
     def __init__(self, files: Files) -> None:
         """View `files`."""
-        self._files = files
+        self.under = files
         self.damaged: set[str] = set()
 
     @property
     def url(self) -> str:
-        return self._files.url
+        return self.under.url
 
     def read(self, name: str) -> bytes | None:
-        return self._files.read(name)
+        return self.under.read(name)
 
     def names(self, folder: str) -> list[str]:
-        return self._files.names(folder)
+        return self.under.names(folder)
 
     def sizes(self, folder: str) -> dict[str, int]:
-        return self._files.sizes(folder)
+        return self.under.sizes(folder)
 
     def write(self, name: str, data: bytes) -> None:
         raise _refused(name)

@@ -4,7 +4,10 @@
     store.json.copy    the same bytes, from which a damaged or lost mark is made again
 
 A mark that cannot be read would lock everybody out of all results; the copy makes sure that one
-damaged file never does. The versions: 1 had no mark; 2 is this one.
+damaged file never does. The versions: 1 had no mark; in 2 the ids of trials had in them what
+validation looks at; 3 is this one. A store of version 2 is read as it is, and is of version 3 once
+it is kept which of its trials are which now (see `orchestrator.store.trials.present_ids`): nobody
+who goes by the earlier ids alone is to train them again in it.
 """
 
 from __future__ import annotations
@@ -21,7 +24,9 @@ from trainer.input.problems import InputError
 
 logger = logging.getLogger(__name__)
 
-VERSION = 2
+VERSION, EARLIEST = 3, 2
+"""Version of a store that is made now, and the earliest one that is read."""
+
 COPY = f"{MARK}.copy"
 
 _NAME = "pareto-robustness-sweep"
@@ -32,7 +37,7 @@ class VersionError(InputError):
 
 
 def enter(files: Files) -> None:
-    """Check that the place is a store of this version, or make one where it is empty.
+    """Check that the place is a store that this version reads, or make one where it is empty.
 
     Raises:
         VersionError: it is neither.
@@ -50,7 +55,7 @@ def enter(files: Files) -> None:
 
 
 def look(files: Files) -> bool:
-    """Whether a store of this version is there; writes nothing.
+    """Whether a store that this version reads is there; writes nothing.
 
     Raises:
         VersionError: something else is.
@@ -63,6 +68,18 @@ def look(files: Files) -> bool:
     return True
 
 
+def version_of(files: Files) -> int | None:
+    """Return a store's version; None where there is none, or none that is read here."""
+    versions = [_version_in(data) for data in (files.read(MARK), files.read(COPY)) if data]
+    return next((it for it in versions if it is not None), None)
+
+
+def raise_version(files: Files) -> None:
+    """Mark a store of a version before as one of this version."""
+    files.write(MARK, _new_mark())
+    files.write(COPY, files.read(MARK) or _new_mark())
+
+
 def damaged_marks(files: Files) -> list[str]:
     """Name those of the mark and its copy that `enter` would make again from the other.
 
@@ -71,18 +88,18 @@ def damaged_marks(files: Files) -> list[str]:
     """
     mark, copy = files.read(MARK), files.read(COPY)
     _good(files, mark, copy)
-    is_bad = {MARK: mark is None or _version_of(mark) is None}
-    is_bad[COPY] = copy is not None and _version_of(copy) is None  # a start may be just making it
+    is_bad = {MARK: mark is None or _version_in(mark) is None}
+    is_bad[COPY] = copy is not None and _version_in(copy) is None  # a start may be just making it
     return [name for name, bad in is_bad.items() if bad]
 
 
 def _good(files: Files, mark: bytes | None, copy: bytes | None) -> bytes:
-    """Return the mark, or else its copy, whichever is whole and of this version."""
+    """Return the mark, or else its copy, whichever is whole and of a version that is read."""
     for data in (mark, copy):
-        version = None if data is None else _version_of(data)
+        version = None if data is None else _version_in(data)
         if data is None or version is None:
             continue
-        if version == VERSION:
+        if EARLIEST <= version <= VERSION:
             return data
         newer = version > VERSION
         raise VersionError(
@@ -116,7 +133,7 @@ def _set_right(files: Files, mark: bytes | None, good: bytes) -> None:
     files.write(MARK, good)  # never a moment without one: others would take the place for away
 
 
-def _version_of(data: bytes) -> int | None:
+def _version_in(data: bytes) -> int | None:
     """Version in a whole mark of this project; None for anything else."""
     try:
         mark = json.loads(data)

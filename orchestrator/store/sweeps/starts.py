@@ -8,6 +8,7 @@ leases, so any number of starts that join work through one sweep. All of them st
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -70,7 +71,6 @@ def begun(
     Raises:
         HeldError: who holds it, on which host, since when.
     """
-    timer = SilenceTimer()
     lease = None
     while lease is None:
         number = max(numbers(files, place(sweep)), default=0) + 1
@@ -87,18 +87,24 @@ def begun(
     try:
         with lease.kept(lambda: on_tick(lease)):  # alive to others also while it waits
             if not joins:
-                _wait_for_others(files, sweep, lease, timer, lasts)
+                wait_for_starts(files, sweep, lasts=lasts, below=lease.number)
             how = "over"
             yield lease
     finally:
         lease.end(how)
 
 
-def _wait_for_others(
-    files: Files, sweep: str, lease: Lease, timer: SilenceTimer, lasts: float
-) -> None:
-    """Wait for the starts before this one to be over; raise `HeldError` where one of them runs."""
-    before = [other for other in all_starts(files, sweep) if other.number < lease.number]
+def wait_for_starts(files: Files, sweep: str, *, lasts: float, below: float = math.inf) -> None:
+    """Wait for the starts of a sweep, those of numbers below one alone, to be over.
+
+    Args:
+        lasts: seconds for which a start lasts without a sign of life where its record is damaged.
+
+    Raises:
+        HeldError: one of them runs.
+    """
+    timer = SilenceTimer()
+    before = [other for other in all_starts(files, sweep) if other.number < below]
     first_seen = {other.number: other.beats for other in before}
     while before:
         looked_at = [state(files, place(sweep), other.number) for other in before]

@@ -370,9 +370,11 @@ def _points(sizes: Mapping[str, int], best: str | None = None) -> list[tuple[int
 
 def _is_of(record: Mapping[str, Any], trial: Trial) -> bool:
     """Whether a record in a file of weights is of the trial; no code that it names is run for
-    that. Settings that came after it was written had their defaults."""
-    own = trial.record()
-    theirs = {**record, "validation": own["validation"]}  # which changes no weights
+    that. Settings that came after it was written had their defaults, what validation looks at does
+    not matter, and its parents may have had other ids."""
+    apart = {"validation", "start", "replay"}
+    own = {key: part for key, part in trial.record().items() if key not in apart}
+    theirs = {key: part for key, part in record.items() if key not in apart}
     sections: dict[str, type[Settings]] = {
         "data": DataSettings,
         "training": TrainingSettings,

@@ -43,7 +43,7 @@ def test_no_password_is_advised(read: Read) -> None:
 
 
 def test_address_is_that_of_the_last_start(store: Store) -> None:
-    files = store.files
+    files = store.files.under
     assert isinstance(files, LocalFiles)
     assert last_address(all_starts(files, "sweep")) is None
     for address in ("auto", None, "10.0.0.1:6379"):

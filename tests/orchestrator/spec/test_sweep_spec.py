@@ -147,7 +147,6 @@ def test_varying_settings_are_columns(read: Read) -> None:
     ("axis", "values"),
     [
         ("training.attacks.pgd.epsilon", [0.1, 0.2]),
-        ("validation.attacks.pgd.epsilon", [0.1, 0.2]),
         ("training.optimiser.learning_rate", [0.1, 0.2]),
         ("model.channels", [[8], [16, 32]]),
         ("data.train_examples", [100, 200]),
@@ -159,6 +158,23 @@ def test_whatever_varies_tells_its_cells_apart(read: Read, axis: str, values: li
     spec = read(f"data: digits\nmethods: {json.dumps({'mine': mine})}\n")
     assert [cell.settings[axis] for cell in spec.cells if cell.method == "mine"] == values
     assert len(set(ids(spec).values())) == 1 + len(values)
+
+
+@pytest.mark.parametrize(
+    ("methods", "than"),
+    [
+        ({"mine": {"method": "pgd", "vary": {"validation.every": [1, 2]}}}, "another cell of mine"),
+        ({"pgd": {}, "mine": {"method": "pgd", "validation.examples": 7}}, "one of pgd"),
+    ],
+)
+def test_what_validation_looks_at_makes_no_other_trials(
+    read: Read, methods: dict[str, Any], than: str
+) -> None:
+    with pytest.raises(BadInput) as raised:
+        read(f"data: digits\nmethods: {json.dumps(methods)}\n")
+    assert f"methods.mine: must look at the same in validation as {than}, since" in str(
+        raised.value
+    )
 
 
 def test_label_may_name_its_method(read: Read) -> None:

@@ -114,8 +114,8 @@ def spec(read: Read) -> SweepSpec:
 
 @pytest.fixture
 def files(store: Store) -> LocalFiles:
-    assert isinstance(store.files, LocalFiles)
-    return store.files
+    assert isinstance(store.files.under, LocalFiles)
+    return store.files.under
 
 
 @contextmanager
@@ -444,7 +444,7 @@ def test_every_kind_of_failure_has_a_remedy() -> None:
 def test_trial_that_is_none_or_many_is_bad_input(
     spec: SweepSpec, store: Store, prefix: str
 ) -> None:
-    found = matching(trials(spec, store), prefix)
+    found = matching(trials(spec, store), prefix, store.ids)
     result = CliRunner().invoke(app, ["sweep.yaml", "--why", prefix])
     assert result.exit_code == 2
     assert "--why: must be the id of one trial of the sweep, or how one alone" in result.stderr

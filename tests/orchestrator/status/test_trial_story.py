@@ -48,7 +48,7 @@ def tell(spec: SweepSpec, store: Store) -> Tell:
 
     def story_of(number: int) -> Story:
         snapshot = Observer(spec, store.files).look()
-        return story(spec, snapshot, snapshot.plan.trials[number], store.files)
+        return story(spec, snapshot, snapshot.plan.trials[number], store)
 
     return story_of
 

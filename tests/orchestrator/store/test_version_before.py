@@ -38,7 +38,8 @@ from orchestrator.status import __main__ as status
 from orchestrator.store import Store
 from orchestrator.store import __main__ as store_command
 from orchestrator.store.files.by_url import open_files
-from orchestrator.store.records.layout import TrialFolder
+from orchestrator.store.records.layout import EARLIER, TRIALS, FileKind, TrialFolder
+from orchestrator.store.records.version import VERSION, version_of
 from tests.integration.in_process import nothing_to_run, swept
 from tests.integration.stored import table, times_of
 from tests.orchestrator.plain import read_plain, write_plain
@@ -76,6 +77,14 @@ def spec_of(folder: Path, sweep: str) -> SweepSpec:
     return read_spec(path, [f"storage={folder / 'runs'}", "tracking=none"], {})
 
 
+def as_now(folder: Path, table: pd.DataFrame) -> pd.DataFrame:
+    """A table of before with the ids that its trials have now."""
+    ids = Store(open_files(str(folder / "runs"))).ids
+    now = table.assign(trial_id=table["trial_id"].map(ids.present))
+    assert not set(now["trial_id"]) & set(table["trial_id"]), "none has kept its own"
+    return now
+
+
 def said(app: Typer, *words: str | Path, code: int = 0) -> str:
     """What a command prints to stdout; that it ends with `code` and complains of nothing."""
     done = CliRunner().invoke(app, list(map(str, words)))
@@ -102,16 +111,33 @@ def test_status_and_table_are_as_they_were(folder: Path, sweep: str, tmp_path: P
     assert found["damaged"] == []
     assert found["used"]["training_passes"] > 0
     assert all(trial["host"] == "vm" for trial in found["trials"])
-    before = table(folder / "runs", sweep)
+    before = as_now(folder, table(folder / "runs", sweep))
     write_csv(sweep_table(spec_of(folder, sweep)), tmp_path / "trials.csv")
     now = pd.read_csv(tmp_path / "trials.csv")
     pd.testing.assert_frame_equal(now[list(before)], before)
 
 
+@pytest.mark.parametrize("sweep", DONE)
+def test_other_settings_of_validation_train_nothing_again(folder: Path, sweep: str) -> None:
+    path = str(folder / "sweep_files" / f"{sweep}.yaml")
+    changed = ["validation.every=2", "validation.examples=9", f"storage={folder / 'runs'}"]
+    spec = read_spec(path, [*changed, "tracking=none"], {})
+    plan = make_plan(spec, Store(open_files(spec.storage)))
+    assert plan.counts() == DONE[sweep]
+    assert not any(planned.epochs_left for planned in plan.pending(retry_failed=False))
+
+
 def test_a_trial_that_failed_and_one_that_stopped_tell_their_stories(folder: Path) -> None:
     failed = json.loads(said(status.app, *place(folder, "small"), "--why", "t25c7", "--json"))
     assert failed["failure"]["kind"] == "diverged"
-    assert failed["last_steps"] is not None
+    assert Path(failed["last_steps"]).exists()
+    assert "/t25c7" in failed["folder"], "it lies where it did"
+    assert "t25c7" not in failed["trial_id"]
+    by_any = [
+        said(status.app, *place(folder, "small"), "--why", words, "--json")
+        for words in ("t25c7200916d9e636", failed["trial_id"])
+    ]
+    assert list(map(json.loads, by_any)) == [failed, failed]
     stopped = json.loads(said(status.app, *place(folder, "stopped"), "--json"))
     assert stopped["counts"] == {"done": 1, "stopped": 1}
     assert stopped["paused"]["since"] == "2026-11-28T19:56:14+00:00"
@@ -154,12 +180,15 @@ def test_all_commands_that_read_it_do(folder: Path, tmp_path: Path) -> None:
     path, *rest = place(folder, "small")
     written = said(front.app, path, *rest, "--out", tmp_path, "--json")
     points = json.loads(written)["points"]
+    ids = Store(open_files(str(folder / "runs"))).ids
     before = json.loads((folder / "runs" / "sweeps" / "small" / "front.json").read_text())
-    assert points == before["points"]
+    assert points == [
+        {**point, "trial_id": ids.present(point["trial_id"])} for point in before["points"]
+    ]
     listed = json.loads(said(store_command.app, "ls", folder / "runs", "--json"))
     states = {entry["id"]: entry["state"] for entry in listed}
     assert len(states) == 10
-    assert states["t25c7200916d9e636"] == "failed: diverged"
+    assert states[ids.present("t25c7200916d9e636")] == "failed: diverged"
     assert sum(state == "done" for state in states.values()) == 8
     assert json.loads(said(store_command.app, "gc", folder / "runs", "--json"))["garbage"]
 
@@ -173,6 +202,7 @@ def test_a_record_of_a_newer_version_ends_a_command_and_stays(folder: Path) -> N
     assert plain is not None
     write_plain(files, name, {**plain, "version": 3})
     newer = files.read(name)
+    seen = TrialFolder.of(Store(files).ids.present("td4f90c5d34831b3a")).result
     start = [*map(str, place(folder, "small")), "--local", "--tracking-uri", "none"]
     for app, words in (
         *((store_command.app, [word, files.url]) for word in ("ls", "verify", "gc")),
@@ -180,7 +210,7 @@ def test_a_record_of_a_newer_version_ends_a_command_and_stays(folder: Path) -> N
     ):
         done = CliRunner().invoke(app, words)
         assert done.exit_code == 2, done.output
-        assert f"{name} must be of a version that this one can read, got 3" in done.stderr
+        assert f"{seen} must be of a version that this one can read, got 3" in done.stderr
         assert "Traceback" not in done.output
         assert "goes on" not in done.output
     assert files.read(name) == newer
@@ -196,7 +226,7 @@ def test_the_same_sweep_again_trains_nothing_and_evaluates_on_validation_images(
     copy = tmp_path / "copy"
     shutil.copytree(folder, copy)
     trials = copy / "runs" / "trials"
-    before, its_table = times_of(trials), table(copy / "runs", sweep)
+    before, its_table = times_of(trials), as_now(copy, table(copy / "runs", sweep))
     command = (*place(copy, sweep), "--tracking-uri", "none")
     done = swept(*command)
     assert done.code == ("failed" in DONE[sweep]), done
@@ -207,13 +237,20 @@ def test_the_same_sweep_again_trains_nothing_and_evaluates_on_validation_images(
     assert spec.choice_suite is not None
     evaluated = {name for name in fresh if name.endswith(f"/{spec.choice_suite.id}.json")}
     has_weights = {name.partition("/")[0] for name in before if name.endswith("/weights.pt")}
-    assert {name.partition("/")[0] for name in evaluated} == has_weights & set(its_table.trial_id)
+    ids = Store(open_files(str(copy / "runs"))).ids
+    folders = set(map(ids.folder, its_table.trial_id))
+    assert {name.partition("/")[0] for name in evaluated} == has_weights & folders
     assert not any(name.endswith(".pt") or "/rows/" in name for name in fresh)
     now = table(copy / "runs", sweep)
     pd.testing.assert_frame_equal(now[list(its_table)], its_table)
     assert set(now["split"].dropna()) == {"test"}
     assert nothing_to_run(*command).code == done.code
     assert times_of(trials) == after
+    files = open_files(str(copy / "runs"))
+    assert version_of(files) == VERSION
+    kept = {FileKind.EARLIER.match(f"{EARLIER}/{name}") for name in files.names(EARLIER)}
+    assert {it["earlier"] for it in kept if it} == set(files.names(TRIALS))
+    assert json.loads(said(store_command.app, "verify", files.url, "--json"))["findings"] == []
 
 
 @pytest.mark.slow

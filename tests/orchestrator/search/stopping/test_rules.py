@@ -145,7 +145,7 @@ def test_stopping_changes_no_id(read: Read, store: Store) -> None:
         plan = make_plan(spec, store, fingerprint_of=lambda data: "golden")
         return [planned.id for planned in plan.trials]
 
-    golden = ["t293a75d872cefdc9", "t6c19e4d6fb78eb6b"]
+    golden = ["t5a52e5747562c166", "t076b52b1603754ad"]
     assert ids() == golden
     assert ids("stopping={}") == golden
     assert ids("stopping.collapse.epochs=1") == golden

@@ -90,7 +90,7 @@ def kill(files: LocalFiles, attempt: Attempt) -> None:
 
 def act(store: Store, trial: Trial, number: int, plan: dict[str, Any]) -> None:
     """One attempt: epochs, then perhaps weights, perhaps bits, then an end of some kind."""
-    files = store.files
+    files = store.files.under
     assert isinstance(files, LocalFiles)
     attempt = begun(store, trial, number)
     with attempt.kept(lambda: None):

@@ -35,6 +35,7 @@ def mark_of_version(number: int, monkeypatch: pytest.MonkeyPatch, root: Path) ->
     """What the project at another version leaves."""
     with monkeypatch.context() as other:
         other.setattr(version, "VERSION", number)
+        other.setattr(version, "EARLIEST", min(number, version.EARLIEST))
         enter(LocalFiles(root))
 
 
@@ -60,7 +61,7 @@ def test_empty_place_becomes_a_store(tmp_path: Path) -> None:
     assert not files.root.exists()
     enter(files)
     mark = json.loads(files.read("store.json") or b"")
-    assert (mark["store"], mark["version"]) == ("pareto-robustness-sweep", 2)
+    assert (mark["store"], mark["version"]) == ("pareto-robustness-sweep", 3)
     age = datetime.now(UTC) - datetime.fromisoformat(mark["made"])
     assert 0 <= age.total_seconds() < 60
     assert look(files)
@@ -108,8 +109,8 @@ def test_store_without_a_mark_is_of_an_older_version(tmp_path: Path, folder: str
 @pytest.mark.parametrize(
     ("number", "said"),
     [
-        (3, r"a newer version of this project \(3; this one knows 2\): update the project"),
-        (1, r"an older version of this project \(1; this one knows 2\): go back to that one"),
+        (4, r"a newer version of this project \(4; this one knows 3\): update the project"),
+        (1, r"an older version of this project \(1; this one knows 3\): go back to that one"),
     ],
 )
 @pytest.mark.parametrize("damage", [None, "flipped", "emptied"])
