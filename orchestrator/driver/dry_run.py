@@ -128,6 +128,8 @@ def show_plan(
     said += [("", str(fresh_ahead))] if fresh_ahead else []
     if reach := reach_text(spec.contrasts.pairs, len(_compared_seeds(spec))):
         said.append(("contrasts", reach))
+    if others := [planned for planned in plan.every if planned.has_other_rows]:
+        said.append(("rows", _of_others(len(others))))
     said += [*lines(weights), *given.lines()]
     said += coming.lines()
     if more := hidden(plan, rows, "--dry-run --json"):
@@ -159,6 +161,15 @@ def _best_weights(spec: SweepSpec, plan: Plan) -> Iterator[tuple[str, str]]:
             f"watched for them under these settings of validation"
         )
     yield "weights", said
+
+
+def _of_others(count: int) -> str:
+    """Say that trials are trained which have no rows of the sweep's own."""
+    trials = "trained trial has" if count == 1 else "trained trials have"
+    return (
+        f"{count} {trials} rows under other settings of validation: weights do not depend on "
+        f"these, and rows under those of this sweep would mean training again"
+    )
 
 
 class _DataHere:
@@ -201,6 +212,7 @@ def _record(
             "settings": dict(planned.settings),
             "parents": list(planned.parents),
             "stage": planned.stage,
+            "has_other_rows": planned.has_other_rows,
         }
         for planned in plan.every
     ]

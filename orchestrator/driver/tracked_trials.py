@@ -64,6 +64,7 @@ def track_trials(
                 rows=stored.rows,
                 began=stored.began,
                 ended=_ended(planned),
+                validation=planned.progress.rows_of,
             )
         )
 

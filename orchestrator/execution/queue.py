@@ -12,10 +12,10 @@ from dataclasses import replace
 from orchestrator.execution.backend import Workload, no_more
 from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.plan.progress import progress_of
-from orchestrator.search.stopping import Pruning, Rules, pruning_in_force, restored
+from orchestrator.plan.pruned import pruning_of
+from orchestrator.search.stopping import Rules, restored
 from orchestrator.store import Failure, Progress, Store, StoredTrial
 from orchestrator.store.leases.lease import LeaseState, SilenceTimer
-from orchestrator.store.trials.records import steering
 from orchestrator.worker.trial import Ending
 
 logger = logging.getLogger(__name__)
@@ -219,20 +219,14 @@ class Queue:
         is_wanted = planned.again is not None and not stored.has_weights()
         is_left = not progress.is_evaluated or is_wanted
         is_to_do = is_left and (progress.failure is None or is_ours)
-        if is_to_do and not self._is_pruned(stored, progress):
+        if is_to_do and not self._is_pruned(planned, stored, progress):
             return number
         self._close(planned.id)  # another brought it to an end
         return None
 
-    def _is_pruned(self, stored: StoredTrial, progress: Progress) -> bool:
-        if progress.pruned is None:
-            return False
+    def _is_pruned(self, planned: PlannedTrial, stored: StoredTrial, progress: Progress) -> bool:
         with suppress(ValueError):  # the user's own rule: the trial's worker says what is wrong
-            past = Pruning(**dict(progress.pruned))
-            found = pruning_in_force(
-                self._rules, past, stored.rows, lambda: steering(stored.evaluations())
-            )
-            return found is not None
+            return pruning_of(self._rules, stored, progress, planned.trial) is not None
         return False
 
     def _is_due(self, planned: PlannedTrial) -> bool:

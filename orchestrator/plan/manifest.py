@@ -25,6 +25,8 @@ from orchestrator.store.sweeps.records import (
     ManifestRecord,
     Proposal,
 )
+from orchestrator.store.trials.present_files import present
+from orchestrator.store.trials.present_ids import PresentIds
 from orchestrator.store.trials.progress import BestProgress
 from trainer.data import DataSettings, MissingData, fingerprint
 from trainer.input.problems import BadInput
@@ -67,6 +69,7 @@ def read_manifest(files: Files, spec: SweepSpec) -> Manifest:
     record = ManifestRecord.read(files, SweepFolder(spec.folder).plan)
     if record is None:
         return Manifest()
+    ids = present(files).ids
     is_of_suite = record.suite == spec.suite.id
     is_enough = spec.choice_suite is None  # what the suite itself says
     done = (
@@ -76,7 +79,7 @@ def read_manifest(files: Files, spec: SweepSpec) -> Manifest:
     )
     return Manifest(
         fingerprints=record.fingerprints,
-        settled={entry.id: _settled(entry) for entry in done},
+        settled={entry.id: _settled(entry, ids) for entry in done},
         network_bytes=record.network_bytes,
     )
 
@@ -141,7 +144,8 @@ def _best_entry(planned: PlannedTrial) -> ManifestBest | None:
     )
 
 
-def _settled(entry: ManifestEntry) -> Progress:
+def _settled(entry: ManifestEntry, ids: PresentIds) -> Progress:
+    said = None if entry.result is None else entry.result.validation
     return Progress(
         result=entry.result,
         evaluation=entry.evaluation,
@@ -150,6 +154,7 @@ def _settled(entry: ManifestEntry) -> Progress:
         epochs_done=entry.epochs,
         steps_done=NOTHING.steps_done,
         lease=None,
+        rows_of=said or ids.validation_before(entry.id),
     )
 
 

@@ -61,10 +61,11 @@ def named_trials(
     cells = []
     for cell, its_seeds in wanted:
         trial = cell.trial.model_copy(update={"fingerprint": found(cell.trial.data)})
-        best = trial.validation_id if spec.policy.weights == "best" else None
-        cells.append((cell, its_seeds, trial, trial.content(), best))
+        validation_id = trial.validation_id
+        best = validation_id if spec.policy.weights == "best" else None
+        cells.append((cell, its_seeds, trial, trial.content(), validation_id, best))
     for seed in seeds:
-        for cell, its_seeds, trial, content, best in cells:
+        for cell, its_seeds, trial, content, validation_id, best in cells:
             if seed not in its_seeds:
                 continue
             own = {"seed": seed, **parents.of(cell, seed)}
@@ -84,4 +85,5 @@ def named_trials(
                 best=best,
                 stage=stage,
                 max_passes=cell.max_passes,
+                validation_id=validation_id,
             )

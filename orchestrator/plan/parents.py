@@ -86,7 +86,7 @@ def with_parents(trials: Sequence[PlannedTrial]) -> tuple[PlannedTrial, ...]:
 def _beside(planned: PlannedTrial, parents: Iterable[PlannedTrial]) -> PlannedTrial:
     needs = replace(planned, trains=True).needs_parents  # or would, if this start trained anything
     awaited = [it for it in parents if not it.progress.trained] if needs else []
-    pruning = None if planned.progress.pruned is None else planned.pruning  # its own
+    pruning = planned.own_pruning
     for parent in awaited:
         if parent.status == "pruned" and parent.pruning is not None and pruning is None:
             reason = f"its parent {parent.id} is pruned: {parent.pruning.reason}"

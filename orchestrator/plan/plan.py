@@ -13,8 +13,8 @@ from orchestrator.plan.parents import in_turn, with_parents, within_reach
 from orchestrator.plan.planned_trial import PlannedTrial, Sibling, Stage
 from orchestrator.plan.progress import as_settled, progress_of
 from orchestrator.plan.proposed import cells_with_seeds, planned_anyway, so_far, trials_left
+from orchestrator.plan.pruned import pruning_of
 from orchestrator.plan.weights_again import with_weights_again
-from orchestrator.search.stopping import Pruning, pruning_in_force
 from orchestrator.spec.space import Cell
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Files, Progress, Store
@@ -22,7 +22,6 @@ from orchestrator.store.files.looks import mapped
 from orchestrator.store.records.layout import FAMILIES, TRIALS, FileKind
 from orchestrator.store.sweeps.records import Proposal
 from orchestrator.store.trials.purpose import came_for
-from orchestrator.store.trials.records import steering
 from orchestrator.table.setting_values import named_value
 from trainer.config import Trial
 from trainer.data import DataSettings, fingerprint
@@ -296,14 +295,16 @@ def _looked_at(plan: Plan, store: Store, spec: SweepSpec) -> Plan:
             attempts = [None, *came_for(stored.past_attempts(), purpose)]
             progress = replace(progress, lease=attempts[-1])
         sibling = None if progress.has_begun else planned.sibling
-        pruning = None
-        if progress.pruned is not None:
-            with blamed_on("stopping", spec.document):
-                past = Pruning(**dict(progress.pruned))
-                pruning = pruning_in_force(
-                    spec.rules, past, stored.rows, lambda: steering(stored.evaluations())
-                )
-        return replace(planned, progress=progress, sibling=sibling, pruning=pruning, again=None)
+        with blamed_on("stopping", spec.document):
+            pruning = pruning_of(spec.rules, stored, progress, planned.trial)
+        return replace(
+            planned,
+            progress=progress,
+            sibling=sibling,
+            own_pruning=pruning,
+            pruning=pruning,
+            again=None,
+        )
 
     return plan.with_every(with_parents(mapped(look, plan.every, store.files)))
 

@@ -37,7 +37,9 @@ class PlannedTrial:
     is_republished: bool = False  # its result is lost, and its weights are whole
     parents: tuple[str, ...] = ()  # ids of trials that its training stands on: see `Trial.parents`
     waits_for: tuple[str, ...] = ()  # those of the parents that are still to be trained
-    pruning: Pruning | None = None  # by which it is ended under the sweep's rules
+    validation_id: str | None = None  # of what the sweep looks at; None: nobody asks
+    own_pruning: Pruning | None = None  # by which it is ended itself under the sweep's rules
+    pruning: Pruning | None = None  # likewise, or by which a parent is
     again: str | None = None  # why it is trained once more, though it has been
     max_passes: int | None = None  # cap by which its epochs were counted, as the file says
     stage: Stage = "sweep"
@@ -102,6 +104,13 @@ class PlannedTrial:
         """Whether its best weights are wanted, and are still to be found by training."""
         is_known = self.progress.best is not None and self.progress.best.result is not None
         return self.best is not None and self.trains and not is_known
+
+    @property
+    def has_other_rows(self) -> bool:
+        """Whether the trial is trained, and what was measured after its epochs is what other
+        settings of validation look at. Rows of the sweep's own would mean training it again."""
+        rows_of = self.progress.rows_of if self.progress.trained else None
+        return None not in {rows_of, self.validation_id} and rows_of != self.validation_id
 
     @property
     def title(self) -> str:

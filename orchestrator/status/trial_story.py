@@ -145,6 +145,12 @@ def _next(spec: SweepSpec, snapshot: SweepSnapshot, planned: PlannedTrial) -> It
     status, failure, lease = planned.status, planned.progress.failure, planned.progress.lease
     if status == "done" and not planned.is_to_be_validated:
         yield "nothing is left to do"
+        if planned.has_other_rows:
+            yield (
+                f"what was measured after its epochs is under other settings of validation "
+                f"({planned.progress.rows_of}, and here {planned.validation_id}): rows under these "
+                f"would mean training it again"
+            )
     elif status == "pruned" and planned.pruning is not None:
         label = planned.pruning.rule
         yield f"nothing is left to do while stopping.{label} ends it"

@@ -42,4 +42,6 @@ class Store:
     def trial(self, trial_id: str) -> StoredTrial:
         """Return the place of the trial of an id, or that had it before, whether or not anything is
         in it."""
-        return StoredTrial(self.files, self.ids.present(trial_id), self._direct)
+        present_id = self.ids.present(trial_id)
+        before = self.ids.validation_before(present_id)
+        return StoredTrial(self.files, present_id, self._direct, before)

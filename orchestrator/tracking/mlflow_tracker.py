@@ -44,6 +44,7 @@ SWEEP_TAG = "pareto.sweep"
 TOLD_TAG = "pareto.told"  # a hash of what was last sent in full
 PRUNED_TAG = "pareto.pruned"  # by which rule a trial was ended early, and why
 NAMES_TAG = "pareto.names"  # JSON: labels by the names that stand for them, where MLflow takes none
+VALIDATION_TAG = "pareto.validation"  # id of what validation looked at after its epochs
 _PARENT_TAG = "mlflow.parentRunId"
 
 _EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # which pages its UI shows
@@ -131,6 +132,8 @@ class MlflowTracker(Tracker):
         self._client.update_run(run.id, name=text(trial.name))
         self._client.set_terminated(run.id, _STATUS[trial.status], _milliseconds(trial.ended))
         self._tag_pruned(run, trial.pruned)
+        if trial.validation is not None:
+            self._client.set_tag(run.id, VALIDATION_TAG, trial.validation)
         self._client.set_tag(run.id, TOLD_TAG, told)
         run.status, run.told = _STATUS[trial.status], told
 

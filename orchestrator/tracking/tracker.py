@@ -25,6 +25,7 @@ class TrackedTrial:
         rows: epochs, read only where they are not known yet.
         began: when its first attempt began (UTC, ISO 8601), read as `rows` are; None: not known.
         ended: when it was done, failed, stopped or pruned; None while it runs.
+        validation: id of what validation looked at in its epochs; None: not known.
     """
 
     id: str
@@ -36,6 +37,7 @@ class TrackedTrial:
     rows: Callable[[], Sequence[EpochRow]]
     began: Callable[[], str | None]
     ended: str | None
+    validation: str | None = None
 
 
 class Tracker(Protocol):

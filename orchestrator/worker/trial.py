@@ -144,6 +144,7 @@ def _begun(
         node=mission.node,
         evaluates=purpose,
         micro_batches=micro_batches,
+        validation=trial.validation_id,
         provenance=provenance(device),
     )
     attempt = stored.begin(trial, number, lasts=mission.policy.lease, about=about)
@@ -317,6 +318,7 @@ class _Task:
             *(() if state is None else (state.weights(weights),)),
             weights,
             degraded=self.micro_batches > 1 or was_degraded,
+            rows_of=self.trial.validation_id,
         )
 
     def _publish_again(self, lacking: Sequence[str | None]) -> bool:
@@ -335,10 +337,14 @@ class _Task:
             )
         origin = found[0][1]
         self.attempt.go_on_from(origin)
-        self._publish(*(weights for weights, _ in reversed(found)), degraded=origin.degraded)
+        self._publish(
+            *(weights for weights, _ in reversed(found)),
+            degraded=origin.degraded,
+            rows_of=origin.validation,
+        )
         return True
 
-    def _publish(self, *weights: Weights, degraded: bool) -> None:
+    def _publish(self, *weights: Weights, degraded: bool, rows_of: str | None) -> None:
         rows, epochs = self.attempt.rows, self.trial.training.epochs
         last = rows[-1] if rows and rows[-1]["epoch"] == epochs else {}
         collapsed = last.get("validation/collapsed")  # None: that epoch's row was lost
@@ -348,6 +354,7 @@ class _Task:
             **passes_of_training(rows, epochs),
             collapsed=None if collapsed is None else bool(collapsed),
             degraded=degraded,
+            validation=rows_of,
             parents=self.trial.parents or None,
             provenance=provenance(self.device),
         )

@@ -40,6 +40,10 @@ class About(Part):
     micro_batches: int = 1
     """Of an attempt: parts in which each batch is taken."""
 
+    validation: str | None = None
+    """Of an attempt: id of what validation looks at, by which its rows are; attempts of versions
+    before do not say."""
+
     provenance: Environment | None = None
     """Of an attempt."""
 

@@ -56,6 +56,7 @@ class Progress:
     validation: Evaluation | None = None  # under the suite that was asked for to choose by
     lacks_validation: bool = False  # True: that one is still to be made
     best: BestProgress | None = None  # None: the best weights are not asked for
+    rows_of: str | None = None  # what validation looked at in its epochs' rows; None: unknown
     is_described: bool = True  # False: files of it are there, and none that says what it is
 
     @property

@@ -132,6 +132,10 @@ class Trained(Record):
 
     provenance: Environment = Environment()
 
+    validation: str | None = None
+    """Id of what validation looked at in the rows of its epochs; records of versions before do not
+    say."""
+
     parents: Annotated[tuple[str, ...] | None, Several] = None
     """Ids of the trials from whose weights it started, or whose schedule it replayed, whose passes
     are not among its own; None where there are none."""
@@ -251,6 +255,9 @@ class Predecessor(Record):
     attempt: int
     degraded: bool = False
     """Whether some of its steps were taken in micro-batches."""
+
+    validation: str | None = None
+    """Id of what validation looked at in the rows; records of versions before do not say."""
 
     rows: Annotated[tuple[dict[str, Fact], ...], Several]
     """Facts of the epochs before, as `trainer.training.loop.EpochRow` has them."""

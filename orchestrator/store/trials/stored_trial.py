@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from orchestrator.store.files.contract import Files
 from orchestrator.store.leases.lease import (
@@ -24,17 +24,15 @@ from orchestrator.store.records.layout import (
     LeaseFolder,
     TrialFolder,
     member,
-    members_of,
 )
 from orchestrator.store.records.sealed import read_blob, set_aside
 from orchestrator.store.trials.attempt import Attempt, cause
+from orchestrator.store.trials.likeness import is_of, is_prolongable, shorter_siblings
 from orchestrator.store.trials.progress import BestProgress, Progress
 from orchestrator.store.trials.records import Description, Evaluation, Predecessor, Row
 from orchestrator.store.trials.result import published, retract, trained_facts
-from trainer.config import TrainingSettings, Trial
-from trainer.data import DataSettings
+from trainer.config import Trial
 from trainer.evaluation.outcomes import Outcomes
-from trainer.input.settings import Provenance, Settings, plain
 from trainer.weights.checkpoint import Checkpoint, DamagedError, Weights
 
 if TYPE_CHECKING:
@@ -45,11 +43,19 @@ logger = logging.getLogger(__name__)
 class StoredTrial:
     """What the store holds of one trial."""
 
-    def __init__(self, files: Files, trial_id: str, direct: Files) -> None:
-        """Stand for the trial of that id: see `Store`."""
+    def __init__(
+        self, files: Files, trial_id: str, direct: Files, validation_before: str | None = None
+    ) -> None:
+        """Stand for the trial of that id: see `Store`.
+
+        Args:
+            validation_before: id of what validation looked at in attempts that do not say; None:
+                unknown.
+        """
         self._files = files
         self._direct = direct
         self._place = TrialFolder.of(trial_id)
+        self._validation_before = validation_before
         self.id = trial_id
 
     def describe(self, trial: Trial) -> None:
@@ -95,6 +101,9 @@ class StoredTrial:
             steps_done=steps_done,
             lease=lease,
             is_described=not sizes or self._place.description in sizes,
+            rows_of=self.looked_at(lease)
+            if result is None
+            else result.validation or self._validation_before,
         )
 
     def _best_progress(
@@ -109,6 +118,11 @@ class StoredTrial:
         return BestProgress(
             key=best, result=result, evaluation=under(suite_id), validation=under(validation_id)
         )
+
+    def looked_at(self, attempt: LeaseState | None) -> str | None:
+        """Return the id of what validation looked at in an attempt; None where that is unknown."""
+        said = None if attempt is None else attempt.about.validation
+        return said or self._validation_before
 
     def mend(self, trial: Trial, progress: Progress, *, has_family: bool) -> None:
         """Make again those lost records that follow from the trial and from what is left.
@@ -180,29 +194,37 @@ class StoredTrial:
         self, trial: Trial, *, best: str | None = None
     ) -> tuple[Checkpoint | None, Predecessor | None]:
         """Find the farthest good checkpoint: of the trial, or else of a shorter sibling whose steps
-        so far were the same.
+        so far were the same. Rows that are of other settings of validation than the trial's come
+        without what was measured by these.
 
         Args:
             best: settings of validation, by name, under which the checkpoint must have the best
                 state so far; None: it need have none.
         """
-        if (found := self._farthest_good(best, every=1)) is not None:
+        if (found := self._farthest_good(best, trial.validation_id, every=1)) is not None:
             return found
         every = 1 if best is None else trial.validation.every
-        for sibling in shorter_siblings(self._files, trial) if _is_prolongable(trial) else ():
-            shorter = StoredTrial(self._files, sibling, self._direct)
-            if (found := shorter._farthest_good(best, every=every)) is not None:
+        for sibling in shorter_siblings(self._files, trial) if is_prolongable(trial) else ():
+            shorter = StoredTrial(self._files, sibling, self._direct, self._validation_before)
+            found = shorter._farthest_good(best, trial.validation_id, every=every)
+            if found is not None:
                 return found
         return None, None
 
-    def rows(self) -> list[EpochRow]:
-        """Read one row an epoch, of the published attempt or else of the farthest."""
+    def rows(self, validation: str | None = None) -> list[EpochRow]:
+        """Read one row an epoch, of the published attempt or else of the farthest.
+
+        Args:
+            validation: id of the settings under which what was measured is wanted; None: any.
+        """
         sizes = self._files.sizes(self._place.path)
         result = trained_facts(self._files, self._place, sizes)
         points = sorted(_points(sizes))
-        if result is not None:
-            return self._attempt_rows(result.attempt)
-        return self._attempt_rows(points[-1][2]) if points else []
+        number = result.attempt if result is not None else points[-1][2] if points else None
+        if number is None:
+            return []
+        rows = self._attempt_rows(number)
+        return rows if validation is None else self._under(validation, number, rows)
 
     def has_weights(self, *, best: str | None = None) -> bool:
         """Whether the trial is trained and its weights were not given up; they are not read.
@@ -250,11 +272,12 @@ class StoredTrial:
                 continue
             with suppress(DamagedError):
                 weights = Weights.from_bytes(data)
-                if _is_of(weights.trial, trial):
+                if is_of(weights.trial, trial):
                     return weights, Predecessor(
                         trial=self.id,
                         attempt=number,
                         degraded=self._is_degraded(number),
+                        validation=self._looked_at(number),
                         rows=tuple(self._attempt_rows(number)),
                     )
         return None
@@ -310,6 +333,17 @@ class StoredTrial:
         rows = [*(origin.rows if origin else ()), *(row.facts() for row in own if row is not None)]
         return list({row["epoch"]: row for row in rows}.values())
 
+    def _looked_at(self, number: int) -> str | None:
+        return self.looked_at(state(self._files, self._place.attempts, number))
+
+    def _under(self, validation: str, number: int, rows: list[EpochRow]) -> list[EpochRow]:
+        """Return an attempt's rows without what was measured under other settings of validation."""
+        if self._looked_at(number) in {None, validation}:
+            return rows
+        return [
+            {name: fact for name, fact in row.items() if not _is_measured(name)} for row in rows
+        ]
+
     def _is_degraded(self, number: int) -> bool:
         """Whether any step of an attempt, or before it, was taken in micro-batches."""
         origin = Predecessor.read(self._files, self._place.attempt(number).origin)
@@ -317,12 +351,13 @@ class StoredTrial:
         return (origin is not None and origin.degraded) or about.micro_batches > 1
 
     def _farthest_good(
-        self, best: str | None, *, every: int
+        self, best: str | None, validation: str, *, every: int
     ) -> tuple[Checkpoint, Predecessor] | None:
-        """Find the farthest good checkpoint.
+        """Find the farthest good checkpoint, with rows as of `resume_point`.
 
         Args:
             best: as of `resume_point`.
+            validation: name of the settings of validation whose measurements are wanted.
             every: epochs between validations, where others count for the best state: the last one
                 of a shorter sibling is none of those.
         """
@@ -351,9 +386,18 @@ class StoredTrial:
                 )
             degraded = self._is_degraded(number)
             return checkpoint, Predecessor(
-                trial=self.id, attempt=number, degraded=degraded, rows=tuple(rows)
+                trial=self.id,
+                attempt=number,
+                degraded=degraded,
+                validation=validation,
+                rows=tuple(self._under(validation, number, rows)),
             )
         return None
+
+
+def _is_measured(fact: str) -> bool:
+    """Whether a row's fact is of what validation looked at; passes that it took are not."""
+    return fact.startswith("validation/") and not fact.startswith("validation/passes/")
 
 
 def _points(sizes: Mapping[str, int], best: str | None = None) -> list[tuple[int, int, int, str]]:
@@ -366,37 +410,3 @@ def _points(sizes: Mapping[str, int], best: str | None = None) -> list[tuple[int
         for it in found
         if it and best in {None, it["best"]}
     ]
-
-
-def _is_of(record: Mapping[str, Any], trial: Trial) -> bool:
-    """Whether a record in a file of weights is of the trial; no code that it names is run for
-    that. Settings that came after it was written had their defaults, what validation looks at does
-    not matter, and its parents may have had other ids."""
-    apart = {"validation", "start", "replay"}
-    own = {key: part for key, part in trial.record().items() if key not in apart}
-    theirs = {key: part for key, part in record.items() if key not in apart}
-    sections: dict[str, type[Settings]] = {
-        "data": DataSettings,
-        "training": TrainingSettings,
-        "method": type(trial.method),
-    }
-    for section, settings in sections.items():
-        for name, field in settings.model_fields.items():
-            found = theirs.get(section, {})
-            if any(isinstance(mark, Provenance) for mark in field.metadata):
-                theirs[section] = {**found, name: own[section][name]}
-            elif name not in found and not field.is_required():
-                theirs[section] = {**found, name: plain(field.get_default())}
-    return theirs == own
-
-
-def _is_prolongable(trial: Trial) -> bool:
-    return trial.training.optimiser.is_constant
-
-
-def shorter_siblings(files: Files, trial: Trial) -> list[str]:
-    """List the trials that differ from this one only in being shorter, the longest first."""
-    folder = members_of(trial.family)
-    found = map(FileKind.MEMBER.match, (f"{folder}/{name}" for name in files.names(folder)))
-    lengths = sorted(((int(it["epochs"]), it["trial"]) for it in found if it), reverse=True)
-    return [trial_id for epochs, trial_id in lengths if epochs < trial.training.epochs]

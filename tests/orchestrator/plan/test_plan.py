@@ -227,6 +227,7 @@ def test_dry_run_tells_the_plan_and_writes_nothing(
         "settings": {"rho": 0.2},
         "parents": [],
         "stage": "sweep",
+        "has_other_rows": False,
     }
     assert [path.name for path in tmp_path.iterdir()] == ["sweep.yaml"]
 

@@ -19,10 +19,11 @@ from orchestrator.store import Store
 from orchestrator.store.__main__ import app as store_app
 from orchestrator.store.files.by_url import open_files
 from orchestrator.store.housekeeping.inventory import inventory
-from orchestrator.store.leases.records import Pruned
+from orchestrator.store.leases.records import About, Pruned
 from orchestrator.store.records.layout import LeaseFolder
 from orchestrator.sweep import app as sweep_app
 from tests.orchestrator.working import result_of
+from tests.trainer.runs import assert_same_bits
 from trainer.passes import Passes
 
 pytestmark = pytest.mark.slow
@@ -77,6 +78,53 @@ def said(app: Any, *arguments: str) -> str:
     done = CliRunner().invoke(app, list(arguments))
     assert done.exit_code == 0, done.output
     return " ".join(done.output.split())
+
+
+def test_a_trial_is_pruned_under_the_settings_of_validation_that_it_was_pruned_under(
+    sweep: Callable[..., dict[str, Any]],
+) -> None:
+    """Under others it goes on from its checkpoint, and what was measured before is not looked at.
+    Once it is trained it is done under all."""
+    elsewhere = "methods={one_image: {method: pgd}}"  # looks at 32 images, as the sweep does
+    assert sweep()["counts"] == {"done": 1, "pruned": 1}
+    ended = planned()[0]["one_image"]
+    trials, store = planned(elsewhere)
+    it = trials["one_image"]
+    assert it.id == ended.id
+    assert (it.status, it.epochs_left) == ("stopped", 2)
+    assert not trials["standard"].has_other_rows
+
+    other = it.trial.validation_id
+    stored = store.trial(it.id)
+    attempt = stored.begin(it.trial, 2, lasts=60.0, about=About(validation=other))
+    assert attempt is not None
+    attempt.end("stopped")
+    assert planned()[0]["one_image"].status == "pruned", "as it was, whatever others do"
+    assert planned("stopping={}")[0]["one_image"].status == "stopped"
+
+    assert sweep(elsewhere)["counts"] == {"done": 2}
+    rows = stored.rows()
+    measured = [[name for name in row if name.startswith("validation/r")] for row in rows]
+    assert list(map(bool, measured)) == [False, False, True, True]
+    assert all("validation/passes/forward" in row for row in rows)
+    assert stored.rows(other) == rows
+    assert not any("validation/collapsed" in row for row in stored.rows(ended.validation_id))
+    assert stored.progress("").rows_of == other
+
+    done = planned()[0]["one_image"]
+    assert (done.status, done.has_other_rows) == ("done", True)
+    assert not planned(elsewhere)[0]["one_image"].has_other_rows
+    assert sweep()["counts"] == {"done": 2}
+    assert "1 trained trial has rows under other" in said(sweep_app, "small.yaml", "--dry-run")
+    assert "would mean training it again" in said(
+        pareto_app, "status", "small.yaml", "--why", it.id
+    )
+    weights, never = stored.weights(), Store(open_files(str(Path("alone").absolute())))
+    sweep("stopping={}", "storage=alone")
+    alone = never.trial(it.id).weights()
+    assert weights is not None
+    assert alone is not None
+    assert_same_bits(weights.model, alone.model)
 
 
 def test_a_pruned_trial_is_finished_and_goes_on_without_the_rule(

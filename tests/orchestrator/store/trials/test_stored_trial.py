@@ -192,7 +192,11 @@ def test_new_attempt_goes_on_with_the_rows_so_far(
     checkpoint, origin = stored.resume_point(trial)
     assert checkpoint is not None
     assert origin == Predecessor(
-        trial=trial.id, attempt=2, degraded=False, rows=tuple(row(n) for n in (1, 2, 3, 4))
+        trial=trial.id,
+        attempt=2,
+        degraded=False,
+        validation=trial.validation_id,
+        rows=tuple(row(n) for n in (1, 2, 3, 4)),
     )
 
 
