@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence, Set
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,10 +62,10 @@ def track_trials(
                 scores=_scores(row),
                 status=planned.status,
                 pruned=None if planned.pruning is None else str(planned.pruning),
-                rows=stored.rows,
+                rows=partial(stored.rows, planned.rows_of),
                 began=stored.began,
                 ended=_ended(planned),
-                validation=planned.progress.rows_of,
+                validation=planned.rows_of,
             )
         )
 

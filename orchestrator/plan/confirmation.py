@@ -47,17 +47,17 @@ class Confirmation:
         return f"{said}; their test numbers are shown once all are done"
 
 
-def confirmation_id(spec: SweepSpec, trial_ids: Iterable[str]) -> str:
+def confirmation_id(spec: SweepSpec, trials: Iterable[PlannedTrial]) -> str:
     """Name a confirmation by `confirm-` and 16 hexadecimal digits: by all that decides which cells
-    are kept, and how often each is trained.
+    are kept, and how often each is trained. What validation looks at is among it.
 
     Args:
-        trial_ids: of the sweep's own trials.
+        trials: the sweep's own.
     """
     assert spec.confirm is not None
     own = spec if spec.reevaluation is None else spec.reevaluation.sweep
     content = {
-        "trials": sorted(trial_ids),
+        "trials": sorted(planned.earlier_id for planned in trials),
         "suite": own.suite.on(spec.confirm.by).id,
         "weights": spec.policy.weights,
         "per_method": spec.confirm.per_method,
@@ -67,11 +67,11 @@ def confirmation_id(spec: SweepSpec, trial_ids: Iterable[str]) -> str:
     return content_id("confirm-", content)
 
 
-def read_kept(spec: SweepSpec, trial_ids: Iterable[str], files: Files) -> Kept | None:
+def read_kept(spec: SweepSpec, trials: Iterable[PlannedTrial], files: Files) -> Kept | None:
     """Return what is kept of a sweep with these trials, as recorded; None where nothing is."""
     if spec.confirm is None:
         return None
-    name = confirmation_id(spec, trial_ids)
+    name = confirmation_id(spec, trials)
     found = read_proposals(files, spec.name, name)
     if not found.records:
         return None

@@ -63,16 +63,19 @@ def named_trials(
         trial = cell.trial.model_copy(update={"fingerprint": found(cell.trial.data)})
         validation_id = trial.validation_id
         best = validation_id if spec.policy.weights == "best" else None
-        cells.append((cell, its_seeds, trial, trial.content(), validation_id, best))
+        contents = trial.content(), trial.content_with_validation()
+        cells.append((cell, its_seeds, trial, contents, validation_id, best))
     for seed in seeds:
-        for cell, its_seeds, trial, content, validation_id, best in cells:
+        for cell, its_seeds, trial, (content, of_before), validation_id, best in cells:
             if seed not in its_seeds:
                 continue
             own = {"seed": seed, **parents.of(cell, seed)}
             id_ = content_id("t", content | plain(own))  # as `Trial.id`, at a tenth its cost
+            own_before = {"seed": seed, **parents.of(cell, seed, earlier=True)}
             planned = trial.model_copy(update=own)
             yield PlannedTrial(
                 id=id_,
+                earlier_id=content_id("t", of_before | plain(own_before)),
                 trial=planned,
                 parents=planned.parents,
                 method=cell.method,

@@ -30,25 +30,30 @@ class Parents:
         """Name trials on data of these fingerprints, with seeds of this list."""
         self._fingerprint_of = fingerprint_of
         self._seeds = seeds
-        self._known: dict[tuple[str, int], str] = {}
+        self._known: dict[tuple[str, int, bool], str] = {}
 
-    def of(self, cell: Cell, seed: int) -> dict[str, Any]:
+    def of(self, cell: Cell, seed: int, *, earlier: bool = False) -> dict[str, Any]:
         """Return what the trial of a cell with a seed has of other trials: the fields `start` and
-        `replay`, where it has them."""
+        `replay`, where it has them.
+
+        Args:
+            earlier: whether the ids that parents had before are wanted: see `Trial.earlier_id`.
+        """
         found: dict[str, Any] = {}
         if cell.start is not None:
-            found["start"] = Start(trial=self._id(cell.start, seed))
+            found["start"] = Start(trial=self._id(cell.start, seed, earlier))
         if cell.replayed is not None and cell.trial.replay is not None:
-            parent = self._id(cell.replayed, replayed_seed(seed, self._seeds))
+            parent = self._id(cell.replayed, replayed_seed(seed, self._seeds), earlier)
             found["replay"] = cell.trial.replay.model_copy(update={"trial": parent})
         return found
 
-    def _id(self, cell: Cell, seed: int) -> str:
-        place = (cell.id, seed)
+    def _id(self, cell: Cell, seed: int, earlier: bool) -> str:
+        place = (cell.id, seed, earlier)
         if place not in self._known:
             fingerprint = self._fingerprint_of(cell.trial.data)
-            changed = {"fingerprint": fingerprint, "seed": seed, **self.of(cell, seed)}
-            self._known[place] = cell.trial.model_copy(update=changed).id
+            own = self.of(cell, seed, earlier=earlier)
+            trial = cell.trial.model_copy(update={"fingerprint": fingerprint, "seed": seed, **own})
+            self._known[place] = trial.earlier_id if earlier else trial.id
         return self._known[place]
 
 

@@ -175,7 +175,7 @@ def make_plan(
         proposals=proposals,
         retries_failed=retry_failed,
     )
-    kept = None if trials_left(spec, proposals) else read_kept(spec, trials, store.files)
+    kept = None if trials_left(spec, proposals) else read_kept(spec, trials.values(), store.files)
     if kept is not None:
         plan = _confirmed(plan, spec, kept, fingerprint_of)
     known = (as_settled(planned, settled.get(planned.id)) for planned in plan.every)
@@ -242,7 +242,7 @@ def confirmed_by_now(plan: Plan, spec: SweepSpec, store: Store) -> Plan:
     """Return a plan with the trials that confirm what is kept of it by now, as recorded."""
     if plan.confirmation is not None or trials_left(spec, plan.proposals):
         return plan
-    kept = read_kept(spec, [planned.id for planned in plan.trials], store.files)
+    kept = read_kept(spec, plan.trials, store.files)
     return plan if kept is None else with_confirmation(plan, spec, store, kept)
 
 

@@ -37,7 +37,8 @@ class PlannedTrial:
     is_republished: bool = False  # its result is lost, and its weights are whole
     parents: tuple[str, ...] = ()  # ids of trials that its training stands on: see `Trial.parents`
     waits_for: tuple[str, ...] = ()  # those of the parents that are still to be trained
-    validation_id: str | None = None  # of what the sweep looks at; None: nobody asks
+    validation_id: str | None = None  # of what validation looks at here; None: nobody asks
+    earlier_id: str = ""  # the trial and what validation looks at here: see `Trial.earlier_id`
     own_pruning: Pruning | None = None  # by which it is ended itself under the sweep's rules
     pruning: Pruning | None = None  # likewise, or by which a parent is
     again: str | None = None  # why it is trained once more, though it has been
@@ -106,11 +107,19 @@ class PlannedTrial:
         return self.best is not None and self.trains and not is_known
 
     @property
+    def rows_of(self) -> str | None:
+        """Id of what validation looked at in the rows of its epochs, of those under the sweep's own
+        settings where there are such; None where that is unknown."""
+        best = self.progress.best
+        return self.progress.rows_of if best is None or best.result is None else best.key
+
+    @property
     def has_other_rows(self) -> bool:
         """Whether the trial is trained, and what was measured after its epochs is what other
         settings of validation look at. Rows of the sweep's own would mean training it again."""
-        rows_of = self.progress.rows_of if self.progress.trained else None
-        return None not in {rows_of, self.validation_id} and rows_of != self.validation_id
+        is_over = self.progress.trained and not self.progress.lacks_best
+        is_known = None not in {self.rows_of, self.validation_id}
+        return is_over and is_known and self.rows_of != self.validation_id
 
     @property
     def title(self) -> str:

@@ -144,7 +144,7 @@ def confirmation_question(spec: SweepSpec, plan: Plan) -> str:
     assert plan.confirmation is not None
     content = {
         "confirmation": plan.confirmation.kept.id,
-        "trials": sorted(planned.id for planned in plan.confirmation.trials),
+        "trials": sorted(planned.earlier_id for planned in plan.confirmation.trials),
     }
     return content_id("r", content | compared_by(spec))
 

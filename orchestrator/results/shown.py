@@ -43,8 +43,9 @@ def record_shown(spec: SweepSpec, plan: Plan, files: Files) -> Images:
 
 
 def question(spec: SweepSpec, plan: Plan) -> str:
-    """Name all that test numbers are chosen and compared by: equal names, the same question."""
-    trials = sorted(planned.id for planned in plan.trials)
+    """Name all that test numbers are chosen and compared by, what validation looks at among it:
+    equal names, the same question."""
+    trials = sorted(planned.earlier_id for planned in plan.trials)
     content = {"trials": trials, "selection": spec.selection} | compared_by(spec)
     if (weights := spec.policy.weights) != "last":  # as all were before there were others
         content["weights"] = weights

@@ -64,7 +64,7 @@ def kept(spec: SweepSpec, plan: Plan) -> Kept:
         end = [0.0, spec.contrasts.largest_sacrifice]
         found += [its_cells[at][0] for at in best_subset(points, end, size=size)]
     return Kept(
-        id=confirmation_id(spec, [planned.id for planned in plan.trials]),
+        id=confirmation_id(spec, plan.trials),
         cells=tuple(found),
         passed_over=dict(passed_over),
     )

@@ -148,7 +148,7 @@ def _next(spec: SweepSpec, snapshot: SweepSnapshot, planned: PlannedTrial) -> It
         if planned.has_other_rows:
             yield (
                 f"what was measured after its epochs is under other settings of validation "
-                f"({planned.progress.rows_of}, and here {planned.validation_id}): rows under these "
+                f"({planned.rows_of}, and here {planned.validation_id}): rows under these "
                 f"would mean training it again"
             )
     elif status == "pruned" and planned.pruning is not None:

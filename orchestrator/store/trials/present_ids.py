@@ -17,7 +17,6 @@ which is imported by no more than the sweep file that names it, when that has be
 from __future__ import annotations
 
 import re
-import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -32,30 +31,14 @@ from orchestrator.store.records.layout import (
     TrialFolder,
 )
 from orchestrator.store.records.version import VERSION, raise_version, version_of
+from orchestrator.store.trials.earlier import Earlier, identified
+from orchestrator.store.trials.points import points
 from orchestrator.store.trials.records import Description
 from orchestrator.store.trials.result import trained_facts
-from trainer.config import Trial, read_trial
-from trainer.input.document import Document
-from trainer.input.problems import BadInput, InputError
+from trainer.input.problems import InputError
 
 READERS = 10
 """Descriptions that are read in parallel: as many as a bucket's client keeps connections."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Earlier:
-    """A trial of before: its id now, that of before, and what validation looked at."""
-
-    id: str
-    earlier: str
-    validation: str
-    is_used: bool = True  # False: another of the same id now is further
-
-    @property
-    def name(self) -> str:
-        """Name of the file that keeps it."""
-        other = "" if self.is_used else "-other"
-        return f"{EARLIER}/{self.id}-{self.earlier}-{self.validation}{other}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,7 +149,7 @@ def look(files: Files) -> Known:
         unknown -= {it.earlier for it in trials} | {it.id for it in trials}
     if unknown:
         described = dict(_described(files, unknown))
-        fresh = _identified(described, {it.earlier: it.id for it in trials})
+        fresh = identified(described, {it.earlier: it.id for it in trials})
         trials += _with_choice(files, fresh, taken={it.id for it in trials if it.is_used})
         unknown = described.keys() - {it.earlier for it in fresh}
     return Known(
@@ -187,62 +170,6 @@ def _described(files: Files, trial_ids: Iterable[str]) -> Iterator[tuple[str, Ma
 
     with ThreadPoolExecutor(READERS) as pool:
         yield from zip(ids, pool.map(read, ids), strict=True)
-
-
-def _identified(
-    described: Mapping[str, Mapping[str, Any]], known: Mapping[str, str]
-) -> list[Earlier]:
-    """Name the trials of before whose settings can be read, and come to the ids that they have;
-    none before its parents."""
-    found: dict[str, Earlier] = {}
-    present = dict(known)
-    left = dict(described)
-    while ready := {key: it for key, it in left.items() if _parents(it) <= present.keys()}:
-        for earlier, settings in ready.items():
-            trial = _trial_of(earlier, settings)
-            if trial is not None:
-                present[earlier] = _renamed(trial, present).id
-                found[earlier] = Earlier(
-                    id=present[earlier], earlier=earlier, validation=trial.validation_id
-                )
-            del left[earlier]
-    return [it for it in found.values() if it.id != it.earlier]
-
-
-def _parents(settings: Mapping[str, Any]) -> set[str]:
-    return {*Description(trial=dict(settings)).parents}
-
-
-def _trial_of(earlier: str, settings: Mapping[str, Any]) -> Trial | None:
-    """Read a trial of before; None where its settings are not read as they were, or name code that
-    nobody has imported."""
-    if not all(name.partition(":")[0] in sys.modules for name in _own_code(settings)):
-        return None
-    try:
-        trial = read_trial(Document.from_plain(dict(settings), TrialFolder.of(earlier).description))
-        return trial if trial.earlier_id == earlier else None
-    except (BadInput, ValueError):
-        return None
-
-
-def _own_code(settings: Any) -> Iterator[str]:
-    """Yield the names in settings that are, or look like, code by dotted path."""
-    if isinstance(settings, Mapping):
-        for value in settings.values():
-            yield from _own_code(value)
-    elif isinstance(settings, str) and _OWN_CODE.fullmatch(settings):
-        yield settings
-
-
-def _renamed(trial: Trial, present: Mapping[str, str]) -> Trial:
-    """Return a trial with its parents' ids of now."""
-    own = {"start": trial.start, "replay": trial.replay}
-    changed = {
-        key: it.model_copy(update={"trial": present[it.trial]})
-        for key, it in own.items()
-        if it is not None
-    }
-    return trial.model_copy(update=changed)
 
 
 def _with_choice(files: Files, fresh: Iterable[Earlier], *, taken: set[str]) -> Iterator[Earlier]:
@@ -269,12 +196,9 @@ def _reach(files: Files, trial: Earlier) -> tuple[bool, int, tuple[int, int]]:
     """How far a trial has come: trained, evaluated under so many suites, its last checkpoint."""
     place = TrialFolder.of(trial.earlier)
     sizes = files.sizes(place.path)
-    found = map(FileKind.CHECKPOINT.match, sizes)
-    points = [(int(it["epochs"]), int(it["steps"])) for it in found if it]
     evaluated = sum(FileKind.EVALUATION.match(name) is not None for name in sizes)
     is_trained = trained_facts(files, place, sizes) is not None
-    return is_trained, evaluated, max(points, default=(0, 0))
+    return is_trained, evaluated, next((it[:2] for it in points(sizes)), (0, 0))
 
 
 _TRIAL_ID = re.compile(r"t[0-9a-f]{16}")
-_OWN_CODE = re.compile(r"[\w.]+:[\w.]+")

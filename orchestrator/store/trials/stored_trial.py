@@ -28,9 +28,12 @@ from orchestrator.store.records.layout import (
 from orchestrator.store.records.sealed import read_blob, set_aside
 from orchestrator.store.trials.attempt import Attempt, cause
 from orchestrator.store.trials.likeness import is_of, is_prolongable, shorter_siblings
+from orchestrator.store.trials.points import points
+from orchestrator.store.trials.present_files import present
 from orchestrator.store.trials.progress import BestProgress, Progress
-from orchestrator.store.trials.records import Description, Evaluation, Predecessor, Row
+from orchestrator.store.trials.records import Description, Evaluation, Predecessor
 from orchestrator.store.trials.result import published, retract, trained_facts
+from orchestrator.store.trials.rows import rows_of, without_measurements
 from trainer.config import Trial
 from trainer.evaluation.outcomes import Outcomes
 from trainer.weights.checkpoint import Checkpoint, DamagedError, Weights
@@ -78,10 +81,9 @@ class StoredTrial:
                 are not. Epochs done are then those in which they were watched for.
         """
         sizes = self._files.sizes(self._place.path)
-        points = sorted(_points(sizes, best))
         lease = newest(self._files, self._place.attempts) if sizes else None
         result = trained_facts(self._files, self._place, sizes)
-        epochs_done, steps_done, *_ = points[-1] if points else (0, 0)
+        epochs_done, steps_done, *_ = next(iter(points(sizes, best)), (0, 0))
         evaluation = self._evaluation(suite_id, sizes) if result else None
         validation = self._evaluation(validation_id, sizes) if result and validation_id else None
         is_missing = validation_id is not None and validation is None
@@ -205,26 +207,34 @@ class StoredTrial:
             return found
         every = 1 if best is None else trial.validation.every
         for sibling in shorter_siblings(self._files, trial) if is_prolongable(trial) else ():
-            shorter = StoredTrial(self._files, sibling, self._direct, self._validation_before)
+            before = present(self._files).ids.validation_before(sibling)
+            shorter = StoredTrial(self._files, sibling, self._direct, before)
             found = shorter._farthest_good(best, trial.validation_id, every=every)
             if found is not None:
                 return found
         return None, None
 
     def rows(self, validation: str | None = None) -> list[EpochRow]:
-        """Read one row an epoch, of the published attempt or else of the farthest.
+        """Read one row an epoch, of the published attempts or else of the farthest ones: of the
+        first of them that has rows under these settings of validation. Where none has, they come
+        without what was measured.
 
         Args:
-            validation: id of the settings under which what was measured is wanted; None: any.
+            validation: id of the settings; None: whatever the first was measured under.
         """
         sizes = self._files.sizes(self._place.path)
-        result = trained_facts(self._files, self._place, sizes)
-        points = sorted(_points(sizes))
-        number = result.attempt if result is not None else points[-1][2] if points else None
-        if number is None:
+        states = {None: self._place, validation: replace(self._place, best=validation)}
+        results = [trained_facts(self._files, place, sizes) for place in states.values()]
+        numbers = [result.attempt for result in results if result is not None]
+        numbers = numbers or [point.attempt for point in points(sizes)]
+        if not numbers:
             return []
-        rows = self._attempt_rows(number)
-        return rows if validation is None else self._under(validation, number, rows)
+        if validation is None:
+            return self._attempt_rows(numbers[0])
+        for number in dict.fromkeys(numbers):
+            if self._looked_at(number) in {None, validation}:
+                return self._attempt_rows(number)
+        return without_measurements(self._attempt_rows(numbers[0]))
 
     def has_weights(self, *, best: str | None = None) -> bool:
         """Whether the trial is trained and its weights were not given up; they are not read.
@@ -326,23 +336,14 @@ class StoredTrial:
         return evaluation if sizes.get(outcomes) == evaluation.bytes else None
 
     def _attempt_rows(self, number: int) -> list[EpochRow]:
-        place = self._place.attempt(number)
-        origin = Predecessor.read(self._files, place.origin)
-        names = (f"{place.rows}/{name}" for name in self._files.names(place.rows))
-        own = [Row.read(self._files, name) for name in names if FileKind.ROW.match(name)]
-        rows = [*(origin.rows if origin else ()), *(row.facts() for row in own if row is not None)]
-        return list({row["epoch"]: row for row in rows}.values())
+        return rows_of(self._files, self._place.attempt(number))
 
     def _looked_at(self, number: int) -> str | None:
+        """Return the id of what validation looked at in the rows of an attempt; None: unknown."""
+        origin = Predecessor.read(self._files, self._place.attempt(number).origin)
+        if origin is not None and origin.validation is not None:
+            return origin.validation  # another than its own where it published weights again
         return self.looked_at(state(self._files, self._place.attempts, number))
-
-    def _under(self, validation: str, number: int, rows: list[EpochRow]) -> list[EpochRow]:
-        """Return an attempt's rows without what was measured under other settings of validation."""
-        if self._looked_at(number) in {None, validation}:
-            return rows
-        return [
-            {name: fact for name, fact in row.items() if not _is_measured(name)} for row in rows
-        ]
 
     def _is_degraded(self, number: int) -> bool:
         """Whether any step of an attempt, or before it, was taken in micro-batches."""
@@ -361,9 +362,8 @@ class StoredTrial:
             every: epochs between validations, where others count for the best state: the last one
                 of a shorter sibling is none of those.
         """
-        for epochs_done, steps_done, number, key in sorted(
-            _points(self._files.sizes(self._place.path), best), reverse=True
-        ):
+        sizes = self._files.sizes(self._place.path)
+        for epochs_done, steps_done, number, key in points(sizes, best):
             if steps_done == 0 and epochs_done % every:
                 continue
             attempt = replace(self._place.attempt(number), best=key or None)
@@ -384,29 +384,13 @@ class StoredTrial:
                     epochs_done - len(rows),
                     epochs_done,
                 )
-            degraded = self._is_degraded(number)
+            if self._looked_at(number) not in {None, validation}:
+                rows = without_measurements(rows)
             return checkpoint, Predecessor(
                 trial=self.id,
                 attempt=number,
-                degraded=degraded,
+                degraded=self._is_degraded(number),
                 validation=validation,
-                rows=tuple(self._under(validation, number, rows)),
+                rows=tuple(rows),
             )
         return None
-
-
-def _is_measured(fact: str) -> bool:
-    """Whether a row's fact is of what validation looked at; passes that it took are not."""
-    return fact.startswith("validation/") and not fact.startswith("validation/passes/")
-
-
-def _points(sizes: Mapping[str, int], best: str | None = None) -> list[tuple[int, int, int, str]]:
-    """Return (epochs done, steps done, attempt, settings of validation whose best state it has) of
-    every checkpoint, or of those that have the best state under `best`; the last is empty for one
-    that has none."""
-    found = map(FileKind.CHECKPOINT.match, sizes)
-    return [
-        (int(it["epochs"]), int(it["steps"]), int(it["attempt"]), it["best"] or "")
-        for it in found
-        if it and best in {None, it["best"]}
-    ]

@@ -165,11 +165,24 @@ def test_under_other_settings_of_validation_there_are_other_best_weights(
     every = trial.validation.model_copy(update={"every": 2})
     other = trial.model_copy(update={"validation": every})
     assert other.validation_id != trial.validation_id
+    assert other.id == trial.id
     run(other, suite, store, BEST)
     best = best_of(other, store).best
     assert best is not None
     assert best.epoch in {2, 3}
-    assert store.trial(trial.id).weights(best=trial.validation_id) is not None
+    stored = store.trial(trial.id)
+    assert stored.weights(best=trial.validation_id) is not None
+    result = stored.progress("").result
+    assert result is not None
+    assert result.attempt == 1, "the last weights are the same, and not published again"
+    assert measured(stored.rows()) == measured(stored.rows(trial.validation_id)) == [1, 2, 3]
+    assert measured(stored.rows(other.validation_id)) == [2, 3], "of the attempt that watched"
+    assert measured(stored.rows("v0000000000000000")) == []
+
+
+def measured(rows: list[EpochRow]) -> list[int]:
+    """Epochs after which anything was measured in validation."""
+    return [int(row["epoch"]) for row in rows if "validation/natural_accuracy" in row]
 
 
 def test_best_weights_that_are_damaged_are_found_named_and_made_again(
