@@ -32,10 +32,11 @@ from orchestrator.results.shown import shown_images
 from orchestrator.results.trials_table import choosing_table, table_on
 from orchestrator.spec.arguments import command
 from orchestrator.spec.sweep_spec import SweepSpec
-from orchestrator.store import Files, Store
+from orchestrator.store import Store
 from orchestrator.store.files.by_url import open_files
 from orchestrator.store.records.layout import TrialFolder
 from orchestrator.store.records.read_only import only_read
+from orchestrator.store.trials.present_files import PresentFiles
 from orchestrator.store.trials.result import published
 from orchestrator.table.columns import WeightsName, direction_of
 from orchestrator.table.objectives import Objective, minimised
@@ -128,9 +129,10 @@ def pick_model(spec: SweepSpec, wish: Wish) -> Picked:
         PickError: a wish that means nothing, or that no cell meets.
         BadInput: no start found the data and they are not here, so that trials cannot be named.
     """
-    with only_read(open_files(spec.storage)) as files:
+    with only_read(open_files(spec.storage)) as looked:
+        store = Store(looked)
+        files = store.files
         known = read_manifest(files, spec)
-        store = Store(files)
         plan = make_plan(spec, store, fingerprint_of=known.fingerprint, settled=known.settled)
         images = shown_images(spec, plan, files)
         picks = picking_images(spec, images)
@@ -282,15 +284,15 @@ def _sureness(
     )
 
 
-def _kept(planned: PlannedTrial, weights: WeightsName, files: Files) -> KeptWeights:
+def _kept(planned: PlannedTrial, weights: WeightsName, files: PresentFiles) -> KeptWeights:
     """Find the weights of a model."""
     place = TrialFolder.of(planned.id, planned.best if weights == "best" else None)
     result = published(files, place)
     best = planned.progress.best
     of_best = best.result if weights == "best" and best is not None else None
     return KeptWeights(
-        name=None if result is None else place.attempt(result.attempt).weights,
-        dropped=place.dropped,
+        name=None if result is None else files.place(place.attempt(result.attempt).weights),
+        dropped=files.place(place.dropped),
         weights=weights,
         best_epoch=None if of_best is None else of_best.best_epoch,
     )
