@@ -269,7 +269,7 @@ def test_other_weights_are_another_question(read: Read, store: Store) -> None:
     assert [str(it) for it in last.objectives] == [str(it) for it in best.objectives]
     assert question(best, plan) != question(last, plan)
     of_before = {
-        "trials": sorted(planned.id for planned in plan.trials),
+        "trials": sorted(planned.earlier_id for planned in plan.trials),
         "suite": last.suite.id,
         "objectives": ["min:seconds", "min:training_passes"],
         "selection": "validation",
