@@ -22,7 +22,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import stdtrit
 
 from orchestrator.pareto.components import Floats, effective_df, prior_df
 
@@ -85,6 +84,8 @@ class CrossedMeans:
         Raises:
             ValueError: no cell has two seeds, or one that has part has none.
         """
+        from scipy.special import stdtrit  # noqa: PLC0415  # SciPy takes its time to import
+
         contrasts = np.array(weights, dtype=np.float64)
         self.require_seeds(contrasts)
         values = contrasts @ np.nan_to_num(self.means)

@@ -22,7 +22,6 @@ from orchestrator.store import Store
 from orchestrator.store.files.looks import mapped
 from orchestrator.table.columns import is_of_best, is_relative, of_weights
 from trainer.evaluation.outcomes import Measure, Outcomes
-from trainer.evaluation.suite import Suite
 
 MEASURES = {
     "robustness_score": ("mean_robust_accuracy", 1),
@@ -71,7 +70,7 @@ def answers(
         return Answers(references=references, why_not="no model is evaluated on images that pick")
     columns = tuple(dict.fromkeys(names))
     try:
-        reader = _Reader(store=store, suite=suite, images=images, columns=columns)
+        reader = _Reader(store=store, suite_id=suite.id, images=images, columns=columns)
         found = _together(mapped(reader.read, done, store.files))
     except NoAnswersError as error:
         found = Answers(why_not=str(error))
@@ -100,7 +99,7 @@ class _Reader:
     """Reads trials of one sweep."""
 
     store: Store
-    suite: Suite
+    suite_id: str
     images: Images
     columns: tuple[str, ...]
 
@@ -114,9 +113,9 @@ class _Reader:
         counts_from = {name for name in of_best if planned.is_reference and is_relative(name)}
         last = best = None
         if of_best:
-            best = outcomes_on(self.images, planned, self.store, self.suite, planned.best)
+            best = outcomes_on(self.images, planned, self.store, self.suite_id, planned.best)
         if counts_from or len(of_best) < len(self.columns):
-            last = outcomes_on(self.images, planned, self.store, self.suite, None)
+            last = outcomes_on(self.images, planned, self.store, self.suite_id, None)
         of_last, of_its_best = ({} if it is None else it.measures() for it in (last, best))
         found, again = (
             {
@@ -138,12 +137,12 @@ class _Reader:
 
 
 def outcomes_on(
-    images: Images, planned: PlannedTrial, store: Store, suite: Suite, best: str | None
+    images: Images, planned: PlannedTrial, store: Store, suite_id: str, best: str | None
 ) -> Outcomes:
     """Return a trial's outcomes on the images that a table is of.
 
     Args:
-        suite: under which it is evaluated on these images.
+        suite_id: of the suite under which it is evaluated on these images.
         best: settings of validation under which the weights did best; None: of the last epoch's.
 
     Raises:
@@ -152,7 +151,7 @@ def outcomes_on(
     its = None if best is None else planned.progress.best
     validation = planned.validation if its is None else its.validation
     try:
-        found = store.trial(planned.id).outcomes(suite.id, best=best)
+        found = store.trial(planned.id).outcomes(suite_id, best=best)
     except ValueError:  # they are of the right size and checksum, and no outcomes
         found = None
     if found is None:

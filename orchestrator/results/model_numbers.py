@@ -112,7 +112,7 @@ def numbers_of(
     suite = spec.suite if images == "suite" else spec.suite.on("validation")
     best = planned.best if weights == "best" else None
     try:
-        measures = outcomes_on(images, planned, store, suite, best).measures()
+        measures = outcomes_on(images, planned, store, suite.id, best).measures()
     except NoAnswersError:
         measures = {}
     return Numbers(
