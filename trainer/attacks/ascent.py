@@ -97,7 +97,7 @@ class AscentAttack(Attack):
         )
         return self.project(images, moved)
 
-    def at(self, done: float) -> Self:
+    def in_stage(self, done: float) -> Self:
         """Return the attack that a run is when this share of its steps, in [0, 1], is done: itself,
         unless it comes to its set from a larger one; at 1 it is there."""
         del done
@@ -245,14 +245,14 @@ class AscentAttack(Attack):
                 logits = model(candidate)
                 loss = LOSSES[self.loss](logits, labels).sum()
             going = None
-            if observe is not None and self.at(iterate / num_steps) == self:
+            if observe is not None and self.in_stage(iterate / num_steps) == self:
                 going = observe(iterate, _within_range(candidate), logits.detach())
             if going is not None and not len(going):
                 return images[going]
             gradients = gradients_of(loss, parameters)
             share = STEP_SHARES[self.step_decay](iterate / num_steps)
             with torch.no_grad():
-                stage = self.at((iterate + 1) / num_steps)
+                stage = self.in_stage((iterate + 1) / num_steps)
                 parameters = stage.stepped(images, parameters, gradients, share=share)
                 base = self.rebased(base, candidate.detach())
                 if going is not None:

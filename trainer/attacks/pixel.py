@@ -57,7 +57,7 @@ class PGD(AscentAttack):
         shape = tuple(images.shape[1:])
         return (Component(shape, self.epsilon, step_size, NORMS[self.norm]),)
 
-    def at(self, done: float) -> Self:
+    def in_stage(self, done: float) -> Self:
         """Return the attack of the stage that a run is in: of a larger radius and step."""
         factor = RADIUS_FACTORS[self.radius_decay](done)
         if factor == 1:

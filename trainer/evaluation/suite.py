@@ -241,7 +241,7 @@ def _read_rungs(document: Document, label: str) -> Rungs:
     longest = Document.from_plain({rung: ladder[-1]}, document.where("ladder"))
     attack = read_kind(document.without("ladder").merged_over(longest), ATTACKS, Attack, label)
     if isinstance(attack, AscentAttack):
-        outside = [rung for rung in ladder if attack.at(rung / ladder[-1]) != attack]
+        outside = [rung for rung in ladder if attack.in_stage(rung / ladder[-1]) != attack]
         if outside:
             raise document.fail(
                 "ladder",
