@@ -248,3 +248,14 @@ def test_a_poisoned_test_set_changes_neither_the_epoch_nor_what_is_selected(
     for name in ("best_epoch", "selected", "at_knee"):
         assert ours[name].tolist() == theirs[name].tolist()
     assert ours["best_union_accuracy"].tolist() != theirs["best_union_accuracy"].tolist()
+
+
+def test_how_sure_their_front_is_follows_from_bits_of_both_states(tmp_path: Path) -> None:
+    """What is gained is counted from the reference's last weights, and has their noise."""
+    spec, _, results = swept(tmp_path / "sure", "weights=best", "seeds=[0, 1]")
+    said = json.loads(written(spec, "front.json").read_text())["statistics"]
+    assert (said["noise"], said["images"]) == ("seeds and images", 40)
+    assert said["left_out"].keys() == {"hypervolume"}, "of two seeds"
+    cells = results.front.cells.set_index("method")
+    reach = cells["best_robustness_score_high"] - cells["best_robustness_score_mean"]
+    assert (reach > 0).all(), "its own best weights are not the ones that it is counted from"
