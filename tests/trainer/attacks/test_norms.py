@@ -180,10 +180,10 @@ def test_an_l1_step_fills_pixels_in_the_order_of_their_gradients() -> None:
 def test_radius_and_step_shrink_in_three_stages() -> None:
     """Three times and twice as large for three tenths each, then as given."""
     attack = PGD(norm="l1", epsilon=2, step_size=1, num_steps=10, radius_decay="stages")
-    stages = [attack.at(step / 10) for step in range(1, 11)]
+    stages = [attack.in_stage(step / 10) for step in range(1, 11)]
     assert [stage.epsilon for stage in stages] == [6] * 3 + [4] * 3 + [2] * 4
     assert [stage.step_size for stage in stages] == [3] * 3 + [2] * 3 + [1] * 4
-    assert PGD(epsilon=2, norm="l1", num_steps=10).at(0.1).epsilon == 2
+    assert PGD(epsilon=2, norm="l1", num_steps=10).in_stage(0.1).epsilon == 2
 
 
 @each_norm
