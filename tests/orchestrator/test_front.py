@@ -215,6 +215,7 @@ def test_front_json_says_all_that_the_front_is(trials: Path, tmp_path: Path) -> 
     assert record["points"][2]["settings"] == {}
 
 
+@pytest.mark.slow
 def test_collapsed_trials_are_kept_off_unless_asked_for(trials: Path, tmp_path: Path) -> None:
     head, *rows = TRIALS.replace("split,", "split,collapsed,").splitlines()
     one_answer = ["t6,integrated,0,done,test,True,0.1,0.5,0.9,,,"]

@@ -231,6 +231,7 @@ def test_a_training_takes_what_its_method_and_attacks_say(
     assert most_passes_of_training(trial, EXAMPLES) == Passes.of_row(diary.rows[-1], "passes/")
 
 
+@pytest.mark.slow
 def test_parts_of_batches_take_what_the_whole_takes(small_trial: MakeTrial) -> None:
     for case in ("pareto", "maximum, natural", "tchebycheff", "mgda"):
         sections = CASES[case][0]
@@ -248,6 +249,7 @@ def test_the_last_part_of_a_batch_is_left_out(small_trial: MakeTrial) -> None:
     assert most_passes_of_training(trial, 100) == Passes(forward=96, weight_backward=96)
 
 
+@pytest.mark.slow
 def test_attacks_that_rest_take_nothing(small_trial: MakeTrial) -> None:
     """Alpha of rho = 1 is all on the largest loss: the others rest after a window of 3 steps, but
     for every fourth."""

@@ -237,6 +237,7 @@ def test_finished_sweep_has_nothing_left(spec: SweepSpec, plan: Plan, store: Sto
 # --- bytes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("optimiser", "more", "copies"),
     [
@@ -456,6 +457,7 @@ def test_plan_that_exceeds_the_budget_of_the_storage_is_told(read: Read, store: 
     assert warnings(1.0) == []
 
 
+@pytest.mark.slow
 def test_dry_run_counts_and_foretells(
     read: Read, store: Store, begin: Begin, tmp_path: Path
 ) -> None:
@@ -478,6 +480,7 @@ def test_dry_run_counts_and_foretells(
     assert contents(tmp_path) == before
 
 
+@pytest.mark.slow
 def test_dry_run_says_that_whole_weights_without_a_result_are_not_trained_again(
     read: Read, store: Store
 ) -> None:
@@ -493,6 +496,7 @@ def test_dry_run_says_that_whole_weights_without_a_result_are_not_trained_again(
     assert run(first.trial, spec.suite, store) == (Ending.DONE, []), "and so it is"
 
 
+@pytest.mark.slow
 def test_dry_run_says_from_which_sibling_a_trial_goes_on(read: Read, store: Store) -> None:
     constant = "optimiser.schedule=[[0, 1]]"
     spec = read(SWEEP, f"training.{constant}")

@@ -459,6 +459,7 @@ def test_legends_fit_and_cover_nothing() -> None:
             assert box.count_overlaps(boxes[:k]) == 0
 
 
+@pytest.mark.slow
 def test_three_objectives_are_drawn_without_a_staircase() -> None:
     table = trials(1).assign(seconds=1.0)
     objectives = parse_objectives([*DEFAULT_OBJECTIVES, "seconds"])
@@ -516,6 +517,7 @@ def test_files_are_what_they_should_be(tmp_path: Path) -> None:
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
 
 
+@pytest.mark.slow
 def test_degenerate_fronts_are_drawn(tmp_path: Path) -> None:
     one = trials(1).head(1)
     equal = pd.concat([one] * 4, ignore_index=True).assign(trial_id=["a", "b", "c", "d"])

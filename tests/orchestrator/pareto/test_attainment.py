@@ -29,6 +29,7 @@ def reaches(points: np.ndarray | Sequence[Sequence[float]], outcome: Sequence[fl
     return any(all(np.less_equal(point, outcome)) for point in points)
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(POINTS)
 def test_a_surface_bounds_what_its_share_of_seeds_attains(

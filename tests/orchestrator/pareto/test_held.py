@@ -52,6 +52,7 @@ def test_the_optimism_is_that_of_the_chosen_cells(objectives: int) -> None:
     assert found.optimism == pytest.approx(expected, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_optimism_is_taken_off_and_the_interval_holds_the_truth() -> None:
     """Four parts of a front with three equal cells each: what is seen is too much in nearly all
     draws, by twice what it varies by."""

@@ -75,6 +75,7 @@ def reaches(front: Front, name: str) -> np.ndarray:
     return np.asarray(high - mean)
 
 
+@pytest.mark.slow
 def test_intervals_are_those_of_crossed_means_and_count_the_references_noise() -> None:
     table, answers = drawn()
     scores = np.array(

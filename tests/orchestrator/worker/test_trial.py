@@ -405,6 +405,7 @@ def test_paused_trial_takes_no_step(slow: Slow, suite: Suite, store: Store, *, s
     assert (ending, epochs) == ((Ending.STOPPED, []) if stops else (Ending.DONE, [1, 2, 3]))
 
 
+@pytest.mark.slow
 def test_checkpoint_is_written_when_it_is_asked_for(
     slow: Slow, suite: Suite, store: Store, tmp_path: Path
 ) -> None:
@@ -420,6 +421,7 @@ def test_checkpoint_is_written_when_it_is_asked_for(
     assert within < {"0-2", "0-3", "0-4"}
 
 
+@pytest.mark.slow
 def test_hanging_trial_is_recorded_and_its_process_ends(
     trial: MakeTrial, suite: Suite, store: Store, own: Callable[[str], str]
 ) -> None:

@@ -37,6 +37,7 @@ def step_number(number: int) -> Step:
 # The ring
 
 
+@pytest.mark.slow
 @given(st.integers(0, 450))
 def test_the_newest_steps_are_kept_oldest_first(count: int) -> None:
     log = StepLog()

@@ -207,6 +207,7 @@ def test_attacks_and_passes_are_of_one_part_at_a_time(small_trial: MakeTrial, ow
     assert passes == [22, 22, 20]  # both branches in one
 
 
+@pytest.mark.slow
 def test_validation_is_in_batches_of_a_parts_size(small_trial: MakeTrial, own: str) -> None:
     """Its attack is given what the model classifies correctly, which is most of a batch."""
     dark = {"attack": f"{own}:Darker", "epsilon": 0.1}

@@ -193,6 +193,7 @@ def test_answer_that_breaks_off_is_not_taken_for_whole(script: Script, files: Fi
         files.read("a/it")
 
 
+@pytest.mark.slow
 def test_empty_files_are_looked_at_together_and_once(script: Script) -> None:
     """Each trial has one; a folder that a console made looks alike."""
     rest = "<Size>0</Size><LastModified>2026-11-28T12:00:00Z</LastModified>"

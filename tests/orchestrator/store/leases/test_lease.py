@@ -580,6 +580,7 @@ def work_on(root: Path, beats: Any) -> None:
         mine.end("lost")
 
 
+@pytest.mark.slow
 def test_owner_that_stood_still_is_succeeded_and_writes_no_more(
     files: LocalFiles, tmp_path: Path
 ) -> None:
