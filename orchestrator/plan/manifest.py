@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from orchestrator.plan.network_sizes import bytes_by_network
-from orchestrator.plan.plan import Plan, grown
+from orchestrator.plan.plan import Plan, grown, make_plan
 from orchestrator.plan.planned_trial import NOTHING, PlannedTrial
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Files, Progress, Store
@@ -82,6 +82,16 @@ def read_manifest(files: Files, spec: SweepSpec) -> Manifest:
         settled={entry.id: _settled(entry, ids) for entry in done},
         network_bytes=record.network_bytes,
     )
+
+
+def plan_as_stored(spec: SweepSpec, store: Store) -> Plan:
+    """Plan a sweep on the data that its last start found, as the storage has it now.
+
+    Raises:
+        BadInput: no start found the data and they are not here, so that trials cannot be named.
+    """
+    known = read_manifest(store.files, spec)
+    return make_plan(spec, store, fingerprint_of=known.fingerprint, settled=known.settled)
 
 
 def known_network_bytes(files: Files, folder: str) -> Mapping[str, int | None]:

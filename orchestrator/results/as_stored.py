@@ -9,8 +9,7 @@ from typing import Any
 import pandas as pd
 
 from orchestrator.pareto.answers import Answers
-from orchestrator.plan.manifest import read_manifest
-from orchestrator.plan.plan import make_plan
+from orchestrator.plan.manifest import plan_as_stored
 from orchestrator.results.answers import answers
 from orchestrator.results.choice import Choice, choice
 from orchestrator.results.confirmation import (
@@ -96,8 +95,7 @@ def stored_results(
     with only_read(open_files(spec.storage)) as looked:
         store = Store(looked)
         files = store.files
-        known = read_manifest(files, spec)
-        plan = make_plan(spec, store, fingerprint_of=known.fingerprint, settled=known.settled)
+        plan = plan_as_stored(spec, store)
         images = shown_images(spec, plan, files)
         chosen = choice(spec, plan, files, images, counts_reads=True)
         fresh = confirmed(spec, plan, files, confirmed_images(spec, plan, files))

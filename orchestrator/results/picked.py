@@ -19,8 +19,8 @@ from orchestrator.pareto.noise import noise_of
 from orchestrator.pareto.picking import Rule, Scale
 from orchestrator.pareto.scores import scores_of
 from orchestrator.pareto.sure_front import ONE_SEED
-from orchestrator.plan.manifest import read_manifest
-from orchestrator.plan.plan import Plan, make_plan
+from orchestrator.plan.manifest import plan_as_stored
+from orchestrator.plan.plan import Plan
 from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.results.answers import answers
 from orchestrator.results.candidates import Candidates, CellName, Wish
@@ -132,8 +132,7 @@ def pick_model(spec: SweepSpec, wish: Wish) -> Picked:
     with only_read(open_files(spec.storage)) as looked:
         store = Store(looked)
         files = store.files
-        known = read_manifest(files, spec)
-        plan = make_plan(spec, store, fingerprint_of=known.fingerprint, settled=known.settled)
+        plan = plan_as_stored(spec, store)
         images = shown_images(spec, plan, files)
         picks = picking_images(spec, images)
         candidates = Candidates.of(choosing_table(spec, plan, images), spec.objectives)

@@ -6,8 +6,7 @@ import numpy as np
 import torch
 import yaml
 
-from orchestrator.plan.manifest import read_manifest
-from orchestrator.plan.plan import make_plan
+from orchestrator.plan.manifest import plan_as_stored
 from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Store
@@ -37,9 +36,7 @@ def exported(spec: SweepSpec, *, commit: str) -> Recording:
             that its record has.
     """
     with only_read(open_files(spec.storage)) as files:
-        known = read_manifest(files, spec)
-        store = Store(files)
-        plan = make_plan(spec, store, fingerprint_of=known.fingerprint, settled=known.settled)
+        plan = plan_as_stored(spec, store := Store(files))
         steers = _steers(spec)
         return Recording(
             spec=portable(spec),
