@@ -18,8 +18,8 @@ from orchestrator.costs.confirmation_ahead import all_to_come
 from orchestrator.costs.footprint import bytes_stored
 from orchestrator.costs.forecast import Forecast, forecast, room_here
 from orchestrator.pareto.front import Front, extract_front
-from orchestrator.plan.manifest import grown_as_known, read_manifest
-from orchestrator.plan.plan import Plan, confirmed_by_now, make_plan, refreshed
+from orchestrator.plan.manifest import grown_as_known, plan_as_stored
+from orchestrator.plan.plan import Plan, confirmed_by_now, refreshed
 from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.plan.proposed import since
 from orchestrator.plan.search_progress import SearchProgress, search_progress
@@ -161,10 +161,7 @@ class Observer:
         """
         spec, files = self._spec, self._files
         if self._plan is None:
-            known = read_manifest(files, spec)
-            plan = make_plan(
-                spec, self.store, fingerprint_of=known.fingerprint, settled=known.settled
-            )
+            plan = plan_as_stored(spec, self.store)
         else:
             plan = refreshed(self._plan, self.store, spec)
             fresh = since(spec, files, plan.proposals)
