@@ -24,6 +24,7 @@ class Equality:
     seeds: Mapping[str, tuple[int, ...]]  # of any of its cells
     epochs: Mapping[str, tuple[int, int]]  # the fewest and the most of a trial
     passes: Mapping[str, float | None]  # of a trial's training, on average; parents' included
+    cap: int | None = None  # `training.max_passes`, where every trial has the same
 
     def record(self) -> dict[str, Any]:
         """Return the facts as values of JSON."""
@@ -32,6 +33,7 @@ class Equality:
             "seeds": {label: list(seeds) for label, seeds in self.seeds.items()},
             "epochs": {label: list(ends) for label, ends in self.epochs.items()},
             "passes": dict(self.passes),
+            "cap": self.cap,
             "warnings": list(self.warnings()),
         }
 
@@ -68,8 +70,9 @@ class Equality:
             return f"costs are not known of {', '.join(others)}"
         if max(known.values()) <= EQUAL_PASSES * min(known.values()):
             return f"costs are equal (up to {count_text(max(known.values()))} passes a trial)"
-        each = {label: count_text(passes) for label, passes in known.items()}
-        return f"costs differ ({_listed(each)} passes a trial)"
+        each = _listed({label: count_text(passes) for label, passes in known.items()})
+        capped = "" if self.cap is None else f" below the cap of {count_text(self.cap)}"
+        return f"costs differ{capped} ({each} passes a trial)"
 
 
 def equality(trials: Sequence[PlannedTrial]) -> Equality:
@@ -90,6 +93,7 @@ def equality(trials: Sequence[PlannedTrial]) -> Equality:
             before = None if parent is None else passes(parent)
         return None if own is None or before is None else own.total + before
 
+    caps = {planned.max_passes for its in by_method.values() for planned in its}
     return Equality(
         cells={label: len(_cells(its)) for label, its in by_method.items()},
         seeds={
@@ -105,6 +109,7 @@ def equality(trials: Sequence[PlannedTrial]) -> Equality:
         passes={
             label: _mean([passes(it) for it in _cells(its)]) for label, its in by_method.items()
         },
+        cap=caps.pop() if len(caps) == 1 else None,
     )
 
 

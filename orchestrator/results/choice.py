@@ -43,6 +43,7 @@ class Choice:
     shown_before: str | None  # when test numbers of other trials of the sweep were; UTC, ISO 8601
     reads: int | None  # of the test set under the suite, by all sweeps; None: not counted
     weights: WeightsName = "last"  # that fronts and what is selected stand on
+    turns_to_test: bool = False  # selects by the test set once that is shown, as the file says
 
     @property
     def is_reliable(self) -> bool:
@@ -83,6 +84,7 @@ class Choice:
             "unpicked": self.unpicked,
             "is_reliable": self.is_reliable,
             "is_optimistic": self.is_optimistic,
+            "turns_to_test": self.turns_to_test,
             "is_exploratory": self.shown_before is not None,
             "test_shown_before": self.shown_before,
             "test_reads": self.reads,
@@ -111,6 +113,8 @@ class Choice:
             said += f"; picks are unreliable by fewer than {FEWEST_TO_PICK_BY:,} images"
         if self.unpicked:
             said += f"; not among {self.unpicked} trials that are done without numbers on them"
+        if self.turns_to_test:
+            said += "; by test images once these are shown, as in the paper (selection: test)"
         return said
 
     def _exploratory(self) -> str:
@@ -153,6 +157,7 @@ def choice(
         if counts_reads
         else None,
         weights=spec.policy.weights,
+        turns_to_test=spec.selection == "test" and images != "suite",
     )
 
 

@@ -89,3 +89,9 @@ def test_a_cap_makes_costs_equal_where_epochs_are_not(read: Read, store: Store) 
     more = "methods={pgd: {training.epochs: 99}, average: {training.epochs: 99}}"
     capped = dict(given(read, store, cap, more).lines())["methods"]
     assert capped.startswith("epochs differ (pgd 9, average 3); costs are equal")
+    few = "methods={pgd: {training.epochs: 5}, average: {training.epochs: 99}}"
+    below = dict(given(read, store, cap, few).lines())["methods"]
+    assert below == (
+        "epochs differ (pgd 5, average 3); costs differ below the cap of 3.46 k (pgd 1.92 k, "
+        "average 3.46 k passes a trial)"
+    ), "its epochs end a trial of pgd before the cap does"

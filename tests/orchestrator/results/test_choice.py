@@ -199,6 +199,9 @@ def test_commands_that_read_show_no_test_number_that_no_start_has_recorded(
     assert set(table["split"]) == {"validation"}
     assert cells_with(table, "at_knee") == {0.4}, "by the images that pick"
     assert (said.split, said.selection, said.images) == ("validation", "validation", 90)
+    by_test_then = "by test images once these are shown, as in the paper (selection: test)"
+    assert (by_test_then in dict(said.lines())["selected"]) is bool(given)
+    assert said.record()["turns_to_test"] is bool(given)
     assert not reads_by_sweep(store.files, spec.name), "they write nothing"
     shown_by_a_start(spec, plan, store)
     found = stored_results(spec, spec.objectives, "own", reads_answers=False)
