@@ -28,7 +28,8 @@ import pytest
 from typer import Typer
 from typer.testing import CliRunner
 
-from orchestrator import front, resume
+import trainer
+from orchestrator import front, pick, resume
 from orchestrator import sweep as sweep_command
 from orchestrator.plan.plan import make_plan
 from orchestrator.results.as_stored import sweep_table
@@ -251,6 +252,14 @@ def test_the_same_sweep_again_trains_nothing_and_evaluates_on_validation_images(
     kept = {FileKind.EARLIER.match(f"{EARLIER}/{name}") for name in files.names(EARLIER)}
     assert {it["earlier"] for it in kept if it} == set(files.names(TRIALS))
     assert json.loads(said(store_command.app, "verify", files.url, "--json"))["findings"] == []
+    if sweep == "small":
+        home = tmp_path / "home"
+        words = ("--prefer", "robustness_score=1", "--copy", home, "--json")
+        taken = json.loads(said(pick.app, *place(copy, sweep), *words))
+        assert taken["trial_id"] in set(now["trial_id"])
+        lies = Path(taken["weights"]["file"])
+        assert lies.is_relative_to(trials / ids.folder(taken["trial_id"])), "where it did"
+        assert trainer.load(home).card.trial == taken["trial_id"]
 
 
 @pytest.mark.slow
