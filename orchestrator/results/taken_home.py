@@ -178,5 +178,6 @@ def _trained_with(result: Result | None) -> dict[str, str]:
     nothing."""
     if result is None:
         return {}
-    known = {"python": result.provenance.python, "torch": result.provenance.torch}
+    of = result.provenance
+    known = {PROJECT: of.code, "python": of.python, "torch": of.torch}
     return {name: said for name, said in known.items() if said is not None}

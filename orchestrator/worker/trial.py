@@ -6,8 +6,6 @@ No word of Ray: a cluster only decides where this is called.
 from __future__ import annotations
 
 import logging
-import platform
-import socket
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -22,7 +20,7 @@ from orchestrator.spec.policy import Policy
 from orchestrator.store import Attempt, Store, StoredTrial
 from orchestrator.store.files.contract import FullError, UnreachableError
 from orchestrator.store.leases.lease import LeaseState, LostError
-from orchestrator.store.leases.records import About, Environment, Pruned, Spent
+from orchestrator.store.leases.records import About, Pruned, Spent
 from orchestrator.store.sweeps.orders import Orders
 from orchestrator.store.trials.purpose import came_for
 from orchestrator.store.trials.records import Trained, steering
@@ -30,6 +28,7 @@ from orchestrator.worker.data import loaded
 from orchestrator.worker.evaluation import evaluated_under, evaluation_of
 from orchestrator.worker.failures import failure_kind
 from orchestrator.worker.parents import schedule_of, start_of
+from orchestrator.worker.provenance import provenance
 from orchestrator.worker.supervision import (
     PrunedError,
     StoppedError,
@@ -190,17 +189,6 @@ def passes_of_training(rows: Sequence[EpochRow], epochs: int) -> dict[str, Passe
     last = rows[-1] if rows and rows[-1]["epoch"] == epochs else {}
     found = {part: Passes.of_row(last, prefix) for part, prefix in PARTS.items()}
     return {"passes": found["training"], "validation_passes": found["validation"]}
-
-
-def provenance(device: torch.device) -> Environment:
-    """Describe where and with what a trial runs, which is no part of what it is."""
-    return Environment(
-        host=socket.gethostname(),
-        device=torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
-        threads=torch.get_num_threads(),
-        python=platform.python_version(),
-        torch=str(torch.__version__),  # a class of its own otherwise
-    )
 
 
 class _NoWeightsError(Exception):

@@ -20,6 +20,7 @@ class Environment(Part):
     threads: int | None = None
     python: str | None = None
     torch: str | None = None
+    code: str | None = None  # commit of this project (`+`: with changes), or its version
 
 
 class About(Part):

@@ -27,6 +27,7 @@ from orchestrator.store.leases.records import About
 from orchestrator.store.sweeps.orders import Orders
 from orchestrator.store.trials.records import Trained
 from orchestrator.worker.failures import failure_kind
+from orchestrator.worker.provenance import code_version
 from orchestrator.worker.trial import Ending, carry_out, passes_of_training
 from tests.orchestrator.plain import read_plain, write_plain
 from tests.orchestrator.working import (
@@ -117,6 +118,7 @@ def test_trial_is_trained_and_evaluated(trial: MakeTrial, suite: Suite, store: S
     assert most is not None
     assert 60 < progress.evaluation.passes.forward < most.forward
     assert progress.result.provenance.torch == torch.__version__
+    assert progress.result.provenance.code == code_version()
     assert progress.result.degraded is False
     (attempt,) = stored.past_attempts()
     assert attempt.about.sweep == "front"
