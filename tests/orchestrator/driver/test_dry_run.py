@@ -105,6 +105,7 @@ def said_of_search(folder: Path, trials: int, *options: str) -> tuple[str, dict[
     return line.removeprefix("search").strip(), json.loads(as_json.stdout)["search"]
 
 
+@pytest.mark.slow
 def test_what_a_search_would_propose_is_not_proposed_yet(tmp_path: Path) -> None:
     spec = read_sweep(tmp_path, "small", *DRAWN, "search.trials=3")
     line, record = said_of_search(tmp_path, 3)

@@ -146,6 +146,7 @@ def test_dropping_again_changes_nothing(spec: SweepSpec) -> None:
     assert bytes_in(Path(spec.storage)) == before
 
 
+@pytest.mark.slow
 def test_killed_anywhere_it_comes_to_the_same(spec: SweepSpec, tmp_path: Path) -> None:
     shutil.copytree(spec.storage, tmp_path / "whole")
     drop(spec)

@@ -131,6 +131,7 @@ def test_where_a_cluster_refuses_nothing_is_written(
     assert not Path(spec.storage).exists()
 
 
+@pytest.mark.slow
 def test_held_by_another_nothing_is_run(spec: SweepSpec, stand_in: StandIn) -> None:
     its = stand_in(nothing)
     files = files_of(spec)

@@ -740,6 +740,7 @@ def test_store_that_is_away_before_an_attempt_has_begun_is_no_failure(
     assert run(it, suite, store)[0] is Ending.DONE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["000002.json", "000002-000000.pt", "weights.pt", ".npz"])
 def test_trial_whose_store_is_away_is_let_go_and_taken_up_again(
     trial: MakeTrial, suite: Suite, store: Store, tmp_path: Path, name: str

@@ -68,6 +68,7 @@ def test_the_learning_rate_told_is_that_of_the_last_step(small_trial: MakeTrial)
     assert [row["learning_rate"] for row in diary.rows] == pytest.approx(expected)
 
 
+@pytest.mark.slow
 def test_training_does_without_a_test_set(small_trial: MakeTrial) -> None:
     trial = small_trial(method={"method": "average"})
     data = replace(load(trial.data, CPU), test=cast(Split, None))
@@ -368,6 +369,7 @@ def test_compiled_passes_train_the_same_model(small_trial: MakeTrial) -> None:
             assert one[name] == pytest.approx(other[name], rel=1e-3)
 
 
+@pytest.mark.slow
 def test_bfloat16_trains_float32_weights(small_trial: MakeTrial) -> None:
     exact, its_diary = run(small_trial(method={"method": "average"}))
     rounded, diary = run(

@@ -94,6 +94,7 @@ def test_pareto_solves_within_these_runs(
     assert alphas[2] != pytest.approx(0.25, abs=0.01)
 
 
+@pytest.mark.slow
 def test_what_an_epoch_has_counted_is_kept_within_it(small_trial: MakeTrial) -> None:
     """A window of three: r, which follows the losses, is summed before and after the stops."""
     trial = small_trial(method={"method": "pareto", "rho": 1.0, "window": 3})
@@ -113,6 +114,7 @@ def test_a_run_from_its_last_checkpoint_has_nothing_left_to_do(small_trial: Make
     assert_same_bits(dict(model.state_dict()), dict(again.state_dict()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", ["standard", "pareto"])
 def test_the_seed_and_nothing_else_decides(case: str, small_trial: MakeTrial) -> None:
     first, its_diary = run(small_trial(**SECTIONS[case]))
@@ -209,6 +211,7 @@ def test_the_seconds_of_an_epochs_parts_add_up(small_trial: MakeTrial) -> None:
 # A longer trial from a shorter one
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", ["standard", "pareto"])
 def test_a_longer_trial_goes_on_from_a_shorter_one(case: str, small_trial: MakeTrial) -> None:
     """Under a constant schedule, while the attacks' radii still grow."""
