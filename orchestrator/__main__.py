@@ -15,6 +15,7 @@ DOORS = {
     "front": "orchestrator.front",
     "compare": "orchestrator.compare",
     "pick": "orchestrator.pick",
+    "bundle": "orchestrator.bundle",
     "status": "orchestrator.status.__main__",
     "pause": "orchestrator.pause",
     "resume": "orchestrator.resume",

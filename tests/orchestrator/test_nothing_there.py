@@ -9,7 +9,7 @@ import pytest
 from typer import Typer
 from typer.testing import CliRunner
 
-from orchestrator import front, pause, pick, resume, sweep
+from orchestrator import bundle, front, pause, pick, resume, sweep
 from orchestrator.status import __main__ as status
 from orchestrator.store import LocalFiles
 from orchestrator.store import __main__ as store
@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[Typer, tuple[str, ...], int, str]] = {
     "front --out": (front.app, (*SPEC, "--out", "out"), 2, NEVER_STARTED),
     "pick": (pick.app, SPEC, 2, NEVER_STARTED),
     "pick --copy": (pick.app, (*SPEC, "--copy", "out"), 2, NEVER_STARTED),
+    "bundle": (bundle.app, SPEC, 2, NEVER_STARTED),
     "status": (status.app, SPEC, 0, "sweep: 2 pending; 0 of 2 epochs; nobody runs it"),
     "status --json": (status.app, (*SPEC, "--json"), 0, '"starts": []'),
     "status --why": (status.app, (*SPEC, "--why", "t"), 2, "--why: must be the id of one trial"),

@@ -91,14 +91,16 @@ ORCHESTRATOR = Band(
         (
             (
                 "doors",
-                "sweep · front · compare · pick · status · pause · resume · store · tracking",
+                "sweep · front · compare · pick · bundle · status · pause · resume · store · "
+                "tracking",
                 2,
                 10,
             ),
         ),
         (
-            ("driver", "one start of a sweep: look, hold, run, tell", 2, 7),
-            ("status", "how a sweep stands", 8, 10),
+            ("driver", "one start of a sweep: look, hold, run, tell", 2, 6),
+            ("status", "how a sweep stands", 7, 8),
+            ("bundling", "one archive", 9, 10),
         ),
         (
             ("spec", "its meaning", 2, 2),

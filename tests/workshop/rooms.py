@@ -10,7 +10,7 @@ PACKAGES = ("orchestrator", "trainer")
 
 DOORS = {
     *("orchestrator.sweep", "orchestrator.front", "orchestrator.compare"),
-    *("orchestrator.pick", "orchestrator.pause", "orchestrator.resume"),
+    *("orchestrator.pick", "orchestrator.bundle", "orchestrator.pause", "orchestrator.resume"),
     *("orchestrator.__main__", "orchestrator.status.__main__", "orchestrator.store.__main__"),
     *("orchestrator.tracking.__main__", "trainer.train", "trainer.evaluate"),
     "orchestrator.exit_codes",

@@ -1,0 +1,1 @@
+"""A sweep in one archive for a reviewer, who need not know whose it is."""
