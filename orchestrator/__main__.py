@@ -13,6 +13,7 @@ from typer.core import TyperCommand, TyperGroup
 DOORS = {
     "sweep": "orchestrator.sweep",
     "front": "orchestrator.front",
+    "figure": "orchestrator.figure",
     "compare": "orchestrator.compare",
     "pick": "orchestrator.pick",
     "bundle": "orchestrator.bundle",

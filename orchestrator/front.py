@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.exit_codes import exit_codes
+from orchestrator.figures.appearance import WIDTH, appearance_in
 from orchestrator.figures.placement import FRONTS, PLACEMENTS, FrontOf, Placement
 from orchestrator.pareto.answers import Answers
-from orchestrator.pareto.front import by_contract, extract_front
+from orchestrator.pareto.front import by_contract, extract_front, methods_in
 from orchestrator.pareto.sure_front import with_certainty
 from orchestrator.report.front_files import (
     FILES,
@@ -146,6 +147,24 @@ def main(
             "which the luckiest lead."
         ),
     ] = FRONTS[0],
+    width: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LENGTH",
+            help="Of the pictures, as 3.25in, 84mm or 240pt; text keeps its size. Default: "
+            f"{WIDTH:g}in.",
+        ),
+    ] = None,
+    rename: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="METHOD=NAME|FILE",
+            help="What a method is called in the pictures, or a .yaml of METHOD: NAME.",
+        ),
+    ] = None,
+    pdf: Annotated[
+        bool, typer.Option("--pdf", help="Write the picture as a PDF too, with its fonts in it.")
+    ] = False,
     note: Annotated[str, typer.Option(help="Small print of the pictures, such as the data.")] = "",
     prints_json: Annotated[
         bool, typer.Option("--json", help="Print front.json's content alone.")
@@ -163,9 +182,9 @@ def main(
         from orchestrator.results.as_stored import stored_results  # noqa: PLC0415
         from orchestrator.store.files.by_url import open_files  # noqa: PLC0415
 
-        spec = _sweep(table_path, storage, assignments, weights)
+        spec = started_sweep(table_path, storage, assignments, weights)
         if out is None:
-            folder, url = _place_of(spec)
+            folder, url = place_of(spec)
         objectives = parse_objectives(named) if named else spec.objectives
         ends = default_reference_point(objectives) if named else spec.reference_point
         usual = spec.policy.weights
@@ -180,18 +199,18 @@ def main(
             )
         names = names_beside(table_path, folder)
         _refuse_own_front(table_path, folder, names)
-        table, objectives, usual = _table(table_path, named, weights, is_strict=strict)
+        table, objectives, usual = trials_in(table_path, named, weights, is_strict=strict)
         ends = default_reference_point(objectives) if reference is None else ()
-    reference_point = ends if reference is None else _reference_point(reference, objectives)
+    reference_point = ends if reference is None else reference_point_in(reference, objectives)
     front, without = (
         extract_front(
             table, objectives=objectives, reference_point=reference_point, keep_collapsed=keep
         )
         for keep in (keep_collapsed, False)
     )
+    appearance = appearance_in(width, rename or (), methods_in(front))
     front = with_certainty(front, table, NO_BITS if found is None else found.answers)
-    apart = ["strict"] * strict + [f"{weights}"] * (weights not in {None, usual})
-    below = "".join(f"/{name}" for name in apart) if out is None else ""
+    below = "" if out is not None else _below(weights, usual, is_strict=strict)
     directory = folder / below.removeprefix("/")
     with written_into(directory):
         check_writable(directory)
@@ -209,6 +228,8 @@ def main(
             of=of,
             note=", ".join(filter(None, (note, found.note() if found else ""))),
             facts=facts,
+            appearance=appearance,
+            has_pdf=pdf,
         )
     if url is not None:
         copy_into(paths, open_files(spec.storage), f"{spec.folder}{below}")
@@ -235,7 +256,7 @@ def written_into(directory: Path) -> Iterator[None]:
         raise InputError(f"{directory}: must be a writable folder: {reason}") from error
 
 
-def _sweep(
+def started_sweep(
     path: Path, storage: str | None, assignments: list[str] | None, weights: WeightsName | None
 ) -> SweepSpec:
     """Read a sweep that was started.
@@ -256,7 +277,7 @@ def _sweep(
     return spec
 
 
-def _table(
+def trials_in(
     path: Path, named: Sequence[str] | None, weights: WeightsName | None, *, is_strict: bool
 ) -> tuple[pd.DataFrame, tuple[Objective, ...], WeightsName]:
     """Read a table of trials; return it with the objectives of its front, and the weights that are
@@ -287,7 +308,12 @@ def _refuse_own_front(table_path: Path, directory: Path, names: Sequence[str]) -
         raise TableError(f"{table_path}: {message}")
 
 
-def _place_of(spec: SweepSpec) -> tuple[Path, str | None]:
+def _below(weights: WeightsName | None, usual: WeightsName, *, is_strict: bool) -> str:
+    """Return the place, below the folder of the usual front's files, for those of another."""
+    return "/strict" * is_strict + f"/{weights}" * (weights not in {None, usual})
+
+
+def place_of(spec: SweepSpec) -> tuple[Path, str | None]:
     """Return the folder for a sweep's files: a local one, and the URL that they are copied to,
     where the storage is not local."""
     if "://" not in spec.storage:
@@ -295,7 +321,7 @@ def _place_of(spec: SweepSpec) -> tuple[Path, str | None]:
     return Path(tempfile.mkdtemp(prefix="front-")), f"{spec.storage}/{spec.folder}"
 
 
-def _reference_point(text: str, objectives: Sequence[Objective]) -> tuple[float, ...]:
+def reference_point_in(text: str, objectives: Sequence[Objective]) -> tuple[float, ...]:
     try:
         reference = tuple(float(part) for part in text.split(","))
     except ValueError:

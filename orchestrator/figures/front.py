@@ -12,6 +12,7 @@ its objective's direction asks for it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from textwrap import wrap
 
@@ -21,6 +22,7 @@ import pandas as pd
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
+from orchestrator.figures.appearance import USUAL, WIDTH, Appearance, wrapped
 from orchestrator.figures.crowd import (
     MANY,
     MEANS_ACROSS,
@@ -29,7 +31,7 @@ from orchestrator.figures.crowd import (
     points_to_draw,
 )
 from orchestrator.figures.labels import setting_text, short, varying_settings
-from orchestrator.figures.legend import LEGEND_ROW, draw_legends, kinds_of_marks, rows
+from orchestrator.figures.legend import draw_legends, kinds_of_marks, legend_height
 from orchestrator.figures.panel import MeanLook, Scene, draw_panel
 from orchestrator.figures.placement import FrontOf, Placement
 from orchestrator.figures.spread import SpreadLine, spread_lines, staircase
@@ -42,11 +44,21 @@ from orchestrator.table.columns import declared, is_fraction, of_weights
 from orchestrator.table.objectives import Objective, minimised
 from trainer.terminal.table import printable
 
-WIDTH, PANEL_HEIGHT, SMALL_PRINT_ROW = 10.0, 4.5, 0.13
-"""Sizes of a picture's parts in inches."""
+SMALL_PRINT_ROW, TITLE_ROW = 0.13, 0.15
+"""Height of a row of small print, and of an axis's title, in inches."""
 
-CHARACTERS_IN_ROW = 155
-"""Characters in a row of small print."""
+LEFT, RIGHT, BELOW, ABOVE = 0.66, 0.1, 0.82, 0.25
+"""Inches around the panels, of titles and numbers of the axes, the legends left out."""
+
+BETWEEN = {"x": 0.17 * 9.24 / 2.17, "y": 0.84}
+"""Inches between two panels beside each other, by the axis that is logarithmic in the second, whose
+title has two rows."""
+
+TALLEST, HEIGHT_OF_WIDTH = 4.5 - BELOW - ABOVE, 0.82
+"""Inches of the height of a panel, at most, and its share of the width."""
+
+CHARACTERS_AN_INCH = 15.5
+"""Characters of small print in an inch."""
 
 MEMBERS = {
     Membership.YES: MeanLook.FULL,
@@ -59,40 +71,81 @@ SACRIFICE = "sacrificed_accuracy"
 
 
 def draw_front(
-    front: Front, path_png: Path, path_svg: Path, *, placement: Placement, of: FrontOf, note: str
-) -> None:
-    """Draw `front` over all measured trials and save the picture; `note` joins the small print."""
-    save(compose(front, placement=placement, of=of, note=note), path_png, path_svg)
+    front: Front,
+    path_png: Path,
+    path_svg: Path,
+    *,
+    placement: Placement,
+    of: FrontOf,
+    note: str,
+    appearance: Appearance = USUAL,
+) -> Figure:
+    """Draw `front` over all measured trials and save the picture, which is returned for other
+    formats; `note` joins the small print."""
+    figure = compose(front, placement=placement, of=of, note=note, appearance=appearance)
+    save(figure, path_png, path_svg)
+    return figure
 
 
-def compose(front: Front, *, placement: Placement, of: FrontOf, note: str) -> Figure:
+def compose(
+    front: Front,
+    *,
+    placement: Placement,
+    of: FrontOf,
+    note: str,
+    appearance: Appearance = USUAL,
+) -> Figure:
     """Compose the picture, which is not saved yet.
 
     The line bounds what the means of `cells` attain, or single `trials`; also these where no cell
     has all its seeds yet, or each has one. With more than two objectives the first two are drawn,
     and no line: what is non-dominated among all need not be so in two.
     """
+    width, scales = appearance.width, appearance.scales
     scene = _scene(front, placement, of)
+    across = appearance.columns(len(scales))
+    down = len(scales) // across
+    is_x_logged = scene.log_axis == "x" and "log" in scales  # and says so in a line more
+    below = BELOW + SMALL_PRINT_ROW * is_x_logged
+    between = BETWEEN[scene.log_axis] * (across - 1)
+    panel = (width - LEFT - RIGHT - between) / across
+    tall = min(TALLEST - SMALL_PRINT_ROW * is_x_logged, HEIGHT_OF_WIDTH * panel)
+    titles = scene.titles
+    if width < WIDTH:
+        titles = (wrapped(titles[0], panel), wrapped(titles[1], tall))
+        scene = replace(scene, titles=titles)
+    more_below, more_left = (TITLE_ROW * title.count("\n") for title in titles)
+    left = LEFT + more_left
     kinds = kinds_of_marks(scene, front)
-    small_print = _small_print(front, note)
+    small_print = _small_print(front, note, int(CHARACTERS_AN_INCH * width))
     more_rows = SMALL_PRINT_ROW * (len(small_print) - 1)
-    legend_height = LEGEND_ROW * (rows(kinds) + rows(scene.styles)) + more_rows
-    height = PANEL_HEIGHT + legend_height
-    is_x_logged = scene.log_axis == "x"  # and says so in a line more of its title
+    methods = map(appearance.named, scene.styles)
+    legends = legend_height(kinds, width) + legend_height(methods, width) + more_rows
+    gap = below + more_below - 0.24 + ABOVE  # between panels one above the other
+    bottom = below + more_below + legends
+    height = bottom + down * tall + (down - 1) * gap + ABOVE
     with rc_context(RC):
-        figure = Figure(figsize=(WIDTH, height), dpi=DPI)
+        figure = Figure(figsize=(width, height), dpi=DPI)
         figure.subplots_adjust(
-            left=0.066,
-            right=0.99,
-            bottom=(0.82 + SMALL_PRINT_ROW * is_x_logged + legend_height) / height,
-            top=1 - 0.25 / height,
-            wspace=0.17 if is_x_logged else 0.2,
+            left=left / width,
+            right=1 - RIGHT / width,
+            bottom=bottom / height,
+            top=1 - ABOVE / height,
+            wspace=between / panel,
+            hspace=gap / tall,
         )
-        raw, log = figure.subplots(1, 2)
-        draw_panel(raw, scene, is_log=False)
-        draw_panel(log, scene, is_log=True)
-        draw_legends(figure, scene, kinds, 0.24 + more_rows)
-        figure.text(0.99, 0.06 / height, "\n".join(small_print), ha="right", size=7.5, color=GREY)
+        panels = np.atleast_1d(figure.subplots(down, across)).ravel()
+        for axes, scale in zip(panels, scales, strict=True):
+            draw_panel(axes, scene, is_log=scale == "log", named=appearance.named)
+        draw_legends(figure, scene, kinds, 0.24 + more_rows, named=appearance.named)
+        figure.text(
+            1 - RIGHT / width,
+            0.06 / height,
+            "\n".join(small_print),
+            ha="right",
+            size=7.5,
+            color=GREY,
+        )
     return figure
 
 
@@ -242,8 +295,9 @@ def _title(objective: Objective) -> str:
     return f"{words}{unit}"
 
 
-def _small_print(front: Front, note: str) -> list[str]:
-    """Lines of small print, such as `48 trials, 3 seeds, 2 collapsed · test images · CIFAR-10`."""
+def _small_print(front: Front, note: str, most: int) -> list[str]:
+    """Rows of small print, of at most so many characters each, such as
+    `48 trials, 3 seeds, 2 collapsed · test images · CIFAR-10`."""
     trials = front.measured
     counted = [_counted(len(trials), "trial")]
     if "seed" in trials:
@@ -263,7 +317,7 @@ def _small_print(front: Front, note: str) -> list[str]:
     parts = (", ".join(counted), images, note, odd if doubtful else "")
     text = " · ".join(part for part in parts if part)
     lines = map(printable, text.splitlines())
-    return [row for line in lines for row in wrap(line, CHARACTERS_IN_ROW)]
+    return [row for line in lines for row in wrap(line, most)]
 
 
 def _counted(count: int, noun: str) -> str:

@@ -103,7 +103,8 @@ def place_labels(
 
     Obstacles are boxes (K, 4) in pixels: left, bottom, right, top. The places around a point
     are tried in order; a label that has none is left out, unless it is needed: then it takes
-    the place that covers least. The axes' limits must be final.
+    the place that covers least, moved into the axes where it would reach beyond them. The axes'
+    limits must be final.
 
     Args:
         better: where better is: -1 left or down, 1 right or up.
@@ -129,11 +130,16 @@ def place_labels(
         )
         size = np.array(text.get_window_extent().size)
         corners = point + distances * directions * pixels + (directions - 1) / 2 * size
+        if label.is_needed:
+            low, high = np.array([left, bottom]) + PADDING, np.array([right, top]) - PADDING - size
+            corners = np.vstack([corners, np.clip(corners, low, np.maximum(low, high))])
         boxes = np.hstack([corners - PADDING, corners + size + PADDING])
         is_inside = (boxes[:, :2] >= (left, bottom)) & (boxes[:, 2:] <= (right, top))
         worst = len(taken) + 1  # what covers everything covers less than this
         cost = _overlaps(boxes, taken) + np.where(_is_nearest(boxes, point, others), 0, worst)
-        cost += np.where(is_inside.all(axis=1), 0, 2 * worst)
+        cost += np.where(is_inside.all(axis=1), 0, 4 * worst)
+        cost[len(PLACES) :] += 2 * worst  # moved, which is better than reaching beyond the axes
+        cost += 8 * worst * _overlaps(boxes, taken[len(obstacles) :])  # no label on another
         best = int(cost.argmin())
         if cost[best] and not label.is_needed:
             text.remove()

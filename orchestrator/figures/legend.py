@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Iterable
 from math import ceil
 from typing import Any
 
@@ -10,34 +10,43 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from orchestrator.figures.appearance import WIDTH
 from orchestrator.figures.labels import short
+from orchestrator.figures.markers import Marker
 from orchestrator.figures.panel import FLOOR_LINE, LOOKS, SPREAD_LINE, MeanLook, Scene
 from orchestrator.figures.style import GREY, INK
 from orchestrator.pareto.front import Front
 from orchestrator.pareto.membership import Membership
 
-LEGEND_ROW = 0.24
-"""Height of a row in inches."""
+LEGEND_ROW, DENSE_ROW = 0.24, 0.195
+"""Height of a row in inches, and of each but the first in a picture for a page."""
 
-NAMES_IN_ROW, CHARACTERS_IN_LEGEND_ROW = 8, 140
+NAMES_IN_ROW, CHARACTERS_AN_INCH = 8, 14
+"""Names in a row, at most, and characters of names in an inch of it."""
 
 BESIDE_NAME = 6
 """Characters that a mark and the gaps around it take."""
 
 
-def rows(names: Collection[str]) -> int:
+def rows(names: Iterable[str], width: float) -> int:
     """Number of rows of a legend, filled evenly column by column, so that it is no wider than the
-    picture; one where it is empty."""
+    picture, whose `width` is in inches; one where it is empty."""
     lengths = [len(short(name)) + BESIDE_NAME for name in names]
     fewest = max(1, ceil(len(lengths) / NAMES_IN_ROW))
     for count in range(fewest, len(lengths)):
         columns = np.array_split(lengths, ceil(len(lengths) / count))
-        if sum(column.max() for column in columns) <= CHARACTERS_IN_LEGEND_ROW:
+        if sum(column.max() for column in columns) <= CHARACTERS_AN_INCH * width:
             return count
     return max(fewest, len(lengths))
 
 
-def _mark(marker: str, color: str, size: float, **more: Any) -> Line2D:
+def legend_height(names: Iterable[str], width: float) -> float:
+    """Height of a legend in inches, with what is free below it, in a picture of a width."""
+    count = rows(names, width)
+    return LEGEND_ROW * count if width >= WIDTH else LEGEND_ROW + DENSE_ROW * (count - 1)
+
+
+def _mark(marker: Marker, color: str, size: float, **more: Any) -> Line2D:
     return Line2D([], [], marker=marker, color=color, markersize=size, linestyle="none", **more)
 
 
@@ -87,12 +96,23 @@ def _kinds_of_means(scene: Scene, front: Front) -> dict[str, Any]:
     return {name: cross if has_arms else mean} | looks
 
 
-def draw_legends(figure: Figure, scene: Scene, kinds: dict[str, Any], bottom: float) -> None:
-    """Draw the methods, then the kinds of marks, in rows below the panels, `bottom` inches up."""
+def draw_legends(
+    figure: Figure,
+    scene: Scene,
+    kinds: dict[str, Any],
+    bottom: float,
+    *,
+    named: Callable[[str], str],
+) -> None:
+    """Draw the methods, then the kinds of marks, in rows below the panels, `bottom` inches up.
+
+    Args:
+        named: what a method is called.
+    """
     methods = [_mark(style.marker, style.color, 7.0) for style in scene.styles.values()]
-    height = figure.get_figheight()
+    width, height = figure.get_size_inches()
     for handles, names, foot in (
-        (methods, list(scene.styles), bottom + LEGEND_ROW * rows(kinds)),
+        (methods, list(map(named, scene.styles)), bottom + legend_height(kinds, width)),
         (list(kinds.values()), list(kinds), bottom),
     ):
         figure.legend(
@@ -100,7 +120,7 @@ def draw_legends(figure: Figure, scene: Scene, kinds: dict[str, Any], bottom: fl
             list(map(short, names)),
             loc="lower center",
             bbox_to_anchor=(0.5, foot / height),
-            ncols=ceil(len(names) / rows(names)),
+            ncols=ceil(len(names) / rows(names, width)),
             borderaxespad=0.0,
             handletextpad=0.4,
             columnspacing=1.6,

@@ -3,7 +3,7 @@ axes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from math import ceil
@@ -41,6 +41,18 @@ MOST_LABELS = 40
 
 LINE_ABOVE = 3.5
 """Z-order of the staircase over a crowd of trials, which would hide it otherwise."""
+
+ROOMY = 4.0
+"""Inches of a panel's width below which marks are smaller, and its labels and ticks have less."""
+
+DIGIT, DIGIT_HEIGHT, FREE = 0.082, 0.125, 0.06
+"""Inches of a digit's width and height at an axis, and of what is free between two numbers."""
+
+BESIDE = 0.08
+"""Inches by which an axis's last number may reach beyond the panel."""
+
+LABEL_CHARACTERS = 8.0
+"""Characters in a row of a label, for each inch of such a panel."""
 
 MARGIN = 0.12
 """Share of the data's extent that stays free on each side, for labels."""
@@ -121,15 +133,19 @@ class Scene:
 FLOOR_LINE: dict[str, Any] = {"color": GREY, "linewidth": 1.0, "linestyle": (0, (4, 3))}
 
 
-def draw_panel(axes: Axes, scene: Scene, *, is_log: bool) -> None:
-    """Draw `scene`, its `log_axis` under `signed_log` where `is_log`."""
+def draw_panel(axes: Axes, scene: Scene, *, is_log: bool, named: Callable[[str], str]) -> None:
+    """Draw `scene`, its `log_axis` under `signed_log` where `is_log`.
+
+    Args:
+        named: what a method is called.
+    """
     _draw_frame(axes, scene, is_log=is_log)
     if scene.trials.empty:
         axes.text(0.5, 0.5, "no trial is done", transform=axes.transAxes, ha="center", color=GREY)
     if len(scene.trials) > MANY:
         axes.set_rasterization_zorder(LINE_ABOVE)  # in an SVG, so many marks are one image
     drawn = (_draw_front(axes, scene), _draw_marks(axes, scene))
-    _draw_labels(axes, scene, np.vstack(drawn))
+    _draw_labels(axes, scene, np.vstack(drawn), named)
 
 
 def _draw_frame(axes: Axes, scene: Scene, *, is_log: bool) -> None:
@@ -149,11 +165,54 @@ def _draw_frame(axes: Axes, scene: Scene, *, is_log: bool) -> None:
         is_reversed = scene.signs[at] == scene.better[at]
         axes.set(**{f"{name}lim": (high, low) if is_reversed else (low, high)})
         ticks = signed_log_ticks(low, high)
-        locator = FixedLocator(ticks) if is_logged else MaxNLocator(7, steps=ROUND_STEPS)
+        even = MaxNLocator(7, steps=ROUND_STEPS)
+        locator = FixedLocator(ticks) if is_logged else even
+        if inches(axes) < ROOMY:
+            ticks = ticks if is_logged else [float(it) for it in even.tick_values(low, high)]
+            locator = FixedLocator(_apart(axes, name, ticks, low, high))
         axis.set_major_locator(locator)
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}".replace("-", "−")))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
         title = scene.titles[at]
         axis.set_label_text(f"{title},\nas {TRANSFORMATION}" if is_logged else title)
+
+
+def inches(axes: Axes) -> float:
+    """Width of a panel in inches."""
+    return float(axes.get_window_extent().width / axes.figure.dpi)
+
+
+def _shrunk(axes: Axes, size: float) -> float:
+    """Size of a mark whose usual size is given, smaller in a panel of little room."""
+    return float(size * min(1.0, np.sqrt(inches(axes) / ROOMY)))
+
+
+def number(value: float) -> str:
+    """Write a number of an axis."""
+    return f"{value:g}".replace("-", "−")
+
+
+def _apart(axes: Axes, name: str, ticks: Sequence[float], low: float, high: float) -> list[float]:
+    """Choose of the ticks of an axis, between its limits, as many as have room for their numbers:
+    0 first, then those that begin with 1, 5 and 2, of which fewer digits come first."""
+    inside = [tick for tick in ticks if low <= tick <= high]
+    way = "xy".index(name)
+    at = axes.transData.transform(np.array([(tick, tick) for tick in inside]).reshape(-1, 2))
+    places = at[:, way] / axes.figure.dpi
+    sizes = [DIGIT * len(number(tick)) if name == "x" else DIGIT_HEIGHT for tick in inside]
+    end = axes.get_window_extent().x1 / axes.figure.dpi + BESIDE
+
+    def rank(k: int) -> tuple[int, int, int]:
+        leading = f"{abs(inside[k]):e}"[0]
+        return ("0152".find(leading) % 9, len(number(inside[k])), k)
+
+    kept: list[int] = []
+    for k in sorted(range(len(inside)), key=rank):
+        is_apart = all(
+            abs(places[k] - places[other]) >= (sizes[k] + sizes[other]) / 2 + FREE for other in kept
+        )
+        if is_apart and (name == "y" or places[k] + sizes[k] / 2 <= end):
+            kept.append(k)
+    return [inside[k] for k in sorted(kept)]
 
 
 def _limits(values: Array, *, is_log: bool) -> tuple[float, float]:
@@ -226,7 +285,7 @@ def _draw_trials(axes: Axes, trials: pd.DataFrame, method: str, style: MethodSty
     axes.scatter(
         trials["x"],
         trials["y"],
-        s=18,
+        s=_shrunk(axes, 18**0.5) ** 2 if inches(axes) < ROOMY else 18,
         marker=style.marker,
         zorder=3,
         gid=f"{'collapsed' if is_collapsed else 'trials'}-{method}",
@@ -259,13 +318,13 @@ def _draw_means(axes: Axes, means: pd.DataFrame, look: MeanLook, style: MethodSt
             linestyle="none",
             marker=style.marker,
             color=style.color,
-            markersize=8.0,
+            markersize=_shrunk(axes, 8.0),
             zorder=4,
             **LOOKS[look](style.color),
         )
 
 
-def _draw_labels(axes: Axes, scene: Scene, obstacles: Array) -> None:
+def _draw_labels(axes: Axes, scene: Scene, obstacles: Array, named: Callable[[str], str]) -> None:
     """Ring and name the knee; name cells that lack seeds, and where there is room those of the
     Pareto method."""
     labels = []
@@ -275,10 +334,11 @@ def _draw_labels(axes: Axes, scene: Scene, obstacles: Array) -> None:
     for x, y, method, text in knee[["x", "y", "method", "text"]].itertuples(index=False):
         ring = MarkerStyle("o", fillstyle="none")
         axes.scatter(x, y, s=130, marker=ring, color=INK, linewidths=1.3, zorder=5, gid="knee")
-        words = [word for word in (method, text) if word and word != LABELLED_METHOD]
+        whose = "" if method == LABELLED_METHOD and named(method) == method else named(method)
+        words = [word for word in (whose, text) if word]
         cell = scene.means[(scene.means["method"] == method) & (scene.means["text"] == text)]
-        words = [*(words or [method]), *cell["lacking"][is_lacking & tells_lacking]]
-        name = f"knee: {', '.join(words)}"
+        words = [*(words or [named(method)]), *cell["lacking"][is_lacking & tells_lacking]]
+        name = _in_rows(axes, f"knee: {', '.join(words)}")
         labels.append(Label(x=x, y=y, text=name, color=INK, is_needed=True))
     told = set(knee[["method", "text"]].itertuples(index=False, name=None))
     columns = ["x", "y", "method", "text", "lacking"]
@@ -287,10 +347,23 @@ def _draw_labels(axes: Axes, scene: Scene, obstacles: Array) -> None:
         if (name := ", ".join(filter(None, words))) and (method, text) not in told:
             is_needed = tells_lacking and lacking != "" and is_lacking.sum() <= MOST_NEEDED
             color = scene.styles[method].color
-            labels.append(Label(x=x, y=y, text=name, color=color, is_needed=is_needed))
+            rows = _in_rows(axes, name)
+            labels.append(Label(x=x, y=y, text=rows, color=color, is_needed=is_needed))
     if len(scene.trials) > MANY and len(labels) > MOST_LABELS:
         labels = labels[:: ceil(len(labels) / MOST_LABELS)]  # the knee is the first
     place_labels(axes, labels, obstacles, better=scene.better)
+
+
+def _in_rows(axes: Axes, text: str) -> str:
+    """Break a label at its commas where a panel has little room."""
+    most = int(LABEL_CHARACTERS * inches(axes))
+    if inches(axes) >= ROOMY or len(text) <= most:
+        return text
+    rows = [""]
+    for word in text.split(", "):
+        longer = f"{rows[-1]}, {word}" if rows[-1] else word
+        rows = [*rows[:-1], longer] if len(longer) <= most else [*rows, word]
+    return ",\n".join(filter(None, rows))
 
 
 def _boxes(axes: Axes, starts: Array, ends: Array, reach: float) -> Array:

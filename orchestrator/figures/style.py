@@ -14,9 +14,29 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from orchestrator.figures.markers import (
+    BAR,
+    BOW_TIE,
+    CHEVRON,
+    HALF_DISC,
+    HOURGLASS,
+    POLE,
+    Marker,
+)
+
 Array = npt.NDArray[np.float64]
 
 DPI = 150
+PRINT_DPI = 300
+"""Pixels an inch of a PNG for a paper, and of what is one image in an SVG or a PDF."""
+
+FORMATS: dict[str, dict[Any, Any]] = {
+    ".png": {},
+    ".svg": {"Date": None},
+    ".pdf": {"CreationDate": None},
+}
+"""Formats of pictures by their files' suffix, and what of their facts would differ each time."""
+
 ROUND_STEPS = [1, 2, 5, 10]
 INK, GREY, FAINT = "#222222", "#6b6b6b", "#e6e6e6"
 
@@ -38,25 +58,31 @@ RC: dict[Any, Any] = {
     "legend.frameon": False,
     "text.parse_math": False,  # a dollar in a name is a dollar
     "svg.hashsalt": "pareto",  # ids in an SVG are random without it
+    "pdf.fonttype": 42,  # TrueType, which publishers take; the default, Type 3, many refuse
 }
+
+
+Dashes = tuple[float, ...]
+"""Lengths of a line's strokes and gaps in turn, as multiples of its width; empty: it is solid."""
 
 
 @dataclass(frozen=True)
 class MethodStyle:
-    """How the trials of one training method look."""
+    """How the trials of one training method look: shape and dashes tell it where colours do not."""
 
     color: str
-    marker: str
+    marker: Marker
+    dashes: Dashes = ()
 
 
 KNOWN_METHODS = {
-    "standard": MethodStyle("#000000", "X"),
-    "pgd": MethodStyle("#0072B2", "s"),
-    "flow": MethodStyle("#56B4E9", "^"),
-    "rt": MethodStyle("#009E73", "v"),
-    "integrated": MethodStyle("#CC79A7", "D"),
-    "average": MethodStyle("#E69F00", "P"),
-    "maximum": MethodStyle("#B8A300", "p"),
+    "standard": MethodStyle("#000000", "X", (1, 1.5)),
+    "pgd": MethodStyle("#0072B2", "s", (5, 1.5)),
+    "flow": MethodStyle("#56B4E9", "^", (3, 1.2)),
+    "rt": MethodStyle("#009E73", "v", (6, 1.5, 1, 1.5)),
+    "integrated": MethodStyle("#CC79A7", "D", (3, 1.2, 1, 1.2)),
+    "average": MethodStyle("#E69F00", "P", (8, 2)),
+    "maximum": MethodStyle("#B8A300", "p", (6, 1.5, 1, 1.5, 1, 1.5)),
     "pareto": MethodStyle("#D55E00", "o"),
 }
 """Styles of known methods, in Okabe and Ito's palette for any colour vision, its yellow
@@ -65,18 +91,33 @@ darkened."""
 OTHER_COLORS = ("#332288", "#882255", "#44AA99", "#999933", "#777777")
 """Colours of other methods, from Tol's muted palette, with hues between those of known ones."""
 
-OTHER_MARKERS = ("<", ">", "d", "*")
+OTHER_MARKERS: tuple[Marker, ...] = (
+    *("<", ">", "d", "*", "h", (4, 1, 0)),
+    *(BAR, HOURGLASS, CHEVRON, BOW_TIE, POLE, HALF_DISC),
+)
+"""Shapes of other methods, twelve that known ones do not have."""
+
+OTHER_DASHES: tuple[Dashes, ...] = (
+    *((10, 2, 2, 2), (2, 2), (4, 1, 4, 3), (1, 3), (10, 3), (7, 1, 1, 1, 1, 1, 1, 1)),
+    *((2, 1, 2, 4), (12, 2, 4, 2), (5, 4), (1, 1, 1, 4), (4, 2, 1, 2, 4, 4), (14, 3)),
+)
+"""Their lines, which differ from known ones' likewise."""
 
 
 def method_styles(methods: Iterable[str]) -> dict[str, MethodStyle]:
     """Return a style for each method: its own for a known one, the others' in alphabetical order.
 
-    Known methods come first, in the order of `KNOWN_METHODS`.
+    Known methods come first, in the order of `KNOWN_METHODS`. Up to twelve others differ from each
+    other and from these in shape and dashes, so that a picture is read without its colours.
     """
     present = set(methods)
     known = {name: style for name, style in KNOWN_METHODS.items() if name in present}
-    others = zip(sorted(present - known.keys()), cycle(OTHER_COLORS), cycle(OTHER_MARKERS))
-    return known | {name: MethodStyle(color, marker) for name, color, marker in others}
+    others = zip(
+        sorted(present - known.keys()),
+        map(MethodStyle, cycle(OTHER_COLORS), cycle(OTHER_MARKERS), cycle(OTHER_DASHES)),
+        strict=False,
+    )
+    return known | dict(others)
 
 
 def signed_log(values: npt.ArrayLike) -> Array:
@@ -115,3 +156,16 @@ def save(figure: Figure, path_png: Path, path_svg: Path) -> None:
     with rc_context(RC):
         figure.savefig(path_png, format="png", dpi=DPI)
         figure.savefig(path_svg, format="svg", metadata={"Date": None})
+
+
+def save_as(figure: Figure, path: Path) -> None:
+    """Save a figure in the format of the path's suffix, one of `FORMATS`, as large as it is: an
+    equal figure gives equal bytes. A PDF has its fonts in it, an SVG its letters as outlines.
+
+    Raises:
+        KeyError: another suffix.
+    """
+    with rc_context(RC):
+        figure.savefig(
+            path, format=path.suffix.removeprefix("."), dpi=PRINT_DPI, metadata=FORMATS[path.suffix]
+        )

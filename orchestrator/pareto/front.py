@@ -136,6 +136,13 @@ def settings_of(trial: pd.Series[Any], columns: Sequence[str]) -> dict[str, Any]
     return {name: trial[name] for name in columns if not pd.isna(trial[name])}
 
 
+def methods_in(front: Front) -> list[str]:
+    """Return the labels of all methods of a front's table, in its order."""
+    if "method" not in front.cells:
+        return []
+    return [str(name) for name in dict.fromkeys(front.cells["method"].dropna())]
+
+
 def is_selected(table: pd.DataFrame) -> pd.Series[bool]:
     """Mark rows that say that their cell is selected; none if the table has no such column."""
     return _says_yes(table, SELECTED)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from orchestrator.figures.appearance import USUAL, Appearance
 from orchestrator.figures.placement import FrontOf, Placement
 from orchestrator.pareto.eligibility import is_collapsed
 from orchestrator.pareto.front import Front, is_selected, settings_columns, settings_of
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 FILES = ("front.csv", "front.json", "cells.csv", "front.png", "front.svg")
+PDF = "front.pdf"
+"""The picture for a paper, which is written where it is asked for."""
 
 RESOLVED, OWN = "spec.yaml", "trials"
 """File by which a sweep's folder is known, and stem of the table that `FILES` there are of."""
@@ -105,6 +108,8 @@ def write_front(
     of: FrontOf,
     note: str,
     facts: Mapping[str, Any],
+    appearance: Appearance = USUAL,
+    has_pdf: bool = False,
 ) -> list[Path]:
     """Write the front's files into `directory`, made where missing, and return their paths.
 
@@ -116,12 +121,15 @@ def write_front(
         of: what the front in the pictures is of.
         note: joins the pictures' small print.
         facts: go into `front.json` beside the front's record.
+        appearance: how the pictures are set.
+        has_pdf: whether a PDF is written too, named as the SVG is.
 
     Raises:
         OSError: `directory` cannot be made or written.
     """
     # Here alone, since it takes as long to import as all that a reader of the front needs.
     from orchestrator.figures.front import draw_front  # noqa: PLC0415
+    from orchestrator.figures.style import save_as  # noqa: PLC0415
 
     directory.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".front-", dir=directory) as name:
@@ -130,12 +138,20 @@ def write_front(
         write_csv(front.cells, staging / "cells.csv")
         record = json_text({**front_record(front), **facts})
         (staging / "front.json").write_text(f"{record}\n", encoding="utf-8")
-        pictures = (staging / "front.png", staging / "front.svg")
-        draw_front(front, *pictures, placement=placement, of=of, note=note)
-        paths = [
-            (staging / file).replace(directory / name)
-            for file, name in zip(FILES, names, strict=True)
-        ]
+        figure = draw_front(
+            front,
+            staging / "front.png",
+            staging / "front.svg",
+            placement=placement,
+            of=of,
+            note=note,
+            appearance=appearance,
+        )
+        files = dict(zip(FILES, names, strict=True))
+        if has_pdf:
+            save_as(figure, staging / PDF)
+            files[PDF] = str(Path(files["front.svg"]).with_suffix(".pdf"))
+        paths = [(staging / file).replace(directory / name) for file, name in files.items()]
     logger.info("front of %d trials written to %s", len(front.points), directory)
     return paths
 

@@ -123,13 +123,18 @@ def missing(plan: Plan) -> str:
     return f"{reasons.total()} of {len(asked_for)} trials missing: {why}"
 
 
+def measured_on(plan: Plan) -> str:
+    """Say in brief what a plan's models are measured on: the data, and how far each category's
+    attack reaches."""
+    evaluations = [planned.evaluation for planned in plan.trials if planned.evaluation]
+    reach = evaluations[0].reach if evaluations else {}
+    return ", ".join([plan.trials[0].trial.data.name, *(f"{k} {v}" for k, v in reach.items())])
+
+
 def _note(plan: Plan, covered: Coverage | None, chosen: Choice) -> str:
     """Small print of the picture: the data, how far each category's attack reaches, what chose,
     what is missing; for another suite a second line says on how many trials it was tried."""
-    evaluations = [planned.evaluation for planned in plan.trials if planned.evaluation]
-    reach = evaluations[0].reach if evaluations else {}
-    data = plan.trials[0].trial.data.name
-    said = [data, *(f"{k} {v}" for k, v in reach.items()), chosen.note(), missing(plan)]
+    said = [measured_on(plan), chosen.note(), missing(plan)]
     note = ", ".join(part for part in said if part)
     if covered is not None:
         note += "\n" + "; ".join(text for _, text in covered.lines())

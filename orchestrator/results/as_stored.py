@@ -10,6 +10,7 @@ import pandas as pd
 
 from orchestrator.pareto.answers import Answers
 from orchestrator.plan.manifest import plan_as_stored
+from orchestrator.plan.plan import Plan
 from orchestrator.results.answers import answers
 from orchestrator.results.choice import Choice, choice
 from orchestrator.results.confirmation import (
@@ -18,6 +19,7 @@ from orchestrator.results.confirmation import (
     confirmed_images,
     confirmed_table,
 )
+from orchestrator.results.images import Images
 from orchestrator.results.shown import shown_images
 from orchestrator.results.trials_table import trials_table
 from orchestrator.spec.arguments import command
@@ -41,6 +43,9 @@ class StoredResults:
     answers: Answers | str
     """What its models answered to each image, or why that says nothing of how sure a front of them
     is (`orchestrator.results.answers`)."""
+
+    plan: Plan  # of these models
+    images: Images  # that the table is of
 
     def lines(self) -> Iterator[tuple[str, str]]:
         """Yield what a reader must know, for people: what each line is about, and what it says."""
@@ -114,6 +119,8 @@ def stored_results(
             chosen=replace(chosen, weights=weights_of(objectives)),
             confirmed=fresh,
             answers=answers(spec, its, store, images, names) if reads_answers else UNREAD,
+            plan=its,
+            images=images,
         )
 
 

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("orchestrator", "trainer")
 
 DOORS = {
-    *("orchestrator.sweep", "orchestrator.front", "orchestrator.compare"),
+    *("orchestrator.sweep", "orchestrator.front", "orchestrator.figure", "orchestrator.compare"),
     *("orchestrator.pick", "orchestrator.bundle", "orchestrator.pause", "orchestrator.resume"),
     *("orchestrator.__main__", "orchestrator.status.__main__", "orchestrator.store.__main__"),
     *("orchestrator.tracking.__main__", "trainer.train", "trainer.evaluate"),

@@ -16,8 +16,8 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 from matplotlib.patches import Polygon
 
+from orchestrator.figures.appearance import COLUMN, PAGE, WIDTH, Appearance
 from orchestrator.figures.front import (
-    WIDTH,
     compose,
     draw_front,
 )
@@ -41,6 +41,7 @@ from orchestrator.table.objectives import (
     default_reference_point,
     parse_objectives,
 )
+from tests.orchestrator.figures.page import overlaps_in, texts_in
 
 NO_BITS = Answers(why_not="there are none")
 OBJECTIVES = parse_objectives(DEFAULT_OBJECTIVES)
@@ -526,6 +527,32 @@ def test_degenerate_fronts_are_drawn(tmp_path: Path) -> None:
         figure.savefig(tmp_path / "front.png")
         assert len(drawn_trials(figure.axes[0])) == points
         assert ("no trial is done" in texts(figure, 0)) is (points == 0)
+
+
+# --- for a page
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("placement", PLACEMENTS)
+@pytest.mark.parametrize("width", [COLUMN, PAGE])
+def test_no_text_covers_another_at_the_width_of_a_column_or_a_page(
+    width: float, placement: Placement
+) -> None:
+    """Text keeps its size, and methods have long names; fronts of seeds, an interval, a floor."""
+    front = sure_front(strewn(3))
+    names = {"pareto": "Pareto adversarial training", "mine_$x$": "A method of ours"}
+    for scales in (("raw", "log"), ("raw",), ("log",)):
+        appearance = Appearance(width=width, scales=scales, names=names)
+        note = "digits, pgd 0.2, flow 0.08 (0.32 px, zeros), chosen on 120 images that pick"
+        figure = compose(front, placement=placement, of="cells", note=note, appearance=appearance)
+        assert figure.get_figwidth() == width
+        assert overlaps_in(figure) == []
+        assert {it.get_fontsize() for it in texts_in(figure)} <= {7.5, 8.0, 9.0}
+        assert len(figure.axes) == len(scales)
+        shown = {it.get_gid() for it in figure.axes[0].collections}
+        assert "trials-pareto" in shown
+        assert {*names.values(), "standard", "pgd"} <= {*legend_texts(figure)}
+        assert "pareto" not in legend_texts(figure)
 
 
 # --- how sure it is
