@@ -25,6 +25,7 @@ from trainer.input.settings import (
     Provenance,
     Real,
     Settings,
+    Whole,
     content_id,
     plain,
 )
@@ -122,7 +123,7 @@ class Replay(Settings):
 
 class _Which(Settings):
     fingerprint: str = Field(description="hash of the data set's own content")
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(description="of init, order and starts")
+    seed: Annotated[Whole, Field(ge=0, lt=2**31)] = Field(description="of init, order and starts")
 
 
 class Trial(_Which):

@@ -15,7 +15,7 @@ from orchestrator.spec.override import Override
 from orchestrator.spec.simplex import Simplex, read_simplex
 from trainer.input.document import Document
 from trainer.input.problems import shown
-from trainer.input.settings import Real, Settings
+from trainer.input.settings import Real, Settings, parse_whole
 from trainer.input.yaml_nodes import Plain
 
 DIGITS = 4
@@ -139,7 +139,10 @@ class Range:
         """
         if type(value) is not int:
             return replace(self, low=float(self.low), high=float(self.high))
-        return replace(self, is_whole=type(self.low) is type(self.high) is int)
+        low, high = parse_whole(self.low), parse_whole(self.high)
+        if not (isinstance(low, int) and isinstance(high, int)):
+            return replace(self, is_whole=False)
+        return replace(self, low=low, high=high, is_whole=True)
 
     def _rounded(self, number: float) -> float:
         in_common = max(abs(self.low), abs(self.high)) / (self.high - self.low)

@@ -15,7 +15,7 @@ from pydantic import Field
 from orchestrator.spec.method_space import MethodSpace
 from trainer.evaluation.suite import SplitName, Suite
 from trainer.input.document import Document
-from trainer.input.settings import Count, Settings
+from trainer.input.settings import Count, Settings, Whole
 
 MOST_FRESH_SEEDS = 40
 """Most seeds whose differences are tested: see `orchestrator.pareto.sign_flips.MOST_SEEDS`."""
@@ -35,7 +35,7 @@ class ConfirmSettings(Settings):
     """Cells that are trained anew once they are picked."""
 
     keep: KeepSettings
-    seeds: Annotated[int, Field(ge=1, le=MOST_FRESH_SEEDS)] = Field(
+    seeds: Annotated[Whole, Field(ge=1, le=MOST_FRESH_SEEDS)] = Field(
         description="fresh ones, counted on from the sweep's last"
     )
 

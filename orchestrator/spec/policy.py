@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from orchestrator.table.columns import WeightsName
-from trainer.input.settings import Count, NonNegative, Positive, Settings
+from trainer.input.settings import Count, NonNegative, Positive, Settings, Whole
 
 
 def _share_or_whole(gpus: float) -> float:
@@ -76,7 +76,7 @@ class Policy(Settings):
     budget: BudgetSettings = BudgetSettings()
     stopping: dict[str, Any] = Field({}, description="rules that end trials early, by label")
     """Rules as written, or as `orchestrator.search.stopping.recorded` has them."""
-    retries: Annotated[int, Field(ge=0)] = Field(
+    retries: Annotated[Whole, Field(ge=0)] = Field(
         2, description="of a trial whose worker died, hung or had no memory, in one start"
     )
     halve_batch: bool = Field(

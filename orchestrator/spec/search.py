@@ -12,7 +12,7 @@ from orchestrator.spec.method_space import MethodSpace
 from orchestrator.spec.space import Cell, Space, read_space
 from trainer.input.document import Document
 from trainer.input.problems import shown
-from trainer.input.settings import Count, Settings
+from trainer.input.settings import Count, Settings, Whole
 
 StrategyName = Literal["grid", "random"]
 
@@ -26,7 +26,7 @@ class SearchSettings(Settings):
     trials: Count | None = Field(
         None, description="of the sweep, cells times seeds, the standard reference not counted"
     )
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(0, description="of what is drawn")
+    seed: Annotated[Whole, Field(ge=0, lt=2**31)] = Field(0, description="of what is drawn")
 
     @property
     def follows_from_file(self) -> bool:

@@ -29,7 +29,7 @@ from trainer.device.precision import Precision
 from trainer.evaluation.suite import SplitName, Suite, read_suite
 from trainer.input.document import Document
 from trainer.input.redaction import HIDDEN, is_secret_name, redacted
-from trainer.input.settings import Count, Reals, Settings
+from trainer.input.settings import Count, Reals, Settings, Whole
 from trainer.input.variables import expanded
 from trainer.input.yaml_nodes import to_yaml
 
@@ -108,7 +108,7 @@ class _SweepFile(Policy):
     evaluation: Any
     search: SearchSettings = SearchSettings()
     seeds: Annotated[
-        tuple[Annotated[int, Field(ge=0, lt=END_OF_SEEDS)], ...],
+        tuple[Annotated[Whole, Field(ge=0, lt=END_OF_SEEDS)], ...],
         Strict(False),
         AfterValidator(_checked_seeds),
     ] = Field((0,), description="of every cell; three or more to judge by")

@@ -22,6 +22,7 @@ from pydantic import Field
 from trainer.attacks import blur, digital, noise, weather
 from trainer.attacks.attack import Attack
 from trainer.attacks.threat import Threat
+from trainer.input.settings import Whole
 from trainer.passes import Passes
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class Corruption(Attack):
     rung: ClassVar[str | None] = "severity"
 
     kind: CorruptionKind = Field(description="what is done to the image")
-    severity: Annotated[int, Field(ge=1, le=5)] = Field(description="how much of it, 1 to 5")
+    severity: Annotated[Whole, Field(ge=1, le=5)] = Field(description="how much of it, 1 to 5")
 
     def search(self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
         """Return the images (B C H W) corrupted, the same for every model."""

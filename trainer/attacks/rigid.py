@@ -49,7 +49,7 @@ def _odd(count: int) -> int:
     return count
 
 
-_OddCount = Annotated[int, Field(ge=1), AfterValidator(_odd)]
+_OddCount = Annotated[Count, AfterValidator(_odd)]
 
 
 class RigidSearch(Attack):

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import AfterValidator, Field
 
 from trainer.input.registry import resolve
-from trainer.input.settings import Count, Provenance, Settings
+from trainer.input.settings import Count, Provenance, Settings, Whole
 from trainer.input.variables import expanded
 
 Name = Literal["digits", "mnist", "fashion_mnist", "cifar10", "caltech256"]
@@ -65,7 +65,7 @@ class DataSettings(Settings):
         description="false: cifar10 takes files that are not the published ones",
     )
     validation: Count = Field(description="number of training images held out for validation")
-    split_seed: int = Field(default=0, description="chooses the images of every cut")
+    split_seed: Whole = Field(default=0, description="chooses the images of every cut")
     train_examples: Count | None = Field(
         default=None, description="number of training images to keep; null: all"
     )

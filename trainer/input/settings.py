@@ -40,13 +40,22 @@ def parse_number(value: object) -> object:
         return value  # not a number at all: the field's own type check says so
 
 
+def parse_whole(value: object) -> object:
+    """Read a whole number that is written as a real one, such as `1e4` or `20.0`; anything else
+    passes unchanged."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 Real = Annotated[float, BeforeValidator(parse_number)]
 """A finite float that may be written as a fraction, such as `8/255`."""
 
 NonNegative = Annotated[Real, Field(ge=0)]
 Positive = Annotated[Real, Field(gt=0)]
 Share = Annotated[Real, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
+Whole = Annotated[int, BeforeValidator(parse_whole)]
+"""A whole number, however it is written: `10000`, `1e4`."""
+
+Count = Annotated[Whole, Field(ge=1)]
 
 Reals = Annotated[tuple[Real, ...], Strict(False)]
 """Several finite numbers: a list in YAML, a tuple here."""

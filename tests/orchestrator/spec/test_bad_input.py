@@ -243,7 +243,7 @@ BAD_FILES = [
         f"{GOOD}seeds: [0, 1, 0]\n",
         f"4: seeds: must be at least one and differ from each other, got [0, 1, 0] {SEEDS}",
     ),
-    (f"{GOOD}seeds: [0.0]\n", f"4: seeds.0: must be a whole number, got 0.0 {SEEDS}"),
+    (f"{GOOD}seeds: [0.5]\n", f"4: seeds.0: must be a whole number, got 0.5 {SEEDS}"),
     (f"{GOOD}seeds: [-1]\n", f"4: seeds.0: must be >= 0, got -1 {SEEDS}"),
     (f"{GOOD}seeds: 3\n", f"4: seeds: must be a list, got 3 {SEEDS}"),
     # --- evaluation

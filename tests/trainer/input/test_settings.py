@@ -52,6 +52,18 @@ def sample(**fields: Any) -> Sample:
 # Numbers
 
 
+def test_a_whole_number_may_be_written_as_a_real_one() -> None:
+    """As `1e4` in YAML; what it is does not depend on how it is written."""
+    assert sample(count=1e4) == sample(count=10_000)
+    assert type(sample(count=1e4).count) is int
+    assert content_id("t", sample(count=1e4).content()) == content_id(
+        "t", sample(count=10_000).content()
+    )
+    for other in (2.5, True, "3", math.nan, math.inf, -1.0):
+        with pytest.raises(ValidationError):
+            sample(count=other)
+
+
 @pytest.mark.parametrize(
     ("written", "value"),
     [
@@ -111,7 +123,7 @@ def test_what_is_no_finite_number_is_refused(written: object, rule: str) -> None
         ("share", 1.001),
         ("share", -0.001),
         ("count", 0),
-        ("count", 2.0),
+        ("count", 2.5),
         ("count", "2"),
         ("count", True),
         ("path", 3),
