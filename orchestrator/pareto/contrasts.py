@@ -41,7 +41,10 @@ FRONTS: dict[str, tuple[Objective, ...]] = {
 PRUNED = "pruned"
 """Status of trials that a rule ended by how they trained, which says something of their method."""
 
-WITHOUT_RESULT = frozenset({"failed", PRUNED})
+FAILED = "failed"
+"""Status of trials that ended without a result, by whatever it was that failed."""
+
+WITHOUT_RESULT = frozenset({FAILED, PRUNED})
 """Statuses of trials that have ended and left nothing to measure."""
 
 
@@ -59,6 +62,8 @@ class Difference:
     """Mean of what each method attains over the acceptable sacrifices, by seed."""
 
     without_result: tuple[str, ...]  # methods all of whose trials that take part failed
+    failed: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
+    """Seeds that take part in which a trial of each method failed: its cell holds nothing there."""
 
     @property
     def by_seed(self) -> npt.NDArray[np.float64]:
@@ -121,18 +126,19 @@ class Heights:
         has_part = takes_part(table, objectives, keep_collapsed=False).to_numpy()
         has_result = is_measured(table, objectives).to_numpy()
         has_ended = has_result
+        has_failed = np.zeros(len(table), dtype=bool)
         if "status" in table:
             has_ended = has_result | table["status"].isin(WITHOUT_RESULT).to_numpy()
             has_result = has_result | (table["status"] == PRUNED).to_numpy()
+            has_failed = (table["status"] == FAILED).to_numpy()
         points = minimised(table, objectives)
         sacrifice = [objective.name for objective in objectives].index("sacrificed_accuracy")
         points[:, sacrifice] = np.maximum(points[:, sacrifice], 0.0)
         self.front = front
         self._by_method: dict[str, dict[int, npt.NDArray[np.float64]]] = {}
         self._all_seeds: dict[str, set[int]] = {}
-        self._measured: dict[
-            str, set[int]
-        ] = {}  # seeds of which a trial has a result, or was pruned
+        self._measured: dict[str, set[int]] = {}  # of which a trial has a result, or was pruned
+        self._failed: dict[str, set[int]] = {}  # seeds of which a trial failed
         places: dict[tuple[str, int], list[int]] = {}
         named = zip(table["method"], table["seed"], strict=True)
         for at, (method, seed) in enumerate(named):
@@ -142,6 +148,8 @@ class Heights:
             self._all_seeds.setdefault(method, set()).add(seed)
             if has_result[rows].any():
                 self._measured.setdefault(method, set()).add(seed)
+            if has_failed[rows].any():
+                self._failed.setdefault(method, set()).add(seed)
             if not has_ended[rows].all():
                 continue
             inside = points[rows][has_part[rows]]
@@ -186,12 +194,16 @@ class Heights:
                 self.of(first, seeds, chosen=chosen),
                 theirs.of(second, seeds, chosen=chosen),
             ),
+            failed=(self._failed_among(first, seeds), theirs._failed_among(second, seeds)),
             without_result=tuple(
                 method
                 for method, heights in ((first, self), (second, theirs))
                 if seeds and not heights._measured.get(method, set()) & set(seeds)
             ),
         )
+
+    def _failed_among(self, method: str, seeds: Iterable[int]) -> tuple[int, ...]:
+        return tuple(sorted(self._failed.get(method, set()) & set(seeds)))
 
     def best(self, methods: Iterable[str]) -> str | None:
         """Return the method of the greatest mean height, all with as many random cells as the one

@@ -236,6 +236,11 @@ def difference_text(difference: Difference) -> str:
     said += f", {len(it.seeds)} seed{'s' * (len(it.seeds) != 1)}"
     if it.cells[0] != it.cells[1]:
         said += f", {it.chosen} random of {it.cells[0]} and {it.cells[1]} cells"
+    for method, failed in zip(it.methods, it.failed, strict=True):
+        if failed:
+            said += (
+                f", in {len(failed)} of which a trial of {method} failed (it holds nothing there)"
+            )
     return said
 
 
@@ -279,7 +284,18 @@ def reach_text(pairs: Sequence[tuple[str, str | None]], seeds: int) -> str:
 
 _COLUMNS = [
     *("front", "method", "other", "is_primary", "cells", "other_cells", "random_cells", "seeds"),
-    *("left_out", "mean", "low_90", "high_90", "low_95", "high_95", "p", "adjusted_p"),
+    *(
+        "left_out",
+        "failed",
+        "other_failed",
+        "mean",
+        "low_90",
+        "high_90",
+        "low_95",
+        "high_95",
+        "p",
+        "adjusted_p",
+    ),
     *("verdict", "why"),
 ]
 
@@ -295,6 +311,7 @@ def difference_record(difference: Difference) -> dict[str, Any]:
         "random_cells": it.chosen,
         "seeds": list(it.seeds),
         "seeds_left_out": list(it.left_out),
+        "seeds_with_failures": [list(failed) for failed in it.failed],
         "heights": [list(heights) for heights in it.heights],
         "differences": it.by_seed.tolist(),
         "mean": it.mean,
@@ -328,6 +345,8 @@ def _row(record: dict[str, Any]) -> dict[str, Any]:
         "random_cells": record["random_cells"],
         "seeds": len(record["seeds"]),
         "left_out": len(record["seeds_left_out"]),
+        "failed": len(record["seeds_with_failures"][0]),
+        "other_failed": len(record["seeds_with_failures"][1]),
         "mean": record["mean"],
         "low_90": low_90,
         "high_90": high_90,

@@ -128,6 +128,19 @@ def test_what_is_said_of_contrasts() -> None:
     assert lines[5].startswith("on the strict front 2 of 4 are dominated by pareto's, 0 dominate")
 
 
+def test_seeds_with_a_failed_trial_are_counted_beside_the_difference(tmp_path: Path) -> None:
+    """It holds nothing there, as if its method did."""
+    table = table_of(THREE, seeds=8)
+    table.loc[(table["method"] == "pareto") & (table["seed"] == 3), "status"] = "failed"
+    table.loc[table["status"] == "failed", "union_accuracy"] = None
+    found = comparison_of(table, ("pareto", "average"))
+    told = "8 seeds, in 1 of which a trial of pareto failed (it holds nothing there), p "
+    assert told in next(found.lines())[1]
+    assert found.record()["primary"][0]["seeds_with_failures"] == [[3], []]
+    row = read_csv(write_contrasts(found, tmp_path)[1]).iloc[0]
+    assert (row["seeds"], row["failed"], row["other_failed"]) == (8, 1, 0)
+
+
 def test_on_validation_images_differences_are_told_and_no_verdict(tmp_path: Path) -> None:
     table = table_of(THREE, seeds=8).assign(split="validation")
     found = comparison_of(table, ("pareto", "average"))
