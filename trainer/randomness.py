@@ -52,6 +52,18 @@ def uniform(keys: Tensor, *, stream: int, shape: tuple[int, ...]) -> Tensor:
     return (_shifted(bits, 40).to(torch.float32) * 2.0**-24).reshape(-1, *shape)
 
 
+def normal(keys: Tensor, *, stream: int, shape: tuple[int, ...]) -> Tensor:
+    """Draw standard normal float32 numbers, B *shape, by Box and Muller's transform.
+
+    Args:
+        keys: B, int64, as for `uniform`.
+        stream: its numbers are made of uniform ones of streams `2 * stream` and `2 * stream + 1`.
+    """
+    radius = (-2 * (1 - uniform(keys, stream=2 * stream, shape=shape)).log()).sqrt()
+    angle = 2 * torch.pi * uniform(keys, stream=2 * stream + 1, shape=shape)
+    return radius * angle.cos()
+
+
 def _mix(z: Tensor) -> Tensor:
     z = (z ^ _shifted(z, 30)) * _MIX_1
     z = (z ^ _shifted(z, 27)) * _MIX_2

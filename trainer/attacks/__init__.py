@@ -6,6 +6,7 @@ from __future__ import annotations
 from trainer.attacks.attack import Attack, frozen
 from trainer.attacks.autoattack import AutoAttack
 from trainer.attacks.corruption import Corruption
+from trainer.attacks.perturbed import Perturbed
 from trainer.attacks.pixel import PGD
 from trainer.attacks.rigid import RotationTranslationGrid, WorstOf
 from trainer.attacks.spatial import Flow, Integrated, RotationTranslation
@@ -32,6 +33,7 @@ __all__ = [
     "Corruption",
     "Flow",
     "Integrated",
+    "Perturbed",
     "RotationTranslation",
     "RotationTranslationGrid",
     "TargetedFlow",

@@ -17,6 +17,7 @@ from pydantic import Field
 from trainer.answers import correct
 from trainer.attacks.attack import Attack, frozen, gradients_of
 from trainer.attacks.norms import LINF, Norm
+from trainer.attacks.perturbed import Perturbed
 from trainer.input.settings import Count
 from trainer.passes import Passes
 
@@ -27,8 +28,26 @@ else:
     from trainer import late_torch as torch
 
 Parameters: TypeAlias = "tuple[Tensor, ...]"
-Observer: TypeAlias = "Callable[[int, Tensor, Tensor], Tensor | None]"
-"""A function that is given, for iterate 0 (the start), 1, ..., its number, its images (B C H W) and
+
+
+class Solution(NamedTuple):
+    """An iterate of B examples: what its parameters are, and what images they make."""
+
+    images: Tensor  # B C H W in [0, 1], detached
+    parameters: Parameters  # each B ..., as `components` has them
+
+    def where(self, chosen: Tensor, other: Solution) -> Solution:
+        """Return this one for the examples that are `chosen` (B, bool), the other for the rest."""
+        ours, theirs = (self.images, *self.parameters), (other.images, *other.parameters)
+        images, *parameters = (
+            torch.where(chosen.reshape(-1, *[1] * (one.dim() - 1)), one, another)
+            for one, another in zip(ours, theirs, strict=True)
+        )
+        return Solution(images, tuple(parameters))
+
+
+Observer: TypeAlias = "Callable[[int, Solution, Tensor], Tensor | None]"
+"""A function that is given, for iterate 0 (the start), 1, ..., its number, the iterate itself and
 the model's logits there (B K); it returns which of these examples go on (places, int64, rising), or
 None for all of them. Iterates that may lie outside the attack's set are kept from it."""
 
@@ -127,15 +146,30 @@ class AscentAttack(Attack):
     def search(self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
         """Return the last iterate or the best one; of several restarts that of the largest loss,
         example by example."""
-        best = images
+        return self.solution(model, images, labels, keys).images
+
+    def find(self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor) -> Perturbed:
+        """Return what `search` does, with the warp that it is, where it is one."""
+        solution = self.solution(model, images, labels, keys)
+        return Perturbed(images=solution.images, **self.warp_of(solution.parameters))
+
+    def warp_of(self, parameters: Parameters) -> dict[str, Tensor]:
+        """Return the fields `increment` and `flow` of `Perturbed`, as far as the parameters are
+        these; by default none."""
+        del parameters
+        return {}
+
+    def solution(self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor) -> Solution:
+        """Return what `search` does, with its parameters; input as for `perturb`, not checked."""
+        best: Solution | None = None
         highest = torch.full((len(images),), -torch.inf, dtype=torch.float32, device=images.device)
 
-        def observe(iterate: int, candidate: Tensor, logits: Tensor) -> Tensor | None:
+        def observe(iterate: int, candidate: Solution, logits: Tensor) -> Tensor | None:
             nonlocal best, highest
             del iterate
             losses = compared_losses(self.loss, logits, labels)
             higher = losses > highest
-            best = torch.where(higher[:, None, None, None], candidate, best)
+            best = candidate if best is None else candidate.where(higher, best)
             highest = torch.where(higher, losses, highest)
             return None  # of a run that is trained on, all examples take every step
 
@@ -152,7 +186,8 @@ class AscentAttack(Attack):
                 if self.num_restarts == 1 and self.keep == "last":
                     return end
                 with torch.no_grad():
-                    observe(self.num_steps, end, model(end))
+                    observe(self.num_steps, end, model(end.images))
+        assert best is not None  # there is at least one restart
         return best
 
     def withstood(
@@ -173,7 +208,7 @@ class AscentAttack(Attack):
         withstands = torch.ones(len(ladder), len(labels), dtype=torch.bool, device=labels.device)
         present = torch.arange(len(labels), device=labels.device)  # of the batch, in this run
 
-        def observe(iterate: int, candidate: Tensor, logits: Tensor) -> Tensor | None:
+        def observe(iterate: int, candidate: Solution, logits: Tensor) -> Tensor | None:
             nonlocal present
             del candidate
             is_wrong = ~correct(logits, labels[present])
@@ -202,7 +237,7 @@ class AscentAttack(Attack):
                 )
                 if len(present):
                     with torch.no_grad():
-                        observe(ladder[-1], end, model(end))
+                        observe(ladder[-1], end, model(end.images))
         return withstands
 
     def slopes(self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
@@ -234,9 +269,9 @@ class AscentAttack(Attack):
         start: Parameters,
         num_steps: int,
         observe: Observer | None,
-    ) -> Tensor:
-        """Return images (B C H W) of iterate `num_steps` from `start`; `observe` is given those
-        before, and may let examples leave on the way."""
+    ) -> Solution:
+        """Return iterate `num_steps` from `start`; `observe` is given those before, and may let
+        examples leave on the way."""
         parameters, base = start, images
         for iterate in range(num_steps):
             parameters = tuple(w.detach().requires_grad_() for w in parameters)
@@ -246,9 +281,10 @@ class AscentAttack(Attack):
                 loss = LOSSES[self.loss](logits, labels).sum()
             going = None
             if observe is not None and self.in_stage(iterate / num_steps) == self:
-                going = observe(iterate, _within_range(candidate), logits.detach())
+                seen = Solution(_within_range(candidate), tuple(w.detach() for w in parameters))
+                going = observe(iterate, seen, logits.detach())
             if going is not None and not len(going):
-                return images[going]
+                return Solution(images[going], tuple(w.detach()[going] for w in parameters))
             gradients = gradients_of(loss, parameters)
             share = STEP_SHARES[self.step_decay](iterate / num_steps)
             with torch.no_grad():
@@ -258,7 +294,7 @@ class AscentAttack(Attack):
                 if going is not None:
                     images, labels, base = images[going], labels[going], base[going]
                     parameters = tuple(w[going] for w in parameters)
-        return _within_range(self.apply(base, parameters))
+        return Solution(_within_range(self.apply(base, parameters)), parameters)
 
     def rebased(self, base: Tensor, candidate: Tensor) -> Tensor:
         """Return what the next iterate's parameters apply to: what this one's did, the images.

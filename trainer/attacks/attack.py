@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from trainer.answers import correct
 from trainer.attacks.batch import check_batch
+from trainer.attacks.perturbed import Perturbed
 from trainer.attacks.threat import Threat
 from trainer.input.settings import Settings
 from trainer.passes import Passes
@@ -49,6 +50,18 @@ class Attack(Settings, ABC):
         check_batch(images, labels, keys, num_classes=lambda: _num_classes(model, images))
         return self.search(model, images, labels, keys)
 
+    def perturbation(
+        self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor
+    ) -> Perturbed:
+        """Return what `perturb` does with the same arguments, and the affine map and the flow that
+        moved the pixels, where some did.
+
+        Raises:
+            ValueError: as `perturb`.
+        """
+        check_batch(images, labels, keys, num_classes=lambda: _num_classes(model, images))
+        return self.find(model, images, labels, keys)
+
     def correct(
         self,
         model: nn.Module,
@@ -73,6 +86,11 @@ class Attack(Settings, ABC):
     @abstractmethod
     def search(self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
         """Do the work of `perturb`, on input that keeps its rules."""
+
+    def find(self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor) -> Perturbed:
+        """Do the work of `perturbation`, on input that keeps its rules: by default the search's
+        images, with no word on what moved them."""
+        return Perturbed(images=self.search(model, images, labels, keys))
 
     def withstood(
         self,

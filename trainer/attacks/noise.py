@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trainer.randomness import uniform
+from trainer.randomness import normal, uniform
 
 if TYPE_CHECKING:
     import torch
@@ -18,7 +18,7 @@ else:
 
 def gaussian_noise(images: Tensor, keys: Tensor, size: float) -> Tensor:
     """Return `images + size * n`, n normal."""
-    return images + size * normal(keys, shape=tuple(images.shape[1:]))
+    return images + size * normal(keys, stream=0, shape=tuple(images.shape[1:]))
 
 
 def shot_noise(images: Tensor, keys: Tensor, size: float) -> Tensor:
@@ -46,11 +46,4 @@ def impulse_noise(images: Tensor, keys: Tensor, size: float) -> Tensor:
 
 def speckle_noise(images: Tensor, keys: Tensor, size: float) -> Tensor:
     """Return `images * (1 + size * n)`, n normal: bright entries move farther."""
-    return images * (1 + size * normal(keys, shape=tuple(images.shape[1:])))
-
-
-def normal(keys: Tensor, *, shape: tuple[int, ...]) -> Tensor:
-    """Draw normal numbers, B *shape, by Box and Muller's transform."""
-    radius = (-2 * (1 - uniform(keys, stream=0, shape=shape)).log()).sqrt()
-    angle = 2 * torch.pi * uniform(keys, stream=1, shape=shape)
-    return radius * angle.cos()
+    return images * (1 + size * normal(keys, stream=0, shape=tuple(images.shape[1:])))

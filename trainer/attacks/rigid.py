@@ -18,6 +18,7 @@ from pydantic import AfterValidator, Field, model_validator
 from trainer.answers import answers
 from trainer.attacks.ascent import compared_losses
 from trainer.attacks.attack import Attack, frozen
+from trainer.attacks.perturbed import Perturbed
 from trainer.attacks.spatial import RIGID
 from trainer.attacks.threat import Threat
 from trainer.attacks.units import (
@@ -101,6 +102,10 @@ class RigidSearch(Attack):
     def search(self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
         """Return the image of the largest loss; with `loss` margin it errs where any of them
         does."""
+        return self.find(model, images, labels, keys).images
+
+    def find(self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor) -> Perturbed:
+        """Return what `search` does, with its motions."""
         increments = self.increments(images, keys)
         with frozen(model), torch.no_grad():
             losses = [
@@ -109,7 +114,8 @@ class RigidSearch(Attack):
             ]
             worst = torch.stack(losses, dim=1).argmax(1)
             every = torch.arange(len(images), device=images.device)
-            return self.moved(images, increments[every, worst])
+            chosen = increments[every, worst]
+            return Perturbed(images=self.moved(images, chosen), increment=chosen)
 
     def search_passes(self) -> Passes:
         """Count one pass for each motion."""

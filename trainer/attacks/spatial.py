@@ -49,6 +49,10 @@ class Flow(_Spatial):
         """Read each pixel at its place plus w_F."""
         return flow_warp(images, parameters[0], padding=self.padding)
 
+    def warp_of(self, parameters: Parameters) -> dict[str, Tensor]:
+        """Return w_F."""
+        return {"flow": parameters[0]}
+
     def threat(self) -> Threat:
         """Name the flow."""
         return Threat(name=FLOW, size=self.size_of_set())
@@ -80,6 +84,10 @@ class RotationTranslation(_Spatial):
     def apply(self, images: Tensor, parameters: Parameters) -> Tensor:
         """Return the images under identity + w_RT."""
         return affine_warp(images, parameters[0], padding=self.padding)
+
+    def warp_of(self, parameters: Parameters) -> dict[str, Tensor]:
+        """Return w_RT."""
+        return {"increment": parameters[0]}
 
     def threat(self) -> Threat:
         """Name the affine map."""
@@ -132,6 +140,11 @@ class Integrated(_Spatial):
         """Read each pixel at A_w (u, v, 1) + w_F."""
         increment, flow = parameters
         return integrated_warp(images, increment, flow, padding=self.padding)
+
+    def warp_of(self, parameters: Parameters) -> dict[str, Tensor]:
+        """Return both; neither under the literal Eq. 9, which warps its own warped images."""
+        increment, flow = parameters
+        return {} if self.warps == "iterate" else {"increment": increment, "flow": flow}
 
     def rebased(self, base: Tensor, candidate: Tensor) -> Tensor:
         """Return the clean image still, or under the literal Eq. 9 what it has become."""

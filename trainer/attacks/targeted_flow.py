@@ -17,6 +17,7 @@ from pydantic import Field
 
 from trainer.answers import NO_ANSWER, answers
 from trainer.attacks.attack import Attack, frozen, gradients_of
+from trainer.attacks.perturbed import Perturbed
 from trainer.attacks.spatial import FLOW, Flow
 from trainer.attacks.threat import Threat
 from trainer.attacks.units import FLOW_UNIT, pixels, warp_warning
@@ -81,6 +82,11 @@ class TargetedFlow(Attack):
     def search(self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
         """Return the images at the solution, whether the target was reached or not."""
         return self.flows(model, images, labels, keys).images
+
+    def find(self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor) -> Perturbed:
+        """Return the images at the solution with its flows."""
+        found = self.flows(model, images, labels, keys)
+        return Perturbed(images=found.images, flow=found.flows)
 
     def withstood(
         self,

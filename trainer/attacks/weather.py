@@ -9,8 +9,7 @@ import math
 from typing import TYPE_CHECKING
 
 from trainer.attacks.blur import blurred_along, zoomed
-from trainer.attacks.noise import normal
-from trainer.randomness import uniform
+from trainer.randomness import normal, uniform
 
 if TYPE_CHECKING:
     import torch
@@ -77,7 +76,7 @@ def snow(
     """
     mean, deviation, enlargement, threshold, radius, fall, left = size
     height, width = images.shape[-2:]
-    drawn = mean + deviation * normal(keys, shape=(1, height, width))
+    drawn = mean + deviation * normal(keys, stream=0, shape=(1, height, width))
     flakes = zoomed(drawn, enlargement)
     flakes = torch.where(flakes < threshold, 0, flakes).clamp(0, 1)
     angles = (uniform(keys, stream=2, shape=()) - 1.5) * (math.pi / 2)  # -135 to -45 degrees

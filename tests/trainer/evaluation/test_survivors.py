@@ -79,7 +79,7 @@ def every_iterate(
                     model, images, labels, start=start, num_steps=num_steps, observe=None
                 )
                 with torch.no_grad():
-                    rows.append(model(end).argmax(1) == labels)
+                    rows.append(model(end.images).argmax(1) == labels)
     return torch.stack(rows).unflatten(0, (attack.num_restarts, -1))
 
 
