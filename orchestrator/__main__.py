@@ -23,6 +23,7 @@ DOORS = {
     "store": "orchestrator.store.__main__",
     "train": "trainer.train",
     "evaluate": "trainer.evaluate",
+    "explain": "trainer.explain",
 }
 """Subcommands, and the modules whose command each is."""
 

@@ -24,6 +24,7 @@ COMMANDS = {
     "orchestrator.store.__main__": ([], ["ls"], ["verify"], ["gc"]),
     "trainer.train": ([],),
     "trainer.evaluate": ([],),
+    "trainer.explain": ([],),
 }
 LIKE_A_PASSWORD = "--signal=B:TERM@60"
 """Of Slurm in the README: `name=user:password@host`, for all that can be told."""

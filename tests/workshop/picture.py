@@ -130,7 +130,10 @@ TRAINER = Band(
     first=3,
     last=10,
     rows=(
-        (("doors", "train · evaluate", 8, 10),),
+        (
+            ("explanation", "of one model, drawn", 3, 4),
+            ("doors", "train · evaluate · explain", 8, 10),
+        ),
         (
             ("config", "what it is", 3, 3),
             ("data", "images", 4, 4),
@@ -145,6 +148,7 @@ TRAINER = Band(
             10,
             ("models", "networks by name"),
             ("attacks", "ascent, grids, others' suites"),
+            ("interpretation", "saliency, landscapes"),
             ("methods", "losses weighed: alpha"),
         ),
         _evenly(

@@ -13,7 +13,7 @@ DOORS = {
     *("orchestrator.pick", "orchestrator.bundle", "orchestrator.pause", "orchestrator.resume"),
     *("orchestrator.__main__", "orchestrator.status.__main__", "orchestrator.store.__main__"),
     *("orchestrator.tracking.__main__", "trainer.train", "trainer.evaluate"),
-    "orchestrator.exit_codes",
+    *("trainer.explain", "orchestrator.exit_codes"),
 }
 """Modules that are commands, and how they end: each package's room `doors`, wherever they lie."""
 

@@ -18,7 +18,16 @@ import torch
 from rich.console import Console
 from rich.progress import Progress
 
-from tests.bench.speed import alpha, attacks, data, evaluation, processes, report, steps
+from tests.bench.speed import (
+    alpha,
+    attacks,
+    data,
+    evaluation,
+    interpretation,
+    processes,
+    report,
+    steps,
+)
 from tests.bench.speed.child import keep_freed_memory
 from tests.bench.speed.contest import Contest, Result, compete
 from tests.bench.speed.machine import ROOT, facts
@@ -29,6 +38,7 @@ GROUPS: dict[str, Callable[[Setting], Iterator[Contest]]] = {
     "attacks": attacks.contests,
     "steps": steps.contests,
     "evaluation": evaluation.contests,
+    "interpretation": interpretation.contests,
     "data": data.contests,
     "alpha": alpha.contests,
     "processes": processes.contests,

@@ -26,6 +26,7 @@ PUBLIC_ROOMS = (
     *("trainer.attacks", "trainer.methods", "trainer.models", "trainer.data", "trainer.trained"),
     "trainer.card",
     *("trainer.evaluation", "trainer.training", "trainer.weights", "trainer.config"),
+    "trainer.interpretation",
     *("orchestrator.spec", "orchestrator.search", "orchestrator.search.stopping"),
     *("orchestrator.plan", "orchestrator.results", "orchestrator.table"),
     *("orchestrator.pareto", "orchestrator.figures"),
