@@ -14,6 +14,7 @@ DOORS = {
     "sweep": "orchestrator.sweep",
     "front": "orchestrator.front",
     "figure": "orchestrator.figure",
+    "report": "orchestrator.report.__main__",
     "compare": "orchestrator.compare",
     "pick": "orchestrator.pick",
     "bundle": "orchestrator.bundle",

@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 
 from orchestrator.driver.dry_run import show_plan
+from orchestrator.driver.live_page import PageWhen
 from orchestrator.driver.session import Outcome, start
 from orchestrator.exit_codes import exit_codes
 from orchestrator.figures.placement import FRONTS
@@ -114,6 +115,13 @@ def main(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Run failed trials again as well.")
     ] = False,
+    report: Annotated[
+        PageWhen,
+        typer.Option(
+            help="When the page is written: at the `end`, `live` while the sweep runs too, or "
+            "`none` at all."
+        ),
+    ] = "end",
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -160,6 +168,7 @@ def main(
         is_local=local,
         joins=join,
         retry_failed=retry_failed,
+        page=report,
         console=console,
     )
     spec, outcome = _started(spec, read, begin)

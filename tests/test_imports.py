@@ -25,6 +25,9 @@ ONLY_IN = {
     "mlflow": "orchestrator.tracking.",
     "pymoo": "orchestrator.pareto.dominance",
     "moocore": "orchestrator.pareto.attainment",
+    "altair": "orchestrator.page.charts",
+    "vl_convert": "orchestrator.page.document",
+    "jinja2": "orchestrator.page.document",
 }
 """What is used in one room alone; the prefix of the modules that are that room."""
 

@@ -8,18 +8,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import pandas as pd
-
 from orchestrator.driver.retention import keep_front_alone
 from orchestrator.driver.tracked_trials import starts_elsewhere, track_front, track_trials
 from orchestrator.plan.manifest import write_manifest
 from orchestrator.plan.plan import Plan
-from orchestrator.report.confirmed_files import NAMES, strict_objectives, write_confirmed
-from orchestrator.report.contrasts import MODELS, Comparison, compared
+from orchestrator.report.confirmed_files import NAMES, write_confirmed
 from orchestrator.report.front_files import copy_into
-from orchestrator.report.results import Results, write_results
+from orchestrator.report.fronts_beside import columns_of_fronts
+from orchestrator.report.results import FreshResults, Results, write_results
+from orchestrator.report.sweep_comparison import sweep_comparison
 from orchestrator.results.answers import answers
-from orchestrator.results.choice import Choice, choice
+from orchestrator.results.choice import choice
 from orchestrator.results.confirmation import (
     Confirmed,
     confirmed,
@@ -27,16 +26,10 @@ from orchestrator.results.confirmation import (
     record_confirmed,
 )
 from orchestrator.results.few_steps import few_steps
-from orchestrator.results.images import Images, is_complete, is_settled
+from orchestrator.results.images import Images, is_complete
 from orchestrator.results.reevaluation import coverage
 from orchestrator.results.shown import record_shown
-from orchestrator.results.trials_table import (
-    choosing_table,
-    table_on,
-    trials_table,
-    validation_table,
-)
-from orchestrator.spec.space import REFERENCE
+from orchestrator.results.trials_table import table_on, trials_table, validation_table
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Store
 from orchestrator.table.columns import SELECTED
@@ -56,17 +49,18 @@ def conclude(
     files = store.files
     write_manifest(files, spec.folder, plan)
     images = record_shown(spec, plan, files)
+    images_confirmed = record_confirmed(spec, plan, files)  # before reads are counted
     table = trials_table(spec, plan, images)
     validation = None if spec.choice_suite is None else validation_table(spec, plan, images)
     chosen = choice(spec, plan, files, images, counts_reads=True)
     covered = coverage(spec, plan)
-    images_confirmed = record_confirmed(spec, plan, files)
     fresh = confirmed(spec, plan, files, images_confirmed)
-    comparison = _compared(spec, plan, table, images, chosen=chosen, fresh=fresh)
+    comparison = sweep_comparison(spec, plan, table, images, chosen=chosen, fresh=fresh)
     with tempfile.TemporaryDirectory(prefix="front-") as staging:
         results = write_results(
             plan,
             table,
+            images,
             files,
             folder=spec.folder,
             staging=Path(staging),
@@ -78,12 +72,12 @@ def conclude(
             chosen=chosen,
             few=few_steps(spec, plan, store, images),
             confirmed=fresh,
-            answers=answers(spec, plan, store, images, [it.name for it in spec.objectives]),
+            answers=answers(spec, plan, store, images, columns_of_fronts(spec.objectives)),
         )
-        more = _leave_confirmed(
+        more, its_results = _leave_confirmed(
             spec, plan, store, fresh=fresh, images=images_confirmed, staging=Path(staging)
         )
-        results = replace(results, staged=(*results.staged, *more))
+        results = replace(results, fresh=its_results, staged=(*results.staged, *more))
         theirs = starts_elsewhere(files, spec.name, start)
         names = plan.names()
         track_trials(tracker, store, plan.trials, table, names=names, theirs=theirs)
@@ -98,42 +92,6 @@ def conclude(
         return results, tracker.close()  # which waits until the files are sent
 
 
-def _compared(
-    spec: SweepSpec,
-    plan: Plan,
-    table: pd.DataFrame,
-    images: Images,
-    *,
-    chosen: Choice,
-    fresh: Confirmed | None,
-) -> Comparison:
-    """Compare the methods: on what confirms the sweep once that is complete, on its own trials
-    before. The best other method is the one that its own trials have on the images that choose.
-
-    Args:
-        table: of its own trials.
-        images: on which that stands.
-    """
-    is_confirmed = fresh is not None and fresh.is_complete
-    shown_before = fresh.shown_before if fresh and is_confirmed else chosen.shown_before
-    return compared(
-        confirmed_table(spec, plan, "suite") if is_confirmed else table,
-        pairs=spec.contrasts.pairs,
-        margin=spec.contrasts.margin,
-        largest_sacrifice=spec.contrasts.largest_sacrifice,
-        choosing=choosing_table(spec, plan, images),
-        controls=spec.contrasts.controls,
-        reference=REFERENCE,
-        covered=coverage(spec, plan),
-        models=fresh.models if fresh and is_confirmed else MODELS,
-        is_confirmed=is_confirmed,
-        is_claim_suite=spec.suite.claim,
-        is_exploratory=shown_before is not None,
-        is_complete=is_confirmed or is_settled(spec, plan),
-        weights=spec.policy.weights,
-    )
-
-
 def _leave_confirmed(
     spec: SweepSpec,
     plan: Plan,
@@ -142,9 +100,10 @@ def _leave_confirmed(
     fresh: Confirmed | None,
     images: Images,
     staging: Path,
-) -> Sequence[Path]:
+) -> tuple[Sequence[Path], FreshResults | None]:
     """Write what is known of the models that confirm the sweep, and return its files in a local
-    folder; where there are none, delete what another sweep of the name has left.
+    folder, and what they are made of; where there are none, delete what another sweep of the name
+    has left.
 
     Args:
         images: whose numbers are shown of them.
@@ -153,17 +112,18 @@ def _leave_confirmed(
     if fresh is None or fresh.id is None:
         for name in {*files.names(spec.folder)} & {*NAMES}:
             files.remove(f"{spec.folder}/{name}")
-        return ()
-    objectives = (*spec.objectives, *strict_objectives(spec.objectives))
-    names = [objective.name for objective in objectives]
-    paths = write_confirmed(
+        return (), None
+    names = columns_of_fronts(spec.objectives)
+    table = confirmed_table(spec, plan, images)
+    known = answers(spec, plan.of_confirmation("confirm"), store, images, names)
+    paths, fronts = write_confirmed(
         fresh,
-        confirmed_table(spec, plan, images),
+        table,
         staging,
         data=plan.trials[0].trial.data.name,
         objectives=spec.objectives,
         reference_point=spec.reference_point,
-        answers=answers(spec, plan.of_confirmation("confirm"), store, images, names),
+        answers=known,
     )
     copy_into(paths, files, spec.folder)
-    return paths
+    return paths, FreshResults(table=table, fronts=fronts, answers=known)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from orchestrator.costs.budget import Meter
+from orchestrator.driver.live_page import LivePage
 from orchestrator.driver.progress import Display, Tally
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.planned_trial import PlannedTrial
@@ -28,8 +29,13 @@ class RunListener:
         console: Console,
         tracker: Tracker,
         meter: Meter,
+        page: LivePage | None,
     ) -> None:
-        """Listen to the trials `pending`, which are some of `plan`."""
+        """Listen to the trials `pending`, which are some of `plan`.
+
+        Args:
+            page: that is kept up to date meanwhile; None: there is none before the end.
+        """
         self._store = store
         self._suite_id = plan.suite_id
         self._planned = {planned.id: planned for planned in pending}
@@ -40,6 +46,7 @@ class RunListener:
         self._confirms = plan.confirmation is not None
         self._tracker = tracker
         self._meter = meter
+        self._page = page
         self.shown = self._display.shown
 
     def add(self, plan: Plan, trials: Sequence[PlannedTrial]) -> None:
@@ -51,6 +58,8 @@ class RunListener:
         self._names = plan.names()
         self._tally.add(trials)
         self._display.update()
+        if self._page is not None:
+            self._page.grown(plan)
 
     def started(self, trial_id: str) -> None:
         """Count the trial as running: a worker took it up."""
@@ -91,3 +100,5 @@ class RunListener:
             trial_id, failed=progress.failure is not None, pruned=progress.pruned is not None
         )
         self._display.update()
+        if self._page is not None:
+            self._page.changed()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 from rich.console import Console
 
 from orchestrator.driver.growing import GrowingPlan
 from orchestrator.driver.holding import Hold
 from orchestrator.driver.listener import RunListener
+from orchestrator.driver.live_page import LivePage
 from orchestrator.driver.site import Site
 from orchestrator.execution.backend import Workload
 from orchestrator.plan.plan import Plan
@@ -54,6 +56,7 @@ def run(
     tracker: Tracker,
     console: Console,
     retry_failed: bool,
+    is_live: bool,
 ) -> None:
     """Run the pending trials of a plan, and those that its search adds meanwhile, until all have
     ended or the start is to stop; then leave the site.
@@ -61,7 +64,9 @@ def run(
     Args:
         spec: by all of which the plan may grow.
         policy: the sweep's, with the resources that a trial occupies at the site.
+        is_live: whether the page of the sweep is kept up to date meanwhile.
     """
+    page = LivePage(spec, plan, store) if is_live else None
     listener = RunListener(
         store=store,
         plan=plan,
@@ -69,6 +74,7 @@ def run(
         console=console,
         tracker=tracker,
         meter=hold.meter,
+        page=page,
     )
     workload = Workload(
         trials=pending,
@@ -84,6 +90,6 @@ def run(
         keep_signals=hold.requests.keep,
         more=GrowingPlan(spec, plan, store, listener, retry_failed=retry_failed).more,
     )
-    with listener.shown():
+    with listener.shown(), nullcontext() if page is None else page.kept():
         site.back_end().run(workload)
     site.leave()

@@ -14,6 +14,7 @@ from orchestrator.costs.budget import Meter
 from orchestrator.driver.conclusion import conclude
 from orchestrator.driver.decisions import keep_decisions
 from orchestrator.driver.holding import held
+from orchestrator.driver.live_page import PageWhen, leave_page
 from orchestrator.driver.mending import mend
 from orchestrator.driver.preflight import Ready, ready
 from orchestrator.driver.running import announce, run
@@ -68,6 +69,7 @@ def start(
     is_local: bool,
     joins: bool,
     retry_failed: bool,
+    page: PageWhen,
     console: Console,
 ) -> Outcome:
     """Train and evaluate what is missing, on this machine or on the cluster at `address`; write
@@ -76,6 +78,7 @@ def start(
     Args:
         is_local: run one trial after the other in this process, without Ray.
         joins: share the work with other starts of the sweep.
+        page: when the sweep's page is written.
 
     Raises:
         BadInput: data, storage or resources are not there; nothing is written.
@@ -136,9 +139,12 @@ def start(
                 tracker=tracker,
                 console=console,
                 retry_failed=retry_failed,
+                is_live=page == "live",
             )
             plan = plan_start(spec, store)
         results, is_tracked = conclude(spec, plan, store, tracker, start=hold.lease.folder)
+        left = [path.name for path in results.staged]
+        left += [] if page == "none" else [leave_page(spec, plan, store, results)]
         is_over = is_complete(spec, plan) and not plan.pending(retry_failed=retry_failed)
         return Outcome(
             plan=plan,
@@ -148,7 +154,7 @@ def start(
             few=results.few,
             confirmed=results.confirmed,
             folder=f"{store.files.url}/{spec.folder}",
-            files=tuple(path.name for path in results.staged),
+            files=tuple(left),
             signal=requests.stop,
             budget=None if is_over else hold.relay.budget_reached,
             tracked=is_tracked,

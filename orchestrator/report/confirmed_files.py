@@ -9,32 +9,20 @@ import pandas as pd
 
 from orchestrator.figures.placement import FRONTS, PLACEMENTS
 from orchestrator.pareto.answers import Answers
-from orchestrator.pareto.front import extract_front
+from orchestrator.pareto.front import Front, extract_front
 from orchestrator.pareto.sure_front import with_certainty
 from orchestrator.report.front_files import front_names, write_front
+from orchestrator.report.fronts_beside import strict_objectives
 from orchestrator.results.confirmation import Confirmed
 from orchestrator.results.table_files import write_csv
-from orchestrator.table.objectives import (
-    Objective,
-    default_reference_point,
-    on_weights,
-    parse_objectives,
-    weights_of,
-)
+from orchestrator.table.objectives import Objective, default_reference_point, weights_of
 
 TABLE = "confirmed.csv"
-STRICT = parse_objectives(["union_accuracy", "natural_accuracy"])
-
 
 CONFIRMED, CONFIRMED_STRICT = front_names("confirmed"), front_names("confirmed_strict")
 
 NAMES = (TABLE, *CONFIRMED, *CONFIRMED_STRICT)
 """All files of what confirms a sweep."""
-
-
-def strict_objectives(objectives: Sequence[Objective]) -> tuple[Objective, ...]:
-    """Return the objectives of the strict front, of the weights that others are of."""
-    return on_weights(STRICT, weights_of(objectives))
 
 
 def write_confirmed(
@@ -46,8 +34,8 @@ def write_confirmed(
     objectives: Sequence[Objective],
     reference_point: Sequence[float],
     answers: Answers | str,
-) -> list[Path]:
-    """Write `NAMES` into a folder that is there, and return their paths.
+) -> tuple[list[Path], tuple[Front, ...]]:
+    """Write `NAMES` into a folder that is there, and return their paths and both fronts.
 
     Args:
         table: of the trials that confirm the sweep.
@@ -57,6 +45,7 @@ def write_confirmed(
     """
     write_csv(table, directory / TABLE)
     paths = [directory / TABLE]
+    made: list[Front] = []
     weights, strict = weights_of(objectives), strict_objectives(objectives)
     fronts = {
         CONFIRMED: (objectives, reference_point),
@@ -66,8 +55,9 @@ def write_confirmed(
         front = extract_front(
             table, objectives=its_objectives, reference_point=ends, keep_collapsed=False
         )
+        made.append(with_certainty(front, table, answers))
         paths += write_front(
-            with_certainty(front, table, answers),
+            made[-1],
             directory,
             names=names,
             placement=PLACEMENTS[0],
@@ -75,4 +65,4 @@ def write_confirmed(
             note=f"{data}, {found.note(weights)}",
             facts=found.facts("confirmed"),
         )
-    return paths
+    return paths, tuple(made)

@@ -20,17 +20,33 @@ from orchestrator.report.front_files import copy_into, write_front
 from orchestrator.results.choice import Choice
 from orchestrator.results.confirmation import Confirmed
 from orchestrator.results.few_steps import FewSteps
+from orchestrator.results.images import Images
 from orchestrator.results.reevaluation import Coverage
 from orchestrator.results.table_files import write_csv
 from orchestrator.store import Files
 from orchestrator.table.objectives import Objective
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FreshResults:
+    """What is known of the models that confirm a sweep."""
+
+    table: pd.DataFrame
+    fronts: tuple[Front, ...]  # with how sure they are
+    answers: Answers | str
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Results:
     """The front of a sweep and the files that show it."""
 
     front: Front
+    table: pd.DataFrame  # of the sweep's own trials
+    images: Images  # that it stands on
+    validation: pd.DataFrame | None  # the same on the images that pick; None where there are none
+    answers: Answers | str  # of the table's models to each image
+    covered: Coverage | None  # under another suite; None under the sweep's own
+    fresh: FreshResults | None  # None: nothing confirms it yet
     comparison: Comparison  # of the methods
     chosen: Choice  # what its numbers stand on
     few: FewSteps  # what of them is made by rungs that hardly attack
@@ -41,6 +57,7 @@ class Results:
 def write_results(
     plan: Plan,
     table: pd.DataFrame,
+    images: Images,
     files: Files,
     *,
     folder: str,
@@ -59,6 +76,7 @@ def write_results(
 
     Args:
         table: of the plan's trials.
+        images: that it stands on.
         folder: that of the storage in which they are to lie.
         staging: the local one, empty.
         objectives, reference_point: by which the front is drawn, and its hypervolume measured.
@@ -95,6 +113,12 @@ def write_results(
     copy_into(staged, files, folder)
     return Results(
         front=front,
+        table=table,
+        images=images,
+        validation=validation,
+        answers=answers,
+        covered=covered,
+        fresh=None,
         comparison=comparison,
         chosen=chosen,
         few=few,

@@ -91,16 +91,17 @@ ORCHESTRATOR = Band(
         (
             (
                 "doors",
-                "sweep · front · compare · pick · bundle · status · pause · resume · store · "
-                "tracking",
+                "sweep · front · figure · report · compare · pick · bundle · status · pause · "
+                "resume · store · tracking",
                 2,
                 10,
             ),
         ),
         (
-            ("driver", "one start of a sweep: look, hold, run, tell", 2, 6),
-            ("status", "how a sweep stands", 7, 8),
-            ("bundling", "one archive", 9, 10),
+            ("driver", "one start of a sweep: look, hold, run, tell", 2, 5),
+            ("status", "how a sweep stands", 6, 7),
+            ("page", "one file to send", 8, 9),
+            ("bundling", "one archive", 10, 10),
         ),
         (
             ("spec", "its meaning", 2, 2),

@@ -12,6 +12,7 @@ DOORS = {
     *("orchestrator.sweep", "orchestrator.front", "orchestrator.figure", "orchestrator.compare"),
     *("orchestrator.pick", "orchestrator.bundle", "orchestrator.pause", "orchestrator.resume"),
     *("orchestrator.__main__", "orchestrator.status.__main__", "orchestrator.store.__main__"),
+    "orchestrator.report.__main__",
     *("orchestrator.tracking.__main__", "trainer.train", "trainer.evaluate"),
     *("trainer.explain", "orchestrator.exit_codes"),
 }

@@ -43,6 +43,7 @@ class Scene:
             console=self.console,
             tracker=self.tracker,
             meter=self.meter,
+            page=None,
         )
 
 

@@ -128,6 +128,7 @@ def run_at(place: Place, spec: SweepSpec, plan: Plan, store: Store) -> tuple[str
             tracker=NoTracker(),
             console=console,
             retry_failed=False,
+            is_live=False,
         )
     return hold.relay.budget_reached, said.get()
 

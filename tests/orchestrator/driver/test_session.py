@@ -69,6 +69,7 @@ def begin(
             is_local=address is None,
             joins=joins,
             retry_failed=False,
+            page="none",
             console=console,
         )
     return outcome, said.get()
