@@ -7,13 +7,17 @@ from pathlib import PurePosixPath
 
 from orchestrator.bundling.layers import MARKUP, first_trace
 from orchestrator.bundling.pictures import bare_png, bare_svg, drawn_texts
-from orchestrator.bundling.traces import Traces
+from orchestrator.bundling.traces import Traces, scripts_in
 from orchestrator.plan.plan import Plan
 from trainer.input.problems import InputError
 
-TEXTS = (".csv", ".json", ".yaml", ".md", ".py", ".html", ".svg")
-PICTURES = (".png", ".svg", ".pdf", ".html")
+TEXTS = (".csv", ".json", ".yaml", ".md", ".tex", ".py", ".html", ".svg")
+PICTURES = (".png", ".svg", ".pdf")
+PAGE = ".html"
 
+IN_SCRIPTS = (
+    "a name of its author's machines is a word of its scripts; make it again from the tables"
+)
 DRAWN = "a name of its author's machines is drawn in it; the tables have it without"
 
 
@@ -28,6 +32,18 @@ def texts_of(files: Mapping[str, bytes]) -> list[str]:
         for name, data in files.items()
         if name.endswith(TEXTS) and not name.endswith(MARKUP)
     ]
+
+
+def in_scripts_of(files: Mapping[str, bytes], traces: Traces) -> set[str]:
+    """Return the pages in whose scripts a name stands: these run as they are, or not at all."""
+    pages = {
+        name: data.decode(errors="replace") for name, data in files.items() if name.endswith(PAGE)
+    }
+    return {
+        name
+        for name, text in pages.items()
+        if traces.first_in(scripts_in(text).encode(), is_packed=True) is not None
+    }
 
 
 def drawn_in(files: Mapping[str, bytes], plan: Plan, traces: Traces) -> set[str]:

@@ -12,7 +12,9 @@ import pandas as pd
 
 from orchestrator.bundling.anonymity import (
     DRAWN,
+    IN_SCRIPTS,
     drawn_in,
+    in_scripts_of,
     refuse_traces,
     texts_of,
     without_traces,
@@ -127,9 +129,9 @@ def make_bundle(spec: SweepSpec, *, is_anonymous: bool, with_bits: bool) -> Bund
         draft = _draft(spec, plan, store, with_bits=with_bits)
         if is_anonymous:
             draft.traces, draft.common = _traces(draft, store)
-            for name in sorted(drawn_in(draft.files, plan, draft.traces)):
-                del draft.files[name]
-                draft.left_out[name] = DRAWN
+            draft.left_out = dict.fromkeys(sorted(drawn_in(draft.files, plan, draft.traces)), DRAWN)
+            draft.left_out |= dict.fromkeys(in_scripts_of(draft.files, draft.traces), IN_SCRIPTS)
+            draft.files = {k: it for k, it in draft.files.items() if k not in draft.left_out}
     draft.files[README] = read_me(_told(draft, is_anonymous=is_anonymous)).encode()
     folder = spec.name
     if draft.traces is not None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from orchestrator.report.confirmed_files import CONFIRMED, CONFIRMED_STRICT, TABLE
-from orchestrator.report.front_files import FILES, RESOLVED
+from orchestrator.report.front_files import FILES, PDF, RESOLVED
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Files
 
@@ -25,6 +25,7 @@ OWN = {
     TRIALS: "a row a trial: its id, settings and accuracies",
     "validation.csv": "the same on the validation images that pick",
     **dict(zip(FILES, _OF_FRONT, strict=True)),
+    PDF: "the same for a paper",
     "contrasts.json": "methods compared seed by seed",
     "contrasts.csv": "the same as a table",
     "report.html": "all of it as a page for a browser",
@@ -40,6 +41,9 @@ CONFIRMING = {
     },
 }
 """Files of the models that confirm a sweep."""
+
+FIGURES = "figures"
+"""Folder within a sweep's, with pictures and tables for a paper."""
 
 SUITES = "suites"
 """Folder within a sweep's, with a folder for each other suite that its models were tried under."""
@@ -64,7 +68,11 @@ def contents_of(spec: SweepSpec, files: Files) -> Contents:
     """Read what belongs into a bundle from a sweep's folder."""
     asked = OWN | (CONFIRMING if spec.confirm is not None else {})
     found, what = _read(files, spec.folder, asked, below="")
-    absent = tuple(name for name in asked if name not in found)
+    absent = tuple(name for name in asked if name not in {*found, PDF})
+    drawn = dict.fromkeys(files.names(f"{spec.folder}/{FIGURES}"), "drawn for a paper")
+    its, of_its = _read(files, f"{spec.folder}/{FIGURES}", drawn, below=f"{FIGURES}/")
+    found |= its
+    what |= of_its
     for apart, flag in APART.items():
         fronts = dict(zip(FILES, _OF_FRONT, strict=True))
         its, of_its = _read(files, f"{spec.folder}/{apart}", fronts, below=f"{apart}/")

@@ -131,11 +131,15 @@ class Traces:
         return self.replaced(text) != text
 
     def replaced_in_markup(self, text: str) -> str:
-        """Return HTML or SVG with neutral words; in its code short names are left."""
+        """Return HTML or SVG with neutral words; in tags short names are left, and scripts as they
+        are: a page runs those alone whose SHA-256 it says."""
         longer = [trace for trace in self._all if not trace.is_short]
         parts = _CODE.split(text)
         return "".join(
-            self._replaced(part, longer if at % 2 else self._all) for at, part in enumerate(parts)
+            part
+            if at % 2 and part.lower().startswith(("<script", "<style"))
+            else self._replaced(part, longer if at % 2 else self._all)
+            for at, part in enumerate(parts)
         )
 
     def first_in(self, data: bytes, *, is_packed: bool) -> Trace | None:
@@ -168,3 +172,9 @@ def prose_and_code(markup: str) -> tuple[str, str]:
     """Return what of HTML or SVG is prose, comments and data, and what is code."""
     parts = _CODE.split(markup)
     return "\n".join(parts[::2]), "\n".join(parts[1::2])
+
+
+def scripts_in(markup: str) -> str:
+    """Return the scripts and styles of HTML, as they are run."""
+    code = _CODE.split(markup)[1::2]
+    return "\n".join(part for part in code if part.lower().startswith(("<script", "<style")))

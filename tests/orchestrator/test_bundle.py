@@ -58,6 +58,12 @@ class Halves(Method):
 """
 
 
+PAGE = """\
+<p title="aliddell">made on kepler7</p><script>run(data)</script>
+<script type="application/json">{"method": "kepler7", "by": "Aliddell"}</script>
+"""
+
+
 @pytest.fixture(autouse=True)
 def _somebodys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine, a user, a checkout and a module that tell whose they are."""
@@ -158,8 +164,13 @@ def test_nothing_in_it_tells_whose_it_is(
     label: str, read: Read, store: Store, finish: Finish, tmp_path: Path
 ) -> None:
     spec = left(read, store, finish, label=label)
-    picture = Path(spec.storage) / spec.folder / "front.png"
+    folder = Path(spec.storage) / spec.folder
+    picture = folder / "front.png"
     picture.write_bytes(with_text(picture.read_bytes(), b"Author", USER.encode()))
+    (folder / "report.html").write_text(PAGE)
+    (folder / "figures").mkdir()
+    (folder / "figures" / "strict.svg").write_text("<svg><!-- of aliddell --></svg>")
+    (folder / "figures" / "table.tex").write_text("trained on kepler7")
     result = run("--anonymous", "--with-bits", "--json")
     assert result.exit_code == 0, result.output
     found = members(Path("small-anonymous.zip"))
@@ -171,11 +182,15 @@ def test_nothing_in_it_tells_whose_it_is(
     said = json.loads(result.stdout)
     if label == "halves":
         assert found["front.png"] == bare_png(picture.read_bytes())
-        assert said["left_out"] == {}
+        assert {*said["left_out"]} == {"figures/strict.svg"}
     else:
         assert "halves_host1" in found["trials.csv"].decode()
-        assert {*said["left_out"]} == {"front.png", "front.svg"}
+        assert {*said["left_out"]} == {"front.png", "front.svg", "figures/strict.svg"}
         assert "Left out: `front.svg`" in found["README.md"].decode()
+    page = found["report.html"].decode()
+    assert "<script>run(data)</script>" in page, "by whose SHA-256 it is let run"
+    assert '{"method": "host1", "by": "user1"}' in page
+    assert found["figures/table.tex"] == b"trained on host1"
     (tmp_path / "elsewhere").mkdir()
     text = found["spec.yaml"].decode()
     (tmp_path / "elsewhere" / "spec.yaml").write_text(text)
@@ -189,6 +204,18 @@ def test_nothing_in_it_tells_whose_it_is(
 def members_of_npz(data: bytes) -> list[bytes]:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         return [archive.read(name) for name in archive.namelist()]
+
+
+def test_a_page_whose_scripts_have_a_name_is_left_out(
+    read: Read, store: Store, finish: Finish
+) -> None:
+    """A script that is changed is not run; this one has a name of a library's author."""
+    spec = left(read, store, finish)
+    page = PAGE.replace("run(data)", "run(data) // by aliddell")
+    (Path(spec.storage) / spec.folder / "report.html").write_text(page)
+    result = run("--anonymous", "--json")
+    assert result.exit_code == 0, result.output
+    assert {*json.loads(result.stdout)["left_out"]} == {"report.html"}
 
 
 def test_what_is_left_of_somebody_is_found_and_refused(

@@ -51,10 +51,13 @@ def test_what_is_replaced_is_no_longer_found_whatever_was_there() -> None:
 
 def test_short_names_stay_in_code_and_compressed_bytes_where_they_stand_by_chance() -> None:
     found = traces("li", "alice")
-    page = "<ul><li>li of Alice</li></ul><script>li()</script><!-- li --><a href='alice'>x</a>"
+    data = '<script type="application/json">{"li": "alice"}</script>'
+    page = f"<li>li of Alice</li><script>li(alice)</script>{data}<!-- li --><a href='alice'>x</a>"
     said = found.replaced_in_markup(page)
     assert said == (
-        "<ul><li>user1 of user2</li></ul><script>li()</script><!-- user1 --><a href='user2'>x</a>"
+        "<li>user1 of user2</li><script>li(alice)</script>"
+        '<script type="application/json">{"user1": "user2"}</script>'
+        "<!-- user1 --><a href='user2'>x</a>"
     )
     assert found.first_in(b"\x00li\xff", is_packed=True) is None
     assert found.first_in(b"\x00alice\xff", is_packed=True) is not None
