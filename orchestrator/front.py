@@ -56,6 +56,7 @@ from trainer.terminal.json_text import print_json
 if TYPE_CHECKING:
     import pandas as pd
 
+    from orchestrator.report.published_numbers import PublishedNumbers
     from orchestrator.spec.sweep_spec import SweepSpec
 
 NO_BITS = Answers(why_not="a table has no answers to single images")
@@ -165,6 +166,14 @@ def main(
     pdf: Annotated[
         bool, typer.Option("--pdf", help="Write the picture as a PDF too, with its fonts in it.")
     ] = False,
+    published: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="A small .csv or .yaml of published numbers, drawn beside the front and counted "
+            "nowhere; default of --out: a folder `published` there.",
+        ),
+    ] = None,
     note: Annotated[str, typer.Option(help="Small print of the pictures, such as the data.")] = "",
     prints_json: Annotated[
         bool, typer.Option("--json", help="Print front.json's content alone.")
@@ -176,11 +185,10 @@ def main(
         raise ObjectiveError(f"objective must be left out beside --strict, got {objective[0]}")
     named = list(STRICT_OBJECTIVES) if strict else objective
     folder = table_path.parent if out is None else out
-    url, found = None, None
+    url, found, spec = None, None, None
     if table_path.suffix in SPEC_SUFFIXES:
         # Here alone: all that a sweep file may say is not needed to read a table.
         from orchestrator.results.as_stored import stored_results  # noqa: PLC0415
-        from orchestrator.store.files.by_url import open_files  # noqa: PLC0415
 
         spec = started_sweep(table_path, storage, assignments, weights)
         if out is None:
@@ -208,17 +216,21 @@ def main(
         )
         for keep in (keep_collapsed, False)
     )
+    others = None if published is None else _published(published, objectives, spec)
     appearance = appearance_in(width, rename or (), methods_in(front))
     front = with_certainty(front, table, NO_BITS if found is None else found.answers)
-    below = "" if out is not None else _below(weights, usual, is_strict=strict)
+    below = (
+        ""
+        if out is not None
+        else _below(weights, usual, is_strict=strict, has_published=others is not None)
+    )
     directory = folder / below.removeprefix("/")
     with written_into(directory):
         check_writable(directory)
     if not prints_json:  # before the pictures, which take longer than all else
         show(front, console, of=of, names=names)
-        if found is not None:
-            print_titled(console, list(found.lines()))
-    facts = {} if found is None else found.facts()
+        print_titled(console, [line for it in (found, others) if it for line in it.lines()])
+    facts = ({} if found is None else found.facts()) | ({} if others is None else others.facts())
     with written_into(directory):
         paths = write_front(
             front,
@@ -226,13 +238,14 @@ def main(
             names=names,
             placement=axes,
             of=of,
-            note=", ".join(filter(None, (note, found.note() if found else ""))),
+            note=", ".join(filter(None, (note, *(it.note() for it in (found, others) if it)))),
             facts=facts,
             appearance=appearance,
             has_pdf=pdf,
+            published=None if others is None else others.points(objectives),
         )
-    if url is not None:
-        copy_into(paths, open_files(spec.storage), f"{spec.folder}{below}")
+    if url is not None and spec is not None:
+        _copy_to_storage(paths, spec, below)
     if prints_json:
         print_json(front_record(front) | facts)
         return
@@ -308,9 +321,28 @@ def _refuse_own_front(table_path: Path, directory: Path, names: Sequence[str]) -
         raise TableError(f"{table_path}: {message}")
 
 
-def _below(weights: WeightsName | None, usual: WeightsName, *, is_strict: bool) -> str:
+def _below(
+    weights: WeightsName | None, usual: WeightsName, *, is_strict: bool, has_published: bool
+) -> str:
     """Return the place, below the folder of the usual front's files, for those of another."""
-    return "/strict" * is_strict + f"/{weights}" * (weights not in {None, usual})
+    below = "/strict" * is_strict + f"/{weights}" * (weights not in {None, usual})
+    return below + "/published" * has_published
+
+
+def _published(
+    path: Path, objectives: Sequence[Objective], spec: SweepSpec | None
+) -> PublishedNumbers:
+    # Here alone, as all that only some options need.
+    from orchestrator.report.published_numbers import held_against  # noqa: PLC0415
+    from orchestrator.results.published import read_published  # noqa: PLC0415
+
+    return held_against(read_published(path), objectives, spec, file=path.name)
+
+
+def _copy_to_storage(paths: Sequence[Path], spec: SweepSpec, below: str) -> None:
+    from orchestrator.store.files.by_url import open_files  # noqa: PLC0415
+
+    copy_into(paths, open_files(spec.storage), f"{spec.folder}{below}")
 
 
 def place_of(spec: SweepSpec) -> tuple[Path, str | None]:

@@ -48,7 +48,12 @@ FIGURES = "figures"
 SUITES = "suites"
 """Folder within a sweep's, with a folder for each other suite that its models were tried under."""
 
-APART = {"strict": "--strict", "last": "--weights last", "best": "--weights best"}
+APART = {
+    "strict": "--strict",
+    "last": "--weights last",
+    "best": "--weights best",
+    "published": "--published",
+}
 """Folders within a sweep's, with fronts that `front` was asked for beside its own, and how."""
 
 

@@ -79,10 +79,13 @@ def draw_front(
     of: FrontOf,
     note: str,
     appearance: Appearance = USUAL,
+    published: pd.DataFrame | None = None,
 ) -> Figure:
     """Draw `front` over all measured trials and save the picture, which is returned for other
-    formats; `note` joins the small print."""
-    figure = compose(front, placement=placement, of=of, note=note, appearance=appearance)
+    formats; `note` joins the small print, `published` is as of `compose`."""
+    figure = compose(
+        front, placement=placement, of=of, note=note, appearance=appearance, published=published
+    )
     save(figure, path_png, path_svg)
     return figure
 
@@ -94,15 +97,19 @@ def compose(
     of: FrontOf,
     note: str,
     appearance: Appearance = USUAL,
+    published: pd.DataFrame | None = None,
 ) -> Figure:
     """Compose the picture, which is not saved yet.
 
     The line bounds what the means of `cells` attain, or single `trials`; also these where no cell
     has all its seeds yet, or each has one. With more than two objectives the first two are drawn,
     and no line: what is non-dominated among all need not be so in two.
+
+    Args:
+        published: numbers of others that are laid over it, `label` and the objectives of the axes.
     """
     width, scales = appearance.width, appearance.scales
-    scene = _scene(front, placement, of)
+    scene = _scene(front, placement, of, published)
     across = appearance.columns(len(scales))
     down = len(scales) // across
     is_x_logged = scene.log_axis == "x" and "log" in scales  # and says so in a line more
@@ -149,7 +156,9 @@ def compose(
     return figure
 
 
-def _scene(front: Front, placement: Placement, of: FrontOf) -> Scene:
+def _scene(
+    front: Front, placement: Placement, of: FrontOf, published: pd.DataFrame | None
+) -> Scene:
     """Gather what both panels show, in the units of the axes."""
     is_of_cells = of == "cells" and front.has_cells()
     first, second = plane = front.objectives[:2]
@@ -229,7 +238,16 @@ def _scene(front: Front, placement: Placement, of: FrontOf) -> Scene:
         spread=spread,
         knee=ringed[["method", "x", "y", "text"]],
         floors=(_floor(front, x), _floor(front, y)),
+        published=_placed(published, x, y),
     )
+
+
+def _placed(published: pd.DataFrame | None, x: Objective, y: Objective) -> pd.DataFrame:
+    """Return numbers of others in the units of the axes, as `Scene.published` has them."""
+    if published is None:
+        return pd.DataFrame({"label": [], "x": [], "y": []})
+    at = {axis: published[it.name] * _factor(it) for axis, it in (("x", x), ("y", y))}
+    return published[["label"]].assign(**at)
 
 
 def _arms(

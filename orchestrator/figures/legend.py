@@ -13,7 +13,14 @@ from matplotlib.lines import Line2D
 from orchestrator.figures.appearance import WIDTH
 from orchestrator.figures.labels import short
 from orchestrator.figures.markers import Marker
-from orchestrator.figures.panel import FLOOR_LINE, LOOKS, SPREAD_LINE, MeanLook, Scene
+from orchestrator.figures.panel import (
+    FLOOR_LINE,
+    LOOKS,
+    SPREAD_LINE,
+    MeanLook,
+    Scene,
+)
+from orchestrator.figures.published import MARK
 from orchestrator.figures.style import GREY, INK
 from orchestrator.pareto.front import Front
 from orchestrator.pareto.membership import Membership
@@ -62,6 +69,8 @@ def kinds_of_marks(scene: Scene, front: Front) -> dict[str, Any]:
         kinds[line.name] = Line2D([], [], linestyle=line.style, **SPREAD_LINE)
     if len(scene.knee):
         kinds["knee"] = _mark("o", INK, 9.0, fillstyle="none", markeredgewidth=1.3)
+    if len(scene.published):
+        kinds["published elsewhere, not counted"] = Line2D([], [], markersize=6.0, **MARK)
     for floor in scene.floors:
         if floor is not None:
             kinds[f"best constant classifier: {floor:.3g} %"] = Line2D([], [], **FLOOR_LINE)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from math import ceil
 from typing import Any, Literal
 
@@ -18,6 +19,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
 from orchestrator.figures.crowd import MANY, fewer_vertices
 from orchestrator.figures.labels import Label, place_labels
+from orchestrator.figures.published import draw_published, labels_of
 from orchestrator.figures.spread import SpreadLine
 from orchestrator.figures.style import (
     GREY,
@@ -129,6 +131,9 @@ class Scene:
     floors: tuple[float | None, float | None]
     """Values on x and y that the best constant classifier has, drawn as lines; None: unknown."""
 
+    published: pd.DataFrame
+    """Numbers of others, drawn beside all else and no part of it: columns `PUBLISHED`."""
+
 
 FLOOR_LINE: dict[str, Any] = {"color": GREY, "linewidth": 1.0, "linestyle": (0, (4, 3))}
 
@@ -144,7 +149,9 @@ def draw_panel(axes: Axes, scene: Scene, *, is_log: bool, named: Callable[[str],
         axes.text(0.5, 0.5, "no trial is done", transform=axes.transAxes, ha="center", color=GREY)
     if len(scene.trials) > MANY:
         axes.set_rasterization_zorder(LINE_ABOVE)  # in an SVG, so many marks are one image
-    drawn = (_draw_front(axes, scene), _draw_marks(axes, scene))
+    published = draw_published(axes, scene.published, size=_shrunk(axes, 6.0))
+    beside = _boxes(axes, published, published, 3.5)
+    drawn = (_draw_front(axes, scene), _draw_marks(axes, scene), beside)
     _draw_labels(axes, scene, np.vstack(drawn), named)
 
 
@@ -157,7 +164,7 @@ def _draw_frame(axes: Axes, scene: Scene, *, is_log: bool) -> None:
     for at, (name, axis) in enumerate((("x", axes.xaxis), ("y", axes.yaxis))):
         ends = [scene.means[f"{name}_{end}"] for end in ("low", "high")]
         floor = [value for value in scene.floors[at : at + 1] if value is not None]
-        values = np.concatenate([scene.trials[name], *ends, floor])
+        values = np.concatenate([scene.trials[name], *ends, floor, scene.published[name]])
         is_logged = is_log and name == scene.log_axis
         low, high = _limits(values, is_log=is_logged)
         scale = FuncScale(axis, functions=(signed_log, signed_exp)) if is_logged else "linear"
@@ -349,6 +356,7 @@ def _draw_labels(axes: Axes, scene: Scene, obstacles: Array, named: Callable[[st
             color = scene.styles[method].color
             rows = _in_rows(axes, name)
             labels.append(Label(x=x, y=y, text=rows, color=color, is_needed=is_needed))
+    labels += labels_of(scene.published, partial(_in_rows, axes))
     if len(scene.trials) > MANY and len(labels) > MOST_LABELS:
         labels = labels[:: ceil(len(labels) / MOST_LABELS)]  # the knee is the first
     place_labels(axes, labels, obstacles, better=scene.better)

@@ -110,6 +110,7 @@ def write_front(
     facts: Mapping[str, Any],
     appearance: Appearance = USUAL,
     has_pdf: bool = False,
+    published: pd.DataFrame | None = None,
 ) -> list[Path]:
     """Write the front's files into `directory`, made where missing, and return their paths.
 
@@ -123,6 +124,7 @@ def write_front(
         facts: go into `front.json` beside the front's record.
         appearance: how the pictures are set.
         has_pdf: whether a PDF is written too, named as the SVG is.
+        published: numbers of others that the pictures have beside it.
 
     Raises:
         OSError: `directory` cannot be made or written.
@@ -146,6 +148,7 @@ def write_front(
             of=of,
             note=note,
             appearance=appearance,
+            published=published,
         )
         files = dict(zip(FILES, names, strict=True))
         if has_pdf:

@@ -470,3 +470,32 @@ def test_the_strict_front_has_its_own_objectives(trials: Path) -> None:
     result = run(trials, "--strict", "--objective", "union_accuracy")
     assert result.exit_code == 2
     assert "objective must be left out beside --strict, got union_accuracy" in result.stderr
+
+
+@pytest.mark.slow
+def test_published_numbers_are_drawn_and_counted_nowhere(trials: Path, tmp_path: Path) -> None:
+    """One of two can be placed on these axes; far above all trials, and on no front."""
+    published = tmp_path / "published.csv"
+    published.write_text(
+        "label,natural_accuracy,robustness_score,sacrificed_accuracy,source\n"
+        "Elsewhere 2020,0.9,0.8,-0.01,a paper\nOther 2021,0.9,,,a paper\n"
+    )
+    own = run(trials, "--json")
+    result = run(trials, "--published", published)
+    assert result.exit_code == 0, result.output
+    assert "1 of 2 of published.csv, drawn alone: on no front, in no hyper" in result.stdout
+    assert "Other 2021: without robustness_score and sacrificed_accuracy" in result.stdout
+    assert "not known of a table: give the sweep's .yaml" in result.stdout
+    record = json.loads((tmp_path / "published" / "front.json").read_text())
+    said = record.pop("published")
+    assert record == json.loads(own.stdout)
+    assert [row["label"] for row in said["placed"]] == ["Elsewhere 2020"]
+    assert (tmp_path / "published" / "front.csv").read_bytes() == (
+        tmp_path / "front.csv"
+    ).read_bytes()
+    picture = (tmp_path / "published" / "front.svg").read_text()
+    assert 'id="published"' in picture
+    assert "<!-- Elsewhere 2020 -->" in picture
+    assert 'id="published"' not in (tmp_path / "front.svg").read_text()
+    published.write_text("label,natural_accuracy,source\nElsewhere 2020,90,a paper\n")
+    assert run(trials, "--published", published).exit_code == 2
