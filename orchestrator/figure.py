@@ -33,15 +33,9 @@ from orchestrator.pareto.front import Front, extract_front, methods_in
 from orchestrator.pareto.sure_front import with_certainty
 from orchestrator.report.front_files import OWN, copy_into
 from orchestrator.report.front_text import show_files
-from orchestrator.report.paper_figures import (
-    FIGURES,
-    Drawn,
-    PaperFigure,
-    Sought,
-    figure_of,
-    named_in,
-)
+from orchestrator.report.paper_figures import FIGURES, figure_of, named_in
 from orchestrator.report.paper_tables import WRITERS
+from orchestrator.report.sought import Drawn, PaperFigure, Sought
 from orchestrator.results.table_files import FORMATS, TableError
 from orchestrator.table.columns import WeightsName
 from orchestrator.table.models import ModelsName
@@ -60,6 +54,9 @@ FOLDER = "figures"
 """Folder beside a sweep's files in which its pictures for papers lie by default."""
 
 PICTURES = (".png", ".svg", ".pdf")
+
+TALLEST = 10.0
+"""Inches of a page's height."""
 
 HELP = "Draw one picture for a paper, of TABLE or of SPEC. NAME is one of:\n\n"
 HELP += "\n\n".join(
@@ -196,6 +193,7 @@ def main(
             ),
             placement=axes or PLACEMENTS[0],
             of=of or FRONTS[0],
+            is_named=bool(objective),
             methods=named_in(read.front, method or []),
             cells=cells,
             note=", ".join(filter(None, (note, read.note))),
@@ -204,6 +202,9 @@ def main(
             choosing=read.choosing,
         )
     )
+    if (tall := drawn.figure.get_figheight()) > TALLEST:
+        said = f"{tall:.0f}in tall, more than a page has: --method and --cells choose fewer"
+        print_titled(console, [("size", said)])
     if out:
         paths = _written(drawn, out)
         print_titled(console, [("files", " ".join(map(str, paths)))])

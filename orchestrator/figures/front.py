@@ -31,7 +31,8 @@ from orchestrator.figures.crowd import (
     points_to_draw,
 )
 from orchestrator.figures.labels import setting_text, short, varying_settings
-from orchestrator.figures.legend import draw_legends, kinds_of_marks, legend_height
+from orchestrator.figures.legend import draw_legends, kinds_of_marks
+from orchestrator.figures.legend_rows import legend_height
 from orchestrator.figures.panel import MeanLook, Scene, draw_panel
 from orchestrator.figures.placement import FrontOf, Placement
 from orchestrator.figures.spread import SpreadLine, spread_lines, staircase
@@ -165,7 +166,7 @@ def _scene(
     cost = next((o for o in plane if of_weights(o.name, "last") == SACRIFICE), second)
     gain = first if cost is second else second
     x, y = (gain, cost) if placement == "paper" else (second, first)
-    factors = np.array([_factor(x), _factor(y)])
+    factors = np.array([factor_of(x), factor_of(y)])
     signs = np.array([x.sign, y.sign])
     settings = settings_columns(front.measured, front.objectives)
     trials = _with_method(front.measured)
@@ -218,7 +219,7 @@ def _scene(
     means = _texts(means, settings, drawn_means)
     ringed = means[means["is_knee"]] if is_of_cells else trials[knee]
     return Scene(
-        titles=(_title(x), _title(y)),
+        titles=(title_of(x), title_of(y)),
         signs=(x.sign, y.sign),
         better=(1, -1) if placement == "paper" else (-1, 1),
         log_axis="y" if y is cost else "x",
@@ -246,7 +247,7 @@ def _placed(published: pd.DataFrame | None, x: Objective, y: Objective) -> pd.Da
     """Return numbers of others in the units of the axes, as `Scene.published` has them."""
     if published is None:
         return pd.DataFrame({"label": [], "x": [], "y": []})
-    at = {axis: published[it.name] * _factor(it) for axis, it in (("x", x), ("y", y))}
+    at = {axis: published[it.name] * factor_of(it) for axis, it in (("x", x), ("y", y))}
     return published[["label"]].assign(**at)
 
 
@@ -261,7 +262,7 @@ def _arms(
         low, high = mean - deviation, mean + deviation
     else:
         low, high = (means[f"{objective.name}{end}"].fillna(mean) for end in (LOW, HIGH))
-    factor = _factor(objective)
+    factor = factor_of(objective)
     return {f"{axis}_low": factor * low, f"{axis}_high": factor * high}
 
 
@@ -280,7 +281,7 @@ def _floor(front: Front, objective: Objective) -> float | None:
     """Value that the best constant classifier has of `objective`, in the units of its axis."""
     if front.constant_accuracy is None or not is_under_attack(objective):
         return None
-    return front.constant_accuracy * _factor(objective)
+    return front.constant_accuracy * factor_of(objective)
 
 
 def _with_method(table: pd.DataFrame) -> pd.DataFrame:
@@ -300,12 +301,13 @@ def _texts(
     return table.assign(text=texts)
 
 
-def _factor(objective: Objective) -> float:
+def factor_of(objective: Objective) -> float:
     """Factor from an objective's unit to its axis's: fractions are drawn in per cent."""
     return 100.0 if is_fraction(objective.name) else 1.0
 
 
-def _title(objective: Objective) -> str:
+def title_of(objective: Objective) -> str:
+    """What people call an objective on its axis, with its unit."""
     column = declared(objective.name)
     words = "" if column is None else column.words
     words = words or short(objective.name.replace("_", " "))

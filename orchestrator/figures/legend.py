@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from math import ceil
 from typing import Any
 
@@ -10,8 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from orchestrator.figures.appearance import WIDTH
-from orchestrator.figures.labels import short
+from orchestrator.figures.legend_rows import in_lines, legend_height, rows
 from orchestrator.figures.markers import Marker
 from orchestrator.figures.panel import (
     FLOOR_LINE,
@@ -24,33 +23,6 @@ from orchestrator.figures.published import MARK
 from orchestrator.figures.style import GREY, INK
 from orchestrator.pareto.front import Front
 from orchestrator.pareto.membership import Membership
-
-LEGEND_ROW, DENSE_ROW = 0.24, 0.195
-"""Height of a row in inches, and of each but the first in a picture for a page."""
-
-NAMES_IN_ROW, CHARACTERS_AN_INCH = 8, 14
-"""Names in a row, at most, and characters of names in an inch of it."""
-
-BESIDE_NAME = 6
-"""Characters that a mark and the gaps around it take."""
-
-
-def rows(names: Iterable[str], width: float) -> int:
-    """Number of rows of a legend, filled evenly column by column, so that it is no wider than the
-    picture, whose `width` is in inches; one where it is empty."""
-    lengths = [len(short(name)) + BESIDE_NAME for name in names]
-    fewest = max(1, ceil(len(lengths) / NAMES_IN_ROW))
-    for count in range(fewest, len(lengths)):
-        columns = np.array_split(lengths, ceil(len(lengths) / count))
-        if sum(column.max() for column in columns) <= CHARACTERS_AN_INCH * width:
-            return count
-    return max(fewest, len(lengths))
-
-
-def legend_height(names: Iterable[str], width: float) -> float:
-    """Height of a legend in inches, with what is free below it, in a picture of a width."""
-    count = rows(names, width)
-    return LEGEND_ROW * count if width >= WIDTH else LEGEND_ROW + DENSE_ROW * (count - 1)
 
 
 def _mark(marker: Marker, color: str, size: float, **more: Any) -> Line2D:
@@ -126,7 +98,7 @@ def draw_legends(
     ):
         figure.legend(
             handles,
-            list(map(short, names)),
+            in_lines(names, width),
             loc="lower center",
             bbox_to_anchor=(0.5, foot / height),
             ncols=ceil(len(names) / rows(names, width)),

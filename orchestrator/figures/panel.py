@@ -176,7 +176,7 @@ def _draw_frame(axes: Axes, scene: Scene, *, is_log: bool) -> None:
         locator = FixedLocator(ticks) if is_logged else even
         if inches(axes) < ROOMY:
             ticks = ticks if is_logged else [float(it) for it in even.tick_values(low, high)]
-            locator = FixedLocator(_apart(axes, name, ticks, low, high))
+            locator = FixedLocator(ticks_apart(axes, name, ticks, low, high))
         axis.set_major_locator(locator)
         axis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
         title = scene.titles[at]
@@ -198,7 +198,9 @@ def number(value: float) -> str:
     return f"{value:g}".replace("-", "−")
 
 
-def _apart(axes: Axes, name: str, ticks: Sequence[float], low: float, high: float) -> list[float]:
+def ticks_apart(
+    axes: Axes, name: str, ticks: Sequence[float], low: float, high: float
+) -> list[float]:
     """Choose of the ticks of an axis, between its limits, as many as have room for their numbers:
     0 first, then those that begin with 1, 5 and 2, of which fewer digits come first."""
     inside = [tick for tick in ticks if low <= tick <= high]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from itertools import cycle
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -66,6 +67,13 @@ Dashes = tuple[float, ...]
 """Lengths of a line's strokes and gaps in turn, as multiples of its width; empty: it is solid."""
 
 
+Fill = Literal["full", "none", "top", "left", "bottom", "right"]
+"""Which part of a mark is filled."""
+
+FILLS: tuple[Fill, ...] = ("full", "none", "top", "left", "bottom", "right")
+"""How marks of one method's cells are filled in turn, on lines that differ in nothing else."""
+
+
 @dataclass(frozen=True)
 class MethodStyle:
     """How the trials of one training method look: shape and dashes tell it where colours do not."""
@@ -73,6 +81,7 @@ class MethodStyle:
     color: str
     marker: Marker
     dashes: Dashes = ()
+    fill: Fill = "full"
 
 
 KNOWN_METHODS = {
@@ -118,6 +127,22 @@ def method_styles(methods: Iterable[str]) -> dict[str, MethodStyle]:
         strict=False,
     )
     return known | dict(others)
+
+
+def cell_styles(methods: Sequence[str]) -> list[MethodStyle]:
+    """Return a style for each of some cells, whose methods are given: the method's, and of its
+    further cells the same with marks that are filled in another way, on lines of other dashes."""
+    styles = method_styles(methods)
+    before: Counter[str] = Counter()
+    found = []
+    for method in methods:
+        place, style = before[method], styles[method]
+        before[method] += 1
+        if place:
+            dashes = OTHER_DASHES[(place - 1) % len(OTHER_DASHES)]
+            style = replace(style, fill=FILLS[place % len(FILLS)], dashes=dashes)
+        found.append(style)
+    return found
 
 
 def signed_log(values: npt.ArrayLike) -> Array:

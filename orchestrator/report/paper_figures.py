@@ -1,133 +1,23 @@
 """Pictures for a paper by name: what each needs, and how it is drawn.
 
-A figure is added by a function here that composes it from a `Sought`, and its row in `FIGURES`.
+A figure is added by a function of `drawn_of_table` or `drawn_of_store`, which composes it from a
+`Sought`, and its row in `FIGURES`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Sequence
 
-from orchestrator.figures.appearance import Appearance
-from orchestrator.figures.placement import FrontOf, Placement
-from orchestrator.pareto.chosen_cells import CellsShown, chosen_cells
 from orchestrator.pareto.front import Front, methods_in
-from orchestrator.report.paper_tables import PaperTable, cells_table
+from orchestrator.report.drawn_of_store import draw_security, draw_weights
+from orchestrator.report.drawn_of_table import (
+    draw_attacks,
+    draw_attainment,
+    draw_front,
+    draw_parallel,
+)
+from orchestrator.report.sought import PaperFigure
 from trainer.input.problems import InputError
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
-
-    from orchestrator.results.as_stored import StoredResults
-    from orchestrator.spec.sweep_spec import SweepSpec
-
-Needs = Literal["table", "store"]
-"""What a figure is drawn from: a table of trials, or a sweep in its storage."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Sought:
-    """What a picture is wanted of, and how."""
-
-    name: str
-    front: Front
-    appearance: Appearance
-    placement: Placement
-    of: FrontOf
-    methods: tuple[str, ...]  # that are shown; none: all
-    cells: CellsShown | None  # that are shown; None: as the figure has it by default
-    note: str  # what the numbers stand on, beside what is counted
-    spec: SweepSpec | None  # None: of a bare table
-    found: StoredResults | None
-    choosing: pd.DataFrame | None  # by which cells are chosen; None: by the numbers shown
-
-    def rows(self, default: CellsShown) -> list[int]:
-        """Return the rows of `front.cells` that are shown.
-
-        Raises:
-            InputError: there are none.
-        """
-        which = self.cells or default
-        rows = chosen_cells(self.front, which, self.methods, self.choosing)
-        if not rows:
-            whose = f" of {', '.join(self.methods)}" if self.methods else ""
-            where = " on the front" if which == "front" else ""
-            raise InputError(
-                f"{self.name} must be of at least one cell that is done, got none{whose}{where}; "
-                f"wait for its trials, or give --cells all or another --method"
-            )
-        return rows
-
-    def how_chosen(self, default: CellsShown) -> str:
-        """Say for the small print which cells these are."""
-        which = self.cells or default
-        if which != "one":
-            return "" if which == "all" else "cells on the front of means"
-        first = self.front.objectives[0].name.replace("_", " ")
-        where = "shown here: optimistic" if self.choosing is None else "that pick"
-        return f"of each method the knee, a selected cell, or the best {first} on images {where}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Drawn:
-    """A picture, not saved yet, and the table of its numbers, where it has one."""
-
-    figure: Figure
-    table: PaperTable | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class PaperFigure:
-    """A figure by name."""
-
-    says: str
-    """What it shows, one sentence for people."""
-
-    needs: Needs
-    draw: Callable[[Sought], Drawn]
-    is_strict: bool = False
-    """Whether it is of the strict objectives, unless others are named."""
-
-    is_sure: bool = False
-    """Whether it says how sure the front is, by each model's answers to each image."""
-
-    takes: frozenset[str] = frozenset({"--method", "--cells"})
-    """Options of the command that make a difference to it, of those that need not."""
-
-    table: str = ""
-    """Stem of the files of its table, which are written by default; empty: it has none."""
-
-
-def _front(sought: Sought) -> Drawn:
-    from orchestrator.figures.front import compose  # noqa: PLC0415
-
-    figure = compose(
-        sought.front,
-        placement=sought.placement,
-        of=sought.of,
-        note=sought.note,
-        appearance=sought.appearance,
-    )
-    rows = chosen_cells(sought.front, "all", (), None)
-    table = cells_table(sought.front, rows, sought.appearance.named, note=stands_on(sought))
-    return Drawn(figure=figure, table=table)
-
-
-def stands_on(sought: Sought) -> str:
-    """Say on which images numbers stand, how many trials, and what else a reader must know."""
-    trials = sought.front.measured
-    splits = sorted(trials["split"].dropna().unique()) if "split" in trials else []
-    images = f"{' and '.join(splits)} images" if splits else ""
-    count = f"{len(trials)} trial{'s' * (len(trials) != 1)}"
-    dropped = ", ".join(
-        f"{number} {reason.removeprefix('status ')}"
-        for reason, number in sought.front.dropped.items()
-    )
-    parts = [count + (f" (left out: {dropped})" if dropped else ""), images, sought.note]
-    return " · ".join(filter(None, parts))
-
 
 OF_FRONT = frozenset({"--axes", "--scale", "--of"})
 
@@ -135,7 +25,7 @@ FIGURES: dict[str, PaperFigure] = {
     "front": PaperFigure(
         says="the front of Figure 7, raw and logarithmic, and the table of its cells",
         needs="table",
-        draw=_front,
+        draw=draw_front,
         is_sure=True,
         takes=OF_FRONT,
         table="table",
@@ -143,11 +33,41 @@ FIGURES: dict[str, PaperFigure] = {
     "strict": PaperFigure(
         says="the strict front: union accuracy against natural accuracy",
         needs="table",
-        draw=_front,
+        draw=draw_front,
         is_strict=True,
         is_sure=True,
         takes=OF_FRONT,
         table="table_strict",
+    ),
+    "attainment": PaperFigure(
+        says="what a quarter, a half and three quarters of the seeds attain, a band a method",
+        needs="table",
+        draw=draw_attainment,
+        takes=frozenset({"--method"}),
+    ),
+    "parallel": PaperFigure(
+        says="cells of the front in parallel coordinates, an axis for each objective or attack",
+        needs="table",
+        draw=draw_parallel,
+        table="table_parallel",
+    ),
+    "attacks": PaperFigure(
+        says="the heat map of methods by attacks, robust accuracy in per cent in each square",
+        needs="table",
+        draw=draw_attacks,
+        table="table_attacks",
+    ),
+    "security": PaperFigure(
+        says="security curves: accuracy over an attack's steps, and over radii where there are "
+        "several",
+        needs="store",
+        draw=draw_security,
+        table="table_security",
+    ),
+    "weights": PaperFigure(
+        says="alpha and losses over training, epoch by epoch",
+        needs="store",
+        draw=draw_weights,
     ),
 }
 """All figures by name, in the order in which people are told of them."""

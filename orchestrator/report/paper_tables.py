@@ -129,11 +129,17 @@ def _measures(front: Front) -> list[str]:
     """Name the columns of a table of cells: accuracies, under each attack the mean over its ladder,
     then what else is an objective; those of the weights alone that the front is of."""
     weights, objectives = weights_of(front.objectives), [it.name for it in front.objectives]
-    there = [str(name).removesuffix(MEAN) for name in front.cells if str(name).endswith(MEAN)]
-    ordered = [name for name in sorted(there, key=_place) if of_weights(name, weights) == name]
-    shares = [name for name in ordered if is_fraction(name) and not is_relative(name)]
+    ordered = [name for name in columns_in(front) if of_weights(name, weights) == name]
+    shares = [name for name in ordered if not is_relative(name)]
     accuracies = [name for name in shares if name in objectives or "worst_" not in name]
     return [*accuracies, *(name for name in objectives if name not in accuracies)]
+
+
+def columns_in(front: Front) -> list[str]:
+    """Name the accuracies and differences of these of which cells have means, in the order in which
+    they are declared."""
+    names = [str(name).removesuffix(MEAN) for name in front.cells if str(name).endswith(MEAN)]
+    return sorted(filter(is_fraction, names), key=_place)
 
 
 def _place(name: str) -> int:
@@ -171,3 +177,9 @@ def number_text(cell: pd.Series[Any], name: str) -> str:
     factor, form = (100.0, ".1f") if is_fraction(name) else (1.0, ".4g")
     text = f"{factor * mean:{form}}".replace("-", "−")
     return text if pd.isna(deviation) else f"{text} ± {factor * deviation:{form}}"
+
+
+def share_text(mean: float, deviation: float) -> str:
+    """Write a share in per cent ± one standard deviation; NaN where there is none."""
+    text = f"{100 * mean:.1f}"
+    return text if pd.isna(deviation) else f"{text} ± {100 * deviation:.1f}"

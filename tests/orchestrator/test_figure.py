@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 
 from orchestrator.figure import FOLDER, app
 from orchestrator.report.paper_figures import FIGURES
+from tests.orchestrator.finished import do_sweep, read_sweep
 
 
 def run(*arguments: object) -> Result:
@@ -61,6 +62,8 @@ def test_help_says_each_figure_in_a_sentence() -> None:
         assert words in said, name
 
 
+THREE = [f"--objective={name}" for name in ("worst_pgd", "worst_rt", "natural_accuracy")]
+
 BAD = [
     (["fronts"], "NAME must be one of front, strict"),
     (["front", "--width", "3.25"], "--width must be a number with one of in, cm, mm, pt"),
@@ -68,6 +71,12 @@ BAD = [
     (["front", "--method", "pgd"], "--method must be left out of front"),
     (["front", "--out", "front.jpg"], "must end in one of .png, .svg, .pdf, .tex, .md"),
     (["front", "--models", "confirmed"], "must be a SPEC"),
+    (["security"], "security must be of a sweep's .yaml, got"),
+    (["weights"], "weights must be of a sweep's .yaml, got"),
+    (["attacks", "--method", "trades"], "there are standard, pgd, pareto"),
+    (["attacks", "--axes", "paper"], "it takes --cells, --method"),
+    (["attainment", "--out", "a.tex"], "must end in one of .png, .svg, .pdf, got"),
+    (["attainment", *THREE], "attainment must be of two objectives"),
     (["front", "--objective", "seconds", "--objective", "rho"], "seconds"),
 ]
 
@@ -106,3 +115,57 @@ def test_out_says_which_files_and_where(table: Path) -> None:
     assert done.exit_code == 0
     assert sorted(path.name for path in out.iterdir()) == ["a.pdf", "b.tex"]
     assert re.search(r"natural & pgd & rt & union", (out / "b.tex").read_text())
+
+
+@pytest.mark.slow
+def test_every_figure_of_a_table_is_drawn_and_its_numbers_are_the_tables(table: Path) -> None:
+    for name, figure in FIGURES.items():
+        if figure.needs == "table":
+            done = run(name, table, "--width", "84mm")
+            assert done.exit_code == 0, done.output
+            assert (table.parent / FOLDER / f"{name}.pdf").is_file()
+    rows = pd.read_csv(table)
+    rows = rows[rows["status"] == "done"]
+    text = (table.parent / FOLDER / "table_attacks.md").read_text()
+    assert "| method | setting | natural | pgd | rt | union |" in text
+    for method in ("standard", "pgd"):
+        mean = 100 * rows[rows["method"] == method][["natural_accuracy", "worst_pgd"]].mean()
+        (line,) = (it for it in text.splitlines() if it.startswith(f"| {method} |"))
+        assert [f"{it:.1f}" in line for it in mean] == [True, True]
+    assert "| pareto | ρ = 0.2 |" in text, "the cell with all of its seeds"
+    assert "on images shown here: optimistic" in text
+
+
+@pytest.mark.slow
+def test_what_lies_in_the_storage_is_drawn_and_says_on_which_images(tmp_path: Path) -> None:
+    """Test images once a sweep is over; before that those that pick, whatever is asked for."""
+    spec = read_sweep(tmp_path)
+    do_sweep(spec)
+    given = (tmp_path / "small.yaml", "--storage", tmp_path / "runs", "--width", "3.25in")
+    done = run("security", *given)
+    assert done.exit_code == 0, done.output
+    folder = tmp_path / "runs" / "sweeps" / "small" / FOLDER
+    names = ["security.pdf", "security.png", "security.svg"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        *names,
+        "table_security.md",
+        "table_security.tex",
+    ]
+    text = (folder / "table_security.md").read_text()
+    assert "| method | setting | pgd 0 | pgd 1 | pgd 2 |" in text
+    assert "40 images a model" in text
+    assert "test images" in text
+    trials = pd.read_csv(tmp_path / "runs" / "sweeps" / "small" / "trials.csv")
+    row = trials[trials["method"] == "pgd"].iloc[0]
+    (line,) = (it for it in text.splitlines() if it.startswith("| pgd |"))
+    cells = [cell.strip() for cell in line.split("|")[3:6]]
+    assert cells[0] == f"{100 * row['natural_accuracy']:.1f}"
+    assert cells[2] == f"{100 * row['worst_pgd']:.1f}"
+    assert run("weights", *given).exit_code == 0
+    assert run("weights", *given, "--method", "pgd").exit_code == 0
+    done = run("security", *given, "--set", "seeds=[0, 1]", "--out", tmp_path / "early.md")
+    assert done.exit_code == 0, done.output
+    early = (tmp_path / "early.md").read_text()
+    assert "validation images" in early
+    assert "test images" not in early
+    assert "pending" in early

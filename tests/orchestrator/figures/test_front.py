@@ -540,7 +540,10 @@ def test_no_text_covers_another_at_the_width_of_a_column_or_a_page(
 ) -> None:
     """Text keeps its size, and methods have long names; fronts of seeds, an interval, a floor."""
     front = sure_front(strewn(3))
-    names = {"pareto": "Pareto adversarial training", "mine_$x$": "A method of ours"}
+    names = {
+        "pareto": "Pareto adversarial training",
+        "mine_$x$": "A method of ours, of a name as long as some",
+    }
     for scales in (("raw", "log"), ("raw",), ("log",)):
         appearance = Appearance(width=width, scales=scales, names=names)
         note = "digits, pgd 0.2, flow 0.08 (0.32 px, zeros), chosen on 120 images that pick"
@@ -551,7 +554,8 @@ def test_no_text_covers_another_at_the_width_of_a_column_or_a_page(
         assert len(figure.axes) == len(scales)
         shown = {it.get_gid() for it in figure.axes[0].collections}
         assert "trials-pareto" in shown
-        assert {*names.values(), "standard", "pgd"} <= {*legend_texts(figure)}
+        written = {text.replace("\n", " ") for text in legend_texts(figure)}
+        assert {*names.values(), "standard", "pgd"} <= written
         assert "pareto" not in legend_texts(figure)
 
 

@@ -1,0 +1,204 @@
+"""Figures that are drawn from a table of trials alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from orchestrator.figures.cell_names import cell_names, full_names
+from orchestrator.pareto.chosen_cells import chosen_cells
+from orchestrator.pareto.eligibility import takes_part
+from orchestrator.report.paper_tables import (
+    PaperTable,
+    cells_table,
+    columns_in,
+    number_text,
+    words_of,
+)
+from orchestrator.report.sought import Drawn, Sought, stands_on
+from orchestrator.table.cell_columns import MEAN
+from orchestrator.table.columns import declared, is_relative, of_weights
+from orchestrator.table.objectives import Objective, weights_of
+from trainer.input.problems import InputError
+
+
+def draw_front(sought: Sought) -> Drawn:
+    """Draw the front as `orchestrator.front` does; its table is of all cells."""
+    from orchestrator.figures.front import compose  # noqa: PLC0415
+
+    figure = compose(
+        sought.front,
+        placement=sought.placement,
+        of=sought.of,
+        note=sought.note,
+        appearance=sought.appearance,
+    )
+    rows = chosen_cells(sought.front, "all", (), None)
+    table = cells_table(sought.front, rows, sought.appearance.named, note=stands_on(sought))
+    return Drawn(figure=figure, table=table)
+
+
+def draw_attainment(sought: Sought) -> Drawn:
+    """Draw what shares of the seeds attain, a method each: of those with several cells, unless
+    methods are named."""
+    from orchestrator.figures.attainment import compose_attainment  # noqa: PLC0415
+    from orchestrator.figures.front import factor_of, title_of  # noqa: PLC0415
+    from orchestrator.figures.style import method_styles  # noqa: PLC0415
+
+    front = sought.front
+    if len(front.objectives) != 2:
+        names = ", ".join(objective.name for objective in front.objectives)
+        raise InputError(
+            f"attainment must be of two objectives, got {names}; name two by --objective"
+        )
+    y, x = front.objectives
+    trials = front.measured[
+        takes_part(front.measured, front.objectives, keep_collapsed=front.keep_collapsed)
+    ]
+    lacking = [name for name in ("method", "seed") if name not in trials]
+    if lacking:
+        raise InputError(f"attainment must be of a table with {' and '.join(lacking)}, got none")
+    methods = list(sought.methods)
+    alone: list[str] = []
+    if not methods:
+        counts = front.cells.loc[front.cells["seeds"] > 0, "method"].value_counts()
+        methods = [name for name in dict.fromkeys(trials["method"]) if counts[name] > 1]
+        alone = [name for name in dict.fromkeys(trials["method"]) if name not in methods]
+        methods, alone = (methods, alone) if methods else (alone, [])
+    points = pd.DataFrame(
+        {
+            "method": trials["method"],
+            "seed": trials["seed"],
+            "x": factor_of(x) * trials[x.name].astype(float),
+            "y": factor_of(y) * trials[y.name].astype(float),
+        }
+    )
+    points = points[points["method"].isin(methods)]
+    if points.empty:
+        raise InputError("attainment must be of at least one trial that takes part, got none")
+    named = sought.appearance.named
+    styles = method_styles(methods)
+    left_out = f"methods of one cell left out: {', '.join(map(named, alone))}" if alone else ""
+    figure = compose_attainment(
+        points,
+        (title_of(x), title_of(y)),
+        (x.sign, y.sign),
+        {name: named(name) for name in styles if (points["method"] == name).any()},
+        styles,
+        width=sought.appearance.width,
+        notes=(stands_on(sought), left_out),
+    )
+    return Drawn(figure=figure)
+
+
+def draw_parallel(sought: Sought) -> Drawn:
+    """Draw cells in parallel coordinates: under the objectives, where these are three or more, else
+    under the accuracies on clean images and in the worst case of each attack."""
+    from orchestrator.figures.front import factor_of, title_of  # noqa: PLC0415
+    from orchestrator.figures.parallel import (  # noqa: PLC0415
+        CellLine,
+        Coordinate,
+        compose_parallel,
+    )
+    from orchestrator.figures.style import cell_styles  # noqa: PLC0415
+
+    front, rows = sought.front, sought.rows("front")
+    objectives = front.objectives
+    if len(objectives) < 3 and not sought.is_named:
+        objectives = _accuracies(sought) or objectives
+    columns = [f"{objective.name}{MEAN}" for objective in objectives]
+    factors = np.array([factor_of(objective) for objective in objectives])
+    values = factors * front.cells[columns].to_numpy(np.float64)
+    is_whole = np.isfinite(values).all(axis=1)
+    shown = [row for row in rows if is_whole[row]]
+    if not shown:
+        raise InputError("parallel must be of cells with all these columns, got none")
+    rest = [row for row in np.flatnonzero(is_whole) if row not in shown]
+    methods, _ = cell_names(front, shown)
+    names = full_names(front, shown, sought.appearance.named)
+    lines = [
+        CellLine(name=name, style=style, values=values[row])
+        for name, style, row in zip(names, cell_styles(methods), shown, strict=True)
+    ]
+    by = " and ".join(objective.name.replace("_", " ") for objective in front.objectives)
+    figure = compose_parallel(
+        [Coordinate(title=title_of(it), sign=it.sign) for it in objectives],
+        lines,
+        values[rest] if sought.cells in {None, "front"} else values[:0],
+        width=sought.appearance.width,
+        notes=(stands_on(sought), sought.how_chosen("front"), f"front by {by}"),
+    )
+    table = cells_table(front, shown, sought.appearance.named, note=stands_on(sought))
+    return Drawn(figure=figure, table=table)
+
+
+def _accuracies(sought: Sought) -> tuple[Objective, ...]:
+    """Return accuracy on clean images and the worst cases of attacks as objectives."""
+    own = [name for name in _columns(sought) if name.removeprefix("best_").startswith("worst_")]
+    names = [of_weights("natural_accuracy", weights_of(sought.front.objectives)), *own]
+    known = [(name, declared(name)) for name in names if f"{name}{MEAN}" in sought.front.cells]
+    found = tuple(
+        Objective(name, column.direction)
+        for name, column in known
+        if column is not None and column.direction is not None
+    )
+    return found if len(found) > 1 else ()
+
+
+def _columns(sought: Sought) -> list[str]:
+    """Name the accuracies of the front's weights: natural, worst cases, union, those unseen."""
+    weights = weights_of(sought.front.objectives)
+    return [
+        name
+        for name in columns_in(sought.front)
+        if of_weights(name, weights) == name and not is_relative(name)
+    ]
+
+
+def draw_attacks(sought: Sought) -> Drawn:
+    """Draw the heat map of cells by attacks: the share that withstands all of an attack's ladder,
+    or its mean over the ladder where a table has no worst cases."""
+    from orchestrator.figures.heat_map import compose_heat_map  # noqa: PLC0415
+
+    front, rows = sought.front, sought.rows("one")
+    there = _columns(sought)
+    worst = [name for name in there if "worst_" in name]
+    attacks = [
+        name
+        for name in there
+        if name in worst
+        or not worst
+        or not any(part in name for part in ("robust_accuracy_", "unseen_accuracy_"))
+    ]
+    if len([name for name in attacks if "natural" not in name]) == 0:
+        raise InputError(
+            "attacks must be of a table with accuracies under attack, such as worst_pgd, got none"
+        )
+    values = front.cells.iloc[rows][[f"{name}{MEAN}" for name in attacks]].to_numpy(np.float64)
+    heads = [words_of(name).replace(" (worst)", "").replace(", worst)", ")") for name in attacks]
+    what = "in the worst case over its ladder" if worst else "the mean over its ladder"
+    notes = (
+        f"accuracy in per cent, mean over seeds, under an attack {what}",
+        stands_on(sought),
+        sought.how_chosen("one"),
+    )
+    figure = compose_heat_map(
+        values,
+        full_names(front, rows, sought.appearance.named),
+        heads,
+        width=sought.appearance.width,
+        notes=notes,
+    )
+    body = [
+        (sought.appearance.named(method), text, *(number_text(cell, name) for name in attacks))
+        for method, text, (_, cell) in zip(
+            *cell_names(front, rows), front.cells.iloc[rows].iterrows(), strict=True
+        )
+    ]
+    table = PaperTable(
+        columns=("method", "setting", *heads),
+        rows=tuple(body),
+        words=2,
+        note=f"{notes[0]}, ± one standard deviation. {notes[1]} · {notes[2]}",
+    )
+    return Drawn(figure=figure, table=table)
