@@ -16,6 +16,7 @@ from rich.console import Console
 from orchestrator.driver.dry_run import show_plan
 from orchestrator.driver.live_page import PageWhen
 from orchestrator.driver.session import Outcome, start
+from orchestrator.driver.stated_losses import EXAMPLE, read_losses
 from orchestrator.exit_codes import exit_codes
 from orchestrator.figures.placement import FRONTS
 from orchestrator.plan.plan import Plan
@@ -128,6 +129,14 @@ def main(
             "--dry-run", help="Show the plan, drawn trials too, and what is done; run nothing."
         ),
     ] = False,
+    losses: Annotated[
+        str | None,
+        typer.Option(
+            metavar="BRANCH=LOSS,...",
+            help="With --dry-run: mean losses on which the weights of Pareto training are "
+            f"previewed, as {EXAMPLE}; A*B=NUMBER for a second moment.",
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON document; all else goes to stderr.")
     ] = False,
@@ -140,6 +149,8 @@ def main(
     ]
     flags += ["data.download=true"] if download else []
     console = terminal(stderr=as_json)
+    if losses is not None and not dry_run:
+        raise BadInput(Problem("--losses", "", "must stand beside --dry-run, which previews"))
     if local and address is not None:
         raise BadInput(Problem("--local", "", LOCAL_AND_ADDRESS))
     is_to_ask = address is not None and not dry_run and evaluate is None
@@ -160,6 +171,7 @@ def main(
             is_local=local,
             retry_failed=retry_failed,
             as_json=as_json,
+            losses=None if losses is None else read_losses(losses),
         )
         return
     begin = partial(

@@ -1,8 +1,8 @@
 """What each r and rho of a sweep would weigh, before anything is trained.
 
-Weights follow from the losses that a training meets. Here they are those of the middle epoch of a
-trial that is trained, or, where none is, equal ones; second moments are taken for the products of
-the means, by which weights differ in the third decimal.
+Weights follow from the losses that a training meets. Here they are those that are stated, else of
+the middle epoch of a trial that is trained, or, where none is, equal ones; second moments that
+nobody states are taken for the products of the means, by which weights differ in the third decimal.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from orchestrator.driver.stated_losses import StatedLosses
 from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.table.setting_values import named_value
 from trainer.methods import NATURAL, Pareto
@@ -47,7 +48,8 @@ class Preview:
     alpha: Mapping[str, float]  # by branch
     clipped: bool  # r to what the losses can give
     losses: Mapping[str, float]  # means, by branch
-    origin: str | None  # id of the trial that met these losses; None: they are made up
+    origin: str | None  # id of the trial that met these losses; None: none did
+    is_stated: bool = False  # whether a person stated them; else they are made up without origin
 
     def record(self) -> dict[str, Any]:
         """Return the preview as values of JSON."""
@@ -56,32 +58,45 @@ class Preview:
             "alpha": dict(self.alpha),
             "clipped": self.clipped,
             "losses": dict(self.losses),
-            "losses_of": self.origin,
+            "losses_of": "stated" if self.is_stated else self.origin,
         }
 
 
-def previews(trials: Sequence[PlannedTrial], rows_of: RowsOf) -> list[Preview]:
+def previews(
+    trials: Sequence[PlannedTrial], rows_of: RowsOf, stated: StatedLosses | None = None
+) -> list[Preview]:
     """Preview the weights of each cell of Pareto training.
 
     Args:
         rows_of: gives a trial's epochs, from its id.
+        stated: losses in place of recorded ones.
+
+    Raises:
+        BadInput: losses that are stated are not those of the cells' branches.
     """
     cells: dict[str, PlannedTrial] = {}
     for planned in trials:
         if isinstance(planned.trial.method, Pareto) and planned.trial.replay is None:
             cells.setdefault(_name(planned), planned)
+    if stated is not None:
+        stated.check([planned.trial.method.branches() for planned in cells.values()])
     known: dict[tuple[str, ...], tuple[str | None, dict[str, float]]] = {}
     found = []
     for name, planned in cells.items():
         method = planned.trial.method
         assert isinstance(method, Pareto)
         branches = method.branches()
-        if branches not in known:
+        if stated is not None:
+            known[branches] = None, {branch: stated.means[branch] for branch in branches}
+        elif branches not in known:
             known[branches] = _recorded(trials, branches, rows_of)
         origin, losses = known[branches]
         m = np.array([losses[branch] for branch in branches])
+        second = np.outer(m, m)
+        if stated is not None and method.moments == "second":
+            second, _ = stated.moments(branches)
         r = method.r if method.r is not None else (method.rho or 0.0) * float(m[1:].max())
-        solution = solve_alpha(np.outer(m, m), m, r)
+        solution = solve_alpha(second, m, r)
         alpha = dict(zip(branches, solution.alpha.tolist(), strict=True))
         found.append(
             Preview(
@@ -91,6 +106,7 @@ def previews(trials: Sequence[PlannedTrial], rows_of: RowsOf) -> list[Preview]:
                 clipped=solution.clipped,
                 losses=losses,
                 origin=origin,
+                is_stated=stated is not None,
             )
         )
     return found
@@ -103,9 +119,13 @@ def lines(found: Sequence[Preview]) -> Iterator[tuple[str, str]]:
         yield "alpha", f"{each.name}: {_mix(each.alpha)}{clipped}"
     if len(found) > MOST_SHOWN:
         yield "", f"and {len(found) - MOST_SHOWN} more: --dry-run --json"
-    for origin, losses in {each.origin: each.losses for each in found}.items():
-        whose = "equal losses, for want of a trained trial" if origin is None else f"in {origin}"
-        yield "", f"on the losses {_mix(losses)} ({whose})"
+    for each in {each.origin: each for each in found}.values():
+        whose = "equal losses, for want of a trained trial"
+        if each.is_stated:
+            whose = "as stated"
+        elif each.origin is not None:
+            whose = f"in {each.origin}"
+        yield "", f"on the losses {_mix(each.losses)} ({whose})"
     for warning in warnings(found):
         yield "warning", warning
 

@@ -21,13 +21,14 @@ from orchestrator.costs.footprint import bytes_stored
 from orchestrator.costs.forecast import Forecast, forecast, room_here
 from orchestrator.driver.alpha_preview import lines, previews, warnings
 from orchestrator.driver.preflight import check_storage, ready
+from orchestrator.driver.stated_losses import StatedLosses
 from orchestrator.plan.manifest import read_manifest
 from orchestrator.plan.plan import Plan, with_republished
 from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.plan.search_progress import SearchProgress, search_progress
 from orchestrator.report.contrasts import reach_record, reach_text
 from orchestrator.report.results import suite_facts
-from orchestrator.results.choice import BEST_WEIGHTS, BY_TEST
+from orchestrator.results.choice import BEST_WEIGHTS, BY_TEST, few_to_pick_by, picking_ahead
 from orchestrator.results.confirmation import Confirmed, confirmed, confirmed_images
 from orchestrator.results.reevaluation import coverage
 from orchestrator.search.stopping import recorded
@@ -54,8 +55,12 @@ def show_plan(
     is_local: bool,
     retry_failed: bool,
     as_json: bool,
+    losses: StatedLosses | None = None,
 ) -> None:
     """Print each trial with what is left to do, and what all of it will take.
+
+    Args:
+        losses: on which weights of Pareto training are previewed, in place of recorded ones.
 
     Raises:
         BadInput, NoClusterError: what a start would refuse; or the data are still to be downloaded
@@ -88,7 +93,7 @@ def show_plan(
         given = equality(plan.trials)
         fresh = confirmed(spec, plan, files, confirmed_images(spec, plan, files))
         fresh_ahead = ahead(spec, plan)
-        weights = previews(plan.trials, lambda trial_id: store.trial(trial_id).rows())
+        weights = previews(plan.trials, lambda trial_id: store.trial(trial_id).rows(), losses)
         coming = forecast(
             plan,
             all_to_come(spec, plan),
@@ -106,6 +111,7 @@ def show_plan(
             "alpha": [each.record() for each in weights],
             "alpha_warnings": list(warnings(weights)),
             "confirmation": _confirmation_record(fresh, fresh_ahead),
+            "picking_images": picking_ahead(spec, plan),
         }
         print_json(_record(spec, plan, search, coming) | record)
         return
@@ -122,6 +128,8 @@ def show_plan(
     said += _best_weights(spec, plan)
     if spec.selection == "test":
         said.append(("selected", BY_TEST))
+    elif (few := few_to_pick_by(spec, plan)) is not None:
+        said.append(("selected", few))
     for label, rule in spec.rules.items():
         said.append(("stopping", f"{label} {rule.words()}"))
     said += fresh.lines() if fresh else ()

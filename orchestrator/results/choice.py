@@ -161,6 +161,30 @@ def choice(
     )
 
 
+def picking_ahead(spec: SweepSpec, plan: Plan) -> int | None:
+    """Count the images by which a sweep is to select, before anything is evaluated: of held-out
+    images the half that picks, the fewest where trials differ in it; None where none do, as under
+    another suite."""
+    if spec.choice_suite is None or spec.selection == "test":
+        return None
+    held_out = [planned.trial.data.validation for planned in plan.trials]
+    if (most := spec.choice_suite.examples) is not None:
+        held_out = [min(count, most) for count in held_out]
+    return min((count - count // 2 for count in held_out), default=None)
+
+
+def few_to_pick_by(spec: SweepSpec, plan: Plan) -> str | None:
+    """Warn of picks that will be unreliable, for people, before anything is evaluated; None where
+    they will not."""
+    count = picking_ahead(spec, plan)
+    if count is None or count >= FEWEST_TO_PICK_BY:
+        return None
+    return (
+        f"cells and knee by {count:,} validation images that pick; picks are unreliable by fewer "
+        f"than {FEWEST_TO_PICK_BY:,} images; raise data.validation, of which half picks"
+    )
+
+
 def picked_by(spec: SweepSpec, plan: Plan, images: Images) -> PickedBy:
     """Count the images by which a sweep selects where numbers of `images` are shown, the fewest
     where trials differ in it, and the trials that are done without numbers on them: those of a

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from orchestrator.driver.alpha_preview import lines, previews, warnings
+from orchestrator.driver.stated_losses import read_losses
 from orchestrator.plan.plan import make_plan
 from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.store import Progress, Store
 from orchestrator.store.trials.records import Result
+from trainer.input.problems import BadInput
+from trainer.methods.alpha import solve_alpha
 from trainer.training.loop import EpochRow
 
 Read = Callable[..., SweepSpec]
@@ -99,3 +103,51 @@ def test_a_sweep_without_it_hears_nothing(read: Read, store: Store) -> None:
     plan = make_plan(read("data: digits\nmethods: {pgd: {}}\n"), store,
                      fingerprint_of=lambda data: "made up")  # fmt: skip
     assert list(lines(previews(plan.trials, nothing))) == []
+
+
+STATED = "natural=0.6, pgd=1.6, flow=1.4, rt=4/5"
+
+
+def test_losses_may_be_stated_with_second_moments(trials: Sequence[PlannedTrial]) -> None:
+    means = np.array([0.6, 1.6, 1.4, 0.8])
+    found = {it.name: it for it in previews(trials, nothing, read_losses(STATED))}
+    second = np.outer(means, means)
+    expected = solve_alpha(second, means, 0.4 * 1.6).alpha
+    assert list(found["pareto rho=0.4"].alpha.values()) == pytest.approx(expected)
+    assert found["pareto rho=0.4"].record()["losses_of"] == "stated"
+    said = [text for _, text in lines(list(found.values()))]
+    assert "on the losses natural 0.6 pgd 1.6 flow 1.4 rt 0.8 (as stated)" in said
+
+    more = read_losses(f"{STATED}, pgd*pgd=4, flow*pgd=3")
+    second[1, 1], second[1, 2], second[2, 1] = 4.0, 3.0, 3.0
+    again = {it.name: it for it in previews(trials, nothing, more)}
+    expected = solve_alpha(second, means, 0.4 * 1.6).alpha
+    assert list(again["pareto rho=0.4"].alpha.values()) == pytest.approx(expected)
+    assert again["means rho=0.2"].alpha == found["means rho=0.2"].alpha, "of means alone"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("natural", "must be BRANCH=LOSS with commas between, got 'natural'"),
+        ("natural=high", "of natural must be a number >= 0, got 'high'"),
+        ("natural=-1", "of natural must be a number >= 0, got '-1'"),
+        ("natural=1/0", "of natural must not divide by zero, got '1/0'"),
+        ("natural=1,natural=2", "must have natural once, got it twice"),
+        (f"{STATED},pgd*pgd=2", "of pgd*pgd must be at least its mean squared, 2.56"),
+        (f"{STATED},blur=1", "must be of natural, pgd, flow, rt, got 'blur'"),
+        (f"{STATED},pgd*blur=1", "must be of natural, pgd, flow, rt, got 'blur'"),
+        ("natural=1,pgd=1", "must have the loss of each branch, got none of flow, rt"),
+    ],
+)
+def test_bad_losses_are_refused(trials: Sequence[PlannedTrial], text: str, message: str) -> None:
+    with pytest.raises(BadInput) as error:
+        previews(trials, nothing, read_losses(text))
+    assert message in str(error.value)
+
+
+def test_losses_of_a_sweep_without_pareto_training_are_refused(read: Read, store: Store) -> None:
+    spec = read(SWEEP, "methods={pgd: {}}")
+    plan = make_plan(spec, store, fingerprint_of=lambda data: "made up")
+    with pytest.raises(BadInput, match="must be left out of a sweep without Pareto training"):
+        previews(plan.trials, nothing, read_losses(STATED))

@@ -20,7 +20,7 @@ from orchestrator.plan.confirmation import Confirmation, Kept
 from orchestrator.plan.plan import Plan, make_plan
 from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.results.as_stored import stored_results
-from orchestrator.results.choice import Choice, choice
+from orchestrator.results.choice import Choice, choice, few_to_pick_by, picking_ahead
 from orchestrator.results.confirmation import confirmation_question
 from orchestrator.results.images import showable_images
 from orchestrator.results.reevaluation import plan_start, reevaluated
@@ -427,3 +427,26 @@ def test_under_another_suite_the_best_other_is_chosen_under_the_own(
         heights = Heights(table, STRICT, largest_sacrifice=0.15)
         assert heights.best(["pgd", "average"]) == best
         assert split_of(table) == split
+
+
+@pytest.mark.parametrize(
+    ("held_out", "more", "count"),
+    [
+        (239, (), 120),
+        (2000, (), 1000),
+        (1999, (), 1000),
+        (1997, (), 999),
+        (5000, ("evaluation.examples=500",), 250),
+        (239, ("selection=test",), None),
+        (239, ("evaluation.split=validation",), 120),
+    ],
+)
+def test_few_images_that_pick_are_warned_of_beforehand(
+    read: Read, store: Store, held_out: int, more: tuple[str, ...], count: int | None
+) -> None:
+    spec = read(SWEEP, f"data.validation={held_out}", *more)
+    plan = make_plan(spec, store, fingerprint_of=lambda data: "made up")
+    assert picking_ahead(spec, plan) == count
+    said = few_to_pick_by(spec, plan)
+    assert (said is not None) == (count is not None and count < 1000)
+    assert said is None or said.startswith(f"cells and knee by {count} validation images")
