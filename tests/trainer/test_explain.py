@@ -119,6 +119,7 @@ def test_what_is_refused(folder: Path, tmp_path: Path, monkeypatch: pytest.Monke
     assert error_of(folder / "suite.yaml").startswith("WEIGHTS must be a trained model, got")
     assert "pgd.epsilon" in error_of(weights, "--set", "pgd.epsilon=-1")
     assert "nonsense" in error_of(weights, "--device", "nonsense")
+    assert error_of(weights, "--noise", "inf").startswith("noise must be a number of at least 0")
     read = Weights.from_bytes(weights.read_bytes())
     foreign = read.trial | {"model": read.trial["model"] | {"name": "of_theirs:it"}}
     (tmp_path / "foreign.pt").write_bytes(replace(read, trial=foreign).to_bytes())

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from trainer.randomness import derive_seed, example_keys, uniform
+from trainer.randomness import derive_seed, example_keys, normal, uniform
 
 MASK = (1 << 64) - 1
 GOLDEN = 0x9E3779B97F4A7C15
@@ -101,6 +101,24 @@ def test_a_gpu_gives_the_same_bits() -> None:
     assert torch.equal(
         uniform(there, stream=2, shape=(3, 9)).cpu(), uniform(keys, stream=2, shape=(3, 9))
     )
+
+
+def test_normal_numbers_are_normal() -> None:
+    """By their moments, one stream apart from the next, and the same in any company."""
+    keys = example_keys(3, torch.arange(100))
+    one, other = (normal(keys, stream=stream, shape=(20, 20)) for stream in (0, 1))
+    for drawn in (one, other):
+        numbers = drawn.double().flatten()
+        count = len(numbers)
+        for power, moment, deviation in (
+            (1, 0, 1),
+            (2, 1, 2**0.5),
+            (3, 0, 15**0.5),
+            (4, 3, 96**0.5),
+        ):
+            assert abs(numbers.pow(power).mean() - moment) < 4 * deviation / count**0.5
+    assert abs(correlation(one, other)) < 4
+    assert torch.equal(normal(keys[7:8], stream=1, shape=(20, 20)), other[7:8])
 
 
 # The same in any company

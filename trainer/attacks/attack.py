@@ -60,6 +60,8 @@ class Attack(Settings, ABC):
             ValueError: as `perturb`.
         """
         check_batch(images, labels, keys, num_classes=lambda: _num_classes(model, images))
+        if _derives(type(self), "search", "find"):  # a search of one's own, of which `find` is not
+            return Perturbed(images=self.search(model, images, labels, keys))
         return self.find(model, images, labels, keys)
 
     def correct(
@@ -186,6 +188,13 @@ class Attack(Settings, ABC):
         """Say the radius on images C H W for people, in all the units that they think in."""
         del image_shape
         return ""
+
+
+def _derives(kind: type[Attack], name: str, other: str) -> bool:
+    """Whether a class has the method `name` of a class that derives from the one of `other`."""
+    owners = (next(k for k in kind.__mro__ if method in vars(k)) for method in (name, other))
+    owner, of_other = owners
+    return owner is not of_other and issubclass(owner, of_other)
 
 
 def _num_classes(model: nn.Module, images: Tensor) -> int:

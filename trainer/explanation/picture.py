@@ -116,7 +116,7 @@ class _Limits:
     """The ends of the scales, which all rows share."""
 
     def __init__(self, found: Explained) -> None:
-        self.saliency = float(np.nanmax(found.saliency.numpy()))
+        self.saliency = float(np.nan_to_num(found.saliency.numpy()).max()) or 1.0
         changes = [
             float((attacked.images - found.images).mean(1).abs().max())
             for attacked in found.attacks.values()
@@ -176,7 +176,7 @@ class _Layout:
                 f"orange {limits.change:.2g}."
             )
         said.append("Below an image: the model's answer, blue where it is the label.")
-        room = int((self.left(len(self.heads) - 1) + PANEL - LEFT) / 0.068)
+        room = int((self.left(len(self.heads) - 1) + PANEL - LEFT) / 0.06)
         return wrap(" ".join(said), room)
 
 

@@ -53,6 +53,7 @@ def landscape(
         steps: N, rising: few and small ones show what is close, large ones what is distant.
         batch_size: images of one pass, at most.
     """
+    steps = steps.to(images)
     a, b = (grid.flatten() for grid in torch.meshgrid(steps, steps, indexing="ij"))
     losses, sizes = losses_along(
         attack, model, images, labels, around=around, pair=pair, a=a, b=b, batch_size=batch_size

@@ -5,6 +5,7 @@ Smilkov et al., SmoothGrad: removing noise by adding noise (2017); Eq. 10 of the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -30,6 +31,20 @@ class SmoothGrad:
 
     noise: float = 0.15
     """Standard deviation of the noise, in pixels of [0, 1]; at 0 one copy is all that is needed."""
+
+    def __post_init__(self) -> None:
+        """Check the rules.
+
+        Raises:
+            ValueError: the rule that is broken, and by what.
+        """
+        if self.samples < 1:
+            raise ValueError(f"samples must be at least 1, got {self.samples}")
+        if not 0 <= self.noise < math.inf:
+            raise ValueError(
+                f"noise must be a number of at least 0 (pixels in [0, 1]), got {self.noise:g}; "
+                f"0.1 to 0.2 is usual"
+            )
 
 
 def gradients(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from trainer.attacks import (
     PGD,
@@ -61,6 +61,22 @@ def test_the_warp_makes_the_images(name: str, trained: nn.Module, digits: Datase
     ).clamp(0, 1)
     torch.testing.assert_close(found.images, warped, rtol=0, atol=1e-5)
     assert (found.images - images).abs().max() > 0.01
+
+
+class Dimmed(Flow):
+    """A search of its own on top of a flow."""
+
+    def search(self, model: nn.Module, images: Tensor, labels: Tensor, keys: Tensor) -> Tensor:
+        return super().search(model, images, labels, keys) / 2
+
+
+def test_of_a_search_of_ones_own_no_warp_is_known(trained: nn.Module, digits: Dataset) -> None:
+    images = digits.test.images_at(torch.arange(3))
+    labels, keys = digits.test.labels[:3], example_keys(0, torch.arange(3))
+    dimmed, flow = Dimmed(epsilon=0.1, num_steps=2), Flow(epsilon=0.1, num_steps=2)
+    found = dimmed.perturbation(trained, images, labels, keys)
+    assert torch.equal(found.images, flow.perturb(trained, images, labels, keys) / 2)
+    assert found.displacement() is None
 
 
 def test_a_displacement_is_in_pixels() -> None:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from tests.trainer.interpretation.quadratics import Hill, grey, shift
 from trainer.attacks import PGD, Integrated
 from trainer.data import Dataset
+from trainer.interpretation.concavity import curvature, ends
 from trainer.interpretation.directions import corner, directions, moved_along
 from trainer.interpretation.landscape import landscape
 from trainer.randomness import example_keys
@@ -96,6 +97,31 @@ def test_a_quadratic_losss_landscape_is_its_parabola(batch_size: int) -> None:
     inside = moved[0].abs().flatten(2).amax(2) <= 0.3
     assert torch.equal(found.inside.flatten(1), inside)
     assert 0 < inside.sum() < inside.numel()
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_gpu_finds_the_same() -> None:
+    A = torch.randn(4, 4)
+    model, (images, labels) = Hill(A + A.T, torch.randn(4)), grey(3)
+    attack, steps = shift(epsilon=0.3), torch.tensor([-1.0, 0.0, 2.0])
+    losses, bent, spread = [], [], []
+    for device in ("cpu", "cuda"):
+        batch = (images.to(device), labels.to(device))
+        keys = KEYS.to(device)
+        pair = directions(corner(attack, batch[0]), keys, stream=0)
+        around = attack.start(batch[0], keys, 0)
+        network = model.to(device)
+        found = landscape(
+            attack, network, *batch, around=around, pair=pair, steps=steps, batch_size=9
+        )
+        losses.append(found.losses.cpu())
+        many = {"batch_size": 9}
+        bent.append(
+            curvature(attack, network, *batch, keys, sections=2, step=0.5, **many).hessians.cpu()
+        )
+        spread.append(ends(attack, network, *batch, keys, starts=3, **many).losses.cpu())
+    for here, there in (losses, bent, spread):
+        torch.testing.assert_close(there, here, rtol=1e-3, atol=1e-3)
 
 
 def test_the_middle_of_the_landscape_is_the_solution(trained: nn.Module, digits: Dataset) -> None:

@@ -95,6 +95,30 @@ def test_neither_the_batch_nor_the_company_counts(
     assert (other - expected).abs().max() > 1e-3 * scale
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"samples": 0}, "samples must be at least 1, got 0"),
+        ({"noise": -0.1}, "noise must be a number of at least 0 .*, got -0.1; 0.1 to 0.2 is usual"),
+        ({"noise": math.nan}, "got nan"),
+        ({"noise": math.inf}, "got inf"),
+    ],
+)
+def test_settings_have_rules(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        SmoothGrad(**settings)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_gpu_finds_the_same() -> None:
+    model, (images, labels, keys) = Quadratic(), batch_of()
+    how = SmoothGrad(samples=3, noise=0.2)
+    expected = smoothgrad(model, images, labels, keys, how=how, batch_size=4)
+    there = (tensor.cuda() for tensor in (images, labels, keys))
+    found = smoothgrad(model.cuda(), *there, how=how, batch_size=4)
+    torch.testing.assert_close(found.cpu(), expected, rtol=1e-3, atol=1e-3)
+
+
 class Detached(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         return images.detach().flatten(1)[:, :CLASSES]
