@@ -25,13 +25,13 @@ class TraceError(InputError):
     """Something in an archive tells whose it is."""
 
 
-def texts_of(files: Mapping[str, bytes]) -> list[str]:
+def texts_of(files: Mapping[str, bytes]) -> dict[str, str]:
     """Return the texts among files, but for pages and pictures, which have code of others too."""
-    return [
-        data.decode(errors="replace")
+    return {
+        name: data.decode(errors="replace")
         for name, data in files.items()
         if name.endswith(TEXTS) and not name.endswith(MARKUP)
-    ]
+    }
 
 
 def in_scripts_of(files: Mapping[str, bytes], traces: Traces) -> set[str]:

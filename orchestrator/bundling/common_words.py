@@ -33,8 +33,8 @@ def common_words(spec: SweepSpec, plan: Plan) -> frozenset[str]:
     for name in {planned.trial.data.name for planned in plan.every}:
         defaults = preset(name).value
         names += [*_keys(defaults), *_choices(defaults)]
-    for planned in plan.every:
-        names += _choices(planned.trial.record())
+    for trial in {planned.method: planned.trial for planned in plan.every}.values():
+        names += _choices(trial.record())
     words = (word for name in names for word in (name, *name.replace(".", "_").split("_")))
     return ANYBODYS | {word.casefold() for word in words}
 

@@ -35,6 +35,17 @@ _HOME = re.compile(r"(?:/home/|/Users/|[A-Za-z]:\\{1,2}Users\\{1,2})([\w.-]*\w)"
 _E_MAIL = re.compile(r"[\w.+-]*\w@\w[\w-]*(?:\.[\w-]+)*\.[A-Za-z]{2,}")
 _REMOTE = re.compile(r"(?:[:/])([\w.-]+)/([\w.-]+?)(?:\.git)?/?$")
 
+_PATH = re.compile(
+    r"(?:(?<![\w.:/<~$})-])|(?<=file://)|(?<=sqlite:///))"
+    r"(?:/(?:[\w.@+-]+/)+[\w.@+-]*\w|[A-Za-z]:(?:\\{1,2}[\w.@+-]+){2,})"
+    r"|\b(?:s3|gs|az)://[\w./@+-]*\w"
+)
+_TRACKING = re.compile(r"^tracking: *['\"]?(\w+://[^\s'\"]+)", re.MULTILINE)
+_ADDRESS = re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.])")
+
+CODE = ".py"
+"""Ending of files in which what looks like a path may be a quotient."""
+
 _COMMIT = re.compile(r"([0-9a-f]{7,40})\+?")
 
 _USER_VARIABLES = ("USER", "USERNAME", "LOGNAME", "SUDO_USER")
@@ -46,32 +57,41 @@ def whose(
     files: Files,
     *,
     folders: Iterable[Path],
-    texts: Iterable[str],
+    texts: Mapping[str, str],
 ) -> tuple[Traces, tuple[str, ...]]:
     """Find what tells whose a sweep is: on this machine, in its file, its records and its Git.
 
     Args:
         folders: where code of the sweep lies, asked for their Git's remotes and authors.
-        texts: of the bundle, in which e-mail addresses and others' home folders are looked for.
+        texts: of the bundle by file, in which addresses and folders are looked for that this
+            machine does not know: of where the sweep once lay, and of other machines.
 
     Returns:
         The traces, and the names that are left since they are words of any bundle.
     """
     commons = common_words(spec, plan)
-    texts = [*texts]
     said = _git((Path.cwd(), Path(spec.path).absolute().parent, FOLDER, *folders))
     said.setdefault("commit", set()).update(_commits(plan))
     paths = _paths(spec, plan) | dict.fromkeys(said.get("path", ()), "folder")
-    hosts = [*_hosts(spec, plan, files)]
-    users = [*_users([*paths, *texts])]
+    uris = _tracking_uris(spec, texts.values())
+    hosts = [
+        *_hosts(spec, plan, files),
+        *filter(None, (urlsplit(uri).hostname for uri in uris)),
+        *_addresses_in(texts.values()),
+    ]
+    users = [*_users([*paths, *texts.values()])]
     found = [
         *_numbered("host", _spelled_out(hosts), commons),
         *_numbered("user", [*users, *said.get("owner", ())], commons),
-        *_of_addresses(spec),
+        *_of_addresses(spec, uris),
         *_of_paths(paths),
+        *_of_paths_in((text for name, text in texts.items() if not name.endswith(CODE)), paths),
     ]
     for kind, neutral in _OF_GIT.items():
-        texts_of_kind = [*said.get(kind, ()), *(_e_mails(texts) if kind == "e-mail" else ())]
+        texts_of_kind = [
+            *said.get(kind, ()),
+            *(_e_mails(texts.values()) if kind == "e-mail" else ()),
+        ]
         is_name = kind in {"author", "e-mail"}
         found += [
             Trace(text=text, kind=kind, neutral=neutral, is_name=is_name)
@@ -117,9 +137,6 @@ def _hosts(spec: SweepSpec, plan: Plan, files: Files) -> Iterator[str]:
     yield from sorted(found)
     yield socket.gethostname()
     yield socket.getfqdn()
-    for uri in (spec.tracking, os.environ.get(TRACKING_VARIABLE, "")):
-        if "://" in uri and (host := urlsplit(uri).hostname):
-            yield host
 
 
 def _spelled_out(hosts: Iterable[str]) -> list[str]:
@@ -189,17 +206,43 @@ def _of_paths(paths: Mapping[str, str]) -> Iterator[Trace]:
         yield Trace(text=path, kind=kind, neutral=f"/anonymous/{kind}", is_name=False)
 
 
-def _of_addresses(spec: SweepSpec) -> Iterator[Trace]:
-    """Yield traces of a bucket, and of the tracker's address."""
+def _of_paths_in(texts: Iterable[str], known: Iterable[str]) -> Iterator[Trace]:
+    """Yield traces of folders that texts name and nobody knows here, of those within each other
+    the outermost."""
+    found = sorted({path for text in texts for path in _PATH.findall(text)})
+    outermost: list[str] = []
+    for path in found:
+        if not _is_within(path, [*known, *outermost]) and path not in SHARED_FOLDERS:
+            outermost.append(path)
+    for number, path in enumerate(outermost, start=1):
+        yield Trace(text=path, kind="path", neutral=f"/anonymous/path{number}", is_name=False)
+
+
+def _is_within(path: str, folders: Iterable[str]) -> bool:
+    return any(path == it or path.startswith((f"{it}/", f"{it}\\")) for it in folders)
+
+
+def _addresses_in(texts: Iterable[str]) -> list[str]:
+    return sorted({found for text in texts for found in _ADDRESS.findall(text)})
+
+
+def _tracking_uris(spec: SweepSpec, texts: Iterable[str]) -> list[str]:
+    """Return where trackers are: of this sweep, here, and as the sweep's files have it."""
+    said = [spec.tracking, os.environ.get(TRACKING_VARIABLE, "")]
+    said += [uri for text in texts for uri in _TRACKING.findall(text)]
+    return [uri for uri in dict.fromkeys(said) if "://" in uri]
+
+
+def _of_addresses(spec: SweepSpec, uris: Iterable[str]) -> Iterator[Trace]:
+    """Yield traces of a bucket, and of the trackers' addresses."""
     if "://" in spec.storage:
         parts = urlsplit(spec.storage)
         neutral = f"{parts.scheme}://anonymous/storage"
         yield Trace(text=spec.storage, kind="storage", neutral=neutral, is_name=False)
         yield Trace(text=parts.netloc, kind="bucket", neutral="bucket", is_name=True)
-    for uri in (spec.tracking, os.environ.get(TRACKING_VARIABLE, "")):
-        if "://" in uri:
-            neutral = f"{urlsplit(uri).scheme}://anonymous"
-            yield Trace(text=uri, kind="tracking URI", neutral=neutral, is_name=False)
+    for uri in uris:
+        neutral = f"{urlsplit(uri).scheme}://anonymous"
+        yield Trace(text=uri, kind="tracking URI", neutral=neutral, is_name=False)
 
 
 def _e_mails(texts: Iterable[str]) -> list[str]:

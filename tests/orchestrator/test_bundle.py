@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import socket
 import subprocess
 import zipfile
@@ -59,7 +60,8 @@ class Halves(Method):
 
 
 PAGE = """\
-<p title="aliddell">made on kepler7</p><script>run(data)</script>
+<p title="aliddell">made on kepler7 at /gpfs/groups/whiterabbit/runs/trials</p>
+<script>run(data)</script>
 <script type="application/json">{"method": "kepler7", "by": "Aliddell"}</script>
 """
 
@@ -114,7 +116,19 @@ def members(path: Path) -> dict[str, bytes]:
 
 def telling(tmp_path: Path) -> list[bytes]:
     """Texts that tell whose the sweep is, in lower case."""
-    words = ["kepler7", "astro", "example-uni", USER, "liddell", "alice", "wonder", str(tmp_path)]
+    words = [
+        "whiterabbit",
+        "hatter",
+        "10.1.2.3",
+        "kepler7",
+        "astro",
+        "example-uni",
+        USER,
+        "liddell",
+        "alice",
+        "wonder",
+        str(tmp_path),
+    ]
     return [word.lower().encode() for word in words]
 
 
@@ -170,7 +184,11 @@ def test_nothing_in_it_tells_whose_it_is(
     (folder / "report.html").write_text(PAGE)
     (folder / "figures").mkdir()
     (folder / "figures" / "strict.svg").write_text("<svg><!-- of aliddell --></svg>")
-    (folder / "figures" / "table.tex").write_text("trained on kepler7")
+    (folder / "figures" / "table.tex").write_text("trained on kepler7, lost by 10.1.2.3")
+    stored = (folder / "spec.yaml").read_text()  # as it came from another machine
+    stored = re.sub("(?m)^storage: .*", "storage: /gpfs/groups/whiterabbit/runs", stored)
+    stored = stored.replace("tracking: none", "tracking: http://hatter.lab.example:5000")
+    (folder / "spec.yaml").write_text(stored)
     result = run("--anonymous", "--with-bits", "--json")
     assert result.exit_code == 0, result.output
     found = members(Path("small-anonymous.zip"))
@@ -190,7 +208,8 @@ def test_nothing_in_it_tells_whose_it_is(
     page = found["report.html"].decode()
     assert "<script>run(data)</script>" in page, "by whose SHA-256 it is let run"
     assert '{"method": "host1", "by": "user1"}' in page
-    assert found["figures/table.tex"] == b"trained on host1"
+    assert b"trained on host1, lost by host" in found["figures/table.tex"]
+    assert "at /anonymous/path1/trials" in page
     (tmp_path / "elsewhere").mkdir()
     text = found["spec.yaml"].decode()
     (tmp_path / "elsewhere" / "spec.yaml").write_text(text)
