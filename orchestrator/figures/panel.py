@@ -250,7 +250,15 @@ def _draw_front(axes: Axes, scene: Scene) -> Array:
     for floor, draw in zip(scene.floors, (axes.axvline, axes.axhline), strict=True):
         if floor is not None:
             draw(floor, **FLOOR_LINE, zorder=1.5, gid="floor")
-    return _boxes(axes, line[:-1], line[1:], 1.0)
+    drawn = _boxes(axes, line[:-1], line[1:], 1.0)
+    if inches(axes) >= ROOMY:
+        return drawn
+    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+    x, y = scene.floors
+    floors = [] if x is None else [(x, low, x, high)]
+    floors += [] if y is None else [(left, y, right, y)]
+    ends = np.array(floors).reshape(-1, 4)
+    return np.vstack([drawn, _boxes(axes, ends[:, :2], ends[:, 2:], 1.0)])
 
 
 def _draw_marks(axes: Axes, scene: Scene) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,10 @@ from typer.testing import CliRunner, Result
 
 from orchestrator.figure import FOLDER, app
 from orchestrator.report.paper_figures import FIGURES
-from tests.orchestrator.finished import do_sweep, read_sweep
+from orchestrator.spec.sweep_spec import read_spec
+from tests.orchestrator.finished import do_sweep
+
+ROOT = Path(__file__).parents[2]
 
 
 def run(*arguments: object) -> Result:
@@ -119,14 +123,17 @@ def test_out_says_which_files_and_where(table: Path) -> None:
 
 @pytest.mark.slow
 def test_every_figure_of_a_table_is_drawn_and_its_numbers_are_the_tables(table: Path) -> None:
+    out = table.parent / "paper"
     for name, figure in FIGURES.items():
         if figure.needs == "table":
-            done = run(name, table, "--width", "84mm")
+            outs = ["--out", out / f"{name}.pdf"]
+            outs += ["--out", out / f"{name}.md"] if figure.table else []
+            done = run(name, table, "--width", "84mm", *outs)
             assert done.exit_code == 0, done.output
-            assert (table.parent / FOLDER / f"{name}.pdf").is_file()
+            assert b"/Type3" not in (out / f"{name}.pdf").read_bytes()
     rows = pd.read_csv(table)
     rows = rows[rows["status"] == "done"]
-    text = (table.parent / FOLDER / "table_attacks.md").read_text()
+    text = (out / "attacks.md").read_text()
     assert "| method | setting | natural | pgd | rt | union |" in text
     for method in ("standard", "pgd"):
         mean = 100 * rows[rows["method"] == method][["natural_accuracy", "worst_pgd"]].mean()
@@ -136,36 +143,82 @@ def test_every_figure_of_a_table_is_drawn_and_its_numbers_are_the_tables(table: 
     assert "on images shown here: optimistic" in text
 
 
+SWEEP = """
+data: {name: digits, train_examples: 160}
+training:
+  epochs: 2
+  batch_size: 32
+  attacks: {pgd: {num_steps: 1}, flow: {num_steps: 1}, rt: {num_steps: 1}}
+validation:
+  examples: 16
+  attacks: {pgd: {num_steps: 1}, flow: null, rt: null}
+methods:
+  pgd: {}
+  pareto: {vary: {rho: [0.2, 0.6]}}
+evaluation:
+  examples: 40
+  pgd: {epsilon: 0.2, ladder: [1, 2]}
+  far: {attack: pgd, epsilon: 0.4, ladder: [2]}
+  flow: null
+  rt: null
+tracking: none
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which `sweeps/quickstart.yaml` was run, smaller than it is."""
+    folder = tmp_path_factory.mktemp("paper")
+    (folder / "sweeps").mkdir()
+    path = folder / "sweeps" / "quickstart.yaml"
+    path.write_text(SWEEP)
+    do_sweep(read_spec(str(path), [f"storage={folder / 'runs'}"], {}))
+    return folder
+
+
 @pytest.mark.slow
-def test_what_lies_in_the_storage_is_drawn_and_says_on_which_images(tmp_path: Path) -> None:
+def test_what_lies_in_the_storage_is_drawn_and_says_on_which_images(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Test images once a sweep is over; before that those that pick, whatever is asked for."""
-    spec = read_sweep(tmp_path)
-    do_sweep(spec)
-    given = (tmp_path / "small.yaml", "--storage", tmp_path / "runs", "--width", "3.25in")
-    done = run("security", *given)
+    monkeypatch.chdir(folder)
+    outs = ("--out", "now.md", "--out", "now.svg")
+    done = run("security", "sweeps/quickstart.yaml", "--width", "3.25in", *outs)
     assert done.exit_code == 0, done.output
-    folder = tmp_path / "runs" / "sweeps" / "small" / FOLDER
-    names = ["security.pdf", "security.png", "security.svg"]
-    assert sorted(path.name for path in folder.iterdir()) == [
-        *names,
-        "table_security.md",
-        "table_security.tex",
-    ]
-    text = (folder / "table_security.md").read_text()
-    assert "| method | setting | pgd 0 | pgd 1 | pgd 2 |" in text
+    text = Path("now.md").read_text()
+    assert "| method | setting | pgd 0 | pgd 1 | pgd 2 | far 0 | far 2 |" in text
     assert "40 images a model" in text
     assert "test images" in text
-    trials = pd.read_csv(tmp_path / "runs" / "sweeps" / "small" / "trials.csv")
+    trials = pd.read_csv("runs/sweeps/quickstart/trials.csv")
     row = trials[trials["method"] == "pgd"].iloc[0]
     (line,) = (it for it in text.splitlines() if it.startswith("| pgd |"))
-    cells = [cell.strip() for cell in line.split("|")[3:6]]
-    assert cells[0] == f"{100 * row['natural_accuracy']:.1f}"
-    assert cells[2] == f"{100 * row['worst_pgd']:.1f}"
-    assert run("weights", *given).exit_code == 0
-    assert run("weights", *given, "--method", "pgd").exit_code == 0
-    done = run("security", *given, "--set", "seeds=[0, 1]", "--out", tmp_path / "early.md")
+    cells = [cell.strip() for cell in line.split("|")[3:8]]
+    natural, worst, far = (
+        f"{100 * row[it]:.1f}" for it in ("natural_accuracy", "worst_pgd", "worst_far")
+    )
+    assert [cells[0], cells[2], cells[3], cells[4]] == [natural, worst, natural, far]
+    done = run("security", "sweeps/quickstart.yaml", "--set", "seeds=[0, 1]", "--out", "early.md")
     assert done.exit_code == 0, done.output
-    early = (tmp_path / "early.md").read_text()
+    early = Path("early.md").read_text()
     assert "validation images" in early
     assert "test images" not in early
     assert "pending" in early
+
+
+@pytest.mark.slow
+def test_every_command_of_the_document_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    document = (ROOT / "docs" / "figures.md").read_text()
+    (block,) = re.findall(r"^```sh\n(.*?)^```", document, re.MULTILINE | re.DOTALL)
+    drawn = set()
+    for command in block.splitlines():
+        assert command.startswith("python -m orchestrator.figure ")
+        words = shlex.split(command)[3:]
+        done = run(*words)
+        assert done.exit_code == 0, f"{command}\n{done.output}"
+        drawn.add(words[0])
+    assert drawn == set(FIGURES)
+    for picture in re.findall(r"\]\((figure_\w+\.svg)\)", document):
+        assert (ROOT / "docs" / picture).stat().st_size < 150_000
+    left = {path.name for path in (folder / "runs/sweeps/quickstart" / FOLDER).iterdir()}
+    assert {f"{name}.pdf" for name in FIGURES} <= left
