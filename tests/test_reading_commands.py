@@ -81,6 +81,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "store gc {folder}/runs",
         "front {folder}/runs/sweeps/small/trials.csv --out {folder}/out",
         "front {folder}/small.yaml --storage {folder}/runs",
+        "report {folder}/small.yaml --storage {folder}/runs",
         "pick {folder}/small.yaml --storage {folder}/runs --prefer robustness_score=1",
     ],
 )

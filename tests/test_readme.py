@@ -153,7 +153,7 @@ def settings(more: dict[str, object]) -> list[str]:
 
 def tiny_options(words: list[str]) -> list[str]:
     """What makes a command be about the tiny trials, where it is about single ones."""
-    if words[0] in {"orchestrator.pick", "orchestrator.bundle"}:
+    if words[0] in {"orchestrator.pick", "orchestrator.bundle", "orchestrator.report"}:
         return settings(TINY_LADDERS)
     return settings({}) if words[0] == "trainer.train" else []
 

@@ -100,6 +100,7 @@ def front_chart(page: Page) -> dict[str, Any]:
             x_high="datum['h' + p_x]",
             y_low="datum['l' + p_y]",
             y_high="datum['h' + p_y]",
+            name="datum.m + ' ' + datum.n",
             on="p_front >= 0 && datum['o' + p_front] === 1",
             knee="p_front >= 0 && datum['k' + p_front] === 1",
             member="p_front >= 0 && isValid(datum['b' + p_front]) ? datum['b' + p_front] : ''",
@@ -114,7 +115,7 @@ def front_chart(page: Page) -> dict[str, Any]:
         .mark_line(strokeWidth=1.4, interpolate=alt.ExprRef("p_line"))
         .encode(x=x, y=y, order="x:Q")
         .properties(name="front_line"),
-        _points(cells, x, y, page),
+        # Rings lie below the points, which a pointer must reach.
         cells.transform_filter("datum.knee")
         .mark_point(size=RING, strokeWidth=1.5, filled=False)
         .encode(x=x, y=y)
@@ -123,6 +124,7 @@ def front_chart(page: Page) -> dict[str, Any]:
         .mark_point(size=RING * 1.5, strokeWidth=2.5, filled=False)
         .encode(x=x, y=y)
         .properties(name="picked"),
+        _points(cells, x, y, page),
         *_axis_titles(),
     ]
     chart = alt.layer(*layers).properties(width="container", height=HEIGHT, padding=PADDING)
@@ -164,6 +166,7 @@ def _points(cells: alt.Chart, x: alt.X, y: alt.Y, page: Page) -> alt.Chart:
         .encode(
             x=x,
             y=y,
+            description="name:N",
             color=_color(page),
             fill=_color(page),
             shape=alt.Shape("m:N", scale=shapes, legend=None),

@@ -33,7 +33,7 @@ from orchestrator.pareto.front import (
 from orchestrator.pareto.sure_front import with_certainty
 from orchestrator.report.certainty import certainty_lines, hypervolume_text
 from orchestrator.report.fronts_beside import objectives_beside
-from orchestrator.report.remarks import remarks
+from orchestrator.report.remarks import SettingsByMethod, remarks, settings_by_method
 from orchestrator.table.cell_columns import HIGH, LOW, MEAN, MEMBERSHIP, RECURRENCE
 from orchestrator.table.columns import (
     SELECTED,
@@ -168,14 +168,29 @@ def _stems(front: Front) -> Iterator[str]:
             yield stem
 
 
-def table_view(named: NamedTable, axes: Sequence[Axis]) -> TableView:
-    """Say what a page shows of a table."""
+def settings_of_any(tables: Sequence[NamedTable]) -> SettingsByMethod:
+    """Return a function from a method to the settings that tell its cells apart in any table: of
+    those that were kept of it there may be one alone."""
+    every = [settings_by_method(table.fronts[0].front) for table in tables]
+
+    def of_method(method: str) -> list[str]:
+        return list(dict.fromkeys(name for settings in every for name in settings(method)))
+
+    return of_method
+
+
+def table_view(named: NamedTable, axes: Sequence[Axis], settings_by: SettingsByMethod) -> TableView:
+    """Say what a page shows of a table.
+
+    Args:
+        settings_by: which settings name a method's cells.
+    """
     first = named.fronts[0].front
     numbers = cell_numbers(named.table, first.objectives)
     places = _places(np.asarray(numbers, dtype=np.int64), len(first.cells))
     frames = [it.front.cells for it in named.fronts]
     spots = [_spots(axis, frames) for axis in axes]
-    settings = _settings(first)
+    settings = _settings(first, settings_by)
     marks = [list(_marks(it.front)) for it in named.fronts]
     rows = first.cells.astype("object").to_dict("records")
     cells = tuple(
@@ -251,10 +266,15 @@ def _marks(front: Front) -> Iterator[Mark]:
         )
 
 
-def _settings(front: Front) -> list[str]:
-    names = settings_columns(front.cells, front.objectives)
+def _settings(front: Front, settings_by: SettingsByMethod) -> list[str]:
+    there = settings_columns(front.cells, front.objectives)
     return [
-        " ".join(named_value(name, value) for name, value in settings_of(row, names).items())
+        " ".join(
+            named_value(name, value)
+            for name, value in settings_of(
+                row, [name for name in settings_by(str(row.get("method", ""))) if name in there]
+            ).items()
+        )
         for _, row in front.cells.astype("object").iterrows()
     ]
 

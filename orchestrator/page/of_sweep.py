@@ -11,7 +11,7 @@ from orchestrator.page.at_hand import AtHand
 from orchestrator.page.checklist import checklist
 from orchestrator.page.costs import cost_views
 from orchestrator.page.curves import curves
-from orchestrator.page.fronts import axes_of, table_view
+from orchestrator.page.fronts import axes_of, settings_of_any, table_view
 from orchestrator.page.methods import method_views
 from orchestrator.page.view import Line, Page, ReadView
 from orchestrator.plan.planned_trial import PlannedTrial
@@ -39,7 +39,7 @@ def page_of_sweep(found: AtHand, *, versions: Sequence[Line], is_live: bool, wri
     """
     spec, plan, store = found.spec, found.plan, found.store
     axes = axes_of(found.tables)
-    tables = tuple(table_view(named, axes) for named in found.tables)
+    tables = tuple(table_view(named, axes, settings_of_any(found.tables)) for named in found.tables)
     trials = {planned.id: planned for planned in plan.every}
     drawn = curves(tables[0], trials, store)
     used = usage(all_starts(store.files, spec.name))

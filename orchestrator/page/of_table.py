@@ -6,7 +6,7 @@ import pandas as pd
 
 from orchestrator.page.answer import OF_A_TABLE
 from orchestrator.page.costs import cost_views
-from orchestrator.page.fronts import NamedFront, NamedTable, axes_of, table_view
+from orchestrator.page.fronts import NamedFront, NamedTable, axes_of, settings_of_any, table_view
 from orchestrator.page.methods import method_views
 from orchestrator.page.view import Line, Page
 from orchestrator.pareto.contrasts import split_of
@@ -35,7 +35,7 @@ def page_of_table(
     split = split_of(table)
     named = NamedTable(title="trials", split=split, table=table, fronts=fronts, weights={})
     axes = axes_of([named])
-    shown = table_view(named, axes)
+    shown = table_view(named, axes, settings_of_any([named]))
     first = fronts[0].front
     images = f"{split} images" if split else "images that the table does not name"
     return Page(

@@ -35,7 +35,7 @@ SettingsByMethod = Callable[[str], list[str]]
 
 def remarks(front: Front) -> Iterator[tuple[str, str]]:
     """Yield what is to be said of a front beside its numbers: titles and sentences, maybe none."""
-    settings = _settings_by_method(front)
+    settings = settings_by_method(front)
     yield from _of_collapsed(front, settings)
     attacked = [objective.name for objective in front.objectives if is_under_attack(objective)]
     if attacked and front.constant_accuracy is not None:
@@ -111,7 +111,7 @@ def _of_warnings(front: Front, settings: SettingsByMethod) -> Iterator[tuple[str
         yield "", f"and {len(doubtful) - MOST} more, in the column {WARNINGS}"
 
 
-def _settings_by_method(front: Front) -> SettingsByMethod:
+def settings_by_method(front: Front) -> SettingsByMethod:
     """Return the settings that differ among a method's cells; all if the table has no methods."""
     settings = settings_columns(front.measured, front.objectives)
     if "method" not in front.cells or not settings:

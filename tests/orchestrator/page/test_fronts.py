@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from orchestrator.page.fronts import NamedTable, axes_of, fronts_over, table_view
+from orchestrator.page.fronts import NamedTable, axes_of, fronts_over, settings_of_any, table_view
 from orchestrator.page.view import Axis, TableView
 from orchestrator.pareto.answers import Answers
 from orchestrator.pareto.front import extract_front
@@ -32,7 +32,7 @@ def shown_of(
         weights={"t-far-0": "runs/far"},
     )
     axes = axes_of([named])
-    return axes, table_view(named, axes)
+    return axes, table_view(named, axes, settings_of_any([named]))
 
 
 @pytest.mark.slow
