@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from orchestrator.page.at_hand import AtHand, as_concluded, as_stored
-from orchestrator.page.document import FILE, document
+from orchestrator.page.document import FILE, charting_library, document
 from orchestrator.page.of_sweep import page_of_sweep
 from orchestrator.page.versions import versions
 from orchestrator.plan.plan import Plan, refreshed
@@ -78,18 +78,17 @@ class LivePage:
             thread.join()
 
     def _keep(self) -> None:
-        rest = paced(self._over.wait, time.monotonic)
-        while self._changed.wait() and not self._over.is_set():
-            self._changed.clear()
-            try:
+        rest = paced(self._over.wait, time.thread_time)
+        try:
+            charting_library()  # made once, and no part of what each page takes
+            while self._changed.wait() and not self._over.is_set():
+                self._changed.clear()
                 rest(self.write)
-            except Exception as error:
-                logger.warning(
-                    "the live page was not written, and is not tried again until the sweep is "
-                    "over: %s",
-                    error,
-                )
-                return
+        except Exception as error:  # whatever it is, the sweep must go on
+            logger.warning(
+                "the live page was not written, and is not tried again until the sweep is over: %s",
+                error,
+            )
 
     def write(self) -> None:
         """Write the page as the storage is now."""
@@ -104,7 +103,12 @@ def paced(
     wait: Callable[[float], object], clock: Callable[[], float]
 ) -> Callable[[Callable[[], None]], None]:
     """Return a function that does something and then rests, so long that doing takes no more than
-    `SHARE_OF_TIME`, and at least `SECONDS_BETWEEN`."""
+    `SHARE_OF_TIME`, and at least `SECONDS_BETWEEN`.
+
+    Args:
+        wait: rests for so many seconds.
+        clock: seconds of processor that this thread has taken so far.
+    """
 
     def do(something: Callable[[], None]) -> None:
         began = clock()

@@ -10,7 +10,8 @@
     return it;
   };
   const rows = data.front ? data.front.datasets.cells : [];
-  const row = (table, i) => rows.find((it) => it.t === table && it.i === i);
+  const places = new Map(rows.map((it) => [`${it.t} ${it.i}`, it]));
+  const row = (table, i) => places.get(`${table} ${i}`);
   const choice = { table: 0, front: 0, x: 0, y: 0, off: [], bars: true, pick: -1, q: 0 };
   const members = { y: "surely", p: "possibly", n: "ruled out", x: "kept off" };
   const views = {};
@@ -128,10 +129,14 @@
   }));
 
   // The controls, and what follows from them.
+  let last = {};
   const set = (signals) => {
+    const fresh = Object.entries(signals).filter(([its, value]) => JSON.stringify(value) !== last[its]);
+    if (!fresh.length) return;
+    fresh.forEach(([its, value]) => (last[its] = JSON.stringify(value)));
     Object.values(views).forEach((view) => {
       const known = view.getState({ signals: (its) => its in signals, data: () => false }).signals || {};
-      Object.entries(signals).forEach(([its, value]) => its in known && view.signal(its, value));
+      fresh.forEach(([its, value]) => its in known && view.signal(its, value));
       view.runAsync();
     });
   };
@@ -247,10 +252,12 @@
       });
       if (at("quantity")) at("quantity").value = choice.q;
     }
+    const drawn = [data.front, data.curves].filter(Boolean).flatMap((it) => it.params);
+    drawn.forEach((it) => (last[it.name] = JSON.stringify(it.value)));
     await embed("front-chart", data.front, true);
     await embed("curve-chart", data.curves, false);
     if (data.front) show();
-    document.documentElement.dataset.ready = "yes";
+    document.documentElement.dataset.ready = Math.round(performance.now());
   };
   begin();
 })();

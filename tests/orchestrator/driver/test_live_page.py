@@ -12,6 +12,12 @@ from orchestrator.store import Store
 from tests.orchestrator.conftest import Read
 
 
+@pytest.fixture(autouse=True)
+def _no_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which takes a second to make."""
+    monkeypatch.setattr("orchestrator.driver.live_page.charting_library", lambda: "")
+
+
 @pytest.mark.parametrize(("took", "rests"), [(0.1, SECONDS_BETWEEN), (2.0, 38.0)])
 def test_writing_takes_no_more_than_a_twentieth_of_the_time(took: float, rests: float) -> None:
     now, waited = [100.0], []
