@@ -23,6 +23,7 @@ from orchestrator.front import (
     SPEC_SUFFIXES,
     STRICT_OBJECTIVES,
     place_of,
+    published_in,
     reference_point_in,
     started_sweep,
     trials_in,
@@ -136,6 +137,14 @@ def main(
         FrontOf | None,
         typer.Option(help="What a front is of: `cells`, means over seeds; `trials`, single ones."),
     ] = None,
+    published: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Of a front: a small .csv or .yaml of published numbers, drawn beside it and "
+            "counted nowhere.",
+        ),
+    ] = None,
     weights: Annotated[
         WeightsName | None,
         typer.Option(help="`last` or `best` on validation; default: as the sweep says."),
@@ -159,6 +168,7 @@ def main(
     console = terminal()
     figure = figure_of(name)
     chosen = {"--method": method, "--cells": cells, "--axes": axes, "--scale": scale, "--of": of}
+    chosen["--published"] = published
     _refuse_idle(name, figure, [option for option, value in chosen.items() if value is not None])
     _refuse_formats(name, figure, out or [])
     is_strict = figure.is_strict and not objective
@@ -181,6 +191,9 @@ def main(
         raise TableError(f"{source}: must be a SPEC for --storage, --set and --models, got a table")
     else:
         read = _of_table(source, asked)
+    objectives = read.front.objectives
+    others = None if published is None else published_in(published, objectives, read.spec)
+    said = (note, read.note, "" if others is None else others.note())
     drawn = figure.draw(
         Sought(
             name=name,
@@ -196,7 +209,8 @@ def main(
             is_named=bool(objective),
             methods=named_in(read.front, method or []),
             cells=cells,
-            note=", ".join(filter(None, (note, read.note))),
+            note=", ".join(filter(None, said)),
+            published=None if others is None else others.points(objectives),
             spec=read.spec,
             found=read.found,
             choosing=read.choosing,

@@ -216,7 +216,7 @@ def main(
         )
         for keep in (keep_collapsed, False)
     )
-    others = None if published is None else _published(published, objectives, spec)
+    others = None if published is None else published_in(published, objectives, spec)
     appearance = appearance_in(width, rename or (), methods_in(front))
     front = with_certainty(front, table, NO_BITS if found is None else found.answers)
     below = (
@@ -329,9 +329,17 @@ def _below(
     return below + "/published" * has_published
 
 
-def _published(
+def published_in(
     path: Path, objectives: Sequence[Objective], spec: SweepSpec | None
 ) -> PublishedNumbers:
+    """Read published numbers that are to be laid over a front of these objectives.
+
+    Args:
+        spec: the sweep whose front it is; None of a bare table.
+
+    Raises:
+        InputError: what is wrong with them.
+    """
     # Here alone, as all that only some options need.
     from orchestrator.report.published_numbers import held_against  # noqa: PLC0415
     from orchestrator.results.published import read_published  # noqa: PLC0415

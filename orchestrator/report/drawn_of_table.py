@@ -32,6 +32,7 @@ def draw_front(sought: Sought) -> Drawn:
         of=sought.of,
         note=sought.note,
         appearance=sought.appearance,
+        published=sought.published,
     )
     rows = chosen_cells(sought.front, "all", (), None)
     table = cells_table(sought.front, rows, sought.appearance.named, note=stands_on(sought))

@@ -19,7 +19,8 @@ from orchestrator.report.drawn_of_table import (
 from orchestrator.report.sought import PaperFigure
 from trainer.input.problems import InputError
 
-OF_FRONT = frozenset({"--axes", "--scale", "--of"})
+OF_FRONT = frozenset({"--axes", "--scale", "--of", "--published"})
+"""Options of the command that only fronts have a use for."""
 
 FIGURES: dict[str, PaperFigure] = {
     "front": PaperFigure(

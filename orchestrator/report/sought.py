@@ -37,6 +37,7 @@ class Sought:
     methods: tuple[str, ...]  # that are shown; none: all
     cells: CellsShown | None  # that are shown; None: as the figure has it by default
     note: str  # what the numbers stand on, beside what is counted
+    published: pd.DataFrame | None  # numbers of others that are laid over a front
     spec: SweepSpec | None  # None: of a bare table
     found: StoredResults | None
     choosing: pd.DataFrame | None  # by which cells are chosen; None: by the numbers shown

@@ -70,22 +70,31 @@ THREE = [f"--objective={name}" for name in ("worst_pgd", "worst_rt", "natural_ac
 
 BAD = [
     (["fronts"], "NAME must be one of front, strict"),
-    (["front", "--width", "3.25"], "--width must be a number with one of in, cm, mm, pt"),
-    (["front", "--rename", "trades=T"], "there are pareto, pgd, standard"),
     (["front", "--method", "pgd"], "--method must be left out of front"),
     (["front", "--out", "front.jpg"], "must end in one of .png, .svg, .pdf, .tex, .md"),
-    (["front", "--models", "confirmed"], "must be a SPEC"),
     (["security"], "security must be of a sweep's .yaml, got"),
     (["weights"], "weights must be of a sweep's .yaml, got"),
-    (["attacks", "--method", "trades"], "there are standard, pgd, pareto"),
     (["attacks", "--axes", "paper"], "it takes --cells, --method"),
+    (["attacks", "--published", "a.csv"], "--published must be left out of attacks"),
     (["attainment", "--out", "a.tex"], "must end in one of .png, .svg, .pdf, got"),
+    (["front", "--models", "confirmed"], "must be a SPEC"),
+]
+"""Arguments that are refused before a table is read, and what is said of them."""
+
+BAD_OF_TABLE = [
+    (["front", "--width", "3.25"], "--width must be a number with one of in, cm, mm, pt"),
+    (["front", "--rename", "trades=T"], "there are pareto, pgd, standard"),
+    (["attacks", "--method", "trades"], "there are standard, pgd, pareto"),
     (["attainment", *THREE], "attainment must be of two objectives"),
     (["front", "--objective", "seconds", "--objective", "rho"], "seconds"),
+    (["front", "--published", "none.csv"], "none.csv"),
 ]
 
 
-@pytest.mark.parametrize(("arguments", "said"), BAD, ids=[said for _, said in BAD])
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [*BAD, *(pytest.param(*bad, marks=pytest.mark.slow) for bad in BAD_OF_TABLE)],
+)
 def test_what_is_wrong_is_one_message_and_nothing_is_written(
     table: Path, arguments: list[str], said: str
 ) -> None:
@@ -119,6 +128,13 @@ def test_out_says_which_files_and_where(table: Path) -> None:
     assert done.exit_code == 0
     assert sorted(path.name for path in out.iterdir()) == ["a.pdf", "b.tex"]
     assert re.search(r"natural & pgd & rt & union", (out / "b.tex").read_text())
+    (out / "others.yaml").write_text(
+        "A paper: {data: digits, norm: linf, attack: PGD, radius: 0.2, steps: 20, source: it,\n"
+        "  architecture: cnn, natural_accuracy: 0.9, union_accuracy: 0.2}\n"
+    )
+    options = ("--scale", "raw", "--published", out / "others.yaml", "--out", out / "c.pdf")
+    assert run("strict", table, *options).exit_code == 0
+    assert (out / "c.pdf").read_bytes() != (out / "a.pdf").read_bytes()
 
 
 @pytest.mark.slow
