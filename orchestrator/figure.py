@@ -167,8 +167,8 @@ def main(
 ) -> None:
     console = terminal()
     figure = figure_of(name)
-    chosen = {"--method": method, "--cells": cells, "--axes": axes, "--scale": scale, "--of": of}
-    chosen["--published"] = published
+    chosen: dict[str, object] = {"--method": method, "--cells": cells, "--published": published}
+    chosen |= {"--axes": axes, "--scale": scale, "--of": of}
     _refuse_idle(name, figure, [option for option, value in chosen.items() if value is not None])
     _refuse_formats(name, figure, out or [])
     is_strict = figure.is_strict and not objective
@@ -193,7 +193,7 @@ def main(
         read = _of_table(source, asked)
     objectives = read.front.objectives
     others = None if published is None else published_in(published, objectives, read.spec)
-    said = (note, read.note, "" if others is None else others.note())
+    notes = (note, read.note, "" if others is None else others.note())
     drawn = figure.draw(
         Sought(
             name=name,
@@ -209,7 +209,7 @@ def main(
             is_named=bool(objective),
             methods=named_in(read.front, method or []),
             cells=cells,
-            note=", ".join(filter(None, said)),
+            note=", ".join(filter(None, notes)),
             published=None if others is None else others.points(objectives),
             spec=read.spec,
             found=read.found,
@@ -217,8 +217,8 @@ def main(
         )
     )
     if (tall := drawn.figure.get_figheight()) > TALLEST:
-        said = f"{tall:.0f}in tall, more than a page has: --method and --cells choose fewer"
-        print_titled(console, [("size", said)])
+        size = f"{tall:.0f}in tall, more than a page has: --method and --cells choose fewer"
+        print_titled(console, [("size", size)])
     if out:
         paths = _written(drawn, out)
         print_titled(console, [("files", " ".join(map(str, paths)))])
@@ -288,7 +288,10 @@ def _of_sweep(
     )
     said = [measured_on(found.plan), found.note(), missing(found.plan)]
     is_apart = asked.weights not in {None, spec.policy.weights}
-    picks = spec.choice_suite is not None and found.images == "suite"
+    choosing = None
+    if spec.choice_suite is not None and found.images == "suite":
+        of_cells = found.table["split"].to_numpy()  # so that its cells are those of the table
+        choosing = table_on(spec, found.plan, "picking").assign(split=of_cells)
     return _Source(
         front=with_certainty(front, found.table, found.answers) if asked.is_sure else front,
         note=", ".join(filter(None, said)),
@@ -297,7 +300,7 @@ def _of_sweep(
         url=url,
         spec=spec,
         found=found,
-        choosing=table_on(spec, found.plan, "picking") if picks else None,
+        choosing=choosing,
     )
 
 

@@ -28,10 +28,12 @@ def chosen_cells(
 
     Args:
         methods: labels of those that are shown; none: all.
-        by: the table by which the sweep chooses, row by row the front's; None: its own numbers.
+        by: the table by which the sweep chooses, of the same trials in the same order, and of the
+            same cells; None: the front's own numbers choose.
     """
     cells = front.cells.reset_index(drop=True)
     method = cells["method"] if "method" in cells else pd.Series("", index=cells.index)
+    method = method.astype(object).where(method.notna(), "")
     is_shown = (cells["seeds"] > 0) & (method.isin(list(methods)) if methods else True)
     if which == "front":
         is_shown &= cells["on_front"]

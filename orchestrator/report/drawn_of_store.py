@@ -124,6 +124,7 @@ def draw_weights(sought: Sought) -> Drawn:
     """Draw weights and losses over training: of methods whose weights change with the epochs,
     unless methods are named."""
     from orchestrator.figures.weights import compose_weights  # noqa: PLC0415
+    from orchestrator.report.results import missing  # noqa: PLC0415
     from orchestrator.results.epochs import epochs_of  # noqa: PLC0415
 
     spec, found = _sweep_of(sought)
@@ -151,8 +152,9 @@ def draw_weights(sought: Sought) -> Drawn:
         width=sought.appearance.width,
         notes=(
             "means over the steps of an epoch, on training images",
-            _counted(epochs, shown),
-            sought.note.partition(",")[0],
+            _counted(epochs, cells, shown),
+            found.plan.trials[0].trial.data.name,
+            missing(found.plan),
             sought.how_chosen("one"),
             f"fixed weights, left out: {', '.join(whose)}" if whose else "",
         ),
@@ -160,6 +162,9 @@ def draw_weights(sought: Sought) -> Drawn:
     return Drawn(figure=figure)
 
 
-def _counted(epochs: pd.DataFrame, shown: Sequence[int]) -> str:
-    count = epochs[epochs["cell"].isin(shown)]["trial_id"].nunique()
-    return f"{count} trial{'s' * (count != 1)}"
+def _counted(epochs: pd.DataFrame, cells: Mapping[str, int], shown: Sequence[int]) -> str:
+    """Count the trials that are drawn, and those of the same cells that have no rows."""
+    drawn = set(epochs["trial_id"][epochs["cell"].isin(shown)])
+    lacking = sum(cell in shown and trial_id not in drawn for trial_id, cell in cells.items())
+    count = f"{len(drawn)} trial{'s' * (len(drawn) != 1)}"
+    return f"{count} ({lacking} more without rows of epochs)" if lacking else count

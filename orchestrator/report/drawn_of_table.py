@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from orchestrator.figures.cell_names import cell_names, full_names
+from orchestrator.figures.cell_names import UNNAMED, cell_names, full_names
 from orchestrator.pareto.chosen_cells import chosen_cells
 from orchestrator.pareto.eligibility import takes_part
+from orchestrator.pareto.front import Front
 from orchestrator.report.paper_tables import (
     PaperTable,
     cells_table,
@@ -59,24 +60,23 @@ def draw_attainment(sought: Sought) -> Drawn:
     lacking = [name for name in ("method", "seed") if name not in trials]
     if lacking:
         raise InputError(f"attainment must be of a table with {' and '.join(lacking)}, got none")
-    methods = list(sought.methods)
-    alone: list[str] = []
-    if not methods:
-        counts = front.cells.loc[front.cells["seeds"] > 0, "method"].value_counts()
-        methods = [name for name in dict.fromkeys(trials["method"]) if counts[name] > 1]
-        alone = [name for name in dict.fromkeys(trials["method"]) if name not in methods]
-        methods, alone = (methods, alone) if methods else (alone, [])
     points = pd.DataFrame(
         {
-            "method": trials["method"],
+            "method": trials["method"].astype(object).where(trials["method"].notna(), UNNAMED),
             "seed": trials["seed"],
             "x": factor_of(x) * trials[x.name].astype(float),
             "y": factor_of(y) * trials[y.name].astype(float),
         }
     )
-    points = points[points["method"].isin(methods)]
+    every = list(dict.fromkeys(points["method"]))
+    several = set(_of_several_cells(front))
+    methods = list(sought.methods) or [it for it in every if it in several] or every
+    points = points[points["method"].isin(methods) & points["seed"].notna()]
     if points.empty:
-        raise InputError("attainment must be of at least one trial that takes part, got none")
+        raise InputError(
+            "attainment must be of at least one trial that takes part and has a seed, got none"
+        )
+    alone = [] if sought.methods else [it for it in every if it not in methods]
     named = sought.appearance.named
     styles = method_styles(methods)
     left_out = f"methods of one cell left out: {', '.join(map(named, alone))}" if alone else ""
@@ -90,6 +90,12 @@ def draw_attainment(sought: Sought) -> Drawn:
         notes=(stands_on(sought), left_out),
     )
     return Drawn(figure=figure)
+
+
+def _of_several_cells(front: Front) -> list[str]:
+    """Name the methods with more than one cell that is measured."""
+    methods = front.cells["method"][front.cells["seeds"] > 0].fillna(UNNAMED)
+    return [str(name) for name, count in methods.value_counts().items() if count > 1]
 
 
 def draw_parallel(sought: Sought) -> Drawn:
@@ -114,22 +120,28 @@ def draw_parallel(sought: Sought) -> Drawn:
     shown = [row for row in rows if is_whole[row]]
     if not shown:
         raise InputError("parallel must be of cells with all these columns, got none")
-    rest = [row for row in np.flatnonzero(is_whole) if row not in shown]
+    off_front = ~front.cells["on_front"].to_numpy(np.bool_)
+    is_behind = is_whole & off_front & (sought.cells in {None, "front"})
+    lacking = f"cells without all of these numbers, left out: {len(rows) - len(shown)}"
     methods, _ = cell_names(front, shown)
     names = full_names(front, shown, sought.appearance.named)
     lines = [
         CellLine(name=name, style=style, values=values[row])
         for name, style, row in zip(names, cell_styles(methods), shown, strict=True)
     ]
-    by = " and ".join(objective.name.replace("_", " ") for objective in front.objectives)
     figure = compose_parallel(
         [Coordinate(title=title_of(it), sign=it.sign) for it in objectives],
         lines,
-        values[rest] if sought.cells in {None, "front"} else values[:0],
+        values[is_behind],
         width=sought.appearance.width,
-        notes=(stands_on(sought), sought.how_chosen("front"), f"front by {by}"),
+        notes=(
+            stands_on(sought),
+            sought.how_chosen("front"),
+            lacking if len(shown) < len(rows) else "",
+        ),
     )
-    table = cells_table(front, shown, sought.appearance.named, note=stands_on(sought))
+    note = " · ".join(filter(None, (stands_on(sought), sought.how_chosen("front"))))
+    table = cells_table(front, shown, sought.appearance.named, note=note)
     return Drawn(figure=figure, table=table)
 
 

@@ -62,8 +62,11 @@ class Sought:
     def how_chosen(self, default: CellsShown) -> str:
         """Say for the small print which cells these are."""
         which = self.cells or default
-        if which != "one":
-            return "" if which == "all" else "cells on the front of means"
+        if which == "all":
+            return ""
+        if which == "front":
+            by = " and ".join(it.name.replace("_", " ") for it in self.front.objectives)
+            return f"cells on the front of means by {by}"
         first = self.front.objectives[0].name.replace("_", " ")
         where = "shown here: optimistic" if self.choosing is None else "that pick"
         return f"of each method the knee, a selected cell, or the best {first} on images {where}"

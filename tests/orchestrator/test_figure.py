@@ -157,6 +157,7 @@ def test_every_figure_of_a_table_is_drawn_and_its_numbers_are_the_tables(table: 
         assert [f"{it:.1f}" in line for it in mean] == [True, True]
     assert "| pareto | ρ = 0.2 |" in text, "the cell with all of its seeds"
     assert "on images shown here: optimistic" in text
+    assert "cells on the front of means by robustness score" in (out / "parallel.md").read_text()
 
 
 SWEEP = """
