@@ -499,3 +499,23 @@ def test_published_numbers_are_drawn_and_counted_nowhere(trials: Path, tmp_path:
     assert 'id="published"' not in (tmp_path / "front.svg").read_text()
     published.write_text("label,natural_accuracy,source\nElsewhere 2020,90,a paper\n")
     assert run(trials, "--published", published).exit_code == 2
+
+
+@pytest.mark.slow
+def test_pictures_are_set_for_a_page_and_nothing_else_changes(trials: Path, tmp_path: Path) -> None:
+    options = ("--width", "84mm", "--rename", "pareto=Pareto AT", "--pdf")
+    assert run(trials, "--out", tmp_path / "page", *options).exit_code == 0
+    assert run(trials, "--out", tmp_path / "screen").exit_code == 0
+    left = sorted(path.name for path in (tmp_path / "page").iterdir())
+    assert left == sorted([*FILES, "front.pdf"])
+    pdf = (tmp_path / "page" / "front.pdf").read_bytes()
+    width = re.search(rb"/MediaBox \[ ?0 0 ([\d.]+)", pdf)
+    assert width is not None
+    assert float(width[1]) == pytest.approx(72 * 84 / 25.4)
+    for name in ("front.csv", "front.json", "cells.csv"):
+        page, screen = ((tmp_path / folder / name).read_text() for folder in ("page", "screen"))
+        assert page == screen
+    refused = run(trials, "--out", tmp_path / "none", "--rename", "trades=TRADES")
+    assert refused.exit_code == 2
+    assert "there are pareto, standard" in refused.stderr
+    assert not (tmp_path / "none").exists()
