@@ -25,6 +25,7 @@ from orchestrator.bundling.contents import CONFIRMING, OWN, SUITES, TRIALS, cont
 from orchestrator.bundling.environment import environment_record, versions
 from orchestrator.bundling.own_modules import OwnModule, own_modules
 from orchestrator.bundling.read_me import ENVIRONMENT, README, Told, read_me
+from orchestrator.bundling.redrawn import redrawn
 from orchestrator.bundling.traces import Traces
 from orchestrator.bundling.whose import whose
 from orchestrator.plan.manifest import plan_as_stored
@@ -132,6 +133,9 @@ def make_bundle(spec: SweepSpec, *, is_anonymous: bool, with_bits: bool) -> Bund
             draft.left_out = dict.fromkeys(sorted(drawn_in(draft.files, plan, draft.traces)), DRAWN)
             draft.left_out |= dict.fromkeys(in_scripts_of(draft.files, draft.traces), IN_SCRIPTS)
             draft.files = {k: it for k, it in draft.files.items() if k not in draft.left_out}
+            again = redrawn(spec, draft.traces, draft.left_out)
+            draft.files |= again
+            draft.left_out = {k: why for k, why in draft.left_out.items() if k not in again}
     draft.files[README] = read_me(_told(draft, is_anonymous=is_anonymous)).encode()
     folder = spec.name
     if draft.traces is not None:

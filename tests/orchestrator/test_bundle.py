@@ -203,8 +203,9 @@ def test_nothing_in_it_tells_whose_it_is(
         assert {*said["left_out"]} == {"figures/strict.svg"}
     else:
         assert "halves_host1" in found["trials.csv"].decode()
-        assert {*said["left_out"]} == {"front.png", "front.svg", "figures/strict.svg"}
-        assert "Left out: `front.svg`" in found["README.md"].decode()
+        assert {*said["left_out"]} == {"figures/strict.svg"}
+        assert "Left out: `figures/strict.svg`" in found["README.md"].decode()
+        assert b"<!-- halves_host1 -->" in found["front.svg"], "which is drawn anew"
     page = found["report.html"].decode()
     assert "<script>run(data)</script>" in page, "by whose SHA-256 it is let run"
     assert '{"method": "host1", "by": "user1"}' in page
