@@ -81,8 +81,8 @@ def front_chart(page: Page) -> dict[str, Any]:
         "p_x": front.x,
         "p_y": front.y,
         "p_line": front.line,
-        "p_xtitle": title_of(page.axes[front.x]),
-        "p_ytitle": title_of(page.axes[front.y]),
+        "p_xtitle": title_of(page.axes[front.x], is_vertical=False),
+        "p_ytitle": title_of(page.axes[front.y], is_vertical=True),
         "p_methods": [method.name for method in page.methods],
         "p_bars": True,
         "p_pick": -1,
@@ -132,13 +132,14 @@ def front_chart(page: Page) -> dict[str, Any]:
     return {**spec, "datasets": {**spec.get("datasets", {}), "cells": cell_rows(page)}}
 
 
-PADDING = {"left": 8, "right": 14, "top": 30, "bottom": 30}
+PADDING = {"left": 8, "right": 14, "top": 10, "bottom": 6}
 
 
-def title_of(axis: Axis) -> str:
+def title_of(axis: Axis, *, is_vertical: bool) -> str:
     """Write an axis' title with the direction that is better."""
-    better = {"max": "more is better", "min": "less is better"}.get(axis.direction)
-    return f"{axis.words}, {better}" if better else axis.words
+    arrows = {"max": "↑", "min": "↓"} if is_vertical else {"max": "→", "min": "←"}
+    arrow = arrows.get(axis.direction)
+    return f"{axis.words}, {arrow} better" if arrow else axis.words
 
 
 def _interval_rules(cells: alt.Chart, x: alt.X, y: alt.Y, page: Page) -> Iterator[alt.Chart]:

@@ -71,7 +71,13 @@ def page_data(page: Page) -> dict[str, Any]:
         "front": front_chart(page) if is_drawn(page) else None,
         "curves": curve_chart(page) if page.curves else None,
         "axes": [
-            {"name": axis.name, "words": axis.words, "title": title_of(axis)} for axis in page.axes
+            {
+                "name": axis.name,
+                "words": axis.words,
+                "x_title": title_of(axis, is_vertical=False),
+                "y_title": title_of(axis, is_vertical=True),
+            }
+            for axis in page.axes
         ],
         "tables": [
             {

@@ -149,10 +149,10 @@ def axes_of(tables: Sequence[NamedTable]) -> tuple[Axis, ...]:
 
 
 def words_of(name: str) -> str:
-    """Write a column's name for people, with its unit: `robustness score (percentage points)`."""
+    """Write a column's name for people, with its unit: `robustness score (points)`."""
     column = declared(name)
     words = (column.words if column else "") or name.replace("_", " ")
-    unit = column.unit if column else ""
+    unit = column.unit.removeprefix("percentage ") if column else ""
     return f"{words} ({unit})" if unit else words
 
 
@@ -301,15 +301,12 @@ def _text(value: Any) -> str:
 def _front_view(named: NamedFront, axes: Sequence[Axis]) -> FrontView:
     front, sure = named.front, named.front.certainty
     place = {axis.name: at for at, axis in enumerate(axes)}
-    x, y = _plane(front.objectives)
-    is_plane = len(front.objectives) == 2
+    x, y = plane_of(front.objectives)
     return FrontView(
         title=named.title,
         x=place[x.name],
         y=place[y.name],
-        line=("step-after" if x.direction is Direction.MINIMISE else "step-before")
-        if is_plane
-        else "",
+        line=line_of(front.objectives),
         lines=tuple(_lines(front)),
         remarks=tuple(remarks(front)),
         has_intervals=sure is not None and not sure.left_out,
@@ -318,7 +315,16 @@ def _front_view(named: NamedFront, axes: Sequence[Axis]) -> FrontView:
     )
 
 
-def _plane(objectives: Sequence[Objective]) -> tuple[Objective, Objective]:
+def line_of(objectives: Sequence[Objective]) -> str:
+    """Say how the line that bounds what a front attains goes on from a point, by the horizontal
+    axis; empty where no line in a plane bounds it."""
+    if len(objectives) > 2:
+        return ""
+    x, _ = plane_of(objectives)
+    return "step-after" if x.direction is Direction.MINIMISE else "step-before"
+
+
+def plane_of(objectives: Sequence[Objective]) -> tuple[Objective, Objective]:
     """Choose the horizontal and the vertical axis: what is gained stands over what it costs."""
     first, second = objectives[:2]
     cost = next((it for it in (first, second) if of_weights(it.name, "last") == SACRIFICE), second)

@@ -13,6 +13,7 @@ from orchestrator.page.costs import cost_views
 from orchestrator.page.curves import curves
 from orchestrator.page.fronts import axes_of, settings_of_any, table_view
 from orchestrator.page.methods import method_views
+from orchestrator.page.suites import suite_tables
 from orchestrator.page.view import Line, Page, ReadView
 from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.report.results import missing
@@ -39,7 +40,10 @@ def page_of_sweep(found: AtHand, *, versions: Sequence[Line], is_live: bool, wri
     """
     spec, plan, store = found.spec, found.plan, found.store
     axes = axes_of(found.tables)
-    tables = tuple(table_view(named, axes, settings_of_any(found.tables)) for named in found.tables)
+    settings_by = settings_of_any(found.tables)
+    tables = tuple(table_view(named, axes, settings_by) for named in found.tables)
+    if found.tables[0].split == "test" and spec.reevaluation is None:
+        tables += suite_tables(store.files, spec.folder, axes, settings_by)
     trials = {planned.id: planned for planned in plan.every}
     drawn = curves(tables[0], trials, store)
     used = usage(all_starts(store.files, spec.name))

@@ -92,13 +92,14 @@
     if (panel) panel.hidden = !it;
     if (it && panel) {
       panel.replaceChildren(make("h3", name(it)), make("p", facts(it)), numbers(it));
-      const box = make("div", undefined, panel), table = make("table", undefined, box);
+      const trials = data.tables[it.t].cells[i].trials;
+      const box = make("div", undefined, trials.length ? panel : null), table = make("table", undefined, box);
       box.className = "scroll";
       box.tabIndex = 0;
       const head = make("tr", undefined, make("thead", undefined, table));
       ["trial", "seed", "status", "load it"].forEach((each) => (make("th", each, head).scope = "col"));
       const body = make("tbody", undefined, table);
-      data.tables[it.t].cells[i].trials.forEach(([id, seed, status, why, place]) => {
+      trials.forEach(([id, seed, status, why, place]) => {
         const line = make("tr", undefined, body);
         make("td", id, line);
         make("td", seed, line);
@@ -163,7 +164,7 @@
     set({
       p_table: choice.table, p_front: shown, p_x: choice.x, p_y: choice.y, p_methods: chosen,
       p_line: is_plane ? front.line : "", p_bars: choice.bars, p_pick: choice.pick, p_q: choice.q,
-      p_xtitle: data.axes[choice.x].title, p_ytitle: data.axes[choice.y].title,
+      p_xtitle: data.axes[choice.x].x_title, p_ytitle: data.axes[choice.y].y_title,
     });
     remember();
   };

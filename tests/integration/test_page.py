@@ -99,7 +99,7 @@ def test_a_reader_hovers_switches_filters_and_sorts(tab: Tab, tmp_path: Path) ->
     points.nth(1).hover()
     tip = page.locator("#tip")
     tip.wait_for()
-    assert re.search(r"robustness score \(percentage points\)\s*\S+ \[\S+, \S+\]", tip.inner_text())
+    assert re.search(r"robustness score \(points\)\s*\S+ \[\S+, \S+\]", tip.inner_text())
     assert "5 of 5 seeds" in tip.inner_text()
     assert "undefined" not in tip.inner_text()
     points.nth(1).click()
@@ -109,7 +109,7 @@ def test_a_reader_hovers_switches_filters_and_sorts(tab: Tab, tmp_path: Path) ->
     page.keyboard.press("ArrowDown")  # by the keyboard alone
     assert page.locator("#front-title").inner_text().lower().startswith("the strict front")
     tab.until("document.querySelector('.y_title_marks').textContent.startsWith('union accuracy')")
-    page.select_option("#y", label="sacrificed natural accuracy (percentage points)")
+    page.select_option("#y", label="sacrificed natural accuracy (points)")
     assert page.locator("#note").inner_text().startswith("points: no front was made")
     assert page.locator("#front-chart .front_line_marks path").count() == 0
     page.select_option("#which", index=0)

@@ -42,7 +42,7 @@ def test_cells_have_the_numbers_intervals_and_marks_of_both_fronts() -> None:
     assert [axis.name for axis in axes] == [
         *("robustness_score", "sacrificed_accuracy", "union_accuracy", "natural_accuracy")
     ]
-    assert axes[0].words == "robustness score (percentage points)"
+    assert axes[0].words == "robustness score (points)"
     assert [it.title.partition(":")[0] for it in shown.fronts] == [
         *("the paper's front", "the strict front")
     ]
