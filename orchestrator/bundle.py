@@ -79,7 +79,9 @@ def _lines(path: Path, made: Bundle, *, name: str) -> list[tuple[str, str]]:
         lines.append(("incomplete", made.incomplete))
     if made.absent:
         lines.append(("not there", ", ".join(made.absent)))
-    lines += [("left out", f"{name}: {why}") for name, why in made.left_out.items()]
+    for why in dict.fromkeys(made.left_out.values()):
+        names = ", ".join(name for name, its in made.left_out.items() if its == why)
+        lines.append(("left out", f"{names}: {why}"))
     if made.searched is not None:
         lines.append(
             (
@@ -90,7 +92,7 @@ def _lines(path: Path, made: Bundle, *, name: str) -> list[tuple[str, str]]:
         )
     if made.common:
         names = ", ".join(made.common)
-        lines.append(("", f"names that are words of any sweep were left where they stand: {names}"))
+        lines.append(("", f"left where they stand, as words of any sweep's: {names}"))
     return lines
 
 

@@ -94,9 +94,10 @@ def _files(told: Told) -> Iterator[str]:
     if told.absent:
         yield ""
         yield f"Not there: {', '.join(f'`{name}`' for name in told.absent)}."
-    for name, why in told.left_out.items():
+    for why in dict.fromkeys(told.left_out.values()):
+        names = [f"`{name}`" for name, its in told.left_out.items() if its == why]
         yield ""
-        yield f"Left out: `{name}`, {why}."
+        yield f"Left out: {', '.join(names)}: {why}."
 
 
 def _commands(told: Told) -> Iterator[str]:

@@ -87,7 +87,8 @@ class Trace:
     def _stands(self, needle: bytes, data: bytes) -> bool:
         at = data.find(needle)
         while at >= 0:
-            before, after = data[max(at - 1, 0) : at], data[at + len(needle) :][:1]
+            end = at + len(needle)
+            before, after = data[max(at - 1, 0) : at], data[end : end + 1]
             if self.is_name:
                 is_free = not before.isalnum() and not after.isalnum()
             else:

@@ -13,7 +13,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from orchestrator.bundling.common_words import common_words
+from orchestrator.bundling.common_words import ANYBODYS, common_words
 from orchestrator.bundling.environment import FOLDER
 from orchestrator.bundling.git import ask
 from orchestrator.bundling.traces import Trace, Traces
@@ -21,7 +21,6 @@ from orchestrator.plan.plan import Plan
 from orchestrator.spec.sweep_spec import TRACKING_VARIABLE, SweepSpec
 from orchestrator.store import Files
 from orchestrator.store.sweeps.starts import all_starts
-from trainer.input.variables import expanded
 
 SHARED_FOLDERS = frozenset(
     [
@@ -67,11 +66,14 @@ def whose(
             machine does not know: of where the sweep once lay, and of other machines.
 
     Returns:
-        The traces, and the names that are left since they are words of any bundle.
+        The traces, and the names that are left since they are words of any sweep, without those
+        that there are everywhere.
     """
     commons = common_words(spec, plan)
     said = _git((Path.cwd(), Path(spec.path).absolute().parent, FOLDER, *folders))
     said.setdefault("commit", set()).update(_commits(plan))
+    said.setdefault("author", set()).update(_own_name())
+    said["author"] |= {word for name in said["author"] for word in name.split() if len(word) > 3}
     paths = _paths(spec, plan) | dict.fromkeys(said.get("path", ()), "folder")
     uris = _tracking_uris(spec, texts.values())
     hosts = [
@@ -96,9 +98,10 @@ def whose(
         found += [
             Trace(text=text, kind=kind, neutral=neutral, is_name=is_name)
             for text in texts_of_kind
-            if text.casefold() not in commons
+            if len(text) > 1 and text.casefold() not in commons
         ]
-    left = sorted({n for n in (*_spelled_out(hosts), *users) if n.casefold() in commons})
+    names = {name for name in (*_spelled_out(hosts), *users) if name.casefold() in commons}
+    left = sorted(name for name in names if name.casefold() not in ANYBODYS)
     return Traces(found), tuple(left)
 
 
@@ -165,6 +168,17 @@ def _users(texts: Iterable[str]) -> Iterator[str]:
         yield from _HOME.findall(text)
 
 
+def _own_name() -> Iterator[str]:
+    """Yield this user's name in full, where the system knows it."""
+    if sys.platform != "win32":
+        import pwd  # noqa: PLC0415  (which Windows has not)
+
+        with suppress(KeyError):
+            name = pwd.getpwuid(os.getuid()).pw_gecos.partition(",")[0].strip()
+            if name:
+                yield name
+
+
 def _numbered(kind: str, names: Iterable[str], commons: frozenset[str]) -> list[Trace]:
     """Return traces of names, each under the kind and a number of its own."""
     told = [name for name in dict.fromkeys(map(str.strip, names)) if len(name) > 1]
@@ -193,7 +207,7 @@ def _paths(spec: SweepSpec, plan: Plan) -> dict[str, str]:
     for scheme in ("sqlite:///", "file://"):
         if spec.tracking.startswith(scheme):
             add(spec.tracking.removeprefix(scheme), "tracking")
-    add(Path(expanded(spec.path)).absolute().parent, "folder")
+    add(Path(spec.path).absolute().parent, "folder")
     add(Path.cwd(), "folder")
     add(FOLDER, "folder")
     add(sys.prefix, "folder")

@@ -45,7 +45,8 @@ tracking: none
 """
 
 MODULE = f"""\
-from trainer.methods import Method, Weighting  # {PERSON} <alice@wonder.example>, on kepler7
+# {PERSON} <alice@wonder.example>, on kepler7; by Liddell
+from trainer.methods import Method, Weighting
 
 
 class Halves(Method):
@@ -73,6 +74,7 @@ def _somebodys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getfqdn", lambda: HOST)
     for variable in ("LOGNAME", "USER", "USERNAME", "LNAME"):
         monkeypatch.setenv(variable, USER)
+    monkeypatch.setenv("SUDO_USER", "adam")  # as an optimiser is called
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://mlflow.astro.example-uni.edu:5000")
     (tmp_path / "my_methods.py").write_text(MODULE)
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -198,6 +200,7 @@ def test_nothing_in_it_tells_whose_it_is(
             assert [it for it in wanted if it in layer.lower()] == [], name
     assert [it for it in wanted if it in Path("small-anonymous.zip").read_bytes().lower()] == []
     said = json.loads(result.stdout)
+    assert said["common_names"] == ["adam"]
     if label == "halves":
         assert found["front.png"] == bare_png(picture.read_bytes())
         assert {*said["left_out"]} == {"figures/strict.svg"}
