@@ -124,6 +124,12 @@ def looks(style: MethodStyle) -> dict[str, Any]:
 
 
 def _draw(axes: Axes, panel: Panel, others: Sequence[Panel], *, y_title: str) -> None:
+    axes.set_xlabel(panel.x_title)
+    axes.set_ylabel(y_title)
+    if not panel.curves:
+        axes.set(xticks=[], yticks=[])
+        axes.text(0.5, 0.5, "not recorded", transform=axes.transAxes, ha="center", color=GREY)
+        return
     for curve in panel.curves:
         if curve.seeds > 1 and len(panel.curves) <= MOST_BANDS:
             axes.fill_between(
@@ -164,5 +170,3 @@ def _draw(axes: Axes, panel: Panel, others: Sequence[Panel], *, y_title: str) ->
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=ROUND_STEPS))
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
-    axes.set_xlabel(panel.x_title)
-    axes.set_ylabel(y_title)

@@ -15,7 +15,7 @@ from matplotlib.patches import Rectangle
 
 from orchestrator.figures.labels import short
 from orchestrator.figures.sheet import EDGE, Margins, sheet
-from orchestrator.figures.style import GREY, INK, RC, Array
+from orchestrator.figures.style import INK, RC, Array
 
 COLORS = LinearSegmentedColormap.from_list("per cent", ["#f4f7fa", "#7fb0d6", "#0b3c6f"])
 """From light to dark, so that luminance falls throughout."""
@@ -101,7 +101,6 @@ def compose_heat_map(
             if not turned:
                 axes.tick_params(axis="x", pad=2)
             axes.set_facecolor("none")
-    figure.patch.set_edgecolor(GREY)
     return figure
 
 

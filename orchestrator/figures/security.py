@@ -68,7 +68,7 @@ def compose_security(
 
 def over_radii(rungs: pd.DataFrame, radii: Mapping[str, float]) -> pd.DataFrame:
     """Return rows over an attack's radius as `x`: at 0 the clean images, at each other the most
-    steps that every radius was tried with."""
+    steps that every radius was tried with, of which there must be some."""
     its = rungs[rungs["category"].isin(list(radii))]
     steps = [set(its["steps"][its["category"] == category]) for category in radii]
     most = max(set.intersection(*steps))

@@ -31,13 +31,13 @@ LEAST_PANEL = 1.55
 class Margins:
     """Inches around each panel of a grid, for titles and numbers of its axes."""
 
-    left: float = 0.55
-    below: float = 0.45
-    above: float = 0.25
+    left: float
+    below: float
+    above: float
     right: float = 0.08
 
 
-def across(panels: int, width: float, margins: Margins, most: int = 4) -> int:
+def across(panels: int, width: float, margins: Margins, most: int) -> int:
     """Say how many of so many panels stand beside each other in a picture of a width, evenly."""
     fit = max(1, int((width - 2 * EDGE) // (LEAST_PANEL + margins.left + margins.right)))
     fit = min(fit, most, panels)

@@ -17,7 +17,7 @@ from trainer.input.problems import InputError
 if TYPE_CHECKING:
     from orchestrator.results.as_stored import StoredResults
     from orchestrator.spec.sweep_spec import SweepSpec
-    from trainer.evaluation.suite import Suite
+    from trainer.evaluation.suite import Rungs, Suite
 
 STEADY = 1e-9
 """Most that a weight may vary over epochs and still be fixed: what rounding of means leaves."""
@@ -55,11 +55,7 @@ def draw_security(sought: Sought) -> Drawn:
         )
     names = dict(zip(rows, full_names(sought.front, rows, sought.appearance.named), strict=True))
     styles = dict(zip(rows, cell_styles(cell_names(sought.front, rows)[0]), strict=True))
-    units = {
-        name: (its.attack.rung or "").removeprefix("num_").replace("_", " ")
-        for name, its in rungs.suite.categories.items()
-        if its.ladder
-    }
+    units = {name: _rung_of(its) for name, its in rungs.suite.categories.items() if its.ladder}
     notes = (
         f"{rungs.images} images a model, clean ones at 0" if rungs.images else "",
         stands_on(sought),
@@ -82,9 +78,14 @@ def draw_security(sought: Sought) -> Drawn:
     return Drawn(figure=figure, table=_security_table(sought, table, rows, note))
 
 
+def _rung_of(rungs: Rungs) -> str:
+    """Return what an attack's ladder counts, for people, such as `steps`."""
+    return (rungs.attack.rung or "").removeprefix("num_").replace("_", " ")
+
+
 def radii_of(suite: Suite) -> Iterator[tuple[str, Mapping[str, float]]]:
-    """Yield attacks that a suite has at several radii, all else but steps being equal: a title, and
-    each category's radius."""
+    """Yield attacks that a suite has at several radii, all else but steps being equal, and some
+    number of steps in common: a title, and each category's radius."""
     groups: dict[str, dict[str, float]] = {}
     for name, rungs in suite.categories.items():
         epsilon = getattr(rungs.attack, "epsilon", None)
@@ -94,8 +95,10 @@ def radii_of(suite: Suite) -> Iterator[tuple[str, Mapping[str, float]]]:
         rest = rungs.attack.model_dump(mode="json", exclude=left_out)
         groups.setdefault(f"{type(rungs.attack).__name__} {rest}", {})[name] = epsilon
     for radii in groups.values():
-        if len(set(radii.values())) > 1:
-            yield f"{', '.join(radii)}: over radii", radii
+        common = set.intersection(*(set(suite.categories[name].ladder) for name in radii))
+        if len(set(radii.values())) > 1 and common:
+            unit = _rung_of(suite.categories[next(iter(radii))])
+            yield f"{', '.join(radii)}: radii, {max(common)} {unit}", radii
 
 
 def _security_table(

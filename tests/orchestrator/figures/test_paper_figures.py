@@ -58,7 +58,7 @@ def security(table: pd.DataFrame, width: float) -> Figure:
         NAMES,
         STYLES,
         steps={"pgd": "steps", "pgd_wide": "steps"},
-        radii=[("pgd, pgd_wide: over radii", {"pgd": 0.1, "pgd_wide": 0.2})],
+        radii=[("pgd, pgd_wide: radii, 10 steps", {"pgd": 0.1, "pgd_wide": 0.2})],
         width=width,
         notes=NOTES,
     )
@@ -131,6 +131,9 @@ def test_weights_and_losses_are_means_over_seeds_by_epoch() -> None:
     assert list(x) == list(range(1, 13))
     assert y == pytest.approx(3 / np.arange(1, 13) + 0.05)
     assert figure.axes[1].get_ylim() == figure.axes[3].get_ylim(), "losses can be compared"
+    unweighed = compose_weights(epochs().assign(weight=np.nan), names, width=PAGE, notes=NOTES)
+    assert [text.get_text() for text in unweighed.axes[0].texts] == ["not recorded"]
+    assert len(lines(unweighed.axes[1], "curve-")) == 4
     styles = branch_styles(["natural", "pgd", "flow", "rt"])
     assert len({style.marker for style in styles.values()}) == 4
     assert len({style.dashes for style in styles.values()}) == 4

@@ -63,13 +63,15 @@ def test_an_attack_at_several_radii_has_a_curve_over_these() -> None:
             {
                 "pgd": {"epsilon": 0.1, "ladder": [1, 10]},
                 "far": {"attack": "pgd", "epsilon": 0.2, "ladder": [10]},
+                "l2": {"attack": "pgd", "norm": "l2", "epsilon": 0.2, "ladder": [1]},
+                "l2_far": {"attack": "pgd", "norm": "l2", "epsilon": 0.3, "ladder": [10]},
                 "other": {"attack": "pgd", "epsilon": 0.3, "ladder": [10], "loss": "margin"},
                 "flow": {"epsilon": 0.1, "ladder": [5]},
             },
             "test",
         )
     )
-    assert list(radii_of(suite)) == [("pgd, far: over radii", {"pgd": 0.1, "far": 0.2})]
+    assert list(radii_of(suite)) == [("pgd, far: radii, 10 steps", {"pgd": 0.1, "far": 0.2})]
 
 
 def test_parallel_coordinates_of_one_method_call_no_other_cell_of_the_front_off_it() -> None:
