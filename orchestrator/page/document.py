@@ -27,6 +27,9 @@ from orchestrator.page.charts import (
 from orchestrator.page.view import Mark, Page
 from orchestrator.terminal.units import count_text
 
+COSTS = ("seconds", "training_passes")
+"""Columns that are said of a cell in brief, beside those that fronts are drawn over."""
+
 FILE = "report.html"
 """Name of the page in the folder of its sweep or table."""
 
@@ -67,6 +70,7 @@ def is_drawn(page: Page) -> bool:
 
 def page_data(page: Page) -> dict[str, Any]:
     """Return what the page's script reads: charts, and what its controls and details say."""
+    drawn = {at for table in page.tables for it in table.fronts for at in (it.x, it.y)}
     return {
         "front": front_chart(page) if is_drawn(page) else None,
         "curves": curve_chart(page) if page.curves else None,
@@ -74,10 +78,11 @@ def page_data(page: Page) -> dict[str, Any]:
             {
                 "name": axis.name,
                 "words": axis.words,
+                "brief": at in drawn or axis.name in COSTS,
                 "x_title": title_of(axis, is_vertical=False),
                 "y_title": title_of(axis, is_vertical=True),
             }
-            for axis in page.axes
+            for at, axis in enumerate(page.axes)
         ],
         "tables": [
             {

@@ -153,7 +153,7 @@ def words_of(name: str) -> str:
     column = declared(name)
     words = (column.words if column else "") or name.replace("_", " ")
     unit = column.unit.removeprefix("percentage ") if column else ""
-    return f"{words} ({unit})" if unit else words
+    return f"{words} ({unit})" if unit and not words.endswith(unit) and unit != "s" else words
 
 
 def _direction(name: str) -> str:

@@ -48,14 +48,23 @@
   every(document, ".sortable thead button").forEach((it) =>
     it.addEventListener("click", () => sort(it.closest("th"))));
 
+  // Numbers as the tables have them.
+  const number = (value) => {
+    for (const [least, unit] of [[1e9, " G"], [1e6, " M"], [1e3, " k"]]) {
+      if (Math.abs(value) >= least) return Number((value / least).toPrecision(3)) + unit;
+    }
+    return value.toFixed(2);
+  };
+
   // What is said of a cell, beside the pointer and below the chart.
-  const numbers = (it) => {
+  const numbers = (it, brief) => {
     const list = make("dl");
     data.axes.forEach((axis, a) => {
-      if (it["v" + a] === undefined) return;
+      if (it["v" + a] === undefined || (brief && !axis.brief)) return;
       const low = it["l" + a], high = it["h" + a];
       make("dt", axis.words, list);
-      make("dd", it["v" + a] + (low === undefined ? "" : ` [${low}, ${high}]`), list);
+      const ends = low === undefined ? "" : ` [${number(low)}, ${number(high)}]`;
+      make("dd", number(it["v" + a]) + ends, list);
     });
     return list;
   };
@@ -79,8 +88,8 @@
     const it = value && item && item.datum && item.datum.i !== undefined ? item.datum : null;
     tip.hidden = !it;
     if (!it) return;
-    tip.replaceChildren(make("strong", name(it)), make("span", facts(it)), numbers(it));
-    make("small", "click for its trials, MLflow and how to load it", tip);
+    tip.replaceChildren(make("strong", name(it)), make("span", facts(it)), numbers(it, true));
+    make("small", "click for all numbers, its trials, MLflow and how to load it", tip);
     const box = tip.getBoundingClientRect();
     tip.style.left = `${Math.max(4, Math.min(event.clientX + 14, innerWidth - box.width - 8))}px`;
     tip.style.top = `${Math.max(4, Math.min(event.clientY + 14, innerHeight - box.height - 8))}px`;
@@ -117,7 +126,8 @@
           link.href = data.tracking;
           link.rel = "noreferrer";
         } else make("code", `mlflow ui --backend-store-uri ${data.tracking}`, where);
-        where.append(", where a trial's run has the trial's id among its tags.");
+        where.append(", its runs by the filter ");
+        make("code", `tags."pareto.trial_id" = "${(trials[0] || ["…"])[0]}"`, where);
       }
       const line = document.querySelector(`[data-table="${it.t}"] tr[data-i="${i}"]`);
       if (line) line.classList.add("chosen");

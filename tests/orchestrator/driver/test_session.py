@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from orchestrator.driver.live_page import PageWhen
 from orchestrator.driver.preflight import Ready
 from orchestrator.driver.session import Outcome, keep, start
 from orchestrator.driver.site import Site
@@ -58,7 +60,7 @@ def spec(tmp_path: Path) -> SweepSpec:
 
 
 def begin(
-    spec: SweepSpec, *, joins: bool = False, address: str | None = None
+    spec: SweepSpec, *, joins: bool = False, address: str | None = None, page: PageWhen = "none"
 ) -> tuple[Outcome, str]:
     """A start in this process, and what it says."""
     console = Console(width=200)
@@ -69,7 +71,7 @@ def begin(
             is_local=address is None,
             joins=joins,
             retry_failed=False,
-            page="none",
+            page=page,
             console=console,
         )
     return outcome, said.get()
@@ -104,6 +106,30 @@ def test_all_is_held_and_kept_while_trials_run(spec: SweepSpec, stand_in: StandI
     assert (outcome.signal, outcome.budget, outcome.tracked) == (None, None, True)
     (over,) = all_starts(files_of(spec), spec.name)
     assert over.is_over
+
+
+@pytest.mark.slow
+def test_a_live_page_is_there_while_trials_run_and_is_over_at_the_end(
+    spec: SweepSpec, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("orchestrator.page.document", "orchestrator.driver.live_page"):
+        monkeypatch.setattr(f"{module}.charting_library", lambda: "")  # takes a second
+    path = Path(spec.storage) / spec.folder / "report.html"
+    live = []
+
+    def look(workload: Workload) -> None:
+        end = time.monotonic() + 120
+        while not path.exists():
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        live.append(path.read_text())
+
+    stand_in(look)
+    outcome, _ = begin(spec, page="live")
+    assert '"live":true' in live[0]
+    assert "0 of 2 done; 2 pending" in live[0]
+    assert outcome.files[-1] == "report.html"
+    assert '"live":false' in path.read_text()
 
 
 @pytest.mark.slow
