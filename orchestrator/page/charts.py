@@ -18,11 +18,16 @@ DIGITS = 5
 """Significant digits of a number on the page; no interval here needs more."""
 
 MEMBERS = {"yes": "y", "possible": "p", "no": "n"}
+"""Memberships in a letter, for there are as many as cells."""
 
 HEIGHT, CURVE_HEIGHT = 370, 260
 """Pixels."""
 
+PADDING = {"left": 8, "right": 14, "top": 10, "bottom": 6}
+"""Pixels around the front's chart, whose axes' titles are marks within it."""
+
 TICKS = 8
+"""About how many an axis has."""
 
 POINT, RING = 110, 430
 """Square pixels of a cell's mark, and of the ring around the knee."""
@@ -130,9 +135,6 @@ def front_chart(page: Page) -> dict[str, Any]:
     chart = alt.layer(*layers).properties(width="container", height=HEIGHT, padding=PADDING)
     spec = _with_look(chart, parameters)
     return {**spec, "datasets": {**spec.get("datasets", {}), "cells": cell_rows(page)}}
-
-
-PADDING = {"left": 8, "right": 14, "top": 10, "bottom": 6}
 
 
 def title_of(axis: Axis, *, is_vertical: bool) -> str:

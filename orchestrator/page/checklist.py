@@ -54,8 +54,8 @@ def checklist(found: AtHand, used: Usage) -> Iterator[Line]:
         f"{used.hours:.3g} hours, {used.core_hours:.3g} core-hours, {used.gpu_hours:.3g} "
         f"GPU-hours over all starts; {count_text(sum(passes))} passes of single images in training",
     )
-    yield "Hyperparameters", "every one stands in the specification below, defaults too"
-    yield "Code", "versions and commands stand below; equal content has equal trial ids"
+    yield "Hyperparameters", "every one stands in the specification above, defaults too"
+    yield "Code", "versions and commands stand above; equal content has equal trial ids"
 
 
 def _splits(found: AtHand) -> str:

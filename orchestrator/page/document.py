@@ -17,13 +17,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from orchestrator.page.charts import (
-    curve_chart,
-    front_chart,
-    quantities_of,
-    rounded,
-    title_of,
-)
+from orchestrator.page.charts import curve_chart, front_chart, quantities_of, rounded, title_of
 from orchestrator.page.view import Mark, Page
 from orchestrator.terminal.units import count_text
 

@@ -11,9 +11,9 @@ from orchestrator.page.at_hand import AtHand
 from orchestrator.page.checklist import checklist
 from orchestrator.page.costs import cost_views
 from orchestrator.page.curves import curves
-from orchestrator.page.fronts import axes_of, settings_of_any, table_view
 from orchestrator.page.methods import method_views
 from orchestrator.page.suites import suite_tables
+from orchestrator.page.tables import axes_of, settings_of_any, table_view
 from orchestrator.page.view import Line, Page, ReadView
 from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.report.results import missing
@@ -66,6 +66,7 @@ def page_of_sweep(found: AtHand, *, versions: Sequence[Line], is_live: bool, wri
         why_no_curves="" if drawn else NO_FRONT,
         costs=cost_views(found.tables[0].table),
         cost_lines=(
+            ("these are", f"trainings of {found.tables[0].title}"),
             (
                 "all starts",
                 f"{used.hours:.3g} hours, {used.core_hours:.3g} core-hours, "

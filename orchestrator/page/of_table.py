@@ -6,8 +6,9 @@ import pandas as pd
 
 from orchestrator.page.answer import OF_A_TABLE
 from orchestrator.page.costs import cost_views
-from orchestrator.page.fronts import NamedFront, NamedTable, axes_of, settings_of_any, table_view
+from orchestrator.page.fronts import NamedFront, NamedTable
 from orchestrator.page.methods import method_views
+from orchestrator.page.tables import axes_of, settings_of_any, table_view
 from orchestrator.page.view import Line, Page
 from orchestrator.pareto.contrasts import split_of
 from orchestrator.pareto.front import Front

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from orchestrator.figures.placement import FRONTS, PLACEMENTS
-from orchestrator.page.fronts import NamedTable, axes_of, fronts_over, settings_of_any, table_view
+from orchestrator.page.fronts import NamedTable, fronts_over
 from orchestrator.page.suites import suite_tables
+from orchestrator.page.tables import axes_of, settings_of_any, table_view
 from orchestrator.pareto.front import extract_front
 from orchestrator.pareto.sure_front import with_certainty
 from orchestrator.report.confirmed_files import CONFIRMED, CONFIRMED_STRICT

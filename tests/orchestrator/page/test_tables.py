@@ -1,4 +1,4 @@
-"""What a page shows of a table's fronts is what the fronts say, in the units of people."""
+"""What a page shows of a table is what its fronts say, in the units of people."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from orchestrator.page.fronts import NamedTable, axes_of, fronts_over, settings_of_any, table_view
+from orchestrator.page.fronts import NamedTable, fronts_over
+from orchestrator.page.tables import axes_of, settings_of_any, table_view
 from orchestrator.page.view import Axis, TableView
 from orchestrator.pareto.answers import Answers
 from orchestrator.pareto.front import extract_front
