@@ -86,6 +86,7 @@ def page_data(page: Page) -> dict[str, Any]:
                         "x": front.x,
                         "y": front.y,
                         "line": front.line,
+                        "lines": front.lines,
                         "members": front.has_members,
                         "note": _note(front.has_intervals, front.why_points),
                     }

@@ -54,7 +54,7 @@ def page_of_sweep(found: AtHand, *, versions: Sequence[Line], is_live: bool, wri
         title=spec.name,
         facts=tuple(_facts(found)),
         answer=answer(found.comparison),
-        belief=(*front.lines, *_belief(found)),
+        belief=tuple(_belief(found)),
         axes=axes,
         methods=method_views(
             dict.fromkeys(cell.method for table in tables for cell in table.cells)

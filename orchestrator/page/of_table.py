@@ -43,13 +43,7 @@ def page_of_table(
         title=name,
         facts=(("trials", f"{len(table)} rows, {first.used} used"), ("numbers", f"of {images}")),
         answer=(OF_A_TABLE, _of_front(first)),
-        belief=(
-            *shown.fronts[0].lines,
-            (
-                "selected",
-                "a table does not say on what: what is best here may be so by luck",
-            ),
-        ),
+        belief=(("selected", "a table does not say on what: what is best here may be so by luck"),),
         axes=axes,
         methods=method_views(dict.fromkeys(cell.method for cell in shown.cells)),
         tables=(shown,),

@@ -139,6 +139,18 @@
     pick(Number(it.closest("tr").dataset.i), true);
   }));
 
+  // Lines as the page has them: what a sentence is about, the sentence, and what goes on from it.
+  const lines = (said) => {
+    const list = make("dl");
+    list.className = "lines";
+    let box = null;
+    said.forEach(([about, text]) => {
+      if (about || !box) make("dt", about, (box = make("div", undefined, list)));
+      make("dd", text, box);
+    });
+    return list;
+  };
+
   // The controls, and what follows from them.
   let last = {};
   const set = (signals) => {
@@ -163,6 +175,7 @@
       : `${data.axes[choice.y].words} against ${data.axes[choice.x].words}`;
     at("note").textContent = is_plane ? front.note
       : "points: no front was made of these two columns; bars where an interval is known.";
+    at("sure").replaceChildren(lines(is_plane ? front.lines : []));
     document.querySelector(".key").hidden = !is_plane || !front.members;
     every(document, "[data-table]").forEach((it) => (it.hidden = Number(it.dataset.table) !== choice.table));
     every(document, "tr[data-m]").forEach((it) => (it.hidden = !chosen.includes(it.dataset.m)));

@@ -164,7 +164,7 @@ class Page:
     title: str
     facts: tuple[Line, ...]  # below the title: data, images, suite, how far it is
     answer: tuple[str, ...]  # at most three sentences
-    belief: tuple[Line, ...]  # how far to believe it
+    belief: tuple[Line, ...]  # how far to believe it, beside what is known of each front
     axes: tuple[Axis, ...]
     methods: tuple[MethodView, ...]
     tables: tuple[TableView, ...]  # the one shown first is the first

@@ -91,7 +91,10 @@ def main(
             {
                 "file": place,
                 "answer": list(page.answer),
-                "belief": [{"about": about, "says": says} for about, says in page.belief],
+                "belief": [
+                    {"about": about, "says": says}
+                    for about, says in (*page.tables[0].fronts[0].lines, *page.belief)
+                ],
             }
         )
         return

@@ -109,6 +109,7 @@ def test_a_reader_hovers_switches_filters_and_sorts(tab: Tab, tmp_path: Path) ->
     page.keyboard.press("ArrowDown")  # by the keyboard alone
     assert page.locator("#front-title").inner_text().lower().startswith("the strict front")
     tab.until("document.querySelector('.y_title_marks').textContent.startsWith('union accuracy')")
+    assert "union_accuracy 0, natural_accuracy 0" in page.locator("#sure").inner_text()
     page.select_option("#y", label="sacrificed natural accuracy (points)")
     assert page.locator("#note").inner_text().startswith("points: no front was made")
     assert page.locator("#front-chart .front_line_marks path").count() == 0
