@@ -171,9 +171,10 @@ class _Layout:
                 f"from the own place of {_of_pixels(_every(self.found.images[0], MOST_ARROWS))}."
             )
         if any(each.moved is None for each in attacked):
+            channels = ", the mean of channels" if self.found.images.shape[1] > 1 else ""
             said.append(
-                f"Change of intensity, all on one scale: purple -{limits.change:.2g}, white 0, "
-                f"orange {limits.change:.2g}."
+                f"Change of intensity{channels}, all on one scale: purple -{limits.change:.2g}, "
+                f"white 0, orange {limits.change:.2g}."
             )
         said.append("Below an image: the model's answer, blue where it is the label.")
         room = int((self.left(len(self.heads) - 1) + PANEL - LEFT) / 0.06)

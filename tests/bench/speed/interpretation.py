@@ -55,7 +55,7 @@ def _of_saliency(of: Subject) -> Iterator[Contest]:
         ("SmoothGrad", saliency, COPIES),
         ("skewness of a difference, Gini's index", differences, 2 * COPIES),
     ):
-        yield _contest(title, of, run=run, times=times, slopes=True)
+        yield _contest(title, of, run=run, slopes=times, looks=0)
 
 
 def _of_landscapes(of: Subject, attack: AscentAttack, num_steps: int) -> Iterator[Contest]:
@@ -82,26 +82,25 @@ def _of_landscapes(of: Subject, attack: AscentAttack, num_steps: int) -> Iterato
     def runs() -> Tensor:
         return ends(attack, model, images, labels, keys, starts=2, batch_size=size).losses
 
-    yield _contest("loss landscape", of, run=surface, times=len(STEPS) ** 2, slopes=False)
-    yield _contest("curvature", of, run=bent, times=SECTIONS * STENCIL, slopes=False)
-    yield _contest("runs from 2 starts", of, run=runs, times=2 * num_steps, slopes=True)
+    yield _contest("loss landscape", of, run=surface, slopes=0, looks=len(STEPS) ** 2)
+    yield _contest("curvature", of, run=bent, slopes=0, looks=SECTIONS * STENCIL)
+    yield _contest("runs from 2 starts", of, run=runs, slopes=2 * num_steps, looks=2)
 
 
 def _contest(
-    title: str, of: Subject, *, run: Callable[[], Tensor], times: int, slopes: bool
+    title: str, of: Subject, *, run: Callable[[], Tensor], slopes: int, looks: int
 ) -> Contest:
     seen = count_images(of.model)
 
     def passes() -> None:
-        if slopes:
-            bounds.ascend(of.model, of.images, of.labels, num_steps=times)
-        else:
-            bounds.look(of.model, of.images, times=times)
+        bounds.ascend(of.model, of.images, of.labels, num_steps=slopes)
+        bounds.look(of.model, of.images, times=looks)
 
-    what = "forward, gradient of the images" if slopes else "forward"
+    kinds = ((slopes, "forward, gradient of the images"), (looks, "forward"))
+    needed = "; ".join(f"{times} x {what}" for times, what in kinds if times)
     return Contest(
         title=f"{title}, {of.name}, {len(of.images)} images",
-        bound=Contender(name=f"{times} x {what}", run=counted(passes, seen)),
+        bound=Contender(name=needed, run=counted(passes, seen)),
         contenders=(Contender(name="ours", run=run, target=TARGET, check=_is_whole(seen)),),
     )
 

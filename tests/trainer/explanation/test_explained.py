@@ -65,6 +65,7 @@ def test_attacks_are_those_of_an_evaluation(trained: nn.Module, digits: Dataset)
     assert torch.equal(fooled, right & (found.attacks["pgd"].predicted != found.labels))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", [1, 3])
 def test_an_image_is_explained_the_same_in_any_company(
     batch_size: int, trained: nn.Module, digits: Dataset

@@ -16,7 +16,7 @@ from trainer.randomness import example_keys
 KEYS = example_keys(0, torch.arange(2))
 
 
-def curvature_of(A: Tensor, *, sections: int = 20, batch_size: int = 64) -> Curvature:
+def curvature_of(A: Tensor, *, sections: int = 8, batch_size: int = 64) -> Curvature:
     model, (images, labels) = Hill(A, torch.randn(4)), grey(2)
     return curvature(
         shift(epsilon=0.3),
@@ -34,7 +34,7 @@ def curvature_of(A: Tensor, *, sections: int = 20, batch_size: int = 64) -> Curv
 def test_a_hill_is_concave_in_every_section(sign: int, negative: int, positive: int) -> None:
     B = torch.randn(4, 4)
     found = curvature_of(sign * (B @ B.T + torch.eye(4)))
-    assert found.hessians.shape == (2, 20, 2, 2)
+    assert found.hessians.shape == (2, 8, 2, 2)
     assert found.negative_definite().tolist() == [negative] * 2
     assert found.positive_definite().tolist() == [positive] * 2
 
@@ -54,6 +54,7 @@ def test_second_differences_of_a_quadratic_are_its_own() -> None:
         )
 
 
+@pytest.mark.slow
 def test_a_saddle_has_the_share_that_its_form_has() -> None:
     """A third of diag(1/2, -3/2, 1/2, -3/2), in closed form.
 
@@ -75,8 +76,8 @@ def test_on_a_hill_all_runs_end_at_its_top() -> None:
     """`-|x - c|^2`, c within the set: steps by sign end within a step of c in every entry."""
     c = torch.tensor([0.05, -0.1, 0.0, 0.08])
     model, (images, labels) = Hill(-2 * torch.eye(4), 2 * c), grey(2)
-    attack = shift(epsilon=0.2, num_steps=60, step_size=0.01)
-    found = ends(attack, model, images, labels, KEYS, starts=9, batch_size=4)
+    attack = shift(epsilon=0.2, num_steps=40, step_size=0.01)
+    found = ends(attack, model, images, labels, KEYS, starts=9, batch_size=10)
     assert found.losses.shape == (2, 9)
     top = c.square().sum().item()
     assert found.losses.min() > top - 4 * 0.01**2

@@ -104,11 +104,11 @@ def test_the_share_is_that_of_the_cosine_transform() -> None:
 
 @pytest.mark.parametrize(("height", "width"), [(8, 8), (H, W), (28, 28)])
 def test_what_noise_has(height: int, width: int) -> None:
-    noise = torch.randn(100, 2, height, width, dtype=torch.float64)
+    noise = torch.randn(50, 2, height, width, dtype=torch.float64)
     expected = short_waves_of_noise(height, width)
     assert short_wave_share(noise).mean().item() == pytest.approx(expected, abs=0.02)
     found = field_statistics(noise)
-    assert found.independence.mean().item() == pytest.approx(1, abs=0.03)
+    assert found.independence.mean().item() == pytest.approx(1, abs=0.05)
     # Variances: of d/dx at a corner 1, so that curl and divergence have 2.
     assert found.curl_size.square().mean().item() == pytest.approx(2, rel=0.05)
     assert found.divergence_size.square().mean().item() == pytest.approx(2, rel=0.05)

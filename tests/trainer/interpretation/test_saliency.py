@@ -78,7 +78,7 @@ def test_without_noise_it_is_the_gradient() -> None:
     torch.testing.assert_close(smooth, gradients(model, images, labels, batch_size=None))
 
 
-@pytest.mark.parametrize("batch_size", [1, 2, 7, 1000])
+@pytest.mark.parametrize("batch_size", [1, 7, 1000])
 def test_neither_the_batch_nor_the_company_counts(
     batch_size: int, trained: nn.Module, digits: Dataset
 ) -> None:
