@@ -191,10 +191,10 @@ class Attack(Settings, ABC):
 
 
 def _derives(kind: type[Attack], name: str, other: str) -> bool:
-    """Whether a class has the method `name` of a class that derives from the one of `other`."""
-    owners = (next(k for k in kind.__mro__ if method in vars(k)) for method in (name, other))
-    owner, of_other = owners
-    return owner is not of_other and issubclass(owner, of_other)
+    """Whether a class takes the method `name` from a class that derives from the one that it takes
+    `other` from."""
+    owner, base = (next(k for k in kind.__mro__ if method in vars(k)) for method in (name, other))
+    return owner is not base and issubclass(owner, base)
 
 
 def _num_classes(model: nn.Module, images: Tensor) -> int:
