@@ -78,7 +78,7 @@ def _of_front(front: Front) -> str:
     if sure is None or sure.members is None:
         return f"{said}; how sure that is, is not known."
     surely, possibly = sure.members[Membership.YES], sure.members[Membership.POSSIBLE]
-    return f"{said}; surely on the true one are {surely}, possibly {possibly} more."
+    return f"{said}; on the true one are surely {surely}, possibly {possibly}."
 
 
 def _checklist(front: Front, images: str) -> tuple[Line, ...]:
