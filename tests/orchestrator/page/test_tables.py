@@ -113,6 +113,7 @@ def test_a_front_without_a_trade_off_says_so(
     assert says in dict(shown.fronts[0].lines)[about]
 
 
+@pytest.mark.slow
 def test_other_objectives_stand_first_and_what_the_table_lacks_is_not_offered() -> None:
     table, _ = drawn()
     table = table.drop(columns=["robustness_score"]).assign(seconds=table["seed"] + 1.0)
