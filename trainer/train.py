@@ -6,7 +6,7 @@ import json
 import logging
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -262,13 +262,8 @@ class _FolderReporter(Reporter):
 
     def epoch_done(self, row: EpochRow, checkpoint: Callable[[], Checkpoint]) -> None:
         self._folder.add(row)  # first: a row too many is taken back, one too few is lost
-        shown = [
-            f"{name.removeprefix('validation/')} {value:.3f}"
-            for name, value in row.items()
-            if name.startswith(("loss/", "weight/", "validation/", "clipped"))
-        ]
         epoch = f"epoch {int(row['epoch'])}/{self._epochs}"
-        typer.echo(f"{epoch}  {row['seconds']:.1f} s  {'  '.join(shown)}")
+        typer.echo(f"{epoch}  {row['seconds']:.1f} s  {'  '.join(_shown(row))}")
         self._keep(checkpoint)
 
     def _keep(self, checkpoint: Callable[[], Checkpoint]) -> None:
@@ -282,6 +277,18 @@ class _FolderReporter(Reporter):
         if asked > self._kept_on_request:
             self._kept_on_request = asked
             typer.echo(f"{self.newest}  after {progress}")
+
+
+def _shown(row: EpochRow) -> Iterator[str]:
+    """Yield what an epoch's line on the terminal says: losses, weights, shares and accuracies, and
+    that the network has collapsed if it has; counts are in `epochs.csv`."""
+    for name, value in row.items():
+        if name == "validation/collapsed":
+            if value:
+                yield "collapsed"
+        elif name.startswith(("loss/", "weight/", "validation/", "clipped")):
+            if not name.startswith("validation/passes/"):
+                yield f"{name.removeprefix('validation/')} {value:.3f}"
 
 
 if __name__ == "__main__":

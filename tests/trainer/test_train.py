@@ -106,6 +106,9 @@ def test_going_on_keeps_the_rows_of_before(tmp_path: Path, whole: Path) -> None:
     result = train(tmp_path, "--method", "pgd", "--from", str(tmp_path / "checkpoint.pt"))
     assert result.exit_code == 0
     assert result.stdout.startswith("epoch 3/3")
+    line = result.stdout.splitlines()[0]
+    assert "natural_accuracy 0." in line
+    assert "passes/" not in line, "those of validation would be taken for training's"
     assert (tmp_path / "epochs.csv").read_bytes().startswith(before)
     assert epochs(tmp_path) == epochs(whole)
     assert_same_weights(tmp_path, whole)
