@@ -283,12 +283,13 @@ def _shown(row: EpochRow) -> Iterator[str]:
     """Yield what an epoch's line on the terminal says: losses, weights, shares and accuracies, and
     that the network has collapsed if it has; counts are in `epochs.csv`."""
     for name, value in row.items():
+        if name.startswith("validation/passes/"):
+            continue
         if name == "validation/collapsed":
             if value:
                 yield "collapsed"
         elif name.startswith(("loss/", "weight/", "validation/", "clipped")):
-            if not name.startswith("validation/passes/"):
-                yield f"{name.removeprefix('validation/')} {value:.3f}"
+            yield f"{name.removeprefix('validation/')} {value:.3f}"
 
 
 if __name__ == "__main__":

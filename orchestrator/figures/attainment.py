@@ -44,8 +44,10 @@ def compose_attainment(
 
     Args:
         points: a row a trial that takes part: `method`, `seed`, `x`, `y`, in units of the axes.
-        titles, signs: of x and y; a sign is 1 where smaller is better, -1 where larger is.
-        names, styles: of the methods, in their order.
+        titles: of x and y.
+        signs: of x and y: 1 where smaller is better, -1 where larger is.
+        names: of the methods, in their order.
+        styles: theirs.
         width: inches.
         notes: sentences of small print.
     """

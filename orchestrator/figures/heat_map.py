@@ -47,7 +47,8 @@ def compose_heat_map(
 
     Args:
         values: (R, C), shares; NaN is written as a dash.
-        rows, columns: names.
+        rows: their names.
+        columns: their names.
         width: inches.
         notes: sentences of small print.
     """

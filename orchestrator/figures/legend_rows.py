@@ -37,7 +37,8 @@ def rows(names: Iterable[str], width: float, *, beside: int = BESIDE_NAME) -> in
     """Number of rows of a legend, filled evenly column by column; one where it is empty.
 
     Args:
-        width, beside: as `in_lines` takes them.
+        width: as `in_lines` takes it.
+        beside: likewise.
     """
     lengths = [
         max(map(len, name.split("\n"))) + beside for name in in_lines(names, width, beside=beside)
@@ -54,7 +55,8 @@ def legend_height(names: Iterable[str], width: float, *, beside: int = BESIDE_NA
     """Height of a legend in inches, with what is free below it.
 
     Args:
-        width, beside: as `in_lines` takes them.
+        width: as `in_lines` takes it.
+        beside: likewise.
     """
     names = list(names)
     lines = in_lines(names, width, beside=beside)

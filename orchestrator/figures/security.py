@@ -34,7 +34,8 @@ def compose_security(
     Args:
         rungs: a row a trial and rung: `cell`, `trial_id`, `category`, `steps` (0: clean images),
             `accuracy` (a share).
-        names, styles: of the cells, in their order.
+        names: of the cells, in their order.
+        styles: theirs.
         steps: what a ladder's rungs are, such as `steps`, by category.
         radii: attacks at several radii: a title, and each category's radius.
         width: inches.

@@ -61,7 +61,9 @@ def curvature(
     It takes nine forward passes a section.
 
     Args:
-        model, images, labels: as for `trainer.interpretation.landscape`.
+        model: as for `trainer.interpretation.landscape`.
+        images: likewise.
+        labels: likewise.
         keys: B, int64: equal keys give equal sections.
         sections: points and pairs of directions an image.
         step: of the differences, in lengths of a direction: a share of the radius.
@@ -129,7 +131,9 @@ def ends(
     """Run the attack from many random starts, each by itself, to its last iterate.
 
     Args:
-        model, images, labels: as for `trainer.interpretation.landscape`.
+        model: as for `trainer.interpretation.landscape`.
+        images: likewise.
+        labels: likewise.
         keys: B, int64: equal keys give equal starts.
         starts: runs an image; the paper has 100.
         batch_size: images of one pass, at most.

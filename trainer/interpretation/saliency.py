@@ -83,7 +83,9 @@ def smoothgrad(
     Noisy pixels may leave [0, 1], as published: cut off, their mean would no longer be x.
 
     Args:
-        model, images, labels: as for `gradients`.
+        model: as for `gradients`.
+        images: likewise.
+        labels: likewise.
         keys: B, int64. The noise of copy i is stream i of the example's key: the same in any
             company and at any `batch_size`.
         batch_size: noisy images of one pass, at most.
