@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from orchestrator.page.fronts import NamedFront, NamedTable, fronts_over
+from orchestrator.page.fronts import FRESH, OWN, NamedFront, NamedTable, fronts_over
 from orchestrator.pareto.answers import Answers
 from orchestrator.pareto.front import Front, extract_front
 from orchestrator.pareto.sure_front import with_certainty
@@ -35,6 +35,8 @@ from orchestrator.store import Store
 from orchestrator.store.records.layout import TrialFolder
 from orchestrator.table.columns import WeightsName
 from trainer.input.redaction import redacted
+
+PICKING = "validation images that pick"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -140,11 +142,11 @@ def _tables(
     """Return the sweep's own models, these on the images that picked, where others are shown, and
     those that confirm it: first what the contrasts stand on."""
     split = spec.suite.split if images == "suite" else "validation"
-    picking = "validation images that pick"
     folders = dict(_folders(plan.every, spec, store))
     found = [
         NamedTable(
-            title=f"the sweep's own models, {f'{split} images' if images == 'suite' else picking}",
+            models=OWN,
+            images=f"{split} images" if images == "suite" else PICKING,
             split=split,
             table=own,
             fronts=_fronts(spec, own, known, [] if front is None else [front]),
@@ -154,7 +156,8 @@ def _tables(
     if validation is not None and images == "suite":
         found.append(
             NamedTable(
-                title=f"the sweep's own models, {picking}",
+                models=OWN,
+                images=PICKING,
                 split="validation",
                 table=validation,
                 fronts=_fronts(spec, validation, None, ()),
@@ -163,7 +166,8 @@ def _tables(
         )
     if fresh is not None and confirmed is not None:
         its = NamedTable(
-            title=f"fresh seeds of the cells kept, {confirmed.split} images",
+            models=FRESH,
+            images=f"{confirmed.split} images",
             split=confirmed.split,
             table=fresh.table,
             fronts=_fronts(spec, fresh.table, fresh.answers, fresh.fronts),

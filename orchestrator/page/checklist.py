@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from orchestrator.costs.budget import Usage
 from orchestrator.page.at_hand import AtHand
@@ -34,9 +34,9 @@ def checklist(found: AtHand, used: Usage) -> Iterator[Line]:
     cells, trials = len(front.cells), len(found.tables[0].table)
     seeds = sorted(set(found.tables[0].table["seed"].dropna()))
     yield "Number of runs", f"{trials} trials: {cells} cells, seeds {', '.join(map(str, seeds))}"
-    yield "Selection", "; ".join(text for _, text in found.chosen.lines())
+    yield "Selection", _in_one(found.chosen.lines())
     if found.confirmed is not None:
-        yield "Confirmation", "; ".join(text for _, text in found.confirmed.lines())
+        yield "Confirmation", _in_one(found.confirmed.lines())
     yield (
         "Tests",
         f"{len(spec.contrasts.pairs)} contrasts named beforehand, by exact sign flips over paired "
@@ -56,6 +56,11 @@ def checklist(found: AtHand, used: Usage) -> Iterator[Line]:
     )
     yield "Hyperparameters", "every one stands in the specification above, defaults too"
     yield "Code", "versions and commands stand above; equal content has equal trial ids"
+
+
+def _in_one(lines: Iterable[Line]) -> str:
+    """Write lines as one, each with what it is about."""
+    return "; ".join(f"{about}: {text}" if about else text for about, text in lines)
 
 
 def _splits(found: AtHand) -> str:

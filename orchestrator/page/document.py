@@ -24,6 +24,9 @@ from orchestrator.terminal.units import count_text
 COSTS = ("seconds", "training_passes")
 """Columns that are said of a cell in brief, beside those that fronts are drawn over."""
 
+LEAST = 0.005
+"""Size of numbers below which two decimals would say 0."""
+
 FILE = "report.html"
 """Name of the page in the folder of its sweep or table."""
 
@@ -148,6 +151,8 @@ def number_text(value: float | None) -> str:
     """Write a number for people, without digits that nobody needs; nothing where there is none."""
     if value is None:
         return ""
+    if 0 < abs(value) < LEAST:
+        return f"{value:.2g}"
     return f"{value:.2f}" if abs(value) < 1000 else count_text(value)
 
 

@@ -17,6 +17,9 @@ from orchestrator.table.objectives import Objective, default_reference_point, on
 
 SACRIFICE = "sacrificed_accuracy"
 
+OWN, FRESH = "the sweep's own models", "fresh seeds of the cells kept"
+"""What a page calls the models that a sweep chose by, and those that confirm it."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class NamedFront:
@@ -28,13 +31,19 @@ class NamedFront:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class NamedTable:
-    """Trials, what a page calls them, and the fronts over their cells, of which one is first."""
+    """Trials, what a page calls their models and images, and the fronts over their cells, of which one is first."""
 
-    title: str
+    models: str
+    images: str  # empty: the table does not name them
     split: str
     table: pd.DataFrame
     fronts: tuple[NamedFront, ...]
     weights: Mapping[str, str]  # folders of models, by trial id; those that are known
+
+    @property
+    def title(self) -> str:
+        """Whose numbers it has, and of which images."""
+        return ", ".join(filter(None, (self.models, self.images)))
 
 
 KNOWN: dict[tuple[str, ...], str] = {

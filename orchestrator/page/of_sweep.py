@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 
 from orchestrator.costs.budget import usage
 from orchestrator.page.answer import answer, contrast_views
@@ -66,7 +67,7 @@ def page_of_sweep(found: AtHand, *, versions: Sequence[Line], is_live: bool, wri
         why_no_curves="" if drawn else NO_FRONT,
         costs=cost_views(found.tables[0].table),
         cost_lines=(
-            ("these are", f"trainings of {found.tables[0].title}"),
+            ("these are", f"of {found.tables[0].models}, trials of which a cost is known"),
             (
                 "all starts",
                 f"{used.hours:.3g} hours, {used.core_hours:.3g} core-hours, "
@@ -107,7 +108,7 @@ def _facts(found: AtHand) -> Iterator[Line]:
     data = dict.fromkeys(planned.trial.data.name for planned in found.plan.trials)
     yield "data", f"{', '.join(data)}, numbers of {found.tables[0].split} images"
     yield "suite", found.comparison.suite
-    yield "models", found.tables[0].title
+    yield "models", found.tables[0].models
 
 
 def _belief(found: AtHand) -> Iterator[Line]:
@@ -124,7 +125,7 @@ def _left_out(found: AtHand) -> Iterator[Line]:
         yield "trials", said
     front = found.tables[0].fronts[0].front
     for why, count in front.dropped.items():
-        yield "front", f"{count} trials: {why}"
+        yield "front", f"{count} trial{'s' * (count != 1)}: {why}"
     names = found.plan.names()
     ended = [it for it in found.plan.every if it.status in {"failed", "pruned"}]
     for planned in ended[:MOST_NAMED]:
@@ -150,7 +151,7 @@ def _reads(files: Files, spec: SweepSpec) -> Iterator[ReadView]:
     every = reads_by_sweep(files, spec.name).values()
     for read in sorted(every, key=lambda read: read.at):
         yield ReadView(
-            at=read.at,
+            at=datetime.fromisoformat(read.at).astimezone(UTC).strftime("%Y-%m-%d %H:%M"),
             what="the sweep's own" if read.confirmation is None else "what confirms it",
             data=", ".join(read.data.values()),
             suite=read.suite if read.suite != spec.suite.id else f"{read.suite} (this page's)",
@@ -171,7 +172,7 @@ def _environment(trials: Sequence[PlannedTrial]) -> Iterator[Line]:
     )
     for environment, count in said.items():
         if environment:
-            yield "trained with", f"{environment} ({count_text(count)} trials)"
+            yield "trained with", f"{environment} ({count_text(count)} trial{'s' * (count != 1)})"
 
 
 def _commands(spec: SweepSpec) -> Iterator[Line]:

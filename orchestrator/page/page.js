@@ -26,8 +26,9 @@
   // Tables: a column's name sorts by it, empty cells last.
   const key = (cell) => {
     const text = (cell.dataset.v !== undefined ? cell.dataset.v : cell.textContent).trim();
-    const number = parseFloat(text.replace("−", "-"));
-    return { text, number: /^[-+−]?[\d.]/.test(text) ? number : NaN };
+    const found = /^[-+]?[\d.]+(?:e[-+]?\d+)?(?: ([kMGT])(?!\w))?/.exec(text.replace("−", "-"));
+    const unit = found && found[1] ? 1e3 ** ("kMGT".indexOf(found[1]) + 1) : 1;
+    return { text, number: found ? parseFloat(found[0]) * unit : NaN };
   };
   const sort = (head) => {
     const table = head.closest("table"), body = table.tBodies[0];
@@ -53,7 +54,7 @@
     for (const [least, unit] of [[1e9, " G"], [1e6, " M"], [1e3, " k"]]) {
       if (Math.abs(value) >= least) return Number((value / least).toPrecision(3)) + unit;
     }
-    return value.toFixed(2);
+    return value && Math.abs(value) < 0.005 ? String(Number(value.toPrecision(2))) : value.toFixed(2);
   };
 
   // What is said of a cell, beside the pointer and below the chart.

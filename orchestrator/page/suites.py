@@ -16,7 +16,7 @@ from typing import Any
 
 import pandas as pd
 
-from orchestrator.page.fronts import line_of, plane_of, title_of
+from orchestrator.page.fronts import FRESH, OWN, line_of, plane_of, title_of
 from orchestrator.page.view import Axis, CellView, FrontView, Line, Mark, Spot, TableView
 from orchestrator.pareto.front import settings_of
 from orchestrator.report.confirmed_files import CONFIRMED, CONFIRMED_STRICT
@@ -32,8 +32,8 @@ from orchestrator.table.setting_values import named_value
 logger = logging.getLogger(__name__)
 
 KINDS = {
-    "the sweep's own models": (FILES,),
-    "fresh seeds of the cells kept": (CONFIRMED, CONFIRMED_STRICT),
+    OWN: (FILES,),
+    FRESH: (CONFIRMED, CONFIRMED_STRICT),
 }
 """Names of the files of each kind of models, one of each of their fronts."""
 
@@ -89,9 +89,10 @@ def _table(
         )
         for _, row in cells.astype("object").iterrows()
     ]
+    split = " and ".join(read[0][1]["splits"])
     return TableView(
-        title=title,
-        split="test",
+        title=f"{title}, {split} images" if split else title,
+        split=split,
         fronts=tuple(_front(record, axes) for _, record in read),
         cells=tuple(
             CellView(

@@ -150,7 +150,8 @@ def _spots(axis: Axis, frames: Sequence[pd.DataFrame]) -> list[Spot]:
 
 
 def _scaled(value: Any, factor: float) -> float | None:
-    return None if pd.isna(value) else float(value) * factor
+    """Return a number in the page's unit; None where there is none that is finite."""
+    return None if pd.isna(value) or np.isinf(value) else float(value) * factor
 
 
 def _marks(front: Front) -> Iterator[Mark]:
@@ -225,7 +226,7 @@ def _lines(front: Front) -> Iterator[Line]:
         f"{objective.name} {end:g}"
         for objective, end in zip(front.objectives, front.reference_point, strict=True)
     )
-    volume = f"{front.hypervolume_of_cells:.6g} (up to {ends})"
+    volume = f"{front.hypervolume_of_cells:.6g} (reference point {ends})"
     yield "hypervolume", f"{volume}{hypervolume_text(sure) if sure else ''}"
     dropped = ", ".join(f"{count} {why}" for why, count in front.dropped.items())
     yield "trials", f"{front.used} used; left out: {dropped or 'none'}"

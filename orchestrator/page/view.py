@@ -135,15 +135,11 @@ class CostView:
     """What a method's trials took."""
 
     method: str
-    trials: int
+    trials: int  # of which a cost is known
     training_passes: float | None
     evaluation_passes: float | None
     hours: float | None  # of training
-
-    @property
-    def passes_a_trial(self) -> float | None:
-        """Training passes of a trial, on average."""
-        return None if self.training_passes is None else self.training_passes / self.trials
+    passes_a_trial: float | None  # of training, the mean over those that were counted
 
 
 @dataclass(frozen=True, kw_only=True)

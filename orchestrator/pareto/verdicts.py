@@ -54,7 +54,8 @@ def mean_interval(differences: npt.ArrayLike, level: float) -> tuple[float, floa
 
 
 def judged(differences: npt.ArrayLike, *, adjusted_p: float, margin: float) -> Judgement:
-    """Judge one method beside another by paired `differences` (N,), above 0 where it is better.
+    """Judge one method beside another by paired `differences` (N,), shares of 1 as the margin is, above 0
+    where it is better.
 
     Equivalent where the interval of 1 - 2 `SIGNIFICANCE` of the mean, which is two one-sided
     t tests, lies within `margin` of 0: whatever the sign, such a difference was said beforehand not
@@ -67,10 +68,10 @@ def judged(differences: npt.ArrayLike, *, adjusted_p: float, margin: float) -> J
         why = f"{seeds}, and nothing is claimed of fewer than {LEAST_SEEDS}"
         return Judgement(verdict=Verdict.UNDECIDED, why=why)
     if -margin < interval[0] and interval[1] < margin:
-        why = f"the 90 % interval lies within the margin of {margin:g}"
+        why = f"the 90 % interval lies within the margin of {100 * margin:g} points"
         return Judgement(verdict=Verdict.EQUIVALENT, why=why)
     if adjusted_p < SIGNIFICANCE:
         verdict = Verdict.BETTER if values.mean() > 0 else Verdict.WORSE
         return Judgement(verdict=verdict, why=f"p {adjusted_p:.3g} after Holm")
-    why = f"p {adjusted_p:.3g} after Holm, and the 90 % interval reaches beyond {margin:g}"
+    why = f"p {adjusted_p:.3g} after Holm, and the 90 % interval reaches beyond {100 * margin:g} points"
     return Judgement(verdict=Verdict.UNDECIDED, why=why)

@@ -29,6 +29,7 @@ from orchestrator.report.front_files import RESOLVED
 from orchestrator.results.table_files import FORMATS, TableError
 from orchestrator.spec.arguments import Assignments, Storage
 from orchestrator.table.objectives import DEFAULT_OBJECTIVES, default_reference_point
+from trainer.input.problems import InputError, shown
 from trainer.input.whole_file import write_whole
 from trainer.terminal.console import print_titled, terminal
 from trainer.terminal.door import door
@@ -36,6 +37,8 @@ from trainer.terminal.json_text import print_json
 
 if TYPE_CHECKING:
     from orchestrator.page.view import Page
+
+PAGE_SUFFIXES = (".html", ".htm")
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -77,6 +80,10 @@ def main(
     ] = False,
 ) -> None:
     """Write the page of a sweep, or of a table of trials."""
+    if out is not None and out.suffix not in PAGE_SUFFIXES:
+        raise InputError(
+            f"--out must end in {' or '.join(PAGE_SUFFIXES)}, for it is a page, got {shown(str(out))}"
+        )
     if path.suffix in SPEC_SUFFIXES:
         if objective or reference is not None:
             message = "must be a TABLE for --objective and --reference, got a sweep file"

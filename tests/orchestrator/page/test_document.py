@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from orchestrator.page.document import document, script_json
+from orchestrator.page.document import document, number_text, script_json
 from orchestrator.page.fronts import fronts_over
 from orchestrator.page.of_table import page_of_table
 from orchestrator.page.view import Page
@@ -85,6 +85,27 @@ def test_all_text_is_text_and_no_script_runs_but_the_files_own() -> None:
     assert "connect-src" not in read.policy(), "which default-src then forbids"
     linked = [it.get("src") or it.get("href") for _, it in read.elements]
     assert [it for it in linked if it and not it.startswith("#")] == [], "nothing is fetched"
+
+
+def test_collapsed_seeds_are_told_beside_the_mean_that_they_are_in() -> None:
+    table, _ = drawn()
+    table["collapsed"] = (table["method"] == "far") & (table["seed"] < 2)
+    text = document(page_of(table)).decode()
+    assert '<td class="n">5, 2 collapsed</td>' in text
+    assert text.count(" collapsed</td>") == 1
+
+
+def test_numbers_have_two_decimals_unless_these_would_say_nothing() -> None:
+    shown = [number_text(it) for it in (28.254, -0.14, 0.0, 0.0014742, 249_000.0)]
+    assert shown == ["28.25", "-0.14", "0.00", "0.0015", "249 k"]
+
+
+def test_infinite_numbers_are_none() -> None:
+    """Once an objective that is infinite was left out, and any other column broke the page off."""
+    table, _ = drawn()
+    table = table.assign(seconds=np.where(table["seed"] == 0, np.inf, 1.0), worst_pgd=-np.inf)
+    read = Read(document(page_of(table)))
+    assert "Infinity" not in read.scripts[0]
 
 
 def test_an_equal_page_gives_equal_bytes() -> None:

@@ -29,7 +29,7 @@ def test_what_a_suites_folder_has_is_shown_as_it_is(
         lambda front, *paths, **_: [path.write_bytes(b"") for path in paths],
     )
     table, answers = drawn()
-    table = table.assign(rho=table["method"].map({"far": 0.5}))
+    table = table.assign(rho=table["method"].map({"far": 0.5}), split="test")
     first = with_certainty(
         extract_front(
             table,
@@ -53,12 +53,12 @@ def test_what_a_suites_folder_has_is_shown_as_it_is(
             note="",
             facts={},
         )
-    named = NamedTable(title="own", split="test", table=table, fronts=fronts, weights={})
+    named = NamedTable(models="own", images="", split="test", table=table, fronts=fronts, weights={})
     axes, settings_by = axes_of([named]), settings_of_any([named])
     shown = table_view(named, axes, settings_by)
     files = LocalFiles(tmp_path)
     own, fresh = suite_tables(files, "sweeps/own", axes, settings_by)
-    assert own.title == "the sweep's own models, under the suite claim"
+    assert own.title == "the sweep's own models, under the suite claim, test images"
     assert [it.title for it in fresh.fronts] == [it.title for it in shown.fronts]
     assert [(it.x, it.y, it.line) for it in fresh.fronts] == [
         (it.x, it.y, it.line) for it in shown.fronts

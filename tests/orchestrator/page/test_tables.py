@@ -26,7 +26,8 @@ def shown_of(
     front = extract_front(table, objectives=objectives, reference_point=ends, keep_collapsed=False)
     first = front if known is None else with_certainty(front, table, known)
     named = NamedTable(
-        title="trials",
+        models="trials",
+        images="",
         split="test",
         table=table,
         fronts=fronts_over(table, first, known),

@@ -40,6 +40,14 @@ def test_few_seeds_say_why() -> None:
     assert judgement.why == "1 paired seed, and nothing is claimed of fewer than 5"
 
 
+def test_a_margin_is_said_in_points_as_differences_are() -> None:
+    """Beside a difference of 1.4 points, "beyond 0.005" would be read as a half of a hundredth."""
+    apart = judged(0.1 * NOISE[:8], adjusted_p=0.3, margin=MARGIN)
+    assert apart.why.endswith(f"reaches beyond {100 * MARGIN:g} points")
+    alike = judged(0.0 * NOISE[:8], adjusted_p=1.0, margin=MARGIN)
+    assert alike.why.endswith(f"within the margin of {100 * MARGIN:g} points")
+
+
 def test_equivalent_is_two_one_sided_t_tests() -> None:
     random = np.random.default_rng(5)
     said = set()

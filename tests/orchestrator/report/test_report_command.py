@@ -116,6 +116,9 @@ def test_a_sweep_shows_what_may_be_shown_by_then_and_both_doors_show_the_same(
     assert f'<p class="lead">pareto is {verdict.verdict} than average.</p>' in whole
     assert '<option value="0">fresh seeds of the cells kept, test images' in whole
     assert len(reads_by_sweep(store.files, spec.name)) == whole.count("<td>digits</td>") == 2
+    assert "<dd>numbers: of test images" in whole, "and not: selection of test images"
+    assert "selected: cells and knee by" in whole
+    assert re.search(r"<td>\d{4}-\d\d-\d\d \d\d:\d\d</td>", whole), "when test numbers were shown"
     assert "sEcret" not in whole + early + live
     said = report("sweep.yaml", "--set", spec.assignments[0], "--json")
     assert said.exit_code == 0, said.output
@@ -155,6 +158,7 @@ def test_a_table_has_a_page_that_says_what_it_lacks(tmp_path: Path) -> None:
         (("never.yaml", "--objective", "seconds"), "must be a TABLE for --objective"),
         (("never.yaml",), "must be of a sweep that was started"),
         (("trials.csv", "--objective", "rho"), "write min:rho or max:rho"),
+        (("trials.csv", "--out", "trials.csv"), "--out must end in .html or .htm"),
         (("trials.csv", "--out", "trials.csv/page.html"), "must be a writable folder"),
     ],
 )
