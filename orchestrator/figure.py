@@ -109,7 +109,8 @@ def main(
     cells: Annotated[
         CellsShown | None,
         typer.Option(
-            help="Which cells are shown: `one` of each method, those on the `front`, or `all`."
+            help="Which cells parallel, attacks, security and weights show: `one` of each method, "
+            "those on the `front`, or `all`. Default: `one`, of parallel `front`."
         ),
     ] = None,
     objective: Annotated[
@@ -197,6 +198,7 @@ def main(
     drawn = figure.draw(
         Sought(
             name=name,
+            table=read.table,
             front=read.front,
             appearance=appearance_in(
                 width,
@@ -217,7 +219,9 @@ def main(
         )
     )
     if (tall := drawn.figure.get_figheight()) > TALLEST:
-        size = f"{tall:.0f}in tall, more than a page has: --method and --cells choose fewer"
+        fewer = " and ".join(it for it in ("--method", "--cells") if it in figure.takes)
+        remedy = f"{fewer} choose{'s' * (fewer == '--method')} fewer" if fewer else "make it wider"
+        size = f"{tall:.0f}in tall, more than a page has: {remedy}"
         print_titled(console, [("size", size)])
     if out:
         paths = _written(drawn, out)
@@ -254,6 +258,7 @@ class _Asked:
 class _Source:
     """What a picture is of."""
 
+    table: pd.DataFrame
     front: Front
     note: str
     folder: Path
@@ -293,6 +298,7 @@ def _of_sweep(
         of_cells = found.table["split"].to_numpy()  # so that its cells are those of the table
         choosing = table_on(spec, found.plan, "picking").assign(split=of_cells)
     return _Source(
+        table=found.table,
         front=with_certainty(front, found.table, found.answers) if asked.is_sure else front,
         note=", ".join(filter(None, said)),
         folder=folder,
@@ -316,6 +322,7 @@ def _of_table(path: Path, asked: _Asked) -> _Source:
     front = extract_front(table, objectives=objectives, reference_point=ends, keep_collapsed=False)
     is_apart = asked.weights not in {None, usual}
     return _Source(
+        table=table,
         front=with_certainty(front, table, NO_BITS) if asked.is_sure else front,
         note="",
         folder=path.parent,

@@ -37,6 +37,7 @@ def compose_attainment(
     names: Mapping[str, str],
     styles: Mapping[str, MethodStyle],
     *,
+    seeds: Mapping[str, int],
     width: float,
     notes: Iterable[str],
 ) -> Figure:
@@ -48,6 +49,7 @@ def compose_attainment(
         signs: of x and y: 1 where smaller is better, -1 where larger is.
         names: of the methods, in their order.
         styles: theirs.
+        seeds: how many each has, with those of which no trial takes part: they attain nothing.
         width: inches.
         notes: sentences of small print.
     """
@@ -58,19 +60,18 @@ def compose_attainment(
     margins = Margins(
         left=0.55 + 0.15 * side.count("\n"), below=0.5 + 0.15 * title.count("\n"), above=0.22
     )
-    seeds = {name: points["seed"][points["method"] == name].nunique() for name in names}
     legend = {
         names[name]: Line2D([], [], **_line(styles[name]), marker=styles[name].marker, markersize=5)
         for name in names
     }
-    few = [names[name] for name, count in seeds.items() if count < LEAST_SEEDS]
+    few = [names[name] for name in names if seeds[name] < LEAST_SEEDS]
     bands = "bands: from a quarter to three quarters"
     if len(names) > MOST_BANDS:
         bands = f"no bands of more than {MOST_BANDS} methods, which --method chooses"
     said = [f"lines: what half of the seeds attain; {bands}"]
     if few:
-        whose = "" if len(few) == len(seeds) else f" of {', '.join(few)}"
-        said = ["" if len(few) == len(seeds) else said[0]]
+        whose = "" if len(few) == len(names) else f" of {', '.join(few)}"
+        said = ["" if len(few) == len(names) else said[0]]
         said += [f"fewer than {LEAST_SEEDS} seeds{whose}: the line of each, which is no band"]
     figure, (axes,) = sheet(
         [height], 1, width, margins=margins, legend=legend, notes=[*notes, *said]
@@ -83,6 +84,7 @@ def compose_attainment(
             by_seed = [
                 rows[["x", "y"]].to_numpy(np.float64) * turns for _, rows in its.groupby("seed")
             ]
+            by_seed += [np.empty((0, 2))] * (seeds[name] - len(by_seed))
             lines, band = _surfaces(by_seed, ends)
             if band is not None and len(names) <= MOST_BANDS:
                 axes.fill(
@@ -139,4 +141,5 @@ def _surfaces(by_seed: Sequence[Array], ends: Array) -> tuple[list[Array], Array
         return [staircase(front, ends) for front in staircases(by_seed)], None
     found = attainment(by_seed, PERCENTAGES)
     outer, half, inner = (staircase(found[it], ends) for it in PERCENTAGES)
-    return [half], np.vstack([outer, inner[::-1]])
+    inner = inner if len(inner) else ends[None]  # what too few attain is nowhere
+    return [half] if len(half) else [], np.vstack([outer, inner[::-1]]) if len(outer) else None

@@ -31,7 +31,8 @@ class NamedFront:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class NamedTable:
-    """Trials, what a page calls their models and images, and the fronts over their cells, of which one is first."""
+    """Trials, what a page calls their models and images, and the fronts over their cells, of which
+    one is first."""
 
     models: str
     images: str  # empty: the table does not name them

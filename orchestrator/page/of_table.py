@@ -34,7 +34,9 @@ def page_of_table(
         command: by which the page is made again.
     """
     split = split_of(table)
-    named = NamedTable(models="trials", images="", split=split, table=table, fronts=fronts, weights={})
+    named = NamedTable(
+        models="trials", images="", split=split, table=table, fronts=fronts, weights={}
+    )
     axes = axes_of([named])
     shown = table_view(named, axes, settings_of_any([named]))
     first = fronts[0].front
@@ -55,7 +57,9 @@ def page_of_table(
         why_no_curves=NO_STORE,
         costs=cost_views(table),
         cost_lines=(),
-        left_out=tuple((why, f"{count} trial{'s' * (count != 1)}") for why, count in first.dropped.items()),
+        left_out=tuple(
+            (why, f"{count} trial{'s' * (count != 1)}") for why, count in first.dropped.items()
+        ),
         warnings=shown.fronts[0].remarks,
         reads=None,
         environment=versions,

@@ -54,8 +54,8 @@ def mean_interval(differences: npt.ArrayLike, level: float) -> tuple[float, floa
 
 
 def judged(differences: npt.ArrayLike, *, adjusted_p: float, margin: float) -> Judgement:
-    """Judge one method beside another by paired `differences` (N,), shares of 1 as the margin is, above 0
-    where it is better.
+    """Judge one method beside another by paired `differences` (N,), above 0 where it is better;
+    they are shares of 1, as the margin is.
 
     Equivalent where the interval of 1 - 2 `SIGNIFICANCE` of the mean, which is two one-sided
     t tests, lies within `margin` of 0: whatever the sign, such a difference was said beforehand not
@@ -73,5 +73,6 @@ def judged(differences: npt.ArrayLike, *, adjusted_p: float, margin: float) -> J
     if adjusted_p < SIGNIFICANCE:
         verdict = Verdict.BETTER if values.mean() > 0 else Verdict.WORSE
         return Judgement(verdict=verdict, why=f"p {adjusted_p:.3g} after Holm")
-    why = f"p {adjusted_p:.3g} after Holm, and the 90 % interval reaches beyond {100 * margin:g} points"
+    why = f"p {adjusted_p:.3g} after Holm, and the 90 % interval reaches beyond"
+    why += f" {100 * margin:g} points"
     return Judgement(verdict=Verdict.UNDECIDED, why=why)

@@ -82,7 +82,7 @@ def main(
     """Write the page of a sweep, or of a table of trials."""
     if out is not None and out.suffix not in PAGE_SUFFIXES:
         raise InputError(
-            f"--out must end in {' or '.join(PAGE_SUFFIXES)}, for it is a page, got {shown(str(out))}"
+            f"--out must be a page and end in {' or '.join(PAGE_SUFFIXES)}, got {shown(str(out))}"
         )
     if path.suffix in SPEC_SUFFIXES:
         if objective or reference is not None:

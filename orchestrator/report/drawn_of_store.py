@@ -9,7 +9,7 @@ import pandas as pd
 
 from orchestrator.figures.cell_names import cell_names, full_names
 from orchestrator.pareto.front import cell_numbers
-from orchestrator.report.paper_tables import PaperTable, share_text
+from orchestrator.report.paper_tables import PaperTable, seeds_text, share_text
 from orchestrator.report.sought import Drawn, Sought, stands_on
 from orchestrator.table.objectives import weights_of
 from trainer.input.problems import InputError
@@ -111,12 +111,18 @@ def _security_table(
         (
             sought.appearance.named(method),
             text,
+            seeds_text(sought.front.cells.iloc[row]),
             *(share_text(*by[row, *column]) if (row, *column) in by else "" for column in columns),
         )
         for method, text, row in zip(*cell_names(sought.front, rows), rows, strict=True)
     ]
     return PaperTable(
-        columns=("method", "setting", *(f"{category} {steps}" for category, steps in columns)),
+        columns=(
+            "method",
+            "setting",
+            "seeds",
+            *(f"{category} {steps}" for category, steps in columns),
+        ),
         rows=tuple(body),
         words=2,
         note=note,

@@ -14,13 +14,18 @@ from orchestrator.report.paper_tables import (
     cells_table,
     columns_in,
     number_text,
+    seeds_text,
     words_of,
 )
 from orchestrator.report.sought import Drawn, Sought, stands_on
 from orchestrator.table.cell_columns import MEAN
 from orchestrator.table.columns import declared, is_relative, of_weights
 from orchestrator.table.objectives import Objective, weights_of
+from orchestrator.table.status import Status
 from trainer.input.problems import InputError
+
+UNDER_WAY: tuple[Status, ...] = ("pending", "running", "stopped")
+"""Statuses of trials of which it is not known yet what they attain."""
 
 
 def draw_front(sought: Sought) -> Drawn:
@@ -80,16 +85,39 @@ def draw_attainment(sought: Sought) -> Drawn:
     named = sought.appearance.named
     styles = method_styles(methods)
     left_out = f"methods of one cell left out: {', '.join(map(named, alone))}" if alone else ""
+    seeds = {name: count for name, count in _ended_seeds(sought.table).items() if name in styles}
+    nowhere = {
+        named(name): count - its
+        for name, count in seeds.items()
+        if 0 < (its := points["seed"][points["method"] == name].nunique()) < count
+    }
+    less = ", ".join(f"{count} of {name}" for name, count in nowhere.items())
     figure = compose_attainment(
         points,
         (title_of(x), title_of(y)),
         (x.sign, y.sign),
         {name: named(name) for name in styles if (points["method"] == name).any()},
         styles,
+        seeds=seeds,
         width=sought.appearance.width,
-        notes=(stands_on(sought), left_out),
+        notes=(
+            stands_on(sought),
+            left_out,
+            f"seeds that attain nothing, as all their trials failed or collapsed: {less}"
+            if less
+            else "",
+        ),
     )
     return Drawn(figure=figure)
+
+
+def _ended_seeds(table: pd.DataFrame) -> dict[str, int]:
+    """Count the seeds of each method of which some trial has come to an end, whatever that was."""
+    ended = table[~table["status"].isin(UNDER_WAY)] if "status" in table else table
+    method = ended["method"].astype(object).where(ended["method"].notna(), UNNAMED)
+    return {
+        str(name): int(count) for name, count in ended["seed"].groupby(method).nunique().items()
+    }
 
 
 def _of_several_cells(front: Front) -> list[str]:
@@ -203,13 +231,18 @@ def draw_attacks(sought: Sought) -> Drawn:
         notes=notes,
     )
     body = [
-        (sought.appearance.named(method), text, *(number_text(cell, name) for name in attacks))
+        (
+            sought.appearance.named(method),
+            text,
+            seeds_text(cell),
+            *(number_text(cell, name) for name in attacks),
+        )
         for method, text, (_, cell) in zip(
             *cell_names(front, rows), front.cells.iloc[rows].iterrows(), strict=True
         )
     ]
     table = PaperTable(
-        columns=("method", "setting", *heads),
+        columns=("method", "setting", "seeds", *heads),
         rows=tuple(body),
         words=2,
         note=f"{notes[0]}, ± one standard deviation. {notes[1]} · {notes[2]}",

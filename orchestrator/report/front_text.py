@@ -52,7 +52,10 @@ def show(front: Front, console: Console, *, of: FrontOf, names: Sequence[str] = 
     said = [
         ("front of", _said_of(is_of_cells, of_trials, of_cells)),
         *(certainty_lines(sure) if sure else ()),
-        ("hypervolume", f"{volume:.6g} (reference point {ends}){hypervolume_text(sure) if sure else ''}"),
+        (
+            "hypervolume",
+            f"{volume:.6g} (reference point {ends}){hypervolume_text(sure) if sure else ''}",
+        ),
         ("knee", _knee_of_cells(front) if is_of_cells else _knee(front)),
         ("trials", f"{front.used} used; left out: {dropped or 'none'}"),
         *remarks(front),

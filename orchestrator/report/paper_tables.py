@@ -13,7 +13,14 @@ from orchestrator.figures.cell_names import cell_names
 from orchestrator.pareto.front import Front
 from orchestrator.pareto.membership import Membership
 from orchestrator.table.cell_columns import DEVIATION, MEAN, MEMBERSHIP
-from orchestrator.table.columns import COLUMNS, declared, is_fraction, is_relative, of_weights
+from orchestrator.table.columns import (
+    COLLAPSED,
+    COLUMNS,
+    declared,
+    is_fraction,
+    is_relative,
+    of_weights,
+)
 from orchestrator.table.objectives import weights_of
 from trainer.terminal.table import printable
 
@@ -32,8 +39,11 @@ SIGNS = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
+    "[": "{[}",
+    "*": "{*}",
 }
-"""What LaTeX takes for a command, or may have no letter for, and how it is written there."""
+"""What LaTeX takes for a command, or may have no letter for, and how it is written there. A
+bracket or an asterisk that a row begins with would be an option of the line before."""
 
 ON_FRONT = {Membership.YES: "yes", Membership.POSSIBLE: "possibly", Membership.NO: ""}
 
@@ -111,8 +121,7 @@ def cells_table(
     for method, text, (_, cell) in zip(*cell_names(front, rows), cells.iterrows(), strict=True):
         on = cell[membership] if membership and cell[membership] in set(Membership) else None
         is_on = ON_FRONT[Membership(on)] if on is not None else "yes" * bool(cell["on_front"])
-        planned = "" if cell["seeds"] == cell["planned"] else f" of {cell['planned']}"
-        words = (named(method), text, f"{cell['seeds']}{planned}")
+        words = (named(method), text, seeds_text(cell))
         body.append((*words, *(number_text(cell, name) for name in names), is_on))
     said = "± one standard deviation over seeds" if (cells["seeds"] > 1).any() else "of one seed"
     doubt = "; on the front: surely, or possibly (simultaneous 95 %)" if membership else ""
@@ -166,6 +175,13 @@ def words_of(name: str) -> str:
     }
     column = declared(own)
     return brief.get(own, (column.words if column else "") or own.replace("_", " "))
+
+
+def seeds_text(cell: pd.Series[Any]) -> str:
+    """Say of how many seeds a cell's means are: `8`, `7 of 8`, `8, 2 collapsed`."""
+    planned = "" if cell["seeds"] == cell["planned"] else f" of {cell['planned']}"
+    collapsed = f", {cell[COLLAPSED]} collapsed" if cell[COLLAPSED] else ""
+    return f"{cell['seeds']}{planned}{collapsed}"
 
 
 def number_text(cell: pd.Series[Any], name: str) -> str:

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Literal
 from orchestrator.figures.appearance import Appearance
 from orchestrator.figures.placement import FrontOf, Placement
 from orchestrator.pareto.chosen_cells import CellsShown, chosen_cells
+from orchestrator.pareto.eligibility import AT_FLOOR
 from orchestrator.pareto.front import Front
 from orchestrator.report.paper_tables import PaperTable
+from orchestrator.table.columns import COLLAPSED
 from trainer.input.problems import InputError
 
 if TYPE_CHECKING:
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 
     from orchestrator.results.as_stored import StoredResults
     from orchestrator.spec.sweep_spec import SweepSpec
+
+IN_MEANS = {COLLAPSED: "collapsed", AT_FLOOR: "with a union no higher than a constant classifier's"}
+"""What is said of trials that are off the front of trials and in means over seeds, by reason."""
 
 Needs = Literal["table", "store"]
 """What a figure is drawn from: a table of trials, or a sweep in its storage."""
@@ -29,6 +34,7 @@ class Sought:
     """What a picture is wanted of, and how."""
 
     name: str
+    table: pd.DataFrame  # all trials, whatever became of them
     front: Front
     appearance: Appearance
     placement: Placement
@@ -103,7 +109,11 @@ class PaperFigure:
 
 
 def stands_on(sought: Sought) -> str:
-    """Say on which images numbers stand, how many trials, and what else a reader must know."""
+    """Say on which images numbers stand, how many trials, and what else a reader must know.
+
+    Collapsed trials and those at a constant classifier's floor are off the front of trials and in
+    all means over seeds: they are counted among the trials, and told.
+    """
     trials = sought.front.measured
     splits = sorted(trials["split"].dropna().unique()) if "split" in trials else []
     images = f"{' and '.join(splits)} images" if splits else ""
@@ -111,6 +121,13 @@ def stands_on(sought: Sought) -> str:
     dropped = ", ".join(
         f"{number} {reason.removeprefix('status ')}"
         for reason, number in sought.front.dropped.items()
+        if reason not in IN_MEANS
     )
-    parts = [count + (f" (left out: {dropped})" if dropped else ""), images, sought.note]
+    kept = ", ".join(
+        f"{number} {IN_MEANS[reason]}"
+        for reason, number in sought.front.dropped.items()
+        if reason in IN_MEANS
+    )
+    parts = [count + (f" (left out: {dropped})" if dropped else ""), images]
+    parts += [f"in the means, and off the front: {kept}" if kept else "", sought.note]
     return " · ".join(filter(None, parts))

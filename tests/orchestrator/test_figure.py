@@ -150,7 +150,7 @@ def test_every_figure_of_a_table_is_drawn_and_its_numbers_are_the_tables(table: 
     rows = pd.read_csv(table)
     rows = rows[rows["status"] == "done"]
     text = (out / "attacks.md").read_text()
-    assert "| method | setting | natural | pgd | rt | union |" in text
+    assert "| method | setting | seeds | natural | pgd | rt | union |" in text
     for method in ("standard", "pgd"):
         mean = 100 * rows[rows["method"] == method][["natural_accuracy", "worst_pgd"]].mean()
         (line,) = (it for it in text.splitlines() if it.startswith(f"| {method} |"))
@@ -203,13 +203,13 @@ def test_what_lies_in_the_storage_is_drawn_and_says_on_which_images(
     done = run("security", "sweeps/quickstart.yaml", "--width", "3.25in", *outs)
     assert done.exit_code == 0, done.output
     text = Path("now.md").read_text()
-    assert "| method | setting | pgd 0 | pgd 1 | pgd 2 | far 0 | far 2 |" in text
+    assert "| method | setting | seeds | pgd 0 | pgd 1 | pgd 2 | far 0 | far 2 |" in text
     assert "40 images a model" in text
     assert "test images" in text
     trials = pd.read_csv("runs/sweeps/quickstart/trials.csv")
     row = trials[trials["method"] == "pgd"].iloc[0]
     (line,) = (it for it in text.splitlines() if it.startswith("| pgd |"))
-    cells = [cell.strip() for cell in line.split("|")[3:8]]
+    cells = [cell.strip() for cell in line.split("|")[4:9]]
     natural, worst, far = (
         f"{100 * row[it]:.1f}" for it in ("natural_accuracy", "worst_pgd", "worst_far")
     )

@@ -160,9 +160,9 @@ class _Layout:
         """Say what the panels mean and on which scales they are, in lines that fit."""
         how = self.found.how
         said = [
-            f"Saliency: mean size of the gradient over {how.samples} copies with noise of "
-            f"{how.noise:g}, summing to 1 in each map; all on one scale, black 0 to pale "
-            f"{limits.saliency:.2g}."
+            f"Saliency: size of the mean gradient of the label's logit over {how.samples} copies "
+            f"with noise of {how.noise:g}, summing to 1 in each map; all on one scale, black 0 to "
+            f"pale {limits.saliency:.2g}."
         ]
         attacked = self.found.attacks.values()
         if any(each.moved is not None for each in attacked):

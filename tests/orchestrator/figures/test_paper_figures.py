@@ -216,11 +216,20 @@ def strewn(seeds: int, methods: int = 2) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["method", "seed", "x", "y"])
 
 
-def attained(points: pd.DataFrame, width: float) -> Figure:
+def attained(points: pd.DataFrame, width: float, **more: int) -> Figure:
+    """Draw attainment, of methods with so many seeds where that is more than have points."""
     names = {name: f"Method {name}" for name in dict.fromkeys(points["method"])}
     titles = ("sacrificed natural accuracy (percentage points)", "robustness score (%)")
+    seeds = {str(name): its.nunique() for name, its in points.groupby("method")["seed"]} | more
     return compose_attainment(
-        points, titles, (1.0, -1.0), names, method_styles(names), width=width, notes=NOTES
+        points,
+        titles,
+        (1.0, -1.0),
+        names,
+        method_styles(names),
+        seeds=seeds,
+        width=width,
+        notes=NOTES,
     )
 
 
@@ -243,6 +252,20 @@ def test_attainment_is_the_surface_of_half_of_the_seeds_and_few_have_no_band() -
     assert "no band" in few.texts[0].get_text().replace("\n", " ")
     crowd = attained(strewn(8, methods=MOST_BANDS + 1), COLUMN)
     assert not crowd.axes[0].patches
+
+
+@pytest.mark.slow
+def test_seeds_that_attain_nothing_are_seeds() -> None:
+    """Of 32 seeds the 8 with points are a quarter: a band begins there, and no half attains any."""
+    (axes,) = attained(strewn(8), COLUMN, m0=32).axes
+    assert [line.get_gid() for line in axes.lines] == ["line-m1"]
+    of_all, of_quarter = (
+        next(it for it in figure.axes[0].patches if it.get_gid() == "band-m0").get_xy()
+        for figure in (attained(strewn(8), COLUMN), attained(strewn(8), COLUMN, m0=32))
+    )
+    assert len(of_quarter) < len(of_all), "its inner edge is one corner beyond all points"
+    (axes,) = attained(strewn(8), COLUMN, m0=40).axes
+    assert [it.get_gid() for it in axes.patches] == ["band-m1"]
 
 
 @pytest.mark.slow

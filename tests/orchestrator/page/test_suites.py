@@ -53,7 +53,9 @@ def test_what_a_suites_folder_has_is_shown_as_it_is(
             note="",
             facts={},
         )
-    named = NamedTable(models="own", images="", split="test", table=table, fronts=fronts, weights={})
+    named = NamedTable(
+        models="own", images="", split="test", table=table, fronts=fronts, weights={}
+    )
     axes, settings_by = axes_of([named]), settings_of_any([named])
     shown = table_view(named, axes, settings_by)
     files = LocalFiles(tmp_path)

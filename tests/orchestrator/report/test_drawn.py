@@ -42,6 +42,7 @@ def sought(name: str, table: pd.DataFrame, *methods: str) -> Sought:
     )
     return Sought(
         name=name,
+        table=table,
         front=front,
         appearance=Appearance(width=7.0),
         placement="score",
@@ -105,4 +106,49 @@ def test_unnamed_methods_and_a_single_cell_are_drawn() -> None:
     assert draw_attainment(sought("attainment", table)).figure.axes[0].lines
     lone = draw_attacks(sought("attacks", TABLE.head(1)))
     assert lone.table is not None
-    assert lone.table.rows == (("standard", "", "95.0", "0.0", "10.0"),)
+    assert lone.table.rows == (("standard", "", "1", "95.0", "0.0", "10.0"),)
+
+
+def strewn(**seeds: str) -> pd.DataFrame:
+    """Nine seeds of two cells of Pareto training, those of some seeds as it is said."""
+    table = pd.DataFrame(
+        [
+            (f"t{seed}-{rho}", "pareto", seed, "done", False, 0.3 + 0.01 * seed, 0.1 * rho, rho)
+            for seed in range(9)
+            for rho in (0.4, 0.8)
+        ],
+        columns=[
+            *("trial_id", "method", "seed", "status", "collapsed"),
+            *("robustness_score", "sacrificed_accuracy", "rho"),
+        ],
+    )
+    table.insert(7, "on_front", value=False)
+    table["worst_pgd"] = table["robustness_score"]
+    for name, what in seeds.items():
+        rows = table["seed"] == int(name.removeprefix("seed_"))
+        if what == "collapsed":
+            table.loc[rows, "collapsed"] = True
+        else:
+            table.loc[rows, "status"] = what
+    return table
+
+
+@pytest.mark.slow
+def test_seeds_of_which_all_failed_or_collapsed_attain_nothing_and_are_counted() -> None:
+    table = strewn(seed_1="collapsed", seed_2="failed", seed_3="pending")
+    drawn = draw_attainment(sought("attainment", table))
+    said = drawn.figure.texts[0].get_text().replace("\n", " ")
+    assert "all their trials failed or collapsed: 2 of pareto" in said
+    assert "lines: what half of the seeds attain" in said, "eight seeds came to an end"
+    whole = draw_attainment(sought("attainment", strewn(seed_3="pending"))).figure
+    assert "attain nothing" not in whole.texts[0].get_text().replace("\n", " ")
+
+
+def test_collapsed_trials_are_said_to_be_in_the_means_that_they_are_in() -> None:
+    table = strewn(seed_1="collapsed", seed_2="failed")
+    drawn = draw_attacks(sought("attacks", table))
+    assert drawn.table is not None
+    note = drawn.table.note
+    assert "16 trials (left out: 2 failed)" in note
+    assert "in the means, and off the front: 2 collapsed" in note
+    assert drawn.table.rows[0][2] == "8 of 9, 1 collapsed"

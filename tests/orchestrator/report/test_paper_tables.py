@@ -73,6 +73,8 @@ def table_of(text: str) -> PaperTable:
 def test_latex_has_nothing_that_is_a_command_by_chance() -> None:
     assert latex_text("a_b & c % #1") == r"a\_b \& c \% \#1"
     assert latex_text("ρ ± 1") == r"$\rho$ $\pm$ 1"
+    assert latex_text("[ours]") == "{[}ours]", "no option of the line before"
+    assert latex_text("*") == "{*}"
     lines = latex(table_of("a_b & c % #1")).splitlines()
     assert [line for line in lines if line.startswith("a")] == [
         r"a\_b \& c \% \#1 & 1.0 $\pm$ 0.5 \\"

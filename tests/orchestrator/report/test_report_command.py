@@ -158,7 +158,7 @@ def test_a_table_has_a_page_that_says_what_it_lacks(tmp_path: Path) -> None:
         (("never.yaml", "--objective", "seconds"), "must be a TABLE for --objective"),
         (("never.yaml",), "must be of a sweep that was started"),
         (("trials.csv", "--objective", "rho"), "write min:rho or max:rho"),
-        (("trials.csv", "--out", "trials.csv"), "--out must end in .html or .htm"),
+        (("trials.csv", "--out", "trials.csv"), "--out must be a page and end in .html"),
         (("trials.csv", "--out", "trials.csv/page.html"), "must be a writable folder"),
     ],
 )

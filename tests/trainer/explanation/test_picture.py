@@ -100,7 +100,8 @@ def test_scales_are_shared_and_stated() -> None:
         np.testing.assert_allclose(arrows.V, moved[row, 1].numpy().ravel())
         assert axes[5].get_ylim() == (7.5, -0.5)  # down is down
     foot = " ".join(text.get_text() for text in figure.texts)
-    assert f"black 0 to pale {top:.2g}" in foot
+    assert f"black 0 to pale {top:.2g}" in foot.replace("\n", " ")
+    assert "size of the mean gradient" in foot.replace("\n", " "), "and not the mean of sizes"
     assert "from the own place of each pixel." in foot
     assert f"orange {high:.2g}" in foot
 
