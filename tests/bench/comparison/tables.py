@@ -160,8 +160,11 @@ def outcome(found: Recorded) -> str:
     for it in found.plan.trials:
         by_seed.setdefault(it.trial.seed, []).append(it.status)
     whole = [seed for seed, its in by_seed.items() if set(its) == {"done"}]
+    stage = f"seeds whole so far {len(whole)} of {len(by_seed)}"
+    if len(whole) == len(by_seed):  # others with fresh seeds are to confirm them
+        stage = f"seeds {', '.join(map(str, by_seed))} are whole, fresh ones are not"
     return (
-        f"**Under way: seeds whole so far {len(whole)} of {len(by_seed)}.** Points, on the "
+        f"**Under way: {stage}.** Points, on the "
         f"validation images that pick, of the trials that are done; the test images are not "
         f"looked at before all are, and there is no verdict.\n\n{cells_table(found)}"
     )
