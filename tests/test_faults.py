@@ -23,6 +23,7 @@ OTHER_MATTERS = {
     "test_make_ui.py": set(),
     "test_mlflow_server.py": {"test_killed_server_costs_the_sweep_nothing_and_is_told_later"},
     "test_other_cpus.py": set(),
+    "test_page.py": set(),
     "test_s3.py": {
         "test_server_that_hangs_is_waited_for",
         "test_hang_is_noticed_in_seconds",
