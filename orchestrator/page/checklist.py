@@ -36,7 +36,7 @@ def checklist(found: AtHand, used: Usage) -> Iterator[Line]:
     yield "Number of runs", f"{trials} trials: {cells} cells, seeds {', '.join(map(str, seeds))}"
     yield "Selection", _in_one(found.chosen.lines())
     if found.confirmed is not None:
-        yield "Confirmation", _in_one(found.confirmed.lines())
+        yield "Confirmation", _in_one(found.confirmed.lines(), but="confirm")
     yield (
         "Tests",
         f"{len(spec.contrasts.pairs)} contrasts named beforehand, by exact sign flips over paired "
@@ -58,9 +58,9 @@ def checklist(found: AtHand, used: Usage) -> Iterator[Line]:
     yield "Code", "versions and commands stand above; equal content has equal trial ids"
 
 
-def _in_one(lines: Iterable[Line]) -> str:
-    """Write lines as one, each with what it is about."""
-    return "; ".join(f"{about}: {text}" if about else text for about, text in lines)
+def _in_one(lines: Iterable[Line], *, but: str = "") -> str:
+    """Write lines as one, each with what it is about, but for what the question says."""
+    return "; ".join(text if about in {"", but} else f"{about}: {text}" for about, text in lines)
 
 
 def _splits(found: AtHand) -> str:

@@ -27,6 +27,9 @@ COSTS = ("seconds", "training_passes")
 LEAST = 0.005
 """Size of numbers below which two decimals would say 0."""
 
+ROUNDING = 1e-9
+"""Size of numbers below which they are what rounding leaves of 0."""
+
 FILE = "report.html"
 """Name of the page in the folder of its sweep or table."""
 
@@ -151,6 +154,7 @@ def number_text(value: float | None) -> str:
     """Write a number for people, without digits that nobody needs; nothing where there is none."""
     if value is None:
         return ""
+    value = 0.0 if abs(value) < ROUNDING else value
     if 0 < abs(value) < LEAST:
         return f"{value:.2g}"
     return f"{value:.2f}" if abs(value) < 1000 else count_text(value)

@@ -54,7 +54,8 @@
     for (const [least, unit] of [[1e9, " G"], [1e6, " M"], [1e3, " k"]]) {
       if (Math.abs(value) >= least) return Number((value / least).toPrecision(3)) + unit;
     }
-    return value && Math.abs(value) < 0.005 ? String(Number(value.toPrecision(2))) : value.toFixed(2);
+    if (Math.abs(value) < 1e-9) return "0.00";  // what rounding leaves of 0
+    return Math.abs(value) < 0.005 ? String(Number(value.toPrecision(2))) : value.toFixed(2);
   };
 
   // What is said of a cell, beside the pointer and below the chart.

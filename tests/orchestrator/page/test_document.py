@@ -96,7 +96,7 @@ def test_collapsed_seeds_are_told_beside_the_mean_that_they_are_in() -> None:
 
 
 def test_numbers_have_two_decimals_unless_these_would_say_nothing() -> None:
-    shown = [number_text(it) for it in (28.254, -0.14, 0.0, 0.0014742, 249_000.0)]
+    shown = [number_text(it) for it in (28.254, -0.14, -2.8e-15, 0.0014742, 249_000.0)]
     assert shown == ["28.25", "-0.14", "0.00", "0.0015", "249 k"]
 
 
