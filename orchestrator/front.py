@@ -138,7 +138,8 @@ def main(
     axes: Annotated[
         Placement,
         typer.Option(
-            help="`score`: the first objective is vertical; `paper`: the sacrifice, as in Figure 7."
+            help="`score`: the first objective is vertical; `paper`: the sacrifice, as in the "
+            "paper's Figure 7."
         ),
     ] = PLACEMENTS[0],
     of: Annotated[

@@ -16,6 +16,7 @@ from orchestrator.page.methods import method_views
 from orchestrator.page.suites import suite_tables
 from orchestrator.page.tables import axes_of, settings_of_any, table_view
 from orchestrator.page.view import Line, Page, ReadView
+from orchestrator.page.words import words_said
 from orchestrator.plan.planned_trial import PlannedTrial
 from orchestrator.report.results import missing
 from orchestrator.spec.arguments import command
@@ -57,6 +58,7 @@ def page_of_sweep(found: AtHand, *, versions: Sequence[Line], is_live: bool, wri
         answer=answer(found.comparison),
         belief=tuple(_belief(found)),
         axes=axes,
+        words=tuple(words_said(axes)),
         methods=method_views(
             dict.fromkeys(cell.method for table in tables for cell in table.cells)
         ),

@@ -10,6 +10,7 @@ from orchestrator.page.fronts import NamedFront, NamedTable
 from orchestrator.page.methods import method_views
 from orchestrator.page.tables import axes_of, settings_of_any, table_view
 from orchestrator.page.view import Line, Page
+from orchestrator.page.words import words_said
 from orchestrator.pareto.contrasts import split_of
 from orchestrator.pareto.front import Front
 from orchestrator.pareto.membership import Membership
@@ -47,6 +48,7 @@ def page_of_table(
         answer=(OF_A_TABLE, _of_front(first)),
         belief=(("selected", "a table does not say on what: what is best here may be so by luck"),),
         axes=axes,
+        words=tuple(words_said(axes)),
         methods=method_views(dict.fromkeys(cell.method for cell in shown.cells)),
         tables=(shown,),
         contrasts=(),

@@ -17,8 +17,8 @@ from typing import Any
 import pandas as pd
 
 from orchestrator.page.fronts import FRESH, OWN, line_of, plane_of, title_of
+from orchestrator.page.tables import settings_texts
 from orchestrator.page.view import Axis, CellView, FrontView, Line, Mark, Spot, TableView
-from orchestrator.pareto.front import settings_of
 from orchestrator.report.confirmed_files import CONFIRMED, CONFIRMED_STRICT
 from orchestrator.report.front_files import FILES
 from orchestrator.report.remarks import SettingsByMethod
@@ -27,7 +27,6 @@ from orchestrator.store import Files
 from orchestrator.table.cell_columns import HIGH, LOW, MEAN, MEMBERSHIP, RECURRENCE
 from orchestrator.table.columns import SELECTED, Direction
 from orchestrator.table.objectives import Objective
-from orchestrator.table.setting_values import named_value
 
 logger = logging.getLogger(__name__)
 
@@ -80,15 +79,7 @@ def _table(
 ) -> TableView:
     cells = read[0][0]
     there = list(map(str, cells.loc[:, "on_front":].columns[1:]))
-    names = [
-        " ".join(
-            named_value(name, value)
-            for name, value in settings_of(
-                row, [name for name in settings_by(str(row["method"])) if name in there]
-            ).items()
-        )
-        for _, row in cells.astype("object").iterrows()
-    ]
+    names = settings_texts(cells, there, settings_by)
     split = " and ".join(read[0][1]["splits"])
     return TableView(
         title=f"{title}, {split} images" if split else title,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from orchestrator.page.view import (
     TableView,
     TrialView,
 )
+from orchestrator.page.words import says_of
 from orchestrator.pareto.eligibility import is_collapsed
 from orchestrator.pareto.front import Front, cell_numbers, settings_columns, settings_of
 from orchestrator.report.certainty import certainty_lines, hypervolume_text
@@ -42,6 +43,7 @@ def axes_of(tables: Sequence[NamedTable]) -> tuple[Axis, ...]:
         Axis(
             name=name,
             words=words_of(name),
+            says=says_of(name),
             is_fraction=is_fraction(name),
             direction=objectives.get(name) or _direction(name),
         )
@@ -92,7 +94,8 @@ def table_view(named: NamedTable, axes: Sequence[Axis], settings_by: SettingsByM
     places = _places(np.asarray(numbers, dtype=np.int64), len(first.cells))
     frames = [it.front.cells for it in named.fronts]
     spots = [_spots(axis, frames) for axis in axes]
-    settings = _settings(first, settings_by)
+    varying = settings_columns(first.cells, first.objectives)
+    settings = settings_texts(first.cells, varying, settings_by)
     marks = [list(_marks(it.front)) for it in named.fronts]
     rows = first.cells.astype("object").to_dict("records")
     cells = tuple(
@@ -169,8 +172,15 @@ def _marks(front: Front) -> Iterator[Mark]:
         )
 
 
-def _settings(front: Front, settings_by: SettingsByMethod) -> list[str]:
-    there = settings_columns(front.cells, front.objectives)
+def settings_texts(
+    cells: pd.DataFrame, there: Collection[str], settings_by: SettingsByMethod
+) -> list[str]:
+    """Write the settings that name each cell, such as `rho=0.4`.
+
+    Args:
+        there: columns of settings that the cells have.
+        settings_by: which settings name a method's cells.
+    """
     return [
         " ".join(
             named_value(name, value)
@@ -178,7 +188,7 @@ def _settings(front: Front, settings_by: SettingsByMethod) -> list[str]:
                 row, [name for name in settings_by(str(row.get("method", ""))) if name in there]
             ).items()
         )
-        for _, row in front.cells.astype("object").iterrows()
+        for _, row in cells.astype("object").iterrows()
     ]
 
 

@@ -18,6 +18,7 @@ class Axis:
 
     name: str  # of the column
     words: str  # for people, with the unit
+    says: str  # what its numbers are; empty where it is not declared
     is_fraction: bool
     direction: str  # `min`, `max`, or empty where none is declared
 
@@ -162,6 +163,7 @@ class Page:
     answer: tuple[str, ...]  # at most three sentences
     belief: tuple[Line, ...]  # how far to believe it, beside what is known of each front
     axes: tuple[Axis, ...]
+    words: tuple[Line, ...]  # of the page, and what they mean
     methods: tuple[MethodView, ...]
     tables: tuple[TableView, ...]  # the one shown first is the first
     contrasts: tuple[ContrastView, ...]

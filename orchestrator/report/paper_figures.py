@@ -24,7 +24,7 @@ OF_FRONT = frozenset({"--axes", "--scale", "--of", "--published"})
 
 FIGURES: dict[str, PaperFigure] = {
     "front": PaperFigure(
-        says="the front of Figure 7, raw and logarithmic, and the table of its cells",
+        says="the front of the paper's Figure 7, raw and logarithmic, and the table of its cells",
         needs="table",
         draw=draw_front,
         is_sure=True,

@@ -87,6 +87,15 @@ def test_all_text_is_text_and_no_script_runs_but_the_files_own() -> None:
     assert [it for it in linked if it and not it.startswith("#")] == [], "nothing is fetched"
 
 
+def test_a_reader_of_the_page_alone_is_told_what_its_words_mean() -> None:
+    said = dict(page_of(drawn()[0]).words)
+    assert said["union accuracy (%)"] == "share of images that withstand every attack of the suite"
+    assert said["robustness score (points)"].startswith("mean of robust accuracy, minus that of")
+    assert "Sun, Li, Lin" in said["the paper"]
+    assert not any("`" in text for text in said.values())
+    assert "What the words mean" in document(page_of(drawn()[0])).decode()
+
+
 def test_collapsed_seeds_are_told_beside_the_mean_that_they_are_in() -> None:
     table, _ = drawn()
     table["collapsed"] = (table["method"] == "far") & (table["seed"] < 2)
