@@ -33,7 +33,7 @@ def answer(found: Comparison) -> tuple[str, ...]:
         if found.doubts
         else "These verdicts are claims: fresh seeds, a claim suite, no test number seen before."
     )
-    return (f"{_verdicts(found)}.", *_sizes(found), claim)
+    return (f"{_verdicts(found)}{_why_undecided(found)}.", *_sizes(found), claim)
 
 
 def _verdicts(found: Comparison) -> str:
@@ -53,6 +53,15 @@ def _verdicts(found: Comparison) -> str:
         said.append(f"{subject}{PREPOSITION[verdict]} {_listed(others)}")
         before = first
     return "; ".join(said)
+
+
+def _why_undecided(found: Comparison) -> str:
+    """Say why all contrasts are undecided, where one reason is that of all; else nothing."""
+    first, *others = {it.judgement for it in found.contrasts.primary}
+    is_one = not others and not found.contrasts.without_best_other
+    if first is None or first.verdict is not Verdict.UNDECIDED or not is_one:
+        return ""
+    return f": {first.why}"
 
 
 def _sizes(found: Comparison) -> Iterator[str]:

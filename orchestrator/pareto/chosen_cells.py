@@ -10,7 +10,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from orchestrator.pareto.front import Front, cell_numbers
-from orchestrator.table.columns import SELECTED
 from orchestrator.table.objectives import minimised
 
 CellsShown = Literal["one", "front", "all"]
@@ -22,9 +21,11 @@ def chosen_cells(
 ) -> list[int]:
     """Return rows of `front.cells`, method by method in the table's order.
 
-    Of each method `one` is: the knee of the sweep; else, of its selected cells, or of all where
-    none is, the one that is best in the first objective on the images that choose. A cell no trial
-    of which is measured is never shown; one that lacks a seed stands behind those that do not.
+    Of each method `one` is the cell that is best in the first objective on the images that choose:
+    one rule for all. The sweep's knee and selected cells lie anywhere on its front, and methods
+    would stand beside each other at sacrifices that have nothing in common. A cell no trial of
+    which is measured is never shown; one that lacks a seed or has collapsed stands behind all
+    others.
 
     Args:
         methods: labels of those that are shown; none: all.
@@ -42,11 +43,9 @@ def chosen_cells(
     if which != "one":
         return sorted(rows, key=lambda row: (order[method[row]], row))
     values = _on_choosing_images(front, by)
-    selected = cells[SELECTED] if SELECTED in cells else pd.Series(False, index=cells.index)
 
-    def rank(row: int) -> tuple[bool, bool, bool, float, int]:
-        lacks = bool(cells["seeds"][row] < cells["planned"][row])
-        return (row != front.knee_of_cells, not selected[row], lacks, values[row], row)
+    def rank(row: int) -> tuple[bool, float, int]:
+        return (not front.may_be_on_front[row], values[row], row)
 
     best = {name: [row for row in rows if method[row] == name] for name in order}
     return [min(its, key=rank) for its in best.values() if its]

@@ -75,7 +75,7 @@ class Sought:
             return f"cells on the front of means by {by}"
         first = self.front.objectives[0].name.replace("_", " ")
         where = "shown here: optimistic" if self.choosing is None else "that pick"
-        return f"of each method the knee, a selected cell, or the best {first} on images {where}"
+        return f"of each method the cell with the best {first} on images {where}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,7 +35,10 @@ def test_it_is_a_claim_only_where_nothing_speaks_against_it() -> None:
 
 def test_undecided_is_an_answer() -> None:
     few = comparison_of(table_of(THREE, seeds=2), ("pareto", "average"))
-    assert answer(few)[0] == "pareto is undecided against average."
+    assert answer(few)[0] == (
+        "pareto is undecided against average: 2 paired seeds, and nothing is claimed of fewer "
+        "than 5."
+    )
     assert "(95 %" not in answer(few)[1], "of two seeds there is no interval"
     choosing = comparison_of(TABLE.assign(split="validation"), ("pareto", "average"))
     assert answer(choosing)[0] == (

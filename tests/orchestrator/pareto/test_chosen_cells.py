@@ -48,8 +48,9 @@ def test_all_cells_and_those_on_the_front_stand_method_by_method() -> None:
     ("columns", "expected"),
     [
         ({}, [0, 2, 3]),  # the best score of each method
-        ({"selected": [False, True, False, False, True]}, [0, 1, 4]),
-        ({"at_knee": [False, False, False, False, True]}, [0, 2, 4]),
+        ({"selected": [False, True, False, False, True]}, [0, 2, 3]),  # by one rule for all
+        ({"at_knee": [False, False, False, False, True]}, [0, 2, 3]),
+        ({"collapsed": [False, False, True, False, False]}, [0, 1, 3]),
         ({"status": ["done", "done", "failed", "failed", "failed"]}, [0, 1]),
     ],
 )
