@@ -273,7 +273,7 @@ def _of_sweep(
     path: Path, storage: str | None, assignments: list[str] | None, asked: _Asked
 ) -> _Source:
     # Here alone: all that a sweep file may say is not needed to read a table.
-    from orchestrator.report.results import measured_on, missing  # noqa: PLC0415
+    from orchestrator.report.results import small_print  # noqa: PLC0415
     from orchestrator.results.as_stored import stored_results  # noqa: PLC0415
     from orchestrator.results.trials_table import table_on  # noqa: PLC0415
 
@@ -291,7 +291,6 @@ def _of_sweep(
         else ends,
         keep_collapsed=False,
     )
-    said = [measured_on(found.plan), found.note(), missing(found.plan)]
     is_apart = asked.weights not in {None, spec.policy.weights}
     choosing = None
     if spec.choice_suite is not None and found.images == "suite":
@@ -300,7 +299,7 @@ def _of_sweep(
     return _Source(
         table=found.table,
         front=with_certainty(front, found.table, found.answers) if asked.is_sure else front,
-        note=", ".join(filter(None, said)),
+        note=small_print(found.plan, found.note()),
         folder=folder,
         whose="_confirmed" * (asked.models == "confirmed") + f"_{asked.weights}" * is_apart,
         url=url,

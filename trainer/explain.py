@@ -115,6 +115,7 @@ def main(
         "suite": attacks.record(),
         **found.record(),
     }
+    places[0].parent.mkdir(parents=True, exist_ok=True)
     write_whole(places[0], picture(found, title=title))
     write_whole(places[1], f"{json_text(record)}\n".encode())
     if as_json:
@@ -132,10 +133,10 @@ def _place(path: Path) -> tuple[Path, Path]:
     """
     if path.suffix.lower() != ".png":
         raise ValueError(f"--out must be a .png file, got {path}; the numbers go beside it")
-    path.parent.mkdir(parents=True, exist_ok=True)
     numbers = path.with_suffix(".json")
     taken = [it for it in (path, numbers) if it.exists() and not it.is_file()]
-    if taken or not os.access(path.parent, os.W_OK):
+    above = next(it for it in (path.parent, *path.parent.parents) if it.exists())
+    if taken or not above.is_dir() or not os.access(above, os.W_OK):
         raise ValueError(f"--out must be a file that can be written, got {path}; choose another")
     return path, numbers
 

@@ -89,6 +89,11 @@ def read_trained(path: Path, *, trust_code: bool) -> TrainedModel:
         weights = Weights.from_bytes(read)
     except DamagedError as error:
         raise ValueError(f"WEIGHTS must be a trained model, got {path} ({error})") from error
+    except OSError as error:
+        reason = error.strerror or error
+        raise type(error)(
+            f"WEIGHTS must be a trained model's file that can be read, got {path}: {reason}"
+        ) from error
     record = Document.from_plain(weights.trial, str(path))
     model = record.section("model").read_as(ModelSettings)
     data = record.section("data").read_as(DataSettings)

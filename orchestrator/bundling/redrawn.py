@@ -18,7 +18,7 @@ from orchestrator.pareto.sure_front import with_certainty
 from orchestrator.report.confirmed_files import CONFIRMED, CONFIRMED_STRICT
 from orchestrator.report.front_files import FILES
 from orchestrator.report.fronts_beside import strict_objectives
-from orchestrator.report.results import measured_on, missing
+from orchestrator.report.results import small_print
 from orchestrator.results.as_stored import stored_results
 from orchestrator.spec.sweep_spec import SweepSpec
 from orchestrator.table.models import ModelsName
@@ -60,7 +60,7 @@ def _drawn(
     found = stored_results(spec, objectives, models, reads_answers=True)
     table = _without_traces(found.table, traces)
     front = extract_front(table, objectives=objectives, reference_point=ends, keep_collapsed=False)
-    note = ", ".join(filter(None, (measured_on(found.plan), found.note(), missing(found.plan))))
+    note = small_print(found.plan, found.note())
     with tempfile.TemporaryDirectory(prefix="redrawn-") as folder:
         png, svg = Path(folder) / "front.png", Path(folder) / "front.svg"
         draw_front(

@@ -42,7 +42,9 @@ def _verdicts(found: Comparison) -> str:
     for contrast in found.contrasts.primary:
         first, second = contrast.difference.methods
         verdict = Verdict.UNDECIDED if contrast.judgement is None else contrast.judgement.verdict
-        best = " (the best other)" if second == found.contrasts.best_other else ""
+        is_best = second == found.contrasts.best_other
+        images = f"{found.contrasts.chosen_on or 'its'} images"
+        best = f" (the best other on {images})" if is_best else ""
         against.setdefault((first, verdict), []).append(f"{second}{best}")
     for method in found.contrasts.without_best_other:
         others = against.setdefault((method, Verdict.UNDECIDED), [])

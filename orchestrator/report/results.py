@@ -155,11 +155,16 @@ def measured_on(plan: Plan) -> str:
     return ", ".join([plan.trials[0].trial.data.name, *(f"{k} {v}" for k, v in reach.items())])
 
 
+def small_print(plan: Plan, chosen: str) -> str:
+    """Say in brief what a picture of a plan stands on: the data and how far attacks reach, what
+    chose, and what is missing."""
+    return ", ".join(filter(None, (measured_on(plan), chosen, missing(plan))))
+
+
 def _note(plan: Plan, covered: Coverage | None, chosen: Choice) -> str:
     """Small print of the picture: the data, how far each category's attack reaches, what chose,
     what is missing; for another suite a second line says on how many trials it was tried."""
-    said = [measured_on(plan), chosen.note(), missing(plan)]
-    note = ", ".join(part for part in said if part)
+    note = small_print(plan, chosen.note())
     if covered is not None:
         note += "\n" + "; ".join(text for _, text in covered.lines())
     return note

@@ -113,9 +113,11 @@ def test_what_is_refused(folder: Path, tmp_path: Path, monkeypatch: pytest.Monke
     assert error_of(weights, "--out", "it.svg") == (
         "--out must be a .png file, got it.svg; the numbers go beside it"
     )
-    assert error_of(folder / "none.pt").endswith(
-        "No such file or directory: " + repr(str(folder / "none.pt"))
+    assert error_of(folder / "none.pt", "--out", "new/it.png") == (
+        f"WEIGHTS must be a trained model's file that can be read, got {folder / 'none.pt'}: "
+        f"No such file or directory"
     )
+    assert not Path("new").exists(), "nothing is made where nothing is drawn"
     assert error_of(folder / "suite.yaml").startswith("WEIGHTS must be a trained model, got")
     assert "pgd.epsilon" in error_of(weights, "--set", "pgd.epsilon=-1")
     assert "nonsense" in error_of(weights, "--device", "nonsense")

@@ -16,7 +16,8 @@ def test_verdicts_are_said_once_each_with_all_that_they_are_against() -> None:
     found = comparison_of(TABLE, *PRIMARY)
     verdicts, sizes, claim = answer(found)
     assert verdicts == (
-        "pareto is equivalent to weighted; better than average and pgd (the best other)."
+        "pareto is equivalent to weighted; better than average and pgd (the best other on test "
+        "images)."
     )
     mean = 100 * (found.contrasts.primary[1].difference.mean or 0.0)
     assert sizes.startswith("In union accuracy, the mean over sacrifices up to 15 points: ")
