@@ -55,6 +55,7 @@ def document(page: Page) -> bytes:
         data=script_json(page_data(page)),
         quantities=[(at, name) for at, name in enumerate(quantities_of(page))],
         is_drawn=is_drawn(page),
+        on_front=sum(cell.marks[0].is_on_front for cell in page.tables[0].cells),
     )
     return text.encode(errors="backslashreplace")
 

@@ -98,7 +98,7 @@ def _standing(picked: Picked) -> Iterator[tuple[str, str]]:
     over = f"{level}, of the mean over {it.over}" if it.over else "of the mean none"
     yield "intervals", f"{over}{f' ({it.why})' if it.why else ''}; of this model over images alone"
     if not picked.chosen.is_reliable:
-        yield "", f"picks are unreliable by fewer than {FEWEST_TO_PICK_BY:,} images"
+        yield "", f"picks by fewer than {FEWEST_TO_PICK_BY:,} images are unreliable"
     chosen = picked.confirmed if picked.is_fresh else picked.chosen
     if chosen is not None and chosen.shown_before is not None:
         yield "exploratory", f"test numbers were shown on {chosen.shown_before}, before this choice"

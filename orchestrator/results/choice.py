@@ -110,7 +110,7 @@ class Choice:
         if self.is_optimistic:
             said += "; their numbers on the same images are optimistic"
         if not self.is_reliable:
-            said += f"; picks are unreliable by fewer than {FEWEST_TO_PICK_BY:,} images"
+            said += f"; picks by fewer than {FEWEST_TO_PICK_BY:,} images are unreliable"
         if self.unpicked:
             said += f"; not among {self.unpicked} trials that are done without numbers on them"
         if self.turns_to_test:
@@ -180,8 +180,8 @@ def few_to_pick_by(spec: SweepSpec, plan: Plan) -> str | None:
     if count is None or count >= FEWEST_TO_PICK_BY:
         return None
     return (
-        f"cells and knee by {count:,} validation images that pick; picks are unreliable by fewer "
-        f"than {FEWEST_TO_PICK_BY:,} images; raise data.validation, of which half picks"
+        f"cells and knee by {count:,} validation images that pick; picks by fewer than "
+        f"{FEWEST_TO_PICK_BY:,} images are unreliable; raise data.validation, of which half picks"
     )
 
 

@@ -211,7 +211,7 @@ def test_the_table_has_every_rung_and_no_steps_where_there_are_none(
     *_, images, right, few = result.stdout.splitlines()
     share = kept.robust["pgd"][0].sum() + kept.robust["pgd"][1].sum()
     share /= kept.robust["pgd"].sum()
-    said = "rungs of at most 5 steps make of a category's mean:"
+    said = "rungs of at most 5 steps make up this share of a category's mean:"
     assert few == f"{said} pgd {100 * share:.0f} %, flow 100 %"
     assert [images, right] == [
         f"{models / 'standard.pt'} on digits, test: 120 images, suite {suite_id}",

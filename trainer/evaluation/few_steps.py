@@ -44,4 +44,4 @@ def few_steps_text(shares: dict[str, float]) -> str:
     if not shares:
         return ""
     each = ", ".join(f"{label} {100 * share:.0f} %" for label, share in shares.items())
-    return f"rungs of at most {FEW_STEPS} steps make of a category's mean: {each}"
+    return f"rungs of at most {FEW_STEPS} steps make up this share of a category's mean: {each}"

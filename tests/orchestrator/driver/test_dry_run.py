@@ -71,7 +71,7 @@ def test_what_the_seeds_can_show_is_said_beforehand(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, [*arguments, *options], env={"COLUMNS": "300"})
     assert "pgd against standard; with 5 seeds p can reach 0.0625" in done.stdout
     assert "never a claim that one is better, which takes 6 seeds" in done.stdout
-    assert "by 20 validation images that pick; picks are unreliable by fewer" in done.stdout
+    assert "by 20 validation images that pick; picks by fewer than 1,000" in done.stdout
     refused = CliRunner().invoke(app, [*arguments[:-1], "--losses", "natural=1"])
     assert refused.exit_code == 2
     assert "--losses: must stand beside --dry-run" in refused.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64encode
+from dataclasses import replace
 from hashlib import sha256
 from html.parser import HTMLParser
 
@@ -15,7 +16,7 @@ import pytest
 from orchestrator.page.document import document, number_text, script_json
 from orchestrator.page.fronts import fronts_over
 from orchestrator.page.of_table import page_of_table
-from orchestrator.page.view import Page
+from orchestrator.page.view import CurveView, Page
 from orchestrator.pareto.answers import Answers
 from orchestrator.pareto.front import extract_front
 from orchestrator.pareto.sure_front import with_certainty
@@ -102,6 +103,16 @@ def test_collapsed_seeds_are_told_beside_the_mean_that_they_are_in() -> None:
     text = document(page_of(table)).decode()
     assert '<td class="n">5, 2 collapsed</td>' in text
     assert text.count(" collapsed</td>") == 1
+
+
+def test_cells_on_the_front_without_a_curve_are_counted() -> None:
+    page = page_of(drawn()[0])
+    on_front = sum(cell.marks[0].is_on_front for cell in page.tables[0].cells)
+    curve = CurveView(cell="far", method="far", seeds=1, epochs=(1,), values={"loss/pgd": (1.0,)})
+    assert on_front > 1
+    few = document(replace(page, curves=(curve,))).decode()
+    assert f"Lines, of 1 of the {on_front} cells on the front: far (1 seed)" in few
+    assert "Lines: far" in document(replace(page, curves=(curve,) * on_front)).decode()
 
 
 def test_numbers_have_two_decimals_unless_these_would_say_nothing() -> None:

@@ -65,5 +65,5 @@ def test_nothing_left_and_no_model_are_no_share() -> None:
 def test_in_words() -> None:
     assert few_steps_text({}) == ""
     assert few_steps_text({"pgd": 0.756, "flow": 1.0}) == (
-        "rungs of at most 5 steps make of a category's mean: pgd 76 %, flow 100 %"
+        "rungs of at most 5 steps make up this share of a category's mean: pgd 76 %, flow 100 %"
     )
