@@ -129,7 +129,7 @@ def short_wave_share(moved: Tensor) -> Tensor:
 def short_waves_of_noise(height: int, width: int) -> float:
     """Return the share that a field of independent pixels has on average in `short_wave_share`.
 
-    It is the share of the waves that are short: 0.93 at 28 x 28 pixels, and 0.13 at 8 x 8, where a
+    It is the share of the waves that are short: 0.93 at 28 x 28 pixels, and 0.125 at 8 x 8, where a
     quarter of the image is two pixels, the shortest wave along an axis.
     """
     short = _cycles(torch.zeros(1, 2, height, width, dtype=torch.float64)) > CYCLES
