@@ -116,7 +116,7 @@ def test_what_is_said_of_contrasts() -> None:
     assert lines[0].startswith("pareto against average: +17.33 points (95 %: +17.33 to +17.33), ")
     assert lines[0].endswith("8 seeds, p 0.00781, 0.0156 after Holm: better (p 0.0156 after Holm)")
     assert lines[1].startswith("pareto against weighted, the best other on test images: +0.00 ")
-    assert "equivalent (the 90 % interval lies within the margin of 0.005)" in lines[1]
+    assert "equivalent (the 90 % interval lies within the margin of 0.5 points)" in lines[1]
     assert "the mean over sacrifices up to 15 points" in lines[2]
     assert lines[3] == (
         "under the sweep's own suite, which is no claim suite, on test images and the sweep's own "
