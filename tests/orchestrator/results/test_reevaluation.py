@@ -383,7 +383,7 @@ def test_tables_lie_beside_the_sweeps_own(tried: Tried, done: Path) -> None:
     assert tried.spec.folder == f"sweeps/small/suites/strong-{tried.spec.suite.id}"
     assert {path.name for path in tried.folder.iterdir()} == {
         *("spec.yaml", "plan.json", "trials.csv", "front.csv", "front.json", "cells.csv"),
-        *("front.png", "front.svg", "contrasts.json", "contrasts.csv"),
+        *("front.png", "front.svg", "contrasts.json", "contrasts.csv", "report.html"),
     }
 
 
