@@ -30,7 +30,7 @@ test: test-quick test-slow ## Run the tests, quick ones first (12 minutes at mos
 test-quick: .venv/installed ## Run the quick tests alone (2 minutes)
 	$(PYTEST) -m "not slow and not integration and not long" $(TOGETHER)
 
-test-slow: .venv/installed ## Run the slow tests alone (6 minutes)
+test-slow: .venv/installed ## Run the slow tests alone (10 minutes)
 	$(PYTEST) -m "slow and not integration and not long" $(TOGETHER)
 
 test-integration: .venv/installed ## Run the tests against real servers, faults and clusters (20 minutes)
