@@ -20,9 +20,6 @@ import yaml
 from tests.workshop.rooms import MODULES, ROOT, modules_of
 
 HERE = Path(__file__).parent
-REPORTS = "docs/pages"
-"""Pages of sweeps, made by `orchestrator.report`, which the site has as they are."""
-
 SETTINGS = HERE / "settings.yaml"
 
 PUBLIC_ROOMS = (
@@ -79,7 +76,6 @@ def lay_out(folder: Path) -> None:
         page.write_text(led(name, names))
     for picture in (path for path in (ROOT / "docs").iterdir() if path.suffix in {".png", ".svg"}):
         shutil.copy(picture, pages)
-    shutil.copytree(ROOT / REPORTS, pages / posixpath.basename(REPORTS))
     shutil.copytree(HERE / "assets", pages / "assets")
     for room in PUBLIC_ROOMS:
         (pages / "api" / f"{room}.md").write_text(room_page(room))
@@ -118,10 +114,9 @@ def led(document: str, documents: list[str]) -> str:
         place = posixpath.normpath(posixpath.join(here, path))
         if not (ROOT / place).exists():
             raise FileNotFoundError(f"{document} links to {target}, and there is no {place}")
-        is_report = posixpath.dirname(place) == REPORTS
-        if place not in documents and not mark and not is_report:
+        if place not in documents and not mark:
             return text
-        there = place.removeprefix("docs/") if mark or is_report else page_of(place)
+        there = posixpath.basename(place) if mark else page_of(place)
         start = posixpath.dirname(page_of(document)) or "."
         return f"{mark}[{text}]({posixpath.relpath(there, start)}{hash_sign}{anchor})"
 
